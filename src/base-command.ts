@@ -1,0 +1,100 @@
+/** Composition root: shared flags, the real adapters, and what becomes of errors. The only file that picks adapters. */
+import { generateKeyPair, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Command, type Interfaces } from '@oclif/core'
+import { EXIT, UserError } from './errors.ts'
+import { shared } from './flags.ts'
+import type { Dependencies } from './operations/dependencies.ts'
+import { renderError } from './rendering/error.ts'
+import type { OutputFormat } from './rendering/output.ts'
+
+type SharedFlags = Interfaces.InferredFlags<typeof shared>
+
+export abstract class TelemetryCommand extends Command {
+  static override baseFlags = shared
+
+  #dependencies: Dependencies | undefined
+
+  /** The real world. Adapters are loaded when a command runs, so that `--help` does not wait for the cluster client. */
+  protected async connect(flags: SharedFlags): Promise<Dependencies> {
+    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { HttpsProber }] = await Promise.all([
+      import('./cluster/kube-cluster.ts'),
+      import('./terminal/console-terminal.ts'),
+      import('./certificates/directory-authority-store.ts'),
+      import('./probing/https-prober.ts'),
+    ])
+    const terminal = new ConsoleTerminal()
+    const environment = process.env
+    const cluster = new KubeCluster(
+      { file: flags.kubeconfig, context: flags.context, environment },
+      {
+        impersonate: { user: flags.as, groups: flags['as-group'] },
+        timeout: flags['request-timeout'],
+        environment,
+        trace: flags.verbose ? (line) => terminal.note(line) : undefined,
+      },
+    )
+    this.#dependencies = {
+      cluster,
+      terminal,
+      authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
+      prober: new HttpsProber(),
+      clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
+      random: randomBytes,
+      generateKey,
+    }
+    return this.#dependencies
+  }
+
+  /** The answer on stdout, what belongs beside it on stderr, and the exit code. */
+  protected answer(page: string, aside: string, succeeded: boolean): void {
+    if (page !== '') process.stdout.write(`${page}\n`)
+    if (aside !== '') process.stderr.write(`${aside}\n`)
+    if (!succeeded) process.exitCode = EXIT.failed
+  }
+
+  protected override async catch(error: Error & { oclif?: { exit?: number } }): Promise<void> {
+    const known = asUserError(error)
+    if (known === undefined) return super.catch(error)
+    const format = outputFormat(this.argv)
+    // For scripts the error is the answer; for people it is part of the conversation.
+    const stream = format === undefined ? process.stderr : process.stdout
+    stream.write(`${renderError(known, format)}\n`)
+    process.exitCode = known.exitCode
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    await this.#dependencies?.cluster.close()
+    return super.finally(error)
+  }
+}
+
+/** oclif's complaints about flags and arguments are the user's to mend too; anything else unknown is a bug. */
+function asUserError(error: Error & { oclif?: { exit?: number } }): UserError | undefined {
+  if (error instanceof UserError) {
+    // oclif writes in front of the message which flag it was parsing; ours name the flag themselves.
+    error.message = error.message.replace(/^Parsing --\S+ \n\t/, '').split('\nSee more help')[0] ?? ''
+    return error
+  }
+  if (error.oclif?.exit !== EXIT.usage) return undefined
+  const [message = ''] = error.message.split('\nSee more help')
+  return new UserError('USAGE', message.replaceAll('\n', ' ').trim(), { exitCode: EXIT.usage, suggestions: ['--help'] })
+}
+
+/** Also known when the flags could not be parsed. */
+function outputFormat(argv: string[]): OutputFormat | undefined {
+  const [, found] = /(?:^|\0)(?:-o|--output)[=\0]?(json|yaml)(?:\0|$)/.exec(argv.join('\0')) ?? []
+  return found as OutputFormat | undefined
+}
+
+/** https://specifications.freedesktop.org/basedir-spec/latest/ */
+function dataHome(environment: NodeJS.ProcessEnv): string {
+  return environment.XDG_DATA_HOME || join(environment.HOME ?? environment.USERPROFILE ?? '.', '.local', 'share')
+}
+
+async function generateKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}

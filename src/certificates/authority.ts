@@ -1,0 +1,140 @@
+/** The certificate authority of one domain and the leaves it signs. Time, randomness and keys come in as arguments. */
+import { createPublicKey, X509Certificate } from 'node:crypto'
+import { type Extension, keyIdentifier, nameConstraints, serialNumber, signCertificate } from './x509.ts'
+
+/** PEM: a certificate and its PKCS#8 private key. */
+export interface KeyPair {
+  certificate: string
+  key: string
+}
+
+export interface Authority extends KeyPair {
+  domain: string
+}
+
+/** What making certificates needs of the world. */
+export interface Issuing {
+  now: Date
+  random(bytes: number): Uint8Array
+  /** A new RSA-2048 private key, PKCS#8 PEM. */
+  generateKey(): Promise<string>
+}
+
+const DAY = 24 * 60 * 60 * 1000
+const AUTHORITY_DAYS = 10 * 365
+/** Browsers refuse server certificates that are valid for more than 398 days (CA/Browser Forum BR 6.3.2). */
+const LEAF_DAYS = 396
+/** Clocks of clients lag; a certificate must be valid on arrival. */
+const BACKDATE = 60 * 60 * 1000
+/** A leaf with fewer days left is made anew. */
+const RENEW_DAYS = 30
+const ORGANIZATION = 'kubectl telemetry'
+
+/** A new authority that can vouch for hosts below `domain` and for nothing else. */
+export async function createAuthority(domain: string, { now, random, generateKey }: Issuing): Promise<Authority> {
+  const key = await generateKey()
+  const serial = serialNumber(random(16))
+  // The serial makes names differ: two authorities of one name and several keys confuse clients that trust both.
+  const name = { organization: ORGANIZATION, commonName: `kubectl telemetry authority ${serial.slice(0, 8)}` }
+  const extensions: Extension[] = [
+    { name: 'basicConstraints', critical: true, cA: true, pathLenConstraint: 0 },
+    { name: 'keyUsage', critical: true, keyCertSign: true, cRLSign: true },
+    { name: 'subjectKeyIdentifier' },
+    nameConstraints(domain),
+  ]
+  const certificate = signCertificate({
+    publicKey: publicKeyOf(key),
+    subject: name,
+    issuer: name,
+    serial,
+    notBefore: new Date(now.getTime() - BACKDATE),
+    notAfter: new Date(now.getTime() + AUTHORITY_DAYS * DAY),
+    extensions,
+    signingKey: key,
+  })
+  return { domain, certificate, key }
+}
+
+/** A server certificate for exactly these hosts: no wildcard, so that no browser brings a neighbour's host onto our connection. */
+export async function issueLeaf(
+  authority: Authority,
+  hosts: string[],
+  { now, random, generateKey }: Issuing,
+): Promise<KeyPair> {
+  const key = await generateKey()
+  const { commonName } = subjectOf(authority.certificate)
+  const extensions: Extension[] = [
+    { name: 'basicConstraints', critical: true, cA: false },
+    { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
+    { name: 'extKeyUsage', serverAuth: true },
+    { name: 'subjectKeyIdentifier' },
+    { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifier(authority.certificate) },
+    { name: 'subjectAltName', altNames: hosts.map((value) => ({ type: 2, value })) },
+  ]
+  const certificate = signCertificate({
+    publicKey: publicKeyOf(key),
+    subject: { organization: ORGANIZATION, commonName: 'telemetry add-ons' },
+    issuer: { organization: ORGANIZATION, commonName },
+    serial: serialNumber(random(16)),
+    notBefore: new Date(now.getTime() - BACKDATE),
+    notAfter: new Date(now.getTime() + LEAF_DAYS * DAY),
+    extensions,
+    signingKey: authority.key,
+  })
+  return { certificate, key }
+}
+
+/**
+ * Why a leaf can no longer serve, or `undefined` when it can go on: it is the key's, this authority signed it, it names exactly
+ * these hosts, and has more than 30 days left.
+ */
+export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], now: Date): string | undefined {
+  const certificate = readCertificate(leaf.certificate)
+  const issuer = readCertificate(authority.certificate)
+  if (certificate === undefined || issuer === undefined) return 'it cannot be read'
+  if (!isPair(leaf)) return 'its key is another'
+  if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return 'another authority signed it'
+  if ([...hosts].sort().join() !== hostsOf(certificate).sort().join()) return 'it names other hosts'
+  if (daysLeft(leaf.certificate, now) < RENEW_DAYS) return `it has ${daysLeft(leaf.certificate, now)} days left`
+  return undefined
+}
+
+/** Whether the key is the certificate's. */
+export function isPair({ certificate, key }: KeyPair): boolean {
+  try {
+    return readCertificate(certificate)?.publicKey.equals(createPublicKey(key)) ?? false
+  } catch {
+    return false
+  }
+}
+
+/** Whole days until the certificate (PEM) expires; negative afterwards, and for what is no certificate. */
+export function daysLeft(certificate: string, now: Date): number {
+  const read = readCertificate(certificate)
+  return read === undefined ? -1 : Math.floor((read.validToDate.getTime() - now.getTime()) / DAY)
+}
+
+/** The DNS names a certificate is for. */
+export function hostsOf(certificate: X509Certificate): string[] {
+  return (certificate.subjectAltName ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('DNS:'))
+    .map((name) => name.slice('DNS:'.length))
+}
+
+function readCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    return undefined
+  }
+}
+
+function subjectOf(certificate: string): { commonName: string } {
+  const line = new X509Certificate(certificate).subject.split('\n').find((part) => part.startsWith('CN='))
+  return { commonName: line?.slice('CN='.length) ?? '' }
+}
+
+function publicKeyOf(key: string): string {
+  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
+}

@@ -1,0 +1,90 @@
+/** What operations need of a Kubernetes cluster, and nothing more. `kube-cluster.ts` is the real one, `test/fakes` has another. */
+
+export interface Metadata {
+  name: string
+  namespace?: string
+  uid?: string
+  resourceVersion?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  deletionTimestamp?: string
+  managedFields?: unknown[]
+  [field: string]: unknown
+}
+
+/** Any object as the API server has it, or as we want it (then it is called a manifest). */
+export interface KubeObject {
+  apiVersion: string
+  kind: string
+  metadata: Metadata
+  [field: string]: unknown
+}
+
+/** One kind of object and where the API server serves it. */
+export interface Resource {
+  /** '' is the core group. */
+  group: string
+  version: string
+  plural: string
+  kind: string
+}
+
+export interface ListOptions {
+  /** Every namespace when left out. */
+  namespace?: string
+  /** A label selector, as `kubectl -l` takes it. */
+  labels?: string
+  /** Names, labels and versions only; the API server leaves out everything else (a Secret's data, say). */
+  metadataOnly?: boolean
+}
+
+export interface ObjectName {
+  name: string
+  namespace?: string
+}
+
+/** Who wants to do what: the question of a SubjectAccessReview. */
+export interface Access {
+  /** `system:serviceaccount:NAMESPACE:NAME`. */
+  user: string
+  groups: string[]
+  verb: string
+  group: string
+  resource: string
+  namespace: string
+}
+
+export interface Cluster {
+  /** The kubeconfig context in use. */
+  readonly context: string
+  /** The API server's URL. */
+  readonly server: string
+  /** Versions of an API group that are served, the preferred one first; empty when the group is not there. */
+  servedVersions(group: string): Promise<string[]>
+  /** All objects, read page by page. */
+  list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]>
+  /** `undefined` when there is none of that name. */
+  get<T extends KubeObject>(resource: Resource, name: ObjectName): Promise<T | undefined>
+  /**
+   * Server-side apply: one raw PATCH with our field manager and without `force`, so that a field of somebody else's is a
+   * conflict (a UserError), never overwritten. Returns the object as it is (or, with `dryRun`, would be) afterwards.
+   */
+  apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options?: { dryRun?: boolean }): Promise<T>
+  /** Deletes exactly this object (same uid). `gone` when somebody was faster. */
+  delete(resource: Resource, object: KubeObject, options?: { dryRun?: boolean }): Promise<'deleted' | 'gone'>
+  /** Whether somebody else may do something; `undefined` when we may not ask. */
+  mayAccess(access: Access): Promise<boolean | undefined>
+  /** Ends the connection, so that the process can end. */
+  close(): Promise<void>
+}
+
+/** `gateway.networking.istio.io`, as kubectl prints it: the kind in lower case and its group. */
+export function kindName(resource: Pick<Resource, 'kind' | 'group'>): string {
+  const kind = resource.kind.toLowerCase()
+  return resource.group === '' ? kind : `${kind}.${resource.group}`
+}
+
+/** `apiVersion` of a resource: `v1`, `networking.istio.io/v1`. */
+export function apiVersion(resource: Pick<Resource, 'group' | 'version'>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}

@@ -1,0 +1,129 @@
+/** The real cluster. */
+import {
+  type Access,
+  apiVersion,
+  type Cluster,
+  type KubeObject,
+  kindName,
+  type ListOptions,
+  type ObjectName,
+  type Resource,
+} from './cluster.ts'
+import { type KubeConfigChoice, loadKubeConfig } from './kube-config.ts'
+import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
+import { MANAGER } from './ownership.ts'
+
+const PAGE = 500
+
+interface ObjectList {
+  metadata: { continue?: string }
+  items: KubeObject[]
+}
+
+export class KubeCluster implements Cluster {
+  readonly #requests: KubeRequests
+
+  constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
+    this.#requests = new KubeRequests(loadKubeConfig(choice), options)
+  }
+
+  get context(): string {
+    return this.#requests.context
+  }
+
+  get server(): string {
+    return this.#requests.server
+  }
+
+  async servedVersions(group: string): Promise<string[]> {
+    const path = `/apis/${group}`
+    const found = await this.#requests.send<{ versions: { version: string }[] }>(
+      { method: 'GET', path, what: `discover ${group}` },
+      'undefined',
+    )
+    return found?.versions.map(({ version }) => version) ?? []
+  }
+
+  async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<T[]> {
+    const { namespace, labels, metadataOnly = false } = options
+    const items: KubeObject[] = []
+    let next: string | undefined
+    do {
+      const page = await this.#requests.send<ObjectList>({
+        method: 'GET',
+        path: pathOf(resource, namespace),
+        query: { labelSelector: labels, limit: String(PAGE), continue: next },
+        ...(metadataOnly ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' } : {}),
+        what: `list ${resource.plural}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
+      })
+      items.push(...(page?.items ?? []))
+      next = page?.metadata.continue || undefined
+    } while (next !== undefined)
+    // Items of a list carry neither (or, with metadata only, that of the envelope).
+    return items.map((item) => ({ ...item, apiVersion: apiVersion(resource), kind: resource.kind }) as T)
+  }
+
+  async get<T extends KubeObject>(resource: Resource, { name, namespace }: ObjectName): Promise<T | undefined> {
+    const path = pathOf(resource, namespace, name)
+    return this.#requests.send<T>({ method: 'GET', path, what: `read ${kindName(resource)}/${name}` }, 'undefined')
+  }
+
+  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, { dryRun = false } = {}): Promise<T> {
+    const { name, namespace } = manifest.metadata
+    const applied = await this.#requests.send<T>({
+      method: 'PATCH',
+      path: pathOf(resource, namespace, name),
+      query: { fieldManager: MANAGER, dryRun: dryRun ? 'All' : undefined },
+      contentType: 'application/apply-patch+yaml',
+      body: manifest,
+      what: `apply ${kindName(resource)}/${name} in namespace ${namespace}`,
+    })
+    return applied as T
+  }
+
+  async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
+    const { name, namespace, uid } = object.metadata
+    const answer = await this.#requests.send(
+      {
+        method: 'DELETE',
+        path: pathOf(resource, namespace, name),
+        query: { dryRun: dryRun ? 'All' : undefined },
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } },
+        what: `delete ${kindName(resource)}/${name} in namespace ${namespace}`,
+      },
+      'undefined',
+    )
+    return answer === undefined ? 'gone' : 'deleted'
+  }
+
+  async mayAccess({ user, groups, verb, group, resource, namespace }: Access): Promise<boolean | undefined> {
+    const review = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: { user, groups, resourceAttributes: { verb, group, resource, namespace } },
+    }
+    try {
+      const answer = await this.#requests.send<{ status: { allowed: boolean } }>({
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+        body: review,
+        what: 'create subjectaccessreviews',
+      })
+      return answer?.status.allowed
+    } catch (error) {
+      // Most users may not ask about others; then the probe at the end has to tell.
+      if ((error as { code?: string }).code === 'FORBIDDEN') return undefined
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#requests.close()
+  }
+}
+
+function pathOf(resource: Resource, namespace: string | undefined, name?: string): string {
+  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`
+  const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`
+  return `${root}${scope}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`
+}

@@ -1,0 +1,108 @@
+/** Reads kubeconfig files as kubectl does, where client-node differs (reference: kubectl's clientcmd loading rules). */
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { KubeConfig } from '@kubernetes/client-node'
+import { EXIT, UserError, usageError } from '../errors.ts'
+
+export interface KubeConfigChoice {
+  /** `--kubeconfig`. */
+  file?: string | undefined
+  /** `--context`. */
+  context?: string | undefined
+  /** $KUBECONFIG, $HOME and the like. */
+  environment: NodeJS.ProcessEnv
+}
+
+/**
+ * @throws UserError KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN; exit 2 when a flag named what is not there
+ */
+export function loadKubeConfig(choice: KubeConfigChoice): KubeConfig {
+  const paths = configPaths(choice)
+  const present = paths.filter((path) => existsSync(path))
+  if (present.length === 0) return withoutFile(choice, paths)
+  const config = merge(present)
+  const wanted = choice.context ?? config.getCurrentContext()
+  const known = config.getContexts().map(({ name }) => name)
+  if (!known.includes(wanted)) throw unknownContext(choice, wanted, known, present)
+  config.setCurrentContext(wanted)
+  if (config.getCurrentCluster() === null) {
+    throw new UserError(
+      'KUBECONFIG_INVALID',
+      `context "${wanted}" names a cluster that ${present.join(', ')} does not define`,
+      {
+        suggestions: ['kubectl config get-contexts'],
+      },
+    )
+  }
+  return config
+}
+
+function configPaths({ file, environment }: KubeConfigChoice): string[] {
+  if (file !== undefined) return [file]
+  const listed = (environment.KUBECONFIG ?? '').split(delimiter).filter((path) => path !== '')
+  return listed.length > 0 ? listed : [join(environment.HOME ?? environment.USERPROFILE ?? '', '.kube', 'config')]
+}
+
+/** In a pod there is no file but a service account; kubectl falls back to it, and so do we. */
+function withoutFile({ file, environment }: KubeConfigChoice, paths: string[]): KubeConfig {
+  if (file === undefined && environment.KUBERNETES_SERVICE_HOST !== undefined) {
+    const config = new KubeConfig()
+    config.loadFromCluster()
+    return config
+  }
+  throw new UserError('KUBECONFIG_MISSING', `there is no kubeconfig at ${paths.join(', ')}`, {
+    exitCode: file === undefined ? EXIT.failed : EXIT.usage,
+    suggestions: ['--kubeconfig FILE', 'export KUBECONFIG=FILE'],
+  })
+}
+
+/** kubectl: of several files the first to name a cluster, user, context or current context wins. client-node throws or takes the last. */
+function merge(paths: string[]): KubeConfig {
+  const parts = paths.map(parse)
+  const first = <T extends { name: string }>(lists: T[][]) => [
+    ...new Map(
+      lists
+        .flat()
+        .reverse()
+        .map((item) => [item.name, item]),
+    ).values(),
+  ]
+  const merged = new KubeConfig()
+  merged.loadFromOptions({
+    clusters: first(parts.map((part) => part.clusters ?? [])),
+    users: first(parts.map((part) => part.users ?? [])),
+    contexts: first(parts.map((part) => part.contexts ?? [])),
+    currentContext: parts.map((part) => part.currentContext).find((name) => name) ?? '',
+  })
+  return merged
+}
+
+function parse(path: string): KubeConfig {
+  const config = new KubeConfig()
+  try {
+    config.loadFromFile(path)
+  } catch (error) {
+    throw new UserError(
+      'KUBECONFIG_INVALID',
+      `${path} is not a kubeconfig: ${(error as Error).message.split('\n')[0]}`,
+      {
+        suggestions: ['kubectl config view   # says the same, or what is wrong'],
+        cause: error,
+      },
+    )
+  }
+  return config
+}
+
+function unknownContext({ context }: KubeConfigChoice, wanted: string, known: string[], paths: string[]): UserError {
+  const list = known.length === 0 ? 'it has none' : `known: ${known.join(', ')}`
+  if (context !== undefined)
+    return usageError('CONTEXT_UNKNOWN', `--context "${wanted}" is not in ${paths.join(', ')}; ${list}`)
+  return new UserError(
+    'CONTEXT_UNKNOWN',
+    wanted
+      ? `the current context "${wanted}" is not in ${paths.join(', ')}; ${list}`
+      : `${paths.join(', ')} has no current context; ${list}`,
+    { suggestions: ['kubectl config use-context NAME', '--context NAME'] },
+  )
+}

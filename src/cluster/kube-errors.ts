@@ -1,0 +1,98 @@
+/** Turns what the API server or the network says into one clear error. */
+import { X509Certificate } from 'node:crypto'
+import { UserError } from '../errors.ts'
+
+/** The fields of a `Status` (meta/v1) that tell why a request failed. */
+export interface Status {
+  code: number
+  reason?: string
+  message?: string
+  details?: { causes?: { reason?: string; message?: string; field?: string }[] }
+}
+
+/** Who asks whom: for messages. */
+export interface Peer {
+  server: string
+  context: string
+  /** PEM, when the user authenticates with one. */
+  clientCertificate?: string | undefined
+}
+
+/** The error for an answer of the API server that is no success. */
+export function statusError(status: Status, what: string, peer: Peer): UserError {
+  const said = status.message ?? `HTTP ${status.code}`
+  switch (status.code) {
+    case 401:
+      return new UserError(
+        'UNAUTHENTICATED',
+        `the API server at ${peer.server} does not accept the credentials of context "${peer.context}"${expiry(peer)}`,
+        {
+          suggestions: ['kubectl auth whoami', 'log in again, or choose another --context'],
+        },
+      )
+    case 403:
+      return new UserError('FORBIDDEN', `not allowed to ${what}: ${said}`, {
+        suggestions: ['ask for the rights in docs/rbac.md', 'kubectl auth can-i --list'],
+      })
+    case 409:
+      return conflict(status, what)
+    case 404:
+      return new UserError('NOT_FOUND', `cannot ${what}: ${said}`)
+    case 400:
+    case 422:
+      return new UserError('REJECTED', `the API server rejects it (${what}): ${said}`)
+    default:
+      return new UserError('SERVER_FAILED', `the API server failed to ${what}: ${said}`, {
+        suggestions: ['kubectl get --raw /readyz?verbose'],
+      })
+  }
+}
+
+/** The error for a request that got no answer. */
+export function networkError(error: unknown, peer: Peer): UserError {
+  const cause = rootCause(error)
+  const why =
+    cause.code === 'UND_ERR_HEADERS_TIMEOUT' || cause.code === 'UND_ERR_BODY_TIMEOUT'
+      ? 'no answer in time'
+      : cause.message
+  return new UserError(
+    'CLUSTER_UNREACHABLE',
+    `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}`,
+    {
+      suggestions: ['kubectl cluster-info', '--context NAME', '--request-timeout 60s'],
+      cause: error,
+    },
+  )
+}
+
+function conflict(status: Status, what: string): UserError {
+  const owners = (status.details?.causes ?? []).filter(({ reason }) => reason === 'FieldManagerConflict')
+  if (owners.length === 0)
+    return new UserError('CONFLICT', `cannot ${what}: ${status.message ?? 'it has changed meanwhile'}`, {
+      suggestions: ['run the command again'],
+    })
+  const list = owners.map(({ field, message }) => `${field} (${message})`).join('; ')
+  return new UserError('FIELD_CONFLICT', `cannot ${what}: others own ${list}; nothing was overwritten`, {
+    suggestions: ['undo the change of that field, or run kubectl telemetry cleanup and expose again'],
+  })
+}
+
+function expiry({ clientCertificate }: Peer): string {
+  try {
+    if (clientCertificate === undefined) return ''
+    const { validToDate } = new X509Certificate(clientCertificate)
+    return validToDate.getTime() < Date.now()
+      ? `: its client certificate expired on ${validToDate.toISOString().slice(0, 10)}`
+      : ''
+  } catch {
+    return ''
+  }
+}
+
+/** Network errors of undici and Node wrap the one that says something; of several tries (IPv4, IPv6) the first is told. */
+function rootCause(error: unknown): { code?: string; message: string } {
+  let cause = error as { code?: string; message: string; cause?: unknown; errors?: unknown[] }
+  while (cause.cause instanceof Error || cause.errors?.[0] instanceof Error)
+    cause = (cause.cause ?? cause.errors?.[0]) as typeof cause
+  return cause
+}

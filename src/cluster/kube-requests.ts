@@ -1,0 +1,185 @@
+/**
+ * HTTP to one API server over ONE connection. client-node's generated clients open a TLS connection per call (measured, docs/decisions/0002);
+ * of it we use the kubeconfig and its ways to authenticate.
+ */
+import type { RequestOptions } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KubeConfig } from '@kubernetes/client-node'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request } from 'undici'
+import { networkError, type Peer, type Status, statusError } from './kube-errors.ts'
+
+export interface Impersonation {
+  user?: string | undefined
+  groups?: string[] | undefined
+}
+
+export interface KubeRequestsOptions {
+  impersonate: Impersonation
+  /** Milliseconds for one request. */
+  timeout: number
+  environment: NodeJS.ProcessEnv
+  /** Told of every request (-v). */
+  trace?: ((line: string) => void) | undefined
+}
+
+export interface KubeRequest {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  path: string
+  query?: Record<string, string | undefined>
+  body?: unknown
+  contentType?: string
+  accept?: string
+  /** `read list of pods`: what failed, in the words of an error. */
+  what: string
+}
+
+interface Connection {
+  dispatcher: Dispatcher
+  headers: Record<string, string | string[]>
+  clientCertificate?: string
+}
+
+type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
+
+/** Waits before a request is tried again, in milliseconds: all of ours may be repeated (reads, server-side apply, delete by uid). */
+const RETRIES = [200, 800, 2_000]
+
+export class KubeRequests {
+  readonly #config: KubeConfig
+  readonly #options: KubeRequestsOptions
+  #connection: Promise<Connection> | undefined
+
+  constructor(config: KubeConfig, options: KubeRequestsOptions) {
+    this.#config = config
+    this.#options = options
+  }
+
+  get server(): string {
+    return this.#config.getCurrentCluster()?.server ?? ''
+  }
+
+  get context(): string {
+    return this.#config.getCurrentContext()
+  }
+
+  /** @returns the parsed answer; `undefined` for 404 when `absent` says that this is an answer too */
+  async send<T>(call: KubeRequest, absent: 'error' | 'undefined' = 'error'): Promise<T | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      const pause = RETRIES[attempt]
+      const outcome = await this.#once<T>(call, pause === undefined)
+      if ('value' in outcome) return outcome.value
+      if (outcome.status?.code === 404 && absent === 'undefined') return undefined
+      if (!outcome.retry || pause === undefined)
+        throw outcome.status ? statusError(outcome.status, call.what, await this.#peer()) : outcome.error
+      await sleep(Math.max(pause, outcome.retryAfter ?? 0))
+    }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#connection)?.dispatcher.destroy()
+  }
+
+  async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
+    const { dispatcher, headers } = await this.#connect()
+    const started = performance.now()
+    try {
+      const response = await request(this.#url(call), {
+        dispatcher,
+        method: call.method,
+        headers: {
+          ...headers,
+          accept: call.accept ?? 'application/json',
+          ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
+        },
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        headersTimeout: this.#options.timeout,
+        bodyTimeout: this.#options.timeout,
+      })
+      const text = await response.body.text()
+      this.#trace(call, String(response.statusCode), started)
+      if (response.statusCode < 300) return { value: JSON.parse(text) as T }
+      const code = response.statusCode
+      const retryAfter = Number(response.headers['retry-after'] ?? 0) * 1_000
+      return { status: parseStatus(text, code), retry: code === 429 || code >= 500, retryAfter }
+    } catch (error) {
+      this.#trace(call, (error as Error).message, started)
+      if (error instanceof SyntaxError) throw error
+      // A server that is not there is not waited for; one that broke off in the middle is asked again.
+      const refused = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|CERT|SELF_SIGNED|TIMEOUT/.test(
+        String((error as NodeJS.ErrnoException).code),
+      )
+      if (refused || last) throw networkError(error, await this.#peer())
+      return { retry: true }
+    }
+  }
+
+  #url({ path, query = {} }: KubeRequest): string {
+    const url = new URL(this.server.replace(/\/$/, '') + path)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
+    return url.href
+  }
+
+  async #peer(): Promise<Peer> {
+    const connection = await this.#connection?.catch(() => undefined)
+    return { server: this.server, context: this.context, clientCertificate: connection?.clientCertificate }
+  }
+
+  #trace({ method, path }: KubeRequest, outcome: string, started: number): void {
+    this.#options.trace?.(`${method} ${path} ${outcome} ${Math.round(performance.now() - started)} ms`)
+  }
+
+  /** Credentials are asked for once per run: an exec plugin may open a browser. */
+  #connect(): Promise<Connection> {
+    this.#connection ??= this.#open()
+    return this.#connection
+  }
+
+  async #open(): Promise<Connection> {
+    const options: RequestOptions = {}
+    await this.#config.applyToHTTPSOptions(options)
+    const cluster = this.#config.getCurrentCluster()
+    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
+    const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
+    return {
+      // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
+      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options.environment),
+      headers: {
+        ...basic(options.auth),
+        ...(options.headers as Record<string, string>),
+        ...impersonation(this.#options.impersonate),
+      },
+      ...(cert === undefined ? {} : { clientCertificate: String(cert) }),
+    }
+  }
+}
+
+function dispatcherFor(proxy: string | undefined, tls: object, environment: NodeJS.ProcessEnv): Dispatcher {
+  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, connections: 1 })
+  const fromEnvironment = environment.HTTPS_PROXY ?? environment.https_proxy
+  if (fromEnvironment) return new EnvHttpProxyAgent({ requestTls: tls, connect: tls, connections: 1 })
+  return new Agent({ connect: tls, connections: 1, allowH2: true })
+}
+
+/** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */
+function impersonation({ user, groups = [] }: Impersonation): Record<string, string | string[]> {
+  return {
+    ...(user === undefined ? {} : { 'impersonate-user': user }),
+    ...(groups.length > 0 ? { 'impersonate-group': groups } : {}),
+  }
+}
+
+function basic(auth: string | null | undefined): Record<string, string> {
+  return auth ? { authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {}
+}
+
+function withoutUndefined(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function parseStatus(text: string, code: number): Status {
+  try {
+    return { ...(JSON.parse(text) as Status), code }
+  } catch {
+    return { code, message: text.slice(0, 200).trim() || `HTTP ${code}` }
+  }
+}

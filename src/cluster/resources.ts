@@ -1,0 +1,25 @@
+/** The kinds of objects we read or write. Istio's version follows discovery: `networking.istio.io/v1` is served from Istio 1.22 on. */
+import { apiVersion, type KubeObject, type Resource } from './cluster.ts'
+
+export const ISTIO_NETWORKING = 'networking.istio.io'
+/** Newest first. Istio 1.21 and older serve v1beta1 but not v1. */
+export const ISTIO_VERSIONS = ['v1', 'v1beta1'] as const
+
+export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service' }
+export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod' }
+export const NODES: Resource = { group: '', version: 'v1', plural: 'nodes', kind: 'Node' }
+export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
+export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
+
+export function gateways(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'gateways', kind: 'Gateway' }
+}
+
+export function virtualServices(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'virtualservices', kind: 'VirtualService' }
+}
+
+/** The head that every manifest of a kind has. */
+export function typeOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
+  return { apiVersion: apiVersion(resource), kind: resource.kind }
+}

@@ -1,0 +1,67 @@
+import { Args, Flags } from '@oclif/core'
+import { requireAddons } from '../addons/catalog.ts'
+import { TelemetryCommand } from '../base-command.ts'
+import { address, domain, dryRun, duration, namespacedName, yes } from '../flags.ts'
+import { expose, succeeded } from '../operations/expose.ts'
+import { renderExpose, renderExposeWarnings } from '../rendering/expose.ts'
+
+export default class Expose extends TelemetryCommand {
+  static override summary = 'make add-ons reachable from outside, by HTTPS through the ingress gateway'
+  static override description =
+    `finds the add-on and the ingress gateway wherever they are, makes a certificate, routes a host to the
+add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl telemetry cleanup" takes it away.`
+  static override examples = [
+    {
+      description: 'Grafana at https://grafana.ADDRESS.nip.io, for anyone who reaches that address',
+      command: '<%= config.bin %> expose grafana --allow-anonymous',
+    },
+    {
+      description: 'Grafana at https://grafana.example.com',
+      command: '<%= config.bin %> expose grafana --domain example.com',
+    },
+    {
+      description: 'what would be applied, tried by the API server and its webhooks',
+      command: '<%= config.bin %> expose grafana --dry-run=server -o yaml',
+    },
+  ]
+  static override args = {
+    addon: Args.string({ name: 'addon', multiple: true, description: 'add-ons to expose (default: all)' }),
+  }
+  static override flags = {
+    domain: domain({ description: 'hosts are names below it (default: ADDRESS.nip.io)' }),
+    'ingress-ip': address({
+      description: 'where the ingress gateway is reached (default: what its Service or a node says)',
+    }),
+    gateway: namespacedName({ description: 'which ingress gateway (default: the only one)' }),
+    'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
+    'dry-run': dryRun(),
+    timeout: duration({
+      flag: '--timeout',
+      default: 60_000,
+      defaultHelp: async () => '1m',
+      description: 'how long to wait for the page to answer',
+    }),
+    yes,
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Expose)
+    const request = {
+      addons: requireAddons(args.addon ?? []),
+      namespace: flags.namespace,
+      domain: flags.domain,
+      ingressAddress: flags['ingress-ip'],
+      gateway: flags.gateway,
+      allowAnonymous: flags['allow-anonymous'],
+      yes: flags.yes,
+      dryRun: flags['dry-run'],
+      timeout: flags.timeout,
+    }
+    const report = await expose(request, await this.connect(flags))
+    this.answer(
+      renderExpose(report, request.dryRun, flags.output),
+      renderExposeWarnings(report, request.dryRun, flags.output),
+      succeeded(report.result),
+    )
+  }
+}

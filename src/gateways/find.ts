@@ -1,0 +1,65 @@
+/** Which ingress gateways a cluster has: pure, over its pods and Services. Their names and namespaces are anybody's choice. */
+import type { Pod, Service, ServicePort } from '../cluster/objects.ts'
+import { isReady, matchesSelector } from '../cluster/objects.ts'
+
+export interface IngressGateway {
+  namespace: string
+  service: Service
+  /** The Service's selector: what an Istio Gateway has to name to be served by these pods. */
+  selector: Record<string, string>
+  /** Pods that run Envoy as a router. */
+  pods: Pod[]
+  readyPods: number
+  serviceAccount: string
+}
+
+/** Whether a pod runs Envoy as a router (`pilot-agent proxy router`), which all of Istio's gateways do, however installed. */
+export function isGatewayPod(pod: Pod): boolean {
+  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(({ args = [] }) => {
+    const proxy = args.indexOf('proxy')
+    return proxy >= 0 && args[proxy + 1] === 'router'
+  })
+}
+
+/** The gateway's HTTPS port on its Service. */
+export function httpsPort(service: Service): ServicePort | undefined {
+  return service.spec.ports?.find(({ port }) => port === 443)
+}
+
+/**
+ * Gateways that traffic from outside can come in by: a Service with port 443 that is not just for the cluster.
+ * So neither egress gateways (ClusterIP) nor east-west gateways (15443) are among them, nor those that Gateway API manages.
+ */
+export function findIngressGateways(services: Service[], pods: Pod[]): IngressGateway[] {
+  return services
+    .filter((service) => httpsPort(service) !== undefined && isReachable(service))
+    .map((service) => gatewayOf(service, pods))
+    .filter((gateway) => gateway !== undefined)
+    .filter(({ pods }) => !pods.some((pod) => pod.metadata.labels?.['gateway.networking.k8s.io/gateway-name']))
+}
+
+/** The gateway behind one Service, whatever its type; `undefined` when none of its pods is a router. */
+export function gatewayOf(service: Service, pods: Pod[]): IngressGateway | undefined {
+  const { namespace = '' } = service.metadata
+  const behind = pods.filter(
+    (pod) => pod.metadata.namespace === namespace && isGatewayPod(pod) && matchesSelector(pod, service.spec.selector),
+  )
+  if (behind.length === 0) return undefined
+  return {
+    namespace,
+    service,
+    selector: service.spec.selector ?? {},
+    pods: behind,
+    readyPods: behind.filter(isReady).length,
+    serviceAccount: behind[0]?.spec.serviceAccountName ?? 'default',
+  }
+}
+
+/** `istio-system/istio-ingressgateway`: how people name a gateway, in flags and on pages. */
+export function gatewayName({ namespace, service }: IngressGateway): string {
+  return `${namespace}/${service.metadata.name}`
+}
+
+function isReachable({ spec }: Service): boolean {
+  return spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.externalIPs ?? []).length > 0
+}

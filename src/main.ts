@@ -1,0 +1,23 @@
+/** The program: oclif with our commands. `bin/` calls it from the built files or from the source. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
+
+/**
+ * @param root the package's directory
+ * @param commands the directory of commands below it: `dist/commands`, or `src/commands` when run from source
+ */
+export async function main(root: URL, commands: string): Promise<void> {
+  try {
+    const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Interfaces.PJSON
+    const config = await Config.load({
+      root: fileURLToPath(root),
+      // People type it as a kubectl plugin, so that is how help shows it.
+      pjson: { ...packageJson, oclif: { ...packageJson.oclif, bin: 'kubectl telemetry', commands } },
+    })
+    await run(process.argv.slice(2), config)
+    await flush()
+  } catch (error) {
+    await handle(error as Error)
+  }
+}

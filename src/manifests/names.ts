@@ -1,0 +1,7 @@
+/** Names of our objects. Not those of Istio's page (telemetry-gw-cert, grafana-gateway): a set-up made by hand is not ours to touch. */
+export const GATEWAY_NAME = 'kubectl-telemetry'
+export const TLS_SECRET_NAME = 'kubectl-telemetry-tls'
+
+export function virtualServiceName(addonName: string): string {
+  return `kubectl-telemetry-${addonName}`
+}

@@ -1,0 +1,140 @@
+/** The real prober: HTTP/2 (or 1.1) over TLS to the address itself, so that it depends on no DNS. */
+import { lookup } from 'node:dns/promises'
+import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
+import { request as httpsRequest } from 'node:https'
+import { type Socket, connect as tcpConnect } from 'node:net'
+import { type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { Hop, Probe, Prober, ProbeTarget } from './prober.ts'
+
+const CONNECT_TIMEOUT = 5_000
+const ANSWER_TIMEOUT = 15_000
+const RESOLVE_TIMEOUT = 2_000
+
+interface Answer {
+  status: number
+  protocol: string
+  headers: IncomingHttpHeaders
+}
+
+class HopFailure extends Error {
+  readonly hop: Hop
+
+  constructor(hop: Hop, message: string) {
+    super(message)
+    this.hop = hop
+  }
+}
+
+export class HttpsProber implements Prober {
+  async probe(target: ProbeTarget): Promise<Probe> {
+    const started = performance.now()
+    const elapsed = () => Math.round(performance.now() - started)
+    try {
+      const socket = await openTcp(target)
+      try {
+        const tls = await openTls(socket, target)
+        const answer = await (tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target))
+        return { ...judge(answer), milliseconds: elapsed() }
+      } finally {
+        socket.destroy()
+      }
+    } catch (error) {
+      const { hop, message } =
+        error instanceof HopFailure ? error : new HopFailure('upstream', (error as Error).message)
+      return { ok: false, hop, message, milliseconds: elapsed() }
+    }
+  }
+
+  async resolve(host: string): Promise<string[]> {
+    const timeout = new Promise<[]>((resolve) => setTimeout(resolve, RESOLVE_TIMEOUT, []).unref())
+    const found = lookup(host, { all: true }).catch(() => [])
+    return (await Promise.race([found, timeout])).map(({ address }) => address)
+  }
+}
+
+/**
+ * Only a header of Envoy's tells the two 404s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
+ * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
+ */
+function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds'> {
+  const answered = headers['x-envoy-upstream-service-time'] !== undefined
+  if (status === 404 && !answered) {
+    return {
+      ok: false,
+      hop: 'route',
+      status,
+      protocol,
+      message: 'the gateway answers, but has no route for this host yet',
+    }
+  }
+  if (status >= 500) {
+    const who = answered ? 'the add-on answers' : 'the gateway cannot reach the add-on:'
+    return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}` }
+  }
+  // 401 and 403 are the page's own login: the way to it works.
+  return { ok: status < 400 || status === 401 || status === 403, hop: 'upstream', status, protocol }
+}
+
+function openTcp({ address, port }: ProbeTarget): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = tcpConnect({ host: address, port })
+    const fail = (why: string) => {
+      socket.destroy()
+      reject(new HopFailure('tcp', `no connection to ${address} port ${port}: ${why}`))
+    }
+    socket.setTimeout(CONNECT_TIMEOUT, () => fail('timed out'))
+    socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
+    socket.once('connect', () => resolve(socket.setTimeout(0)))
+  })
+}
+
+function openTls(socket: Socket, { host, authorityCertificate }: ProbeTarget): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const tls = tlsConnect({ socket, servername: host, ca: authorityCertificate, ALPNProtocols: ['h2', 'http/1.1'] })
+    const fail = (why: string) => reject(new HopFailure('tls', why))
+    tls.setTimeout(CONNECT_TIMEOUT, () => fail('the TLS handshake timed out'))
+    tls.once('error', (error: NodeJS.ErrnoException) => {
+      // Envoy has no filter chain for a host whose certificate it was not given: it closes without an alert.
+      const reset = error.code === 'ECONNRESET'
+      fail(reset ? 'the gateway closed the connection: it serves no certificate for this host' : error.message)
+    })
+    tls.once('secureConnect', () => resolve(tls.setTimeout(0)))
+  })
+}
+
+function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
+    session.once('error', reject)
+    const request = session.request({ ':path': path, ':authority': authority(host, port) })
+    request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
+    request.once('error', reject)
+    request.once('response', (headers) => {
+      request.close()
+      session.close()
+      resolve({ status: headers[':status'] ?? 0, protocol: 'HTTP/2', headers })
+    })
+  })
+}
+
+function askHttp1(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = {
+      createConnection: () => tls,
+      path,
+      headers: { host: authority(host, port) },
+      timeout: ANSWER_TIMEOUT,
+    }
+    const request = httpsRequest(options, (response) => {
+      response.destroy()
+      resolve({ status: response.statusCode ?? 0, protocol: `HTTP/${response.httpVersion}`, headers: response.headers })
+    })
+    request.once('timeout', () => reject(new HopFailure('upstream', 'no answer in time')))
+    request.once('error', reject)
+    request.end()
+  })
+}
+
+function authority(host: string, port: number): string {
+  return port === 443 ? host : `${host}:${port}`
+}

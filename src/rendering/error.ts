@@ -1,0 +1,8 @@
+import type { UserError } from '../errors.ts'
+import { type OutputFormat, renderData } from './output.ts'
+
+/** What went wrong, then what to do about it, one suggestion a line. */
+export function renderError({ code, message, suggestions }: UserError, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData({ error: { code, message, suggestions } }, format)
+  return [`error: ${message} (${code})`, ...suggestions.map((suggestion) => `  try: ${suggestion}`)].join('\n')
+}

@@ -1,0 +1,69 @@
+import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose.ts'
+import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
+import { renderWarnings } from './warnings.ts'
+
+const VIA: Record<ExposeResult['gateway']['via'], string> = {
+  flag: 'as you named it',
+  'load-balancer': 'its load balancer',
+  'external-ip': 'its external IP',
+  'node-port': 'a node and its node port',
+}
+
+/** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
+export function renderExpose(
+  { result, manifests }: ExposeReport,
+  dryRun: 'none' | 'client' | 'server',
+  format: OutputFormat | undefined,
+): string {
+  if (format !== undefined) return dryRun === 'none' ? renderData(result, format) : renderManifests(manifests, format)
+  const objects = result.objects.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
+  if (result.outcome === 'declined') return 'nothing was changed'
+  if (result.outcome === 'planned') return objects.join('\n')
+  return [...objects, '', exposureTable(result), '', ...footer(result)].join('\n')
+}
+
+/** What belongs on stderr beside the answer. */
+export function renderExposeWarnings(
+  { result }: ExposeReport,
+  dryRun: 'none' | 'client' | 'server',
+  format: OutputFormat | undefined,
+): string {
+  const showsKey = dryRun !== 'none' && format !== undefined
+  const key = {
+    code: 'PRIVATE_KEY_SHOWN',
+    message: 'this output has the private key of the TLS Secret in it',
+    remedy: 'keep it as you would keep the Secret',
+  }
+  return renderWarnings([...(showsKey ? [key] : []), ...result.warnings])
+}
+
+function exposureTable(result: ExposeResult): string {
+  const rows = result.exposures.map((exposure) => [
+    exposure.addon,
+    exposure.namespace,
+    exposure.url,
+    answerOf(exposure),
+  ])
+  return renderTable([['ADD-ON', 'NAMESPACE', 'URL', 'ANSWER'], ...rows])
+}
+
+function answerOf({ probe }: ExposedAddon): string {
+  if (probe === undefined) return ''
+  if (probe.ok) return `${probe.status} by ${probe.protocol} in ${probe.milliseconds} ms`
+  return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
+}
+
+function footer({ gateway, exposures, authority }: ExposeResult): string[] {
+  const first = exposures[0]
+  const resolve = first === undefined ? '' : ` --resolve ${first.host}:${gateway.port}:${bracketed(gateway.address)}`
+  return [
+    `gateway      ${gateway.namespace}/${gateway.service} at ${gateway.address} port ${gateway.port} (${VIA[gateway.via]})`,
+    `certificate  signed by ${authority.certificate} (${authority.daysLeft} days left); trust it once in your browser`,
+    ...(first === undefined ? [] : [`try          curl --cacert ${authority.certificate}${resolve} ${first.url}`]),
+    'end it       kubectl telemetry cleanup',
+  ]
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address
+}

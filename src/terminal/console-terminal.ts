@@ -1,0 +1,40 @@
+/** The real terminal: inquirer's prompts, loaded when the first question is asked, written to stderr. */
+import { interrupted } from '../errors.ts'
+import type { Choice, Terminal } from './terminal.ts'
+
+const context = { output: process.stderr }
+
+export class ConsoleTerminal implements Terminal {
+  readonly interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY)
+
+  note(line: string): void {
+    process.stderr.write(`${line}\n`)
+  }
+
+  async confirm(question: string, byDefault = false): Promise<boolean> {
+    const { default: confirm } = await import('@inquirer/confirm')
+    return answer(confirm({ message: question, default: byDefault }, context))
+  }
+
+  async select<T>(question: string, choices: Choice<T>[]): Promise<T> {
+    const { default: select } = await import('@inquirer/select')
+    return answer(select<T>({ message: question, choices }, context))
+  }
+
+  async input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string> {
+    const { default: input } = await import('@inquirer/input')
+    const validate = (text: string) => check(text) ?? true
+    const config = { message: question, validate, ...(byDefault === undefined ? {} : { default: byDefault }) }
+    return answer(input(config, context))
+  }
+}
+
+/** Ctrl-C rejects a prompt with an ExitPromptError; for us that is the person's decision, not a fault. */
+async function answer<T>(prompt: Promise<T>): Promise<T> {
+  try {
+    return await prompt
+  } catch (error) {
+    if ((error as Error).name === 'ExitPromptError') throw interrupted()
+    throw error
+  }
+}
