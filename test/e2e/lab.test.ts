@@ -1,0 +1,100 @@
+// The lab's own promises. It ends and starts the mesh, so it cannot run beside the other end-to-end tests.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { before, describe, it } from 'mocha'
+import { cgroupRoots } from '../lab/cgroups.ts'
+import { daemons } from '../lab/daemons.ts'
+import { down, labEnvironment, labPaths, nodeName, up } from '../lab/lab.ts'
+import { processes, runningDaemon } from '../lab/processes.ts'
+import { readStatus } from '../lab/status.ts'
+
+describe('the lab', function () {
+  this.timeout('20m') // the first run compiles Kubernetes and Istio
+
+  let without: Record<string, unknown>
+
+  before(async () => {
+    await down()
+    without = footprint()
+    await up()
+  })
+
+  it('is up after `up`', async () => {
+    const status = await readStatus()
+    assert.ok(status.up, status.lines.join('\n'))
+  })
+
+  it('changes nothing when `up` is repeated', async () => {
+    const earlier = { daemons: daemonPids(), pods: pods(), generations: generations() }
+    const started = Date.now()
+    await up()
+    assert.deepEqual({ daemons: daemonPids(), pods: pods(), generations: generations() }, earlier)
+    assert.ok(Date.now() - started < 10_000, `took ${Date.now() - started} ms`)
+  })
+
+  for (const daemon of daemons) {
+    it(`recovers by \`up\` after kill -9 of ${daemon.name}`, async () => {
+      const victim = runningDaemon(daemon)
+      assert.ok(victim, `${daemon.name} does not run`)
+      process.kill(victim.pid, 'SIGKILL')
+      await up()
+      assert.notEqual(runningDaemon(daemon)?.pid, victim.pid)
+      kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=60s')
+    })
+  }
+
+  it('leaves nothing behind after `down`, within 10 seconds', async () => {
+    const started = Date.now()
+    await down()
+    const took = Date.now() - started
+    assert.deepEqual(footprint(), without)
+    assert.ok(took < 10_000, `took ${took} ms`)
+  })
+})
+
+/** Everything on this machine that a running lab shows in. */
+function footprint(): Record<string, unknown> {
+  const { run } = labPaths()
+  const entries = (directory: string) => (existsSync(directory) ? readdirSync(directory).sort() : [])
+  return {
+    processes: processes().filter(({ argv }) => argv.some((argument) => argument.includes(run))),
+    mounts: readFileSync('/proc/mounts', 'utf8'),
+    namespaces: shell('ip netns list'),
+    links: shell('ip -oneline link | cut -d: -f2'),
+    routes: shell('ip route'),
+    cgroups: cgroupRoots().filter((path) => existsSync(path)),
+    state: existsSync(run),
+    containerLogs: entries('/var/log/containers'),
+    shimSockets: entries('/run/containerd/s'),
+    networkResults: entries('/var/lib/cni/results'),
+  }
+}
+
+const daemonPids = () => daemons.map((daemon) => runningDaemon(daemon)?.pid)
+
+const pods = () =>
+  kubectl(
+    'get',
+    'pods',
+    '-A',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\\n"}{end}',
+  )
+
+const generations = () =>
+  kubectl(
+    'get',
+    'deployments,configmaps,services',
+    '-A',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.uid} {.metadata.generation}{"\\n"}{end}',
+  )
+
+function kubectl(...args: string[]): string {
+  return execFileSync('kubectl', args, { env: labEnvironment(), encoding: 'utf8' })
+}
+
+function shell(script: string): string {
+  return execFileSync('sh', ['-c', script], { encoding: 'utf8' })
+}

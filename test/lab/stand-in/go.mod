@@ -1,0 +1,3 @@
+module kubectl-telemetry/lab/stand-in
+
+go 1.26
