@@ -35,3 +35,16 @@ export function usageError(code: string, message: string, suggestions: string[] 
 export function interrupted(): UserError {
   return new UserError('INTERRUPTED', 'interrupted; nothing was changed', { exitCode: EXIT.interrupted })
 }
+
+/**
+ * The error of a series of writes that failed in the middle: nothing is half-changed without saying so.
+ * @param done what had been done by then; left out when `any` is false
+ */
+export function halfDone(error: unknown, done: string, any: boolean, suggestions: string[] = []): unknown {
+  if (!(error instanceof UserError) || !any) return error
+  return new UserError(error.code, `${error.message}; ${done}`, {
+    suggestions: ['run the command again to complete it', ...suggestions, ...error.suggestions],
+    exitCode: error.exitCode,
+    cause: error,
+  })
+}

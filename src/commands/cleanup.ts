@@ -8,10 +8,7 @@ export default class Cleanup extends TelemetryCommand {
   static override description =
     `removes exactly the objects that carry our label, in any namespace, and looks again. The certificate authority on
 this machine is kept: clients that trust it need not do so again after the next "expose".`
-  static override examples = [
-    { description: 'show, ask, remove', command: '<%= config.bin %> cleanup' },
-    { description: 'only show', command: '<%= config.bin %> cleanup --dry-run=client' },
-  ]
+  static override examples = ['<%= config.bin %> cleanup', '<%= config.bin %> cleanup --dry-run=client']
   static override flags = { 'dry-run': dryRun(), yes }
 
   async run(): Promise<void> {

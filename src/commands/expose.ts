@@ -11,18 +11,10 @@ export default class Expose extends TelemetryCommand {
     `finds the add-on and the ingress gateway wherever they are, makes a certificate, routes a host to the
 add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl telemetry cleanup" takes it away.`
   static override examples = [
-    {
-      description: 'Grafana at https://grafana.ADDRESS.nip.io, for anyone who reaches that address',
-      command: '<%= config.bin %> expose grafana --allow-anonymous',
-    },
-    {
-      description: 'Grafana at https://grafana.example.com',
-      command: '<%= config.bin %> expose grafana --domain example.com',
-    },
-    {
-      description: 'what would be applied, tried by the API server and its webhooks',
-      command: '<%= config.bin %> expose grafana --dry-run=server -o yaml',
-    },
+    '<%= config.bin %> expose grafana --allow-anonymous',
+    '<%= config.bin %> expose grafana --domain example.com',
+    '<%= config.bin %> expose grafana --gateway istio-ingress/istio-ingress --ingress-ip 192.0.2.10',
+    '<%= config.bin %> expose grafana --dry-run=server -o yaml',
   ]
   static override args = {
     addon: Args.string({ name: 'addon', multiple: true, description: 'add-ons to expose (default: all)' }),

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
 import { requireOwned } from '../cluster/ownership.ts'
-import { UserError } from '../errors.ts'
+import { halfDone, UserError } from '../errors.ts'
 import type { ObjectPlace } from './exposure-plan.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged'
@@ -62,11 +62,7 @@ export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Cha
  * Makes the changes one after the other, in the plan's order.
  * @throws UserError with what had been changed by then, when one of them fails
  */
-export async function applyChanges(
-  cluster: Cluster,
-  changes: Change[],
-  onApplied: (change: Change) => void,
-): Promise<void> {
+export async function applyChanges(cluster: Cluster, changes: Change[]): Promise<void> {
   const done: Change[] = []
   for (const change of changes) {
     if (change.action === 'unchanged') continue
@@ -82,29 +78,17 @@ export async function applyChanges(
         )
       }
     } catch (error) {
-      throw halfDone(error, done)
+      throw halfDone(error, `changed before that: ${done.map(label).join(', ')}`, done.length > 0, [
+        'kubectl telemetry cleanup   # to undo it',
+      ])
     }
     done.push(change)
-    onApplied(change)
   }
 }
 
 export function outcomeOf({ resource, manifest, action }: Change): ObjectOutcome {
   const { name, namespace = '' } = manifest.metadata
   return { kind: resource.kind, group: resource.group, namespace, name, action }
-}
-
-function halfDone(error: unknown, done: Change[]): unknown {
-  if (!(error instanceof UserError) || done.length === 0) return error
-  return new UserError(error.code, `${error.message}; changed before that: ${done.map(label).join(', ')}`, {
-    suggestions: [
-      'run the command again to complete it',
-      'kubectl telemetry cleanup   # to undo it',
-      ...error.suggestions,
-    ],
-    exitCode: error.exitCode,
-    cause: error,
-  })
 }
 
 function label({ resource, manifest }: Change): string {

@@ -1,8 +1,8 @@
 /** Removes exactly what carries our label, and looks again. It finds everything in the cluster, so any machine can do it. */
-import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
 import { OWNED } from '../cluster/ownership.ts'
 import { gateways, ISTIO_NETWORKING, ISTIO_VERSIONS, SECRETS, virtualServices } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
+import { halfDone, UserError } from '../errors.ts'
 import type { Dependencies } from './dependencies.ts'
 
 export interface CleanupRequest {
@@ -54,9 +54,20 @@ export async function cleanup(
     if (!(await terminal.confirm(`Delete these ${owned.length} objects?`)))
       return { outcome: 'declined', deleted: [], remaining: planned }
   }
-  // In order: what serves goes first, so that no host is served with half of its objects.
-  for (const { resource, object } of owned) await cluster.delete(resource, object)
+  await deleteAll(cluster, owned)
   return { outcome: 'applied', deleted: planned, remaining: (await findOwned(cluster)).map(nameOf) }
+}
+
+/** In order: what serves goes first, so that no host is served with half of its objects. */
+async function deleteAll(cluster: Cluster, owned: Owned[]): Promise<void> {
+  for (const [index, { resource, object }] of owned.entries()) {
+    try {
+      await cluster.delete(resource, object)
+    } catch (error) {
+      const done = owned.slice(0, index).map(({ resource, object }) => `${kindName(resource)}/${object.metadata.name}`)
+      throw halfDone(error, `deleted before that: ${done.join(', ')}`, done.length > 0)
+    }
+  }
 }
 
 /** Everything of ours, in the order in which it is removed: the Gateway, its routes, the TLS Secret (without its data). */

@@ -118,9 +118,7 @@ export async function expose(request: ExposeRequest, dependencies: Dependencies)
   if (!(await confirmed(rehearsed, plan, request.yes, dependencies))) return report('declined', rehearsed)
 
   await keepAuthority(certificates, dependencies)
-  await applyChanges(cluster, rehearsed, ({ manifest, action }) =>
-    terminal.note(`${manifest.kind} ${manifest.metadata.name} ${action}`),
-  )
+  await applyChanges(cluster, rehearsed)
   const { probes, warnings } = await verifyExposures(
     plan.exposures,
     gathered.address,

@@ -58,7 +58,7 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
   const resolve = first === undefined ? '' : ` --resolve ${first.host}:${gateway.port}:${bracketed(gateway.address)}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${gateway.address} port ${gateway.port} (${VIA[gateway.via]})`,
-    `certificate  signed by ${authority.certificate} (${authority.daysLeft} days left); trust it once in your browser`,
+    `authority    ${authority.certificate} (${authority.daysLeft} days left); trust it once in your browser`,
     ...(first === undefined ? [] : [`try          curl --cacert ${authority.certificate}${resolve} ${first.url}`]),
     'end it       kubectl telemetry cleanup',
   ]

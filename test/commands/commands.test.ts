@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { interrupted } from '../../src/errors.ts'
+import { FakeCluster } from '../fakes/fake-cluster.ts'
+import { FakeTerminal } from '../fakes/fake-terminal.ts'
+import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
+import { grafana, ingressGateway } from '../fakes/mesh.ts'
+import { expectGolden } from '../golden-file.ts'
+import { configuration, runCommand } from './run-command.ts'
+
+function world(answers?: Record<string, unknown>): FakeWorld {
+  return fakeWorld(new FakeCluster([...grafana(), ...ingressGateway()]), new FakeTerminal(answers))
+}
+
+/** Keys are new in every run; goldens keep their place. */
+const withoutKeys = (text: string) => text.replace(/[A-Za-z0-9+/=]{200,}/g, 'BASE64')
+
+describe('kubectl telemetry expose', () => {
+  it('prints what changed, the table, and how to go on', async () => {
+    const { stdout, stderr, exitCode } = await runCommand('expose grafana --allow-anonymous -y', world())
+    expectGolden('expose-grafana.txt', stdout)
+    assert.equal(stderr, '')
+    assert.equal(exitCode, 0)
+  })
+
+  it('prints the failing hop and exits with 1', async () => {
+    const one = world()
+    one.prober.answers = [
+      { ok: false, hop: 'tcp', milliseconds: 5000, message: 'no connection to 192.0.2.10 port 443: timed out' },
+    ]
+    one.prober.addresses = ['198.51.100.1']
+    const { stdout, stderr, exitCode } = await runCommand('expose grafana --allow-anonymous -y --timeout 1s', one)
+    expectGolden('expose-grafana-failed.txt', `${stdout}--- stderr\n${stderr}`)
+    assert.equal(exitCode, 1)
+  })
+
+  for (const format of ['json', 'yaml']) {
+    it(`prints the result as ${format}`, async () => {
+      const { stdout, exitCode } = await runCommand(`expose grafana --allow-anonymous -y -o ${format}`, world())
+      expectGolden(`expose-grafana.${format}`, stdout)
+      assert.equal(exitCode, 0)
+    })
+
+    it(`prints manifests as ${format} in a dry run`, async () => {
+      const { stdout, stderr, exitCode } = await runCommand(`expose grafana --dry-run=client -o ${format}`, world())
+      expectGolden(`expose-grafana-manifests.${format}`, withoutKeys(stdout))
+      assert.match(stderr, /PRIVATE_KEY_SHOWN/)
+      assert.equal(exitCode, 0)
+    })
+  }
+
+  it('marks what a dry run says', async () => {
+    const { stdout } = await runCommand('expose grafana --dry-run=server', world())
+    expectGolden('expose-grafana-dry-run.txt', stdout)
+  })
+
+  it('refuses with what, where, the next command and a code, on stderr for people and on stdout for scripts', async () => {
+    const people = await runCommand('expose grafana -y', world())
+    expectGolden('expose-refused.txt', people.stderr)
+    assert.deepEqual([people.stdout, people.exitCode], ['', 1])
+    const scripts = await runCommand('expose grafana -y -o json', world())
+    expectGolden('expose-refused.json', scripts.stdout)
+    assert.deepEqual([scripts.stderr, scripts.exitCode], ['', 1])
+  })
+
+  it('exits with 130 on Ctrl-C', async () => {
+    const one = world({ 'Expose https://grafana.192.0.2.10.nip.io/?': interrupted() })
+    const { stderr, exitCode } = await runCommand('expose grafana --allow-anonymous', one)
+    assert.equal(stderr, 'error: interrupted; nothing was changed (INTERRUPTED)\n')
+    assert.equal(exitCode, 130)
+  })
+
+  const wrong: [argv: string, code: string][] = [
+    ['expose grafna', 'ADDON_UNKNOWN'],
+    ['expose --ingress-ip 999.1.1.1', 'ADDRESS_INVALID'],
+    ['expose --domain https://example.com', 'DOMAIN_INVALID'],
+    ['expose --domain=', 'DOMAIN_INVALID'],
+    [`expose --domain ${'a'.repeat(300)}`, 'DOMAIN_INVALID'],
+    ['expose --gateway ingress', 'GATEWAY_INVALID'],
+    ['expose --timeout -1s', 'DURATION_INVALID'],
+    ['expose --dry-run', 'USAGE'],
+    ['expose --dry-run=yes', 'USAGE'],
+    ['expose -o table', 'USAGE'],
+    ['expose --nonsense', 'USAGE'],
+    ['cleanup grafana', 'USAGE'],
+  ]
+  for (const [argv, code] of wrong) {
+    it(`wrong usage is exit code 2: ${argv.slice(0, 60)} (${code})`, async () => {
+      const one = world()
+      const { stdout, stderr, exitCode } = await runCommand(argv, one)
+      assert.match(stderr, new RegExp(`^error: .* \\(${code}\\)\n`))
+      assert.deepEqual([stdout, exitCode, one.cluster.writes], ['', 2, []])
+    })
+  }
+})
+
+describe('kubectl telemetry cleanup', () => {
+  it('prints what went, in kubectl words', async () => {
+    const one = world()
+    await runCommand('expose grafana --allow-anonymous -y', one)
+    const { stdout, exitCode } = await runCommand('cleanup -y', one)
+    expectGolden('cleanup.txt', stdout)
+    assert.equal(exitCode, 0)
+    assert.equal((await runCommand('cleanup -y', one)).stdout, 'nothing of ours is in the cluster\n')
+  })
+
+  it('prints it as json', async () => {
+    const one = world()
+    await runCommand('expose grafana --allow-anonymous -y', one)
+    expectGolden('cleanup.json', (await runCommand('cleanup -y -o json', one)).stdout)
+  })
+})
+
+describe('flags', () => {
+  it('are a contract: a changed flag is a reviewed diff', async () => {
+    const { commands } = await configuration()
+    const contract = commands.map(({ id, args, flags }) => ({
+      command: id,
+      args: Object.keys(args ?? {}),
+      flags: Object.values(flags)
+        .map((flag) => ({
+          name: flag.name,
+          char: flag.char,
+          type: flag.type,
+          ...('options' in flag && { options: flag.options }),
+          ...('multiple' in flag && { multiple: flag.multiple }),
+        }))
+        .sort((a, b) => a.name.localeCompare(b.name)),
+    }))
+    expectGolden(
+      'flags.json',
+      JSON.stringify(
+        contract.sort((a, b) => a.command.localeCompare(b.command)),
+        null,
+        2,
+      ),
+    )
+  })
+
+  it('every command has a summary and an example', async () => {
+    for (const { id, summary, examples } of (await configuration()).commands) {
+      assert.ok(summary, `${id} has no summary`)
+      assert.ok(examples?.length, `${id} has no example`)
+    }
+  })
+})

@@ -1,0 +1,138 @@
+/** A small cluster in memory: server-side apply with owners of fields, resource versions, label selectors, and faults on demand. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Access, Cluster, KubeObject, ListOptions, ObjectName, Resource } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
+
+type Verb = 'list' | 'get' | 'apply' | 'delete'
+
+/** A request that changed something. */
+export interface Write {
+  verb: 'apply' | 'delete'
+  object: string
+}
+
+export class FakeCluster implements Cluster {
+  readonly context = 'fake'
+  readonly server = 'https://fake.example:6443'
+  readonly objects: KubeObject[]
+  readonly writes: Write[] = []
+  /** API groups and their versions. */
+  groups: Record<string, string[]> = { 'networking.istio.io': ['v1', 'v1beta1', 'v1alpha3'] }
+  /** What the SubjectAccessReview says. */
+  secretsReadable: boolean | undefined = true
+  closed = false
+  #version = 100
+  readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error }[] = []
+
+  constructor(objects: KubeObject[]) {
+    this.objects = objects.map((object) => this.#stamp(structuredClone(object)))
+  }
+
+  /** The next requests of this kind fail. */
+  fail(verb: Verb, plural: string, error: Error, dryRun?: boolean): void {
+    this.#faults.push({ verb, plural, dryRun, error })
+  }
+
+  async servedVersions(group: string): Promise<string[]> {
+    return this.groups[group] ?? []
+  }
+
+  async list<T extends KubeObject>(
+    resource: Resource,
+    { namespace, labels, metadataOnly }: ListOptions = {},
+  ): Promise<T[]> {
+    this.#check('list', resource)
+    return this.objects
+      .filter((object) => object.kind === resource.kind)
+      .filter((object) => namespace === undefined || object.metadata.namespace === namespace)
+      .filter((object) => selects(labels ?? '', object.metadata.labels ?? {}))
+      .map(({ apiVersion, kind, metadata, ...rest }) =>
+        structuredClone(metadataOnly ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, ...rest }),
+      ) as T[]
+  }
+
+  async get<T extends KubeObject>(resource: Resource, name: ObjectName): Promise<T | undefined> {
+    this.#check('get', resource)
+    return structuredClone(this.#find(resource, name)) as T | undefined
+  }
+
+  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, { dryRun = false } = {}): Promise<T> {
+    this.#check('apply', resource, dryRun)
+    const present = this.#find(resource, manifest.metadata)
+    const after = merge(present, manifest)
+    const same = present !== undefined && isDeepStrictEqual(present, after)
+    // As the real one: an apply that changes nothing leaves the version alone.
+    const stamped = same ? after : this.#stamp(after)
+    if (!dryRun && !same) {
+      this.writes.push({ verb: 'apply', object: nameOf(manifest) })
+      if (present !== undefined) this.objects.splice(this.objects.indexOf(present), 1)
+      this.objects.push(stamped)
+    }
+    return structuredClone(stamped) as T
+  }
+
+  async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
+    this.#check('delete', resource, dryRun)
+    const present = this.#find(resource, object.metadata)
+    if (present === undefined) return 'gone'
+    if (present.metadata.uid !== object.metadata.uid)
+      throw new UserError('CONFLICT', 'the UID in the precondition does not match')
+    if (!dryRun) {
+      this.objects.splice(this.objects.indexOf(present), 1)
+      this.writes.push({ verb: 'delete', object: nameOf(present) })
+    }
+    return 'deleted'
+  }
+
+  async mayAccess(_access: Access): Promise<boolean | undefined> {
+    return this.secretsReadable
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+
+  #find(resource: Resource, { name, namespace }: ObjectName): KubeObject | undefined {
+    return this.objects.find(
+      ({ kind, metadata }) => kind === resource.kind && metadata.name === name && metadata.namespace === namespace,
+    )
+  }
+
+  #stamp(object: KubeObject): KubeObject {
+    const version = String(++this.#version)
+    return { ...object, metadata: { uid: `uid-${version}`, ...object.metadata, resourceVersion: version } }
+  }
+
+  #check(verb: Verb, { plural }: Resource, dryRun?: boolean): void {
+    const fault = this.#faults.find(
+      (one) => one.verb === verb && one.plural === plural && (one.dryRun === undefined || one.dryRun === dryRun),
+    )
+    if (fault !== undefined) throw fault.error
+  }
+}
+
+/** Applying sets the fields of the manifest; lists are replaced. Fields that others set stay. */
+function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObject {
+  if (present === undefined) return structuredClone(manifest)
+  const { labels, ...metadata } = manifest.metadata
+  return {
+    ...present,
+    ...structuredClone(manifest),
+    metadata: { ...present.metadata, ...metadata, labels: { ...present.metadata.labels, ...labels } },
+  }
+}
+
+/** `a=b,c`: equality and existence, which is all we use. */
+function selects(selector: string, labels: Record<string, string>): boolean {
+  return selector
+    .split(',')
+    .filter((term) => term !== '')
+    .every((term) => {
+      const [name = '', value] = term.split('=')
+      return value === undefined ? name in labels : labels[name] === value
+    })
+}
+
+function nameOf({ kind, metadata }: KubeObject): string {
+  return `${kind}/${metadata.name}`
+}
