@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict'
+import type { X509Certificate } from 'node:crypto'
+import { before, describe, it } from 'mocha'
+import {
+  type Authority,
+  daysLeft,
+  hostsOf,
+  isPair,
+  issueLeaf,
+  type KeyPair,
+  whyReissue,
+} from '../../src/certificates/authority.ts'
+import { serialNumber } from '../../src/certificates/x509.ts'
+import { authorityOf, DAY, HOUR, issuing, key, NOW, read } from './issuing.ts'
+import { opensslExtension, opensslText } from './openssl.ts'
+
+const HOSTS = ['grafana.example.com', 'kiali.example.com']
+
+describe('createAuthority', () => {
+  let authority: Authority
+  let certificate: X509Certificate
+  before(async () => {
+    authority = await authorityOf('example.com', 0, { random: () => Buffer.alloc(16, 0xab) })
+    certificate = read(authority)
+  })
+
+  it('makes a version 3 certificate that signs itself and belongs to its key', () => {
+    assert.ok(opensslText(authority.certificate).includes('Version: 3 (0x2)'))
+    assert.ok(certificate.checkIssued(certificate))
+    assert.ok(certificate.verify(certificate.publicKey))
+    assert.ok(isPair(authority))
+    assert.equal(authority.domain, 'example.com')
+  })
+
+  it('signs with SHA-256', () => {
+    assert.ok(opensslText(authority.certificate).includes('Signature Algorithm: sha256WithRSAEncryption'))
+  })
+
+  it('may sign leaves and revocation lists, and no further authority', () => {
+    assert.equal(opensslExtension(authority.certificate, 'Basic Constraints'), 'critical CA:TRUE, pathlen:0')
+    assert.equal(opensslExtension(authority.certificate, 'Key Usage'), 'critical Certificate Sign, CRL Sign')
+  })
+
+  it('is bound to its domain, critically, and to no address at all', () => {
+    const lines = opensslText(authority.certificate)
+    const at = lines.indexOf('X509v3 Name Constraints: critical')
+    assert.deepEqual(lines.slice(at + 1, at + 6), [
+      'Permitted:',
+      'DNS:example.com',
+      'Excluded:',
+      'IP:0.0.0.0/0.0.0.0',
+      'IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0',
+    ])
+  })
+
+  it('is valid from an hour ago, because clocks of clients lag, for ten years', () => {
+    assert.equal(certificate.validFromDate.getTime(), NOW.getTime() - HOUR)
+    assert.equal(certificate.validToDate.getTime(), NOW.getTime() + 3650 * DAY)
+  })
+
+  it('carries its serial in its name, so that a new authority of the domain is not taken for an old one', async () => {
+    const other = read(await authorityOf('example.com', 1))
+    assert.equal(certificate.subject, 'O=kubectl telemetry\nCN=kubectl telemetry authority 6bababab')
+    assert.equal(certificate.issuer, certificate.subject)
+    assert.notEqual(other.subject, certificate.subject)
+  })
+})
+
+describe('issueLeaf', () => {
+  let authority: Authority
+  let leaf: KeyPair
+  let certificate: X509Certificate
+  before(async () => {
+    authority = await authorityOf('example.com')
+    leaf = await issueLeaf(authority, HOSTS, issuing(1))
+    certificate = read(leaf)
+  })
+
+  it('makes a version 3 certificate of the authority, for the new key', () => {
+    assert.ok(opensslText(leaf.certificate).includes('Version: 3 (0x2)'))
+    assert.ok(certificate.checkIssued(read(authority)))
+    assert.ok(certificate.verify(read(authority).publicKey))
+    assert.ok(isPair(leaf))
+    assert.ok(!isPair({ certificate: leaf.certificate, key: authority.key }))
+  })
+
+  it('names exactly the hosts, as DNS names and without a wildcard', () => {
+    assert.equal(certificate.subjectAltName, 'DNS:grafana.example.com, DNS:kiali.example.com')
+    assert.deepEqual(hostsOf(certificate), HOSTS)
+  })
+
+  it('serves TLS and signs nothing', () => {
+    assert.equal(opensslExtension(leaf.certificate, 'Basic Constraints'), 'critical CA:FALSE')
+    assert.equal(opensslExtension(leaf.certificate, 'Key Usage'), 'critical Digital Signature, Key Encipherment')
+    assert.equal(opensslExtension(leaf.certificate, 'Extended Key Usage'), 'TLS Web Server Authentication')
+  })
+
+  it("points to its authority's key by identifier", () => {
+    const identifier = opensslExtension(authority.certificate, 'Subject Key Identifier')
+    assert.match(identifier ?? '', /^([0-9A-F]{2}:){19}[0-9A-F]{2}$/)
+    assert.equal(opensslExtension(leaf.certificate, 'Authority Key Identifier'), identifier)
+    assert.notEqual(opensslExtension(leaf.certificate, 'Subject Key Identifier'), identifier)
+  })
+
+  it('is valid from an hour ago and never longer than browsers allow (398 days in all)', () => {
+    assert.equal(certificate.validFromDate.getTime(), NOW.getTime() - HOUR)
+    assert.equal(certificate.validToDate.getTime(), NOW.getTime() + 396 * DAY)
+    assert.ok(certificate.validToDate.getTime() - certificate.validFromDate.getTime() <= 397 * DAY)
+  })
+
+  it('has a serial of its own each time', async () => {
+    const again = read(await issueLeaf(authority, HOSTS, issuing(1)))
+    assert.notEqual(again.serialNumber, certificate.serialNumber)
+    assert.notEqual(certificate.serialNumber, read(authority).serialNumber)
+  })
+})
+
+describe('serial numbers', () => {
+  const extremes: [string, Uint8Array, string][] = [
+    ['zeros', Buffer.alloc(16, 0), `40${'00'.repeat(15)}`],
+    ['ones', Buffer.alloc(16, 0xff), `7f${'ff'.repeat(15)}`],
+  ]
+  for (const [name, random, serial] of extremes) {
+    it(`are encoded in 16 octets, positive and minimal, for random bytes of ${name}`, async () => {
+      const { raw, serialNumber } = read(await authorityOf('example.com', 0, { random: () => random }))
+      assert.equal(serialNumber, serial.toUpperCase())
+      // INTEGER (2), 16 octets: a sign octet or a stripped zero would change the length.
+      assert.ok(raw.includes(Buffer.from(`0210${serial}`, 'hex')))
+    })
+  }
+
+  it('are positive and minimal whatever the first byte, and keep the other 126 bits of chance', () => {
+    for (let first = 0; first < 256; first++) {
+      const random = Buffer.from([first, ...Buffer.alloc(15, first)])
+      const serial = Buffer.from(serialNumber(random), 'hex')
+      assert.equal(serial.length, 16)
+      assert.ok((serial[0] ?? 0) >= 0x40 && (serial[0] ?? 0) <= 0x7f, `first octet ${serial[0]} for ${first}`)
+      assert.equal((serial[0] ?? 0) & 0x3f, first & 0x3f)
+      assert.deepEqual(serial.subarray(1), random.subarray(1))
+    }
+  })
+})
+
+describe('whyReissue', () => {
+  let authority: Authority
+  let leaf: KeyPair
+  let expires: number
+  before(async () => {
+    authority = await authorityOf('example.com')
+    leaf = await issueLeaf(authority, HOSTS, issuing(1))
+    expires = read(leaf).validToDate.getTime()
+  })
+  const why = (changes: { leaf?: KeyPair; authority?: KeyPair; hosts?: string[]; now?: Date }) =>
+    whyReissue(
+      changes.leaf ?? leaf,
+      changes.authority ?? authority,
+      changes.hosts ?? HOSTS,
+      changes.now ?? new Date(NOW.getTime() + DAY),
+    )
+
+  it('keeps a good leaf', () => assert.equal(why({}), undefined))
+
+  it('keeps a leaf whose hosts come in another order', () => {
+    assert.equal(why({ hosts: [...HOSTS].reverse() }), undefined)
+  })
+
+  const otherHosts: [string, string[]][] = [
+    ['one more', [...HOSTS, 'prometheus.example.com']],
+    ['one fewer', HOSTS.slice(1)],
+    ['another one', ['grafana.example.com', 'jaeger.example.com']],
+  ]
+  for (const [name, hosts] of otherHosts) {
+    it(`renews for other hosts: ${name}`, () => assert.equal(why({ hosts }), 'it names other hosts'))
+  }
+
+  const ages: [string, number, string | undefined][] = [
+    ['31 days before the end', 31 * DAY, undefined],
+    ['exactly 30 days before the end', 30 * DAY, undefined],
+    ['a millisecond later', 30 * DAY - 1, 'it has 29 days left'],
+    ['on the last day', DAY - 1, 'it has 0 days left'],
+    ['after the end', -1, 'it has -1 days left'],
+  ]
+  for (const [name, before, expected] of ages) {
+    it(`${expected === undefined ? 'keeps' : 'renews'} a leaf ${name}`, () => {
+      assert.equal(why({ now: new Date(expires - before) }), expected)
+    })
+  }
+
+  it('renews a leaf that another authority of the same domain signed', async () => {
+    assert.equal(why({ authority: await authorityOf('example.com', 2) }), 'another authority signed it')
+  })
+
+  it('renews a leaf when only the name of the authority is the same', async () => {
+    const sameName = { random: () => Buffer.alloc(16, 1) }
+    const [first, second] = [
+      await authorityOf('example.com', 0, sameName),
+      await authorityOf('example.com', 2, sameName),
+    ]
+    assert.equal(read(first).subject, read(second).subject)
+    const signed = await issueLeaf(first, HOSTS, issuing(1))
+    assert.equal(why({ leaf: signed, authority: first }), undefined)
+    assert.equal(why({ leaf: signed, authority: second }), 'another authority signed it')
+  })
+
+  it('renews a leaf whose key is another', async () => {
+    assert.equal(why({ leaf: { ...leaf, key: await key(2) } }), 'its key is another')
+  })
+
+  it('renews a leaf whose key is garbage', () => {
+    assert.equal(why({ leaf: { ...leaf, key: 'garbage' } }), 'its key is another')
+  })
+
+  for (const garbage of ['', 'garbage', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
+    it(`renews what is no certificate: ${JSON.stringify(garbage.slice(0, 30))}`, () => {
+      assert.equal(why({ leaf: { ...leaf, certificate: garbage } }), 'it cannot be read')
+      assert.equal(why({ authority: { ...authority, certificate: garbage } }), 'it cannot be read')
+    })
+  }
+})
+
+describe('daysLeft', () => {
+  it('counts whole days, and none for what is no certificate', async () => {
+    const { certificate } = await issueLeaf(await authorityOf('example.com'), HOSTS, issuing(1))
+    assert.equal(daysLeft(certificate, NOW), 396)
+    assert.equal(daysLeft(certificate, new Date(NOW.getTime() + 1)), 395)
+    assert.equal(daysLeft('garbage', NOW), -1)
+  })
+})

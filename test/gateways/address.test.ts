@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { Node, Pod } from '../../src/cluster/objects.ts'
+import { type IngressAddress, namedAddress, nodeAddress, serviceAddress } from '../../src/gateways/address.ts'
+import { gatewayOf, type IngressGateway } from '../../src/gateways/find.ts'
+import { INGRESS_PORTS, node, pod, type ServiceSettings, service } from './gateway-objects.ts'
+
+describe('serviceAddress', () => {
+  const hostname = 'k8s-istio-0a1b2c3d4e.elb.eu-central-1.amazonaws.com'
+  const cases: [string, ServiceSettings, IngressAddress | undefined][] = [
+    [
+      'the host name that EKS gives',
+      { ingress: [{ hostname }] },
+      { address: hostname, kind: 'hostname', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'the IP address that GKE gives',
+      { ingress: [{ ip: '203.0.113.9' }] },
+      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'the private address that MetalLB gives',
+      { ingress: [{ ip: '192.168.1.240' }] },
+      { address: '192.168.1.240', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'an IPv6 address',
+      { ingress: [{ ip: '2001:db8::9' }] },
+      { address: '2001:db8::9', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'the first of several addresses',
+      { ingress: [{ ip: '203.0.113.9' }, { ip: '2001:db8::9' }] },
+      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'the IP address when there is a host name too',
+      { ingress: [{ ip: '203.0.113.9', hostname }] },
+      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      "the load balancer's address rather than an external IP",
+      { ingress: [{ ip: '203.0.113.9' }], externalIPs: ['192.0.2.7'] },
+      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+    ],
+    [
+      'the external IP when the load balancer is pending',
+      { externalIPs: ['192.0.2.7', '192.0.2.8'] },
+      { address: '192.0.2.7', kind: 'ip', port: 443, via: 'external-ip' },
+    ],
+    ['none while EXTERNAL-IP is pending', {}, undefined],
+    ['none when the load balancer has given an empty list', { ingress: [] }, undefined],
+    ['none when the load balancer has given an empty address', { ingress: [{ ip: '' }] }, undefined],
+    ['none for a NodePort Service', { type: 'NodePort' }, undefined],
+  ]
+  for (const [name, settings, expected] of cases) {
+    it(`is ${name}`, () => assert.deepEqual(serviceAddress(gateway(settings)), expected))
+  }
+
+  it('is none for a Service without a status', () => {
+    const { service, ...rest } = gateway()
+    const { status, ...bare } = service
+    assert.notEqual(status, undefined)
+    assert.equal(serviceAddress({ ...rest, service: bare as typeof service }), undefined)
+  })
+})
+
+describe('nodeAddress', () => {
+  const internal = (name: string, last: number) => node(name, { InternalIP: `10.0.0.${last}` })
+  const both = (name: string, last: number) =>
+    node(name, { InternalIP: `10.0.0.${last}`, ExternalIP: `203.0.113.${last}` })
+
+  const cases: [string, Node[], Pod[], string | undefined][] = [
+    ['the ExternalIP of a node, even if the InternalIP comes first', [both('a', 1)], [on('a')], '203.0.113.1'],
+    ['the InternalIP when there is no ExternalIP', [internal('a', 1)], [on('a')], '10.0.0.1'],
+    ["the gateway's node before others", [both('a', 1), both('b', 2)], [on('b')], '203.0.113.2'],
+    [
+      "another node's ExternalIP before the gateway's node's InternalIP",
+      [both('a', 1), internal('b', 2)],
+      [on('b')],
+      '203.0.113.1',
+    ],
+    [
+      "the first of the gateway's nodes",
+      [internal('a', 1), internal('b', 2), internal('c', 3)],
+      [on('c'), on('b')],
+      '10.0.0.2',
+    ],
+    ['any ready node when the pods are not placed', [internal('a', 1), internal('b', 2)], [pod()], '10.0.0.1'],
+    [
+      'a ready node when the one of the gateway is not',
+      [node('a', { InternalIP: '10.0.0.1' }, 'Unknown'), internal('b', 2)],
+      [on('a')],
+      '10.0.0.2',
+    ],
+    ['an IPv6 address', [node('a', { InternalIP: '2001:db8::a' })], [on('a')], '2001:db8::a'],
+    ['none without nodes', [], [on('a')], undefined],
+    ['none when no node is ready', [node('a', { InternalIP: '10.0.0.1' }, 'False')], [on('a')], undefined],
+    ['none when nodes have host names only', [node('a', {})], [on('a')], undefined],
+  ]
+  for (const [name, nodes, pods, address] of cases) {
+    it(`is ${name}`, () => {
+      const expected = address === undefined ? undefined : { address, kind: 'ip', port: 30443, via: 'node-port' }
+      assert.deepEqual(nodeAddress(gateway({}, pods), nodes), expected)
+    })
+  }
+
+  it('is none for a Service without node ports', () => {
+    const ports = INGRESS_PORTS.map(({ nodePort: _, ...port }) => port)
+    assert.equal(nodeAddress(gateway({ ports }), [node('a', { InternalIP: '10.0.0.1' })]), undefined)
+  })
+})
+
+describe('namedAddress', () => {
+  const nodes = [node('node-a', { InternalIP: '10.0.0.1', ExternalIP: '203.0.113.1' })]
+  const cases: [string, string, number][] = [
+    ['a node', '10.0.0.1', 30443],
+    ['the outer address of a node', '203.0.113.1', 30443],
+    ['a node by its host name', 'node-a', 30443],
+    ['any other address', '192.0.2.10', 443],
+    ['any other host name', 'lb.example.com', 443],
+  ]
+  for (const [name, address, port] of cases) {
+    it(`is at port ${port} of ${name}`, () => {
+      const kind = /^[\d.]+$/.test(address) ? 'ip' : 'hostname'
+      assert.deepEqual(namedAddress(address, gateway(), nodes), { address, kind, port, via: 'flag' })
+    })
+  }
+
+  it('is at port 443 of a node when the Service has no node ports', () => {
+    const ports = INGRESS_PORTS.map(({ nodePort: _, ...port }) => port)
+    assert.equal(namedAddress('10.0.0.1', gateway({ ports }), nodes).port, 443)
+  })
+
+  it('takes an IPv6 address for an address', () => {
+    assert.equal(namedAddress('2001:db8::1', gateway(), []).kind, 'ip')
+  })
+})
+
+function on(nodeName: string): Pod {
+  return pod({ nodeName })
+}
+
+function gateway(settings: ServiceSettings = {}, pods: Pod[] = [pod()]): IngressGateway {
+  const found = gatewayOf(service(settings), pods)
+  assert.ok(found)
+  return found
+}
