@@ -4,7 +4,7 @@ import { build } from './build.ts'
 import { installedIstio, installIstio } from './istio.ts'
 import { defaultIstioVersion, type IstioVersion, run, runPaths } from './layout.ts'
 import { setLoadBalancer } from './load-balancer.ts'
-import { claim, withLock } from './lock.ts'
+import { claim, readOwner, withLock } from './lock.ts'
 import { insideNamespace } from './network.ts'
 import { startNode, stateOfEarlierBoot, untilNodeReady } from './node.ts'
 import { step } from './progress.ts'
@@ -49,22 +49,29 @@ export function buildOnly(version: IstioVersion): Promise<void> {
 
 /** Gives the ingress gateway its load balancer address, or takes it away. */
 export function loadBalancer(state: 'on' | 'off'): Promise<void> {
-  return withLock('lb', () => setLoadBalancer(state))
+  return onRunningMesh('lb', () => setLoadBalancer(state))
 }
 
 /** Installs another version of Istio over the one that is there. */
 export function istio(version: IstioVersion): Promise<void> {
-  return withLock('istio', () => installIstio(version))
+  return onRunningMesh('istio', () => installIstio(version))
 }
 
 /** Applies Istio's sample add-ons by name, the default ones included, over what is there. */
 export function addons(names: readonly string[]): Promise<void> {
-  return withLock('addons', () => applyAddons(names))
+  return onRunningMesh('addons', () => applyAddons(names))
 }
 
 /** Runs a command in the node's network, where pods and Services have their addresses; returns its stdout. */
 export function insideNode(argv: readonly string[]): Promise<string> {
   return command(insideNamespace(argv), { env: labEnvironment() })
+}
+
+function onRunningMesh(verb: string, work: () => Promise<void>): Promise<void> {
+  return withLock(verb, async () => {
+    if (!(await readOwner())) throw new Error('the lab is down; bring it up with: npm run lab -- up')
+    await work()
+  })
 }
 
 async function installMissingIstio(): Promise<void> {

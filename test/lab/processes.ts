@@ -51,6 +51,10 @@ export async function start(daemon: Daemon): Promise<void> {
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
   child.unref()
   await log.close()
+  // Until nsenter has become the daemon it would not be recognised.
+  await until(`${daemon.name} to start`, async () => {
+    if (processes().some(({ pid, argv }) => pid === child.pid && argv[0] === program)) throw new Error('not yet')
+  })
 }
 
 /** Waits until the daemon answers; when it has ended instead, its last words are the error. */

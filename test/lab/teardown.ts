@@ -29,7 +29,10 @@ export async function removeNode(): Promise<void> {
 async function killDaemonsAndPods(): Promise<void> {
   await kill(daemons.flatMap((daemon) => processesOf(basename(daemon.argv[0]))).map(({ pid }) => pid))
   await kill(processesOf('containerd-shim-runc-v2').map(({ pid }) => pid))
-  await kill(podProcesses())
+  await until('the pods to end', async () => {
+    await kill(podProcesses())
+    if (podProcesses().length > 0) throw new Error('a process was forked meanwhile')
+  })
 }
 
 /** Innermost first. Throws while one is left: the files behind a mount must not be deleted with the run directory. */
