@@ -15,12 +15,8 @@ const ADDON_NAMESPACE = 'istio-system'
 
 /** Applies the named samples (`grafana`, `extras/zipkin`) as they are and waits until their pods are ready. */
 export async function applyAddons(names: readonly string[]): Promise<void> {
-  const manifests = await Promise.all(names.map(sampleManifest))
-  await importImages([...new Set(manifests.flatMap(imageNames))].map(addonImage))
   await apply(`{apiVersion: v1, kind: Namespace, metadata: {name: ${ADDON_NAMESPACE}}}`)
-  await Promise.all(
-    names.map((name, index) => step(`add-on ${name}`, () => applyAndWait(name, manifests[index] ?? ''))),
-  )
+  await Promise.all(names.map((name) => step(`add-on ${name}`, () => applyAddon(name))))
 }
 
 /** Those of the default add-ons that are not there; what is there may have been changed on purpose. */
@@ -29,7 +25,9 @@ export async function missingAddons(): Promise<string[]> {
   return defaultAddons.filter((name) => !present.split('\n').includes(`deployment.apps/${name}`))
 }
 
-async function applyAndWait(name: string, manifest: string): Promise<void> {
+async function applyAddon(name: string): Promise<void> {
+  const manifest = await sampleManifest(name)
+  await importImages([...new Set(imageNames(manifest))].map(addonImage))
   if (/^kind: (Service|Pod)Monitor$/m.test(manifest)) await applyMonitorDefinitions()
   const workloads = (await apply(manifest)).filter((object) => /^(deployment|statefulset)\.apps\//.test(object))
   if (workloads.length === 0 && name !== 'extras/prometheus-operator') throw new Error(`${name} has no workload`)

@@ -21,10 +21,9 @@ export interface Image {
   files: ImageFile[]
 }
 
-/** Writes the image; the archive appears whole or not at all. */
-export async function writeImage(image: Image, archive: string): Promise<void> {
-  const layer = `${archive}.layer`
-  const unfinished = `${archive}.new`
+/** Writes the image under a name for the unfinished, then renames it: the archive appears whole or not at all. */
+export async function writeImage(image: Image, unfinished: string, archive: string): Promise<void> {
+  const layer = `${unfinished}.layer`
   await pipeline(tar(await layerEntries(image.files)), createWriteStream(layer))
   const digest = createHash('sha256')
   await pipeline(createReadStream(layer), digest)

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Image, imageHash, writeImage } from './image-archive.ts'
 import { cache, runPaths } from './layout.ts'
@@ -25,18 +26,16 @@ export async function importImages(images: readonly Image[]): Promise<void> {
   })
 }
 
-/** Writes the images' archives ahead of time. */
-export async function writeArchives(images: readonly Image[]): Promise<void> {
-  await atMost(2, images, async (image) => {
-    await archive(image)
-  })
-}
-
+/** The image's archive in the cache, written when it is not there; then older ones of that image go. */
 async function archive(image: Image): Promise<string> {
   const directory = join(cache, 'images')
   await mkdir(directory, { recursive: true })
   const path = join(directory, `${fileName(image)}-${imageHash(image)}.tar`)
-  if (!existsSync(path)) await writeImage(image, path)
+  if (existsSync(path)) return path
+  const older = (await readdir(directory)).filter((name) => name.startsWith(`${fileName(image)}-`))
+  // Written in the run directory, where `down` clears up what was cut off; two add-ons may want the same image at once.
+  await writeImage(image, join(runPaths.images, randomUUID()), path)
+  await Promise.all(older.map((name) => rm(join(directory, name), { force: true })))
   return path
 }
 
