@@ -28,9 +28,9 @@ export function labEnvironment(): NodeJS.ProcessEnv {
 export function up(): Promise<void> {
   return withLock('up', () =>
     step('up', async () => {
-      await build()
       if (await stateOfEarlierBoot()) await removeNode()
       await claim()
+      await build()
       await step('starting the node', startNode)
       await Promise.all([untilNodeReady(), installMissingIstio(), missingAddons().then(applyAddons)])
     }),
