@@ -85,7 +85,7 @@ function iptables(): ImageFile[] {
   const names = ['iptables', 'ip6tables'].flatMap((family) =>
     ['', '-save', '-restore'].flatMap((verb) => [`${family}${verb}`, `${family}-nft${verb}`]),
   )
-  const extensions = '/usr/lib/x86_64-linux-gnu/xtables'
+  const extensions = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/xtables`
   return [
     { from: nft, to: nft, libraries: true },
     { from: extensions, to: extensions, libraries: true },
