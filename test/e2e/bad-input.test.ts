@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'mocha'
+import { labPaths, loadBalancer } from '../lab/lab.ts'
+import { difference, dump } from './dump.ts'
+import { type Outcome, Workplace } from './mesh.ts'
+
+const EXPOSE = ['expose', 'grafana', '--allow-anonymous', '-y']
+
+/** One clear error: `error: … (CODE)`, suggestions below it, nothing on stdout. */
+function assertRefused(
+  { stdout, stderr, exitCode }: Outcome,
+  code: string,
+  expectedExit: number,
+  says: RegExp = /./,
+): void {
+  const [first = '', ...rest] = stderr.trim().split('\n')
+  assert.match(first, new RegExp(`^error: .+ \\(${code}\\)$`), stderr)
+  assert.ok(
+    rest.every((line) => line.startsWith('  try: ')),
+    stderr,
+  )
+  assert.match(stderr, says)
+  assert.deepEqual([stdout, exitCode], ['', expectedExit])
+}
+
+describe('bad input, on the real mesh', () => {
+  const workplace = new Workplace()
+  let untouched: Map<string, string>
+
+  before(async () => {
+    await loadBalancer('on')
+    untouched = dump(workplace)
+  })
+
+  after(() => {
+    workplace.end()
+    assert.deepEqual(difference(untouched, dump(workplace)), [], 'something was left in the cluster')
+  })
+
+  /** Runs something, and shows that no object of the cluster has changed by it. */
+  function unchanged(running: () => Outcome): Outcome {
+    const before = dump(workplace)
+    const outcome = running()
+    assert.deepEqual(difference(before, dump(workplace)), [])
+    return outcome
+  }
+
+  const flags: [title: string, words: string[], code: string, says: RegExp][] = [
+    ['unknown add-on', ['expose', 'grafna'], 'ADDON_UNKNOWN', /did you mean "grafana"\?/],
+    ['--ingress-ip 999.1.1.1', [...EXPOSE, '--ingress-ip', '999.1.1.1'], 'ADDRESS_INVALID', /is not an IP address/],
+    ['--domain empty', [...EXPOSE, '--domain', ''], 'DOMAIN_INVALID', /is empty/],
+    ['--domain with a scheme', [...EXPOSE, '--domain', 'https://example.com'], 'DOMAIN_INVALID', /has a scheme/],
+    ['--domain with spaces', [...EXPOSE, '--domain', 'example .com'], 'DOMAIN_INVALID', /has spaces/],
+    [
+      '--domain of 300 characters',
+      [...EXPOSE, '--domain', `${'a.'.repeat(148)}test`],
+      'DOMAIN_INVALID',
+      /is 300 characters long/,
+    ],
+    ['a bare --dry-run', [...EXPOSE, '--dry-run'], 'USAGE', /none, client, server/],
+    ['an unknown context', [...EXPOSE, '--context', 'nowhere'], 'CONTEXT_UNKNOWN', /known: lab/],
+    [
+      'a kubeconfig that is not there',
+      [...EXPOSE, '--kubeconfig', '/nowhere/config'],
+      'KUBECONFIG_MISSING',
+      /\/nowhere\/config/,
+    ],
+  ]
+  for (const [title, words, code, says] of flags) {
+    it(`${title}: ${code}, exit code 2`, () => assertRefused(workplace.telemetry(...words), code, 2, says))
+  }
+
+  it('missing kubeconfig of the environment: KUBECONFIG_MISSING, exit code 1', () => {
+    const environment = { KUBECONFIG: '/nowhere/config' }
+    assertRefused(
+      workplace.run('kubectl-telemetry', EXPOSE, { environment }),
+      'KUBECONFIG_MISSING',
+      1,
+      /--kubeconfig FILE/,
+    )
+  })
+
+  it('unreachable API server: CLUSTER_UNREACHABLE, exit code 1', () => {
+    const kubeconfig = join(workplace.directory, 'unreachable')
+    writeFileSync(
+      kubeconfig,
+      readFileSync(labPaths().kubeconfig, 'utf8').replace(/https:\/\/[^\s"',}]+/, 'https://127.0.0.1:1'),
+    )
+    assertRefused(
+      workplace.telemetry(...EXPOSE, '--kubeconfig', kubeconfig),
+      'CLUSTER_UNREACHABLE',
+      1,
+      /127\.0\.0\.1:1.*ECONNREFUSED/,
+    )
+  })
+
+  it('expired client certificate: UNAUTHENTICATED, exit code 1, with the day it expired', () => {
+    const kubeconfig = join(workplace.directory, 'expired')
+    writeFileSync(kubeconfig, expiredKubeconfig())
+    assertRefused(
+      unchanged(() => workplace.telemetry(...EXPOSE, '--kubeconfig', kubeconfig)),
+      'UNAUTHENTICATED',
+      1,
+      /client certificate expired on 2020-01-02/,
+    )
+  })
+
+  /** The lab's kubeconfig with a client certificate of its own authority that has run out. */
+  function expiredKubeconfig(): string {
+    const pki = join(labPaths().run, 'pki')
+    const at = (name: string) => join(workplace.directory, name)
+    const openssl = (...words: string[]) => {
+      const { exitCode, stderr } = workplace.run('openssl', words)
+      assert.equal(exitCode, 0, stderr)
+    }
+    writeFileSync(at('index.txt'), '')
+    const settings = ['[ca]', 'default_ca = lab', '[lab]', 'policy = any', 'default_md = sha256', 'rand_serial = yes']
+    const places = [
+      `database = ${at('index.txt')}`,
+      `new_certs_dir = ${workplace.directory}`,
+      `certificate = ${pki}/ca.crt`,
+      `private_key = ${pki}/ca.key`,
+    ]
+    writeFileSync(
+      at('ca.cnf'),
+      [...settings, ...places, '[any]', 'organizationName = supplied', 'commonName = supplied', ''].join('\n'),
+    )
+    openssl(
+      'req',
+      '-new',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-subj',
+      '/O=system:masters/CN=admin',
+      '-keyout',
+      at('old.key'),
+      '-out',
+      at('old.csr'),
+    )
+    openssl(
+      'ca',
+      '-batch',
+      '-config',
+      at('ca.cnf'),
+      '-startdate',
+      '20200101000000Z',
+      '-enddate',
+      '20200102000000Z',
+      '-in',
+      at('old.csr'),
+      '-out',
+      at('old.crt'),
+      '-notext',
+    )
+    const config = JSON.parse(workplace.kubectl('config', 'view', '--raw', '--flatten', '-o', 'json'))
+    config.users[0].user = { 'client-certificate': at('old.crt'), 'client-key': at('old.key') }
+    return JSON.stringify(config)
+  }
+
+  it('Grafana absent: ADDON_NOT_FOUND, exit code 1', () => {
+    const refused = unchanged(() => workplace.telemetry(...EXPOSE, '-n', 'kube-system'))
+    assertRefused(refused, 'ADDON_NOT_FOUND', 1, /try: -n istio-system/)
+  })
+
+  it('an add-on that lets anyone in: ANONYMOUS_ACCESS, exit code 1, naming the flag', () => {
+    const refused = unchanged(() => workplace.telemetry('expose', 'grafana', '-y'))
+    assertRefused(refused, 'ANONYMOUS_ACCESS', 1, /as Admin[\s\S]*try: --allow-anonymous/)
+  })
+
+  it('no leave: CONSENT_REQUIRED, exit code 1, naming -y', () => {
+    assertRefused(
+      unchanged(() => workplace.telemetry('expose', 'grafana', '--allow-anonymous')),
+      'CONSENT_REQUIRED',
+      1,
+      /try: -y/,
+    )
+  })
+
+  it('two gateways: GATEWAY_AMBIGUOUS, exit code 1, naming --gateway', () => {
+    const service = JSON.parse(
+      workplace.kubectl('-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', '-o', 'json'),
+    )
+    const second = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'second-gateway', namespace: 'istio-system' },
+      spec: {
+        type: 'LoadBalancer',
+        selector: service.spec.selector,
+        ports: [{ name: 'https', port: 443, targetPort: 8443 }],
+      },
+    }
+    workplace.apply(second)
+    try {
+      const refused = unchanged(() => workplace.telemetry(...EXPOSE))
+      assertRefused(
+        refused,
+        'GATEWAY_AMBIGUOUS',
+        1,
+        /--gateway istio-system\/istio-ingressgateway[\s\S]*--gateway istio-system\/second-gateway/,
+      )
+    } finally {
+      workplace.kubectl('-n', 'istio-system', 'delete', 'service', 'second-gateway')
+    }
+  })
+
+  it('no gateway: GATEWAY_NOT_FOUND, exit code 1', () => {
+    workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/istio-ingressgateway', '--replicas=0')
+    try {
+      workplace.kubectl(
+        '-n',
+        'istio-system',
+        'wait',
+        '--for=delete',
+        'pod',
+        '-l',
+        'istio=ingressgateway',
+        '--timeout=60s',
+      )
+      assertRefused(
+        unchanged(() => workplace.telemetry(...EXPOSE)),
+        'GATEWAY_NOT_FOUND',
+        1,
+        /proxy router/,
+      )
+    } finally {
+      workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/istio-ingressgateway', '--replicas=1')
+      workplace.kubectl('-n', 'istio-system', 'rollout', 'status', 'deployment/istio-ingressgateway', '--timeout=60s')
+    }
+  })
+
+  it('a user who may not create Gateways: FORBIDDEN, exit code 1, naming verb and resource', () => {
+    const meta = { name: 'telemetry-e2e' }
+    const rules = [
+      { apiGroups: [''], resources: ['services', 'pods', 'nodes', 'configmaps'], verbs: ['get', 'list'] },
+      { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch'] },
+      { apiGroups: ['networking.istio.io'], resources: ['virtualservices'], verbs: ['get', 'create', 'patch'] },
+      { apiGroups: ['networking.istio.io'], resources: ['gateways'], verbs: ['get'] },
+    ]
+    const group = 'rbac.authorization.k8s.io'
+    workplace.apply(
+      { apiVersion: `${group}/v1`, kind: 'ClusterRole', metadata: meta, rules },
+      {
+        apiVersion: `${group}/v1`,
+        kind: 'ClusterRoleBinding',
+        metadata: meta,
+        roleRef: { apiGroup: group, kind: 'ClusterRole', name: meta.name },
+        subjects: [{ apiGroup: group, kind: 'User', name: 'dev' }],
+      },
+    )
+    try {
+      const refused = unchanged(() => workplace.telemetry(...EXPOSE, '--as', 'dev'))
+      assertRefused(
+        refused,
+        'FORBIDDEN',
+        1,
+        /User "dev" cannot (patch|create) resource "gateways" in API group "networking\.istio\.io" in the namespace "istio-system"/,
+      )
+    } finally {
+      workplace.kubectl('delete', 'clusterrole,clusterrolebinding', meta.name)
+    }
+  })
+
+  it('an object of our name that is not ours: NOT_OURS, exit code 1, and it stays as it is', () => {
+    workplace.kubectl(
+      '-n',
+      'istio-system',
+      'create',
+      'secret',
+      'generic',
+      'kubectl-telemetry-tls',
+      '--from-literal=mine=yes',
+    )
+    try {
+      const refused = unchanged(() => workplace.telemetry(...EXPOSE))
+      assertRefused(refused, 'NOT_OURS', 1, /secret\/kubectl-telemetry-tls in namespace istio-system/)
+      assert.equal(workplace.telemetry('cleanup', '-y').stdout, 'nothing of ours is in the cluster\n')
+      assert.match(
+        workplace.kubectl('-n', 'istio-system', 'get', 'secret', 'kubectl-telemetry-tls', '-o', 'yaml'),
+        /mine: /,
+      )
+    } finally {
+      workplace.kubectl('-n', 'istio-system', 'delete', 'secret', 'kubectl-telemetry-tls')
+    }
+  })
+})

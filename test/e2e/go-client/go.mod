@@ -1,0 +1,3 @@
+module telemetry/go-client
+
+go 1.22

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'mocha'
+import { loadBalancer, loadBalancerAddress } from '../lab/lab.ts'
+import { difference, dump } from './dump.ts'
+import { Workplace } from './mesh.ts'
+
+const LETS_IN = /lets anyone in as Admin.*all the same\?/
+const EXPOSE = /\? Expose https:\/\/grafana/
+const CTRL_C = '\x03'
+
+describe('expose on a terminal, on the real mesh', () => {
+  const workplace = new Workplace()
+  before(() => loadBalancer('on'))
+  after(() => workplace.end())
+
+  it('asks whether anyone may come in, shows the plan, asks for leave, and does it', async () => {
+    const answers = [
+      { prompt: LETS_IN, type: 'y\r' },
+      { prompt: EXPOSE, type: 'y\r' },
+    ]
+    const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
+    assert.equal(exitCode, 0, screen)
+    assert.match(screen, /Gateway istio-system\/kubectl-telemetry: create/)
+    assert.match(screen, new RegExp(`https://grafana.${loadBalancerAddress}.nip.io/ +200 by HTTP/2`))
+    const cleaned = await workplace.onTerminal(['cleanup'], [{ prompt: /Delete these 3 objects\?/, type: 'y\r' }])
+    assert.equal(cleaned.exitCode, 0, cleaned.screen)
+  })
+
+  it('changes nothing on no, and exits with 1', async () => {
+    const before = dump(workplace)
+    const { exitCode } = await workplace.onTerminal(
+      ['expose', 'grafana', '--allow-anonymous'],
+      [{ prompt: EXPOSE, type: '\r' }],
+    )
+    assert.equal(exitCode, 1)
+    assert.deepEqual(difference(before, dump(workplace)), [])
+  })
+
+  it('changes nothing on Ctrl-C, and exits with 130', async () => {
+    const before = dump(workplace)
+    const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], [{ prompt: LETS_IN, type: CTRL_C }])
+    assert.equal(exitCode, 130, screen)
+    assert.match(screen, /interrupted; nothing was changed/)
+    assert.deepEqual(difference(before, dump(workplace)), [])
+  })
+})
