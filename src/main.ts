@@ -8,6 +8,8 @@ import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
  * @param commands the directory of commands below it: `dist/commands`, or `src/commands` when run from source
  */
 export async function main(root: URL, commands: string): Promise<void> {
+  // `kubectl telemetry --help | head` closes our stdout early, which is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   try {
     const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Interfaces.PJSON
     const config = await Config.load({
