@@ -1,0 +1,143 @@
+/** A real HTTPS server on loopback in the role of an API server. It records what it is asked, and misbehaves on demand. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSecureServer, type Http2SecureServer, Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { clusterAuthority, type Pair, serverCertificate } from './pki.ts'
+
+export interface Asked {
+  method: string
+  path: string
+  query: Record<string, string>
+  /** As they came: every value of a name. */
+  headers: Record<string, string[]>
+  /** Parsed, when there was one. */
+  body: unknown
+  httpVersion: string
+  /** The common name of the client certificate, when there was one. */
+  clientName: string | undefined
+}
+
+export type Answer =
+  | { status: number; body?: unknown; headers?: Record<string, string> }
+  /** The connection breaks: before the answer begins, or in the middle of its body. */
+  | 'reset'
+  | 'half'
+  | 'silence'
+
+export type Behaviour = (asked: Asked, nth: number) => Answer | Promise<Answer>
+
+export interface ApiServerSettings {
+  /** Whether it speaks HTTP/2 too, as every API server does. */
+  http2?: boolean
+  certificate?: Pair
+}
+
+/** Made once: signing takes longer than most tests. */
+let usual: Promise<{ authority: Pair; certificate: Pair }> | undefined
+
+export class ApiServer {
+  readonly asked: Asked[] = []
+  /** TLS connections so far. */
+  connections = 0
+  readonly authority: Pair
+  answer: Behaviour = () => ({ status: 200, body: {} })
+  readonly #server: Server | Http2SecureServer
+  readonly #sockets = new Set<Socket>()
+
+  static async start(settings: ApiServerSettings = {}): Promise<ApiServer> {
+    usual ??= clusterAuthority().then(async (authority) => ({
+      authority,
+      certificate: await serverCertificate(authority),
+    }))
+    const { authority, certificate } = await usual
+    const server = new ApiServer(authority, settings.certificate ?? certificate, settings.http2 ?? true)
+    await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
+    return server
+  }
+
+  private constructor(authority: Pair, { certificate, key }: Pair, http2: boolean) {
+    this.authority = authority
+    const tls = { cert: certificate, key, requestCert: true, rejectUnauthorized: false }
+    const handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) =>
+      void this.#handle(request, response as ServerResponse) // what is used of it, both have
+    this.#server = http2 ? createSecureServer({ ...tls, allowHTTP1: true }, handle) : createServer(tls, handle)
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('error', () => {}) // resets are ours
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('secureConnection', () => {
+      this.connections++
+    })
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${this.port}`
+  }
+
+  /** How many connections are open. */
+  get open(): number {
+    return this.#sockets.size
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #handle(request: IncomingMessage | Http2ServerRequest, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    try {
+      for await (const chunk of request) chunks.push(chunk as Buffer)
+    } catch {
+      return // the client gave up
+    }
+    const asked = describe(request, Buffer.concat(chunks).toString())
+    this.asked.push(asked)
+    const answer = await this.answer(asked, this.asked.length)
+    if (answer === 'silence') return
+    if (answer === 'reset') return this.#reset()
+    const { status, body = {}, headers = {} } = answer === 'half' ? { status: 200 } : answer
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    if (answer === 'half') {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
+      response.write('{"kind":', () => setTimeout(() => this.#reset(), 20))
+      return
+    }
+    response.writeHead(status, { 'content-type': 'application/json', ...headers })
+    response.end(text)
+  }
+
+  #reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+}
+
+function describe(request: IncomingMessage | Http2ServerRequest, text: string): Asked {
+  const url = new URL(request.url ?? '', 'https://server')
+  const socket = (request instanceof Http2ServerRequest ? request.stream.session?.socket : request.socket) as TLSSocket
+  return {
+    method: request.method ?? '',
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    headers: headersOf(request.rawHeaders),
+    body: text === '' ? undefined : JSON.parse(text),
+    httpVersion: request.httpVersion,
+    clientName: socket.getPeerCertificate().subject?.CN?.toString(),
+  }
+}
+
+function headersOf(raw: string[]): Record<string, string[]> {
+  const headers: Record<string, string[]> = {}
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = (raw[at] ?? '').toLowerCase()
+    headers[name] = [...(headers[name] ?? []), raw[at + 1] ?? '']
+  }
+  return headers
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { isOwned, OWNED, ownedLabels, requireOwned } from '../../src/cluster/ownership.ts'
+import { gateways, SECRETS } from '../../src/cluster/resources.ts'
+
+const labelled = (labels?: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'tls', namespace: 'istio-system', ...(labels === undefined ? {} : { labels }) },
+})
+
+describe('ownership', () => {
+  it('is a label, and the add-on is another one', () => {
+    assert.deepEqual(ownedLabels(), { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' })
+    assert.deepEqual(ownedLabels('grafana'), {
+      'app.kubernetes.io/managed-by': 'kubectl-telemetry',
+      'app.kubernetes.io/component': 'grafana',
+    })
+  })
+
+  it('is selected by that label', () => assert.equal(OWNED, 'app.kubernetes.io/managed-by=kubectl-telemetry'))
+
+  const cases: [string, Record<string, string> | undefined, boolean][] = [
+    ['our label', ownedLabels(), true],
+    ['our label among others', { ...ownedLabels('grafana'), team: 'a' }, true],
+    ["somebody else's", { 'app.kubernetes.io/managed-by': 'Helm' }, false],
+    ['our name under another label', { app: 'kubectl-telemetry' }, false],
+    ['a name like ours', { 'app.kubernetes.io/managed-by': 'kubectl-telemetry-2' }, false],
+    ['no label', {}, false],
+    ['no labels at all', undefined, false],
+  ]
+  for (const [name, labels, ours] of cases) {
+    it(`is ${ours ? 'ours' : 'not ours'} by ${name}`, () => {
+      assert.equal(isOwned(labelled(labels)), ours)
+      const act = () => requireOwned(SECRETS, labelled(labels))
+      if (ours) assert.doesNotThrow(act)
+      else assert.throws(act, { name: 'UserError', code: 'NOT_OURS', exitCode: 1 })
+    })
+  }
+
+  it('is no question where there is no object', () => assert.doesNotThrow(() => requireOwned(SECRETS, undefined)))
+
+  it('names the object that was left alone, and how to look at it', () => {
+    assert.throws(() => requireOwned(gateways('v1'), labelled()), {
+      message:
+        'gateway.networking.istio.io/tls in namespace istio-system exists and was not made by kubectl telemetry ' +
+        '(it lacks the label app.kubernetes.io/managed-by=kubectl-telemetry); it was left as it is',
+      suggestions: [
+        'kubectl -n istio-system get gateways.networking.istio.io tls -o yaml   # look at it, then rename or remove it',
+      ],
+    })
+    assert.throws(() => requireOwned(SECRETS, labelled()), {
+      suggestions: ['kubectl -n istio-system get secrets tls -o yaml   # look at it, then rename or remove it'],
+    })
+  })
+})

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, before, describe, it } from 'mocha'
+import { type Authority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
+import { HttpsProber } from '../../src/probing/https-prober.ts'
+import type { Probe } from '../../src/probing/prober.ts'
+import { authorityOf, issuing } from '../certificates/issuing.ts'
+import { type Page, type PageServer, type Protocol, servePage, serveSockets } from './page-server.ts'
+
+const HOST = 'grafana.example.com'
+const BY_ADDON = { 'x-envoy-upstream-service-time': '3' }
+const NO_ROUTE = 'the gateway answers, but has no route for this host yet'
+
+describe('HttpsProber', () => {
+  const prober = new HttpsProber()
+  const now = new Date() // the probe goes by the real clock
+  let authority: Authority
+  let leaf: KeyPair
+  let server: PageServer | undefined
+  before(async () => {
+    authority = await authorityOf('example.com', 0, { now })
+    leaf = await issueLeaf(authority, [HOST], issuing(1, { now }))
+  })
+  afterEach(async () => {
+    await server?.close()
+    server = undefined
+  })
+
+  const probe = (port: number, path = '/', trusted = authority) =>
+    prober.probe({ host: HOST, address: '127.0.0.1', port, path, authorityCertificate: trusted.certificate })
+  const serve = async (protocol: Protocol, page: Page) => {
+    server = await servePage(protocol, leaf, page)
+    return server
+  }
+  const withoutTime = ({ milliseconds, ...rest }: Probe) => {
+    assert.ok(Number.isInteger(milliseconds) && milliseconds >= 0 && milliseconds < 10_000, `took ${milliseconds} ms`)
+    return rest
+  }
+
+  const verdicts: [string, Page, Omit<Probe, 'milliseconds' | 'protocol'>][] = [
+    ['a page', { status: 200 }, { ok: true, hop: 'upstream', status: 200 }],
+    [
+      'a way to another page',
+      { status: 302, headers: { location: '/login' } },
+      { ok: true, hop: 'upstream', status: 302 },
+    ],
+    ['a login', { status: 401 }, { ok: true, hop: 'upstream', status: 401 }],
+    ['a refusal of the page itself', { status: 403 }, { ok: true, hop: 'upstream', status: 403 }],
+    [
+      'a request that the add-on does not understand',
+      { status: 400, headers: BY_ADDON },
+      { ok: false, hop: 'upstream', status: 400 },
+    ],
+    ['no route', { status: 404 }, { ok: false, hop: 'route', status: 404, message: NO_ROUTE }],
+    [
+      'a page that the add-on does not have',
+      { status: 404, headers: BY_ADDON },
+      { ok: false, hop: 'upstream', status: 404 },
+    ],
+    [
+      'no add-on behind the gateway',
+      { status: 503 },
+      { ok: false, hop: 'upstream', status: 503, message: 'the gateway cannot reach the add-on: 503' },
+    ],
+    [
+      'an add-on that fails',
+      { status: 500, headers: BY_ADDON },
+      { ok: false, hop: 'upstream', status: 500, message: 'the add-on answers 500' },
+    ],
+  ]
+  for (const protocol of ['HTTP/2', 'HTTP/1.1'] as const) {
+    describe(`over ${protocol}`, () => {
+      for (const [name, page, expected] of verdicts) {
+        it(`tells ${name}: ${page.status}${page.headers === BY_ADDON ? ' of the add-on' : ''}`, async () => {
+          const { port } = await serve(protocol, page)
+          assert.deepEqual(withoutTime(await probe(port)), { ...expected, protocol })
+        })
+      }
+
+      it('asks for the host and the path, at the address, by the name in TLS too', async () => {
+        const { port, asked, servernames } = await serve(protocol, { status: 200 })
+        await probe(port, '/kiali/?a=b')
+        assert.deepEqual(asked, [{ host: `${HOST}:${port}`, path: '/kiali/?a=b' }])
+        assert.deepEqual(servernames, [HOST])
+      })
+
+      it('leaves no connection behind', async () => {
+        const { port, open } = await serve(protocol, { status: 200 })
+        await probe(port)
+        while (open() > 0) await sleep(5) // a timeout of the test is its failure
+      })
+    })
+  }
+
+  it('stops at tcp when nothing listens', async () => {
+    const closed = await serveSockets(() => {})
+    await closed.close()
+    assert.deepEqual(withoutTime(await probe(closed.port)), {
+      ok: false,
+      hop: 'tcp',
+      message: `no connection to 127.0.0.1 port ${closed.port}: ECONNREFUSED`,
+    })
+  })
+
+  const endings: [string, (end: { destroy(): unknown; resetAndDestroy(): unknown }) => unknown][] = [
+    ['closes', (socket) => socket.destroy()],
+    ['resets', (socket) => socket.resetAndDestroy()],
+  ]
+  for (const [name, end] of endings) {
+    it(`stops at tls when the gateway ${name} the connection: it has no certificate for the host`, async () => {
+      server = await serveSockets((socket) => socket.once('data', () => end(socket)))
+      assert.deepEqual(withoutTime(await probe(server.port)), {
+        ok: false,
+        hop: 'tls',
+        message: 'the gateway closed the connection: it serves no certificate for this host',
+      })
+    })
+  }
+
+  it('stops at tls when no TLS is spoken', async () => {
+    server = await serveSockets((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')))
+    const { ok, hop, message } = await probe(server.port)
+    assert.deepEqual([ok, hop], [false, 'tls'])
+    assert.match(message ?? '', /wrong version number|packet length too long/)
+  })
+
+  it('stops at tls when another authority signed the certificate', async () => {
+    const { port, asked } = await serve('HTTP/2', { status: 200 })
+    const { ok, hop, message } = await probe(port, '/', await authorityOf('example.com', 2, { now }))
+    assert.deepEqual([ok, hop], [false, 'tls'])
+    assert.match(message ?? '', /unable to verify the first certificate/)
+    assert.equal(asked.length, 0)
+  })
+
+  it('stops at tls when the certificate is for other hosts', async () => {
+    const other = await issueLeaf(authority, ['kiali.example.com'], issuing(1, { now }))
+    server = await servePage('HTTP/2', other, { status: 200 })
+    const { hop, message } = await probe(server.port)
+    assert.equal(hop, 'tls')
+    assert.match(message ?? '', /grafana\.example\.com\. is not in the cert's altnames: DNS:kiali\.example\.com/)
+  })
+
+  describe('resolve', () => {
+    it('gives the addresses of localhost', async () => {
+      const found = await prober.resolve('localhost')
+      assert.ok(found.includes('127.0.0.1') || found.includes('::1'), found.join())
+    })
+
+    it('gives none for a name that nobody has', async () => {
+      assert.deepEqual(await prober.resolve('grafana.example.invalid'), [])
+    })
+  })
+})
