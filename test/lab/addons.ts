@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { moduleSources } from './build.ts'
+import type { Image } from './image-archive.ts'
 import { importImages } from './image-store.ts'
 import { addonImage } from './images.ts'
 import { apply, kubectl, rolledOut } from './kubectl.ts'
@@ -19,6 +20,12 @@ export async function applyAddons(names: readonly string[]): Promise<void> {
   await Promise.all(names.map((name) => step(`add-on ${name}`, () => applyAddon(name))))
 }
 
+/** The images that the named samples ask for. */
+export async function addonImages(names: readonly string[]): Promise<Image[]> {
+  const manifests = await Promise.all(names.map(sampleManifest))
+  return [...new Set(manifests.flatMap(imageNames))].map(addonImage)
+}
+
 /** Those of the default add-ons that are not there; what is there may have been changed on purpose. */
 export async function missingAddons(): Promise<string[]> {
   const present = await kubectl('get', 'deployments', `--namespace=${ADDON_NAMESPACE}`, '--output=name')
@@ -27,7 +34,7 @@ export async function missingAddons(): Promise<string[]> {
 
 async function applyAddon(name: string): Promise<void> {
   const manifest = await sampleManifest(name)
-  await importImages([...new Set(imageNames(manifest))].map(addonImage))
+  await importImages(await addonImages([name]))
   if (/^kind: (Service|Pod)Monitor$/m.test(manifest)) await applyMonitorDefinitions()
   const workloads = (await apply(manifest)).filter((object) => /^(deployment|statefulset)\.apps\//.test(object))
   if (workloads.length === 0 && name !== 'extras/prometheus-operator') throw new Error(`${name} has no workload`)

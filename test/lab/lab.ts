@@ -1,5 +1,5 @@
 // The lab as tests use it. `npm run lab` is the same from a shell (main.ts).
-import { applyAddons, missingAddons } from './addons.ts'
+import { addonImages, applyAddons, defaultAddons, missingAddons } from './addons.ts'
 import { build } from './build.ts'
 import { installedIstio, installIstio } from './istio.ts'
 import { defaultIstioVersion, type IstioVersion, run, runPaths } from './layout.ts'
@@ -31,7 +31,7 @@ export function up(): Promise<void> {
       if (await stateOfEarlierBoot()) await removeNode()
       await claim()
       await build()
-      await step('starting the node', startNode)
+      await step('starting the node', async () => startNode(await addonImages(defaultAddons)))
       await Promise.all([untilNodeReady(), installMissingIstio(), missingAddons().then(applyAddons)])
     }),
   )

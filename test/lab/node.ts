@@ -6,6 +6,7 @@ import { makeCertificates } from './certificates.ts'
 import { cgroupRoots, enableControllers } from './cgroups.ts'
 import { writeConfiguration } from './configuration.ts'
 import { apiServer, containerd, controllerManager, etcd, kubelet, kubeProxy, scheduler } from './daemons.ts'
+import type { Image } from './image-archive.ts'
 import { importImages } from './image-store.ts'
 import { nodeImages } from './images.ts'
 import { apply, kubectl, rolledOut } from './kubectl.ts'
@@ -15,14 +16,14 @@ import { start, untilReady } from './processes.ts'
 import { until } from './progress.ts'
 import { command } from './subprocess.ts'
 
-/** Starts what does not run yet and waits until the node takes pods. */
-export async function startNode(): Promise<void> {
+/** Starts what does not run yet. The images are given to containerd meanwhile, which else waits for the API server. */
+export async function startNode(images: readonly Image[]): Promise<void> {
   await mkdir(run, { recursive: true })
   await Promise.all([makeCertificates(), writeConfiguration(), connectNode(), makeCgroups()])
   await writeFile(runPaths.boot, await bootId())
-  await Promise.all([startControlPlane(), startContainerd()])
+  await Promise.all([startControlPlane(), startContainerd([...nodeImages(), ...images])])
   await Promise.all([start(kubelet), start(kubeProxy)])
-  await startDns()
+  await applyBasics()
 }
 
 /** Waits until the node is Ready and names resolve. */
@@ -44,15 +45,22 @@ async function startControlPlane(): Promise<void> {
   await Promise.all([start(controllerManager), start(scheduler)])
 }
 
-async function startContainerd(): Promise<void> {
+async function startContainerd(images: readonly Image[]): Promise<void> {
   await start(containerd)
   await untilReady(containerd, () => command(['ctr', `--address=${runPaths.containerdSocket}`, 'version']))
-  await importImages(nodeImages())
+  await importImages(images)
 }
 
-async function startDns(): Promise<void> {
-  const manifest = await readFile(join(labSources, 'coredns.yaml'), 'utf8')
-  await until('the API server to take CoreDNS', () => apply(manifest.replace('__DNS__', dnsAddress)), 20)
+/** CoreDNS, and a volume for the one sample (Loki) that claims one: nothing here makes volumes on demand. */
+async function applyBasics(): Promise<void> {
+  const coredns = await readFile(join(labSources, 'coredns.yaml'), 'utf8')
+  await until('the API server to take CoreDNS', () => apply(coredns.replace('__DNS__', dnsAddress)), 20)
+  const spec = {
+    capacity: { storage: '10Gi' },
+    accessModes: ['ReadWriteOnce'],
+    hostPath: { path: join(run, 'volume'), type: 'DirectoryOrCreate' },
+  }
+  await apply(JSON.stringify({ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: 'lab' }, spec }))
 }
 
 async function makeCgroups(): Promise<void> {
