@@ -10,7 +10,7 @@ import {
   type KeyPair,
   whyReissue,
 } from '../../src/certificates/authority.ts'
-import { serialNumber } from '../../src/certificates/x509.ts'
+import { keyIdentifier, serialNumber, signCertificate } from '../../src/certificates/x509.ts'
 import { authorityOf, DAY, HOUR, issuing, key, NOW, read } from './issuing.ts'
 import { opensslExtension, opensslText } from './openssl.ts'
 
@@ -200,6 +200,27 @@ describe('whyReissue', () => {
     const signed = await issueLeaf(first, HOSTS, issuing(1))
     assert.equal(why({ leaf: signed, authority: first }), undefined)
     assert.equal(why({ leaf: signed, authority: second }), 'another authority signed it')
+  })
+
+  it('renews a leaf that another key signed, though name and key identifier are those of the authority', () => {
+    const [organization = '', commonName = ''] = read(authority)
+      .subject.split('\n')
+      .map((part) => part.replace(/^.*?=/, ''))
+    const forged = signCertificate({
+      publicKey: read(leaf).publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      subject: { organization, commonName: 'forged' },
+      issuer: { organization, commonName },
+      serial: serialNumber(Buffer.alloc(16, 7)),
+      notBefore: NOW,
+      notAfter: new Date(NOW.getTime() + 90 * DAY),
+      extensions: [
+        { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifier(authority.certificate) },
+        { name: 'subjectAltName', altNames: HOSTS.map((value) => ({ type: 2, value })) },
+      ],
+      signingKey: leaf.key,
+    })
+    assert.ok(read({ certificate: forged }).checkIssued(read(authority)))
+    assert.equal(why({ leaf: { certificate: forged, key: leaf.key } }), 'another authority signed it')
   })
 
   it('renews a leaf whose key is another', async () => {
