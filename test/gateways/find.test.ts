@@ -108,7 +108,7 @@ describe('isGatewayPod', () => {
     ['a router', ROUTER, true],
     ['a router behind other arguments', ['--log_level', 'debug', 'proxy', 'router'], true],
     ['a sidecar', SIDECAR, false],
-    ["a waypoint", ['proxy', 'waypoint'], false],
+    ['a waypoint', ['proxy', 'waypoint'], false],
     ['a container with the words in another order', ['router', 'proxy'], false],
     ['a container with other words between them', ['proxy', '--x', 'router'], false],
     ['a container without arguments', undefined, false],
