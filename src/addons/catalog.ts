@@ -1,34 +1,57 @@
-/** The add-ons we know. An add-on is one row: what tells it apart is data, never a branch in the code. */
+/** The add-ons we know. An add-on is a row: what tells it apart is data, never a branch in the code. */
 import { usageError } from '../errors.ts'
 import { nearest } from './nearest.ts'
 
-/** Where an add-on's configuration says that it lets anyone in without a login. */
-export interface AnonymousSetting {
-  /** Environment variables of the container: on or off, and as whom. */
-  env: { enabled: string; role: string }
-  /** The same in the add-on's ini file, a key of a ConfigMap that the pod mounts. */
-  ini: { file: string; section: string; enabled: string; role: string }
-  /** As whom, when the configuration does not say. */
-  defaultRole: string
+/** Where an add-on's configuration says something: in an environment variable, else in a file that is a key of a mounted ConfigMap. */
+export interface Setting {
+  env?: string
+  file?: { key: string; format: 'ini' | 'yaml'; path: string[] }
+}
+
+/** Who an add-on lets in without a login, in words that follow "lets anyone in as". */
+export type AccessRule =
+  | { by: 'nature'; role: string }
+  | { by: 'setting'; setting: Setting; open: string[]; role: Setting; defaultRole: string }
+
+/** Requests that are let through; everything else is answered 403. Method and path are regular expressions (RE2) over the whole. */
+export interface AllowedRequests {
+  methods: string
+  path: string
 }
 
 export interface Addon {
-  /** The argument people type, and the first label of its host. */
+  /** The argument people type, and the first label of its host. Several rows may share it: then they are of one sort. */
   name: string
   /** What people call it. */
   title: string
-  /** Its Service carries one of these label sets; the first set that is found anywhere wins. */
+  /** Its Service has one of these label sets, on itself or in its selector; the first set that is found anywhere wins. */
   labels: Record<string, string>[]
-  /** Ports of the Service that serve its pages, by number or name, the best first. */
+  /** Ports of the Service that serve its pages, by number (of the Service or behind it) or by name. */
   ports: { numbers: number[]; names: string[] }
-  /** Where its page is: always with a slash at the end. */
-  basePath: string
-  anonymous: AnonymousSetting
+  /** Where its page is. */
+  path: { setting?: Setting; byDefault: string }
+  access: AccessRule
+  /** Left out: every request is let through. */
+  allowed?: AllowedRequests[]
 }
 
+const GRAFANA_ANONYMOUS = (name: string) => ({
+  key: 'grafana.ini',
+  format: 'ini' as const,
+  path: ['auth.anonymous', name],
+})
+const YAML = (...path: string[]) => ({ key: 'config.yaml', format: 'yaml' as const, path })
+
+/** The pages and the read-only API of Prometheus 2 and 3. Lifecycle (/-/quit, /-/reload) and admin answer to POST and PUT alone. */
+const PROMETHEUS_PAGES =
+  '/(alerts|query|graph|status|tsdb-status|flags|config|rules|targets|service-discovery|alertmanager-discovery|agent|federate|version|metrics|manifest\\.json|favicon\\.(ico|svg)|-/(ready|healthy)|(assets|static|classic|consoles|api/v1)(/.*)?)?'
+const PROMETHEUS_QUERIES = '/api/v1/(query|query_range|query_exemplars|format_query|parse_query|series|labels)'
+
 /**
- * Labels: Istio's samples/addons and the communities' charts (`app` is what charts before 2020 set).
- * Grafana's settings: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/ (auth.anonymous).
+ * Labels and ports: Istio's samples/addons and the communities' charts (`app` is what charts before 2020 set).
+ * Grafana: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/ (auth.anonymous).
+ * Kiali: https://kiali.io/docs/configuration/kialis.kiali.io/ (auth.strategy, server.web_root).
+ * Jaeger: `base_path` of the jaeger_query extension (v2), QUERY_BASE_PATH (v1); since v2.16 `/` is 404 with a base path.
  */
 export const ADDONS: readonly Addon[] = [
   {
@@ -36,28 +59,104 @@ export const ADDONS: readonly Addon[] = [
     title: 'Grafana',
     labels: [{ 'app.kubernetes.io/name': 'grafana' }, { app: 'grafana' }],
     ports: { numbers: [3000], names: ['service', 'http', 'http-web'] },
-    basePath: '/',
-    anonymous: {
-      env: { enabled: 'GF_AUTH_ANONYMOUS_ENABLED', role: 'GF_AUTH_ANONYMOUS_ORG_ROLE' },
-      ini: { file: 'grafana.ini', section: 'auth.anonymous', enabled: 'enabled', role: 'org_role' },
+    path: { byDefault: '/' },
+    access: {
+      by: 'setting',
+      setting: { env: 'GF_AUTH_ANONYMOUS_ENABLED', file: GRAFANA_ANONYMOUS('enabled') },
+      open: ['true', '1', 'yes', 'on'],
+      role: { env: 'GF_AUTH_ANONYMOUS_ORG_ROLE', file: GRAFANA_ANONYMOUS('org_role') },
       defaultRole: 'Viewer',
     },
   },
+  {
+    name: 'kiali',
+    title: 'Kiali',
+    labels: [{ 'app.kubernetes.io/name': 'kiali' }, { app: 'kiali' }],
+    ports: { numbers: [20001], names: ['http', 'tcp'] },
+    path: { setting: { file: YAML('server', 'web_root') }, byDefault: '/kiali/' },
+    access: {
+      by: 'setting',
+      setting: { file: YAML('auth', 'strategy') },
+      open: ['anonymous'],
+      role: {},
+      defaultRole: "somebody with Kiali's own rights in the cluster",
+    },
+  },
+  {
+    name: 'prometheus',
+    title: 'Prometheus',
+    labels: [
+      { 'app.kubernetes.io/name': 'prometheus', 'app.kubernetes.io/component': 'server' },
+      { app: 'prometheus', component: 'server' },
+      { 'operated-prometheus': 'true' },
+    ],
+    ports: { numbers: [9090], names: ['http-web', 'web', 'http'] },
+    path: { byDefault: '/' },
+    access: { by: 'nature', role: 'a reader of every metric' },
+    allowed: [
+      { methods: 'GET|HEAD|OPTIONS', path: PROMETHEUS_PAGES },
+      { methods: 'POST', path: PROMETHEUS_QUERIES },
+    ],
+  },
+  {
+    name: 'tracing',
+    title: 'Jaeger',
+    labels: [{ app: 'jaeger' }, { 'app.kubernetes.io/name': 'jaeger' }],
+    ports: { numbers: [16686], names: ['http-query', 'query'] },
+    path: {
+      setting: { env: 'QUERY_BASE_PATH', file: YAML('extensions', 'jaeger_query', 'base_path') },
+      byDefault: '/',
+    },
+    access: { by: 'nature', role: 'a reader of every trace' },
+  },
+  {
+    name: 'tracing',
+    title: 'Zipkin',
+    labels: [{ app: 'zipkin' }, { 'app.kubernetes.io/name': 'zipkin' }],
+    ports: { numbers: [9411], names: [] },
+    path: { byDefault: '/zipkin/' },
+    access: { by: 'nature', role: 'a reader of every trace' },
+  },
+  {
+    name: 'tracing',
+    title: 'SkyWalking',
+    labels: [{ app: 'skywalking-ui' }],
+    ports: { numbers: [8080], names: [] },
+    path: { byDefault: '/' },
+    access: { by: 'nature', role: 'a reader of every trace' },
+  },
 ]
 
+/** Names of add-ons, each once. */
+export const ADDON_NAMES: readonly string[] = [...new Set(ADDONS.map(({ name }) => name))]
+
+/** Which add-ons a command is about. */
+export interface AddonChoice {
+  names: string[]
+  /** Named ones have to be there; of "all" those are taken that are. */
+  named: boolean
+}
+
+/** The rows of one name: an add-on, or several of one sort. */
+export function rowsOf(name: string): Addon[] {
+  return ADDONS.filter((row) => row.name === name)
+}
+
 /**
- * The add-ons of these names; all of them for none or `all`.
- * @throws UserError ADDON_UNKNOWN (exit 2), naming the nearest one.
+ * The add-ons of these names; all of them for none or `all`. A product's own name is its sort's: `jaeger` is `tracing`.
+ * @throws UserError ADDON_UNKNOWN (exit 2), naming the nearest one
  */
-export function requireAddons(names: string[]): readonly Addon[] {
-  if (names.length === 0 || names.includes('all')) return ADDONS
-  return [...new Set(names)].map((name) => {
-    const addon = ADDONS.find((row) => row.name === name.toLowerCase())
-    if (addon) return addon
-    const known = ADDONS.map((row) => row.name)
-    const guess = nearest(name.toLowerCase(), known)
-    throw usageError('ADDON_UNKNOWN', `there is no add-on "${name}"; known: ${known.join(', ')}`, [
-      ...(guess === undefined ? [] : [`did you mean "${guess}"?`]),
-    ])
+export function requireAddons(words: string[]): AddonChoice {
+  if (words.length === 0 || words.includes('all')) return { names: [...ADDON_NAMES], named: false }
+  const known = new Map(
+    ADDONS.flatMap(({ name, title }) => [[name, name] as const, [title.toLowerCase(), name] as const]),
+  )
+  const names = words.map((word) => {
+    const name = known.get(word.toLowerCase())
+    if (name !== undefined) return name
+    const guess = nearest(word.toLowerCase(), [...known.keys()])
+    const hint = guess === undefined ? [] : [`did you mean "${guess}"?`]
+    throw usageError('ADDON_UNKNOWN', `there is no add-on "${word}"; known: ${ADDON_NAMES.join(', ')}`, hint)
   })
+  return { names: [...new Set(names)], named: true }
 }

@@ -77,7 +77,8 @@ export async function issueLeaf(
     issuer: { organization: ORGANIZATION, commonName },
     serial: serialNumber(random(16)),
     notBefore: new Date(now.getTime() - BACKDATE),
-    notAfter: new Date(now.getTime() + LEAF_DAYS * DAY),
+    // A leaf that outlives its authority would fail on a day that nobody expects.
+    notAfter: new Date(Math.min(now.getTime() + LEAF_DAYS * DAY, notAfter(authority.certificate))),
     extensions,
     signingKey: authority.key,
   })
@@ -120,6 +121,11 @@ export function hostsOf(certificate: X509Certificate): string[] {
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))
     .map((name) => name.slice('DNS:'.length))
+}
+
+/** When the certificate (PEM) expires, in milliseconds since 1970. */
+function notAfter(certificate: string): number {
+  return new X509Certificate(certificate).validToDate.getTime()
 }
 
 function readCertificate(pem: string): X509Certificate | undefined {

@@ -40,9 +40,9 @@ export class DirectoryAuthorityStore implements AuthorityStore {
   async keep(authority: Authority): Promise<Authority> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 })
     const draft = await mkdtemp(join(this.#root, '.new-'))
-    await writeFile(join(draft, KEY), authority.key, { mode: 0o600 })
-    await writeFile(join(draft, CERTIFICATE), authority.certificate, { mode: 0o600 })
     try {
+      await writeFile(join(draft, KEY), authority.key, { mode: 0o600 })
+      await writeFile(join(draft, CERTIFICATE), authority.certificate, { mode: 0o600 })
       // Both files appear at once, or neither: a run that is cut off leaves no half of a pair, and the first of two runs wins.
       await rename(draft, join(this.#root, authority.domain))
       return authority

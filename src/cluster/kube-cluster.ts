@@ -83,17 +83,23 @@ export class KubeCluster implements Cluster {
 
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
     const { name, namespace, uid } = object.metadata
-    const answer = await this.#requests.send(
+    const deleting = this.#requests.send(
       {
         method: 'DELETE',
         path: pathOf(resource, namespace, name),
-        query: { dryRun: dryRun ? 'All' : undefined },
-        body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid } },
+        // In the body, not in the query: the API server does not look at the query of a DELETE that has a body.
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid }, ...(dryRun && { dryRun: ['All'] }) },
         what: `delete ${kindName(resource)}/${name} in namespace ${namespace}`,
       },
       'undefined',
     )
-    return answer === undefined ? 'gone' : 'deleted'
+    try {
+      return (await deleting) === undefined ? 'gone' : 'deleted'
+    } catch (error) {
+      // Another object has taken the name since: ours is gone, and that one is not ours to touch.
+      if ((error as { code?: string }).code === 'CONFLICT') return 'gone'
+      throw error
+    }
   }
 
   async mayAccess({ user, groups, verb, group, resource, namespace }: Access): Promise<boolean | undefined> {

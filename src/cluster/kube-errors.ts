@@ -65,6 +65,26 @@ export function networkError(error: unknown, peer: Peer): UserError {
   )
 }
 
+/** The error for credentials that could not be had: an exec plugin that fails, a file that is not there. */
+export function credentialsError(error: unknown, { context }: Peer): UserError {
+  const why = rootCause(error).message || 'the credential plugin failed without a word'
+  return new UserError('CREDENTIALS_FAILED', `cannot get the credentials of context "${context}": ${why}`, {
+    suggestions: ['kubectl auth whoami   # says the same, or what is wrong', '--context NAME'],
+    cause: error,
+  })
+}
+
+/** The error for an answer that is no JSON: something else listens there. */
+export function notKubernetes({ server }: Peer): UserError {
+  return new UserError(
+    'SERVER_FAILED',
+    `what answers at ${server} is no Kubernetes API server (its answer is not JSON)`,
+    {
+      suggestions: ['kubectl cluster-info', 'is there a proxy or a login page in between?'],
+    },
+  )
+}
+
 function conflict(status: Status, what: string): UserError {
   const owners = (status.details?.causes ?? []).filter(({ reason }) => reason === 'FieldManagerConflict')
   if (owners.length === 0)

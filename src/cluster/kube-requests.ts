@@ -6,7 +6,7 @@ import type { RequestOptions } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request } from 'undici'
-import { networkError, type Peer, type Status, statusError } from './kube-errors.ts'
+import { credentialsError, networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
 
 export interface Impersonation {
   user?: string | undefined
@@ -18,6 +18,8 @@ export interface KubeRequestsOptions {
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
+  /** Waits before a failed request is tried again, in milliseconds. */
+  pauses?: readonly number[]
   /** Told of every request (-v). */
   trace?: ((line: string) => void) | undefined
 }
@@ -41,8 +43,21 @@ interface Connection {
 
 type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
 
-/** Waits before a request is tried again, in milliseconds: all of ours may be repeated (reads, server-side apply, delete by uid). */
-const RETRIES = [200, 800, 2_000]
+/** All of our requests may be repeated: reads, server-side apply, delete by uid. */
+const PAUSES = [200, 800, 2_000]
+const CONNECT_TIMEOUT = 10_000
+/** A server that asks for more patience than this is not waited for. */
+const LONGEST_PAUSE = 10_000
+/** The connection broke in the middle; anything else (refused, not trusted, not found) will not be better in a second. */
+const BROKEN = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'UND_ERR_SOCKET',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_HTTP2_SESSION_ERROR',
+  'ERR_HTTP2_GOAWAY_SESSION',
+  'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
+])
 
 export class KubeRequests {
   readonly #config: KubeConfig
@@ -65,7 +80,7 @@ export class KubeRequests {
   /** @returns the parsed answer; `undefined` for 404 when `absent` says that this is an answer too */
   async send<T>(call: KubeRequest, absent: 'error' | 'undefined' = 'error'): Promise<T | undefined> {
     for (let attempt = 0; ; attempt++) {
-      const pause = RETRIES[attempt]
+      const pause = (this.#options.pauses ?? PAUSES)[attempt]
       const outcome = await this.#once<T>(call, pause === undefined)
       if ('value' in outcome) return outcome.value
       if (outcome.status?.code === 404 && absent === 'undefined') return undefined
@@ -76,7 +91,8 @@ export class KubeRequests {
   }
 
   async close(): Promise<void> {
-    await (await this.#connection)?.dispatcher.destroy()
+    const connection = await this.#connection?.catch(() => undefined)
+    await connection?.dispatcher.destroy()
   }
 
   async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
@@ -99,16 +115,14 @@ export class KubeRequests {
       this.#trace(call, String(response.statusCode), started)
       if (response.statusCode < 300) return { value: JSON.parse(text) as T }
       const code = response.statusCode
-      const retryAfter = Number(response.headers['retry-after'] ?? 0) * 1_000
+      const seconds = Number(response.headers['retry-after'] ?? 0)
+      const retryAfter = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_PAUSE) : 0
       return { status: parseStatus(text, code), retry: code === 429 || code >= 500, retryAfter }
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
-      if (error instanceof SyntaxError) throw error
-      // A server that is not there is not waited for; one that broke off in the middle is asked again.
-      const refused = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|CERT|SELF_SIGNED|TIMEOUT/.test(
-        String((error as NodeJS.ErrnoException).code),
-      )
-      if (refused || last) throw networkError(error, await this.#peer())
+      if (error instanceof SyntaxError) throw notKubernetes(await this.#peer())
+      const broken = BROKEN.has(String((error as NodeJS.ErrnoException).code))
+      if (!broken || last) throw networkError(error, await this.#peer())
       return { retry: true }
     }
   }
@@ -136,13 +150,17 @@ export class KubeRequests {
 
   async #open(): Promise<Connection> {
     const options: RequestOptions = {}
-    await this.#config.applyToHTTPSOptions(options)
+    try {
+      await this.#config.applyToHTTPSOptions(options)
+    } catch (error) {
+      throw credentialsError(error, { server: this.server, context: this.context })
+    }
     const cluster = this.#config.getCurrentCluster()
     const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
     const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
     return {
       // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
-      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options.environment),
+      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options),
       headers: {
         ...basic(options.auth),
         ...(options.headers as Record<string, string>),
@@ -153,11 +171,25 @@ export class KubeRequests {
   }
 }
 
-function dispatcherFor(proxy: string | undefined, tls: object, environment: NodeJS.ProcessEnv): Dispatcher {
+function dispatcherFor(
+  proxy: string | undefined,
+  tls: object,
+  { environment, timeout, impersonate }: KubeRequestsOptions,
+): Dispatcher {
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, connections: 1 })
-  const fromEnvironment = environment.HTTPS_PROXY ?? environment.https_proxy
-  if (fromEnvironment) return new EnvHttpProxyAgent({ requestTls: tls, connect: tls, connections: 1 })
-  return new Agent({ connect: tls, connections: 1, allowH2: true })
+  const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
+  const noProxy = environment.NO_PROXY ?? environment.no_proxy
+  if (httpsProxy)
+    return new EnvHttpProxyAgent({
+      httpsProxy,
+      ...(noProxy && { noProxy }),
+      requestTls: tls,
+      connect: tls,
+      connections: 1,
+    })
+  // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
+  const allowH2 = (impersonate.groups ?? []).length < 2
+  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, connections: 1, allowH2 })
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

@@ -16,6 +16,7 @@ export interface Service extends KubeObject {
     ports?: ServicePort[]
     externalIPs?: string[]
     externalTrafficPolicy?: string
+    clusterIP?: string
   }
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } }
 }
@@ -24,7 +25,8 @@ export interface Container {
   name: string
   image?: string
   args?: string[]
-  env?: { name: string; value?: string }[]
+  env?: { name: string; value?: string; valueFrom?: object }[]
+  envFrom?: object[]
 }
 
 export interface Pod extends KubeObject {
@@ -33,7 +35,7 @@ export interface Pod extends KubeObject {
     initContainers?: Container[]
     nodeName?: string
     serviceAccountName?: string
-    volumes?: { name: string; configMap?: { name?: string } }[]
+    volumes?: { name: string; configMap?: { name?: string }; secret?: object; projected?: object }[]
   }
   status?: { phase?: string; conditions?: { type: string; status: string }[] }
 }

@@ -14,6 +14,11 @@ export function ownedLabels(component?: string): Record<string, string> {
   return component === undefined ? { [MANAGED_BY]: MANAGER } : { [MANAGED_BY]: MANAGER, [COMPONENT]: component }
 }
 
+/** The add-on that an object of ours serves. */
+export function componentOf(object: KubeObject): string | undefined {
+  return object.metadata.labels?.[COMPONENT]
+}
+
 export function isOwned(object: KubeObject): boolean {
   return object.metadata.labels?.[MANAGED_BY] === MANAGER
 }

@@ -19,6 +19,10 @@ export function virtualServices(version: string): Resource {
   return { group: ISTIO_NETWORKING, version, plural: 'virtualservices', kind: 'VirtualService' }
 }
 
+export function destinationRules(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'destinationrules', kind: 'DestinationRule' }
+}
+
 /** The head that every manifest of a kind has. */
 export function typeOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
   return { apiVersion: apiVersion(resource), kind: resource.kind }

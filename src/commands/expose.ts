@@ -2,7 +2,8 @@ import { Args, Flags } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
 import { address, domain, dryRun, duration, namespacedName, yes } from '../flags.ts'
-import { expose, succeeded } from '../operations/expose.ts'
+import { expose } from '../operations/expose.ts'
+import { succeeded } from '../operations/expose-result.ts'
 import { renderExpose, renderExposeWarnings } from '../rendering/expose.ts'
 
 export default class Expose extends TelemetryCommand {

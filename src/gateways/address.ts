@@ -27,7 +27,7 @@ export function serviceAddress({ service }: IngressGateway): IngressAddress | un
 export function nodeAddress(gateway: IngressGateway, nodes: Node[]): IngressAddress | undefined {
   const port = httpsPort(gateway.service)?.nodePort
   if (port === undefined) return undefined
-  const hosting = new Set(gateway.pods.map((pod: Pod) => pod.spec.nodeName))
+  const hosting = new Set(gateway.pods.filter(isReady).map((pod: Pod) => pod.spec.nodeName))
   const ranked = nodes
     .filter(isReady)
     .sort((a, b) => Number(hosting.has(b.metadata.name)) - Number(hosting.has(a.metadata.name)))

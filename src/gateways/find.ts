@@ -23,7 +23,7 @@ export function isGatewayPod(pod: Pod): boolean {
 
 /** The gateway's HTTPS port on its Service. */
 export function httpsPort(service: Service): ServicePort | undefined {
-  return service.spec.ports?.find(({ port }) => port === 443)
+  return service.spec.ports?.find(({ port, protocol = 'TCP' }) => port === 443 && protocol === 'TCP')
 }
 
 /**

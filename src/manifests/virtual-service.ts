@@ -8,6 +8,10 @@ export interface VirtualServiceRequest {
   namespace: string
   addonName: string
   host: string
+  /** Where the page is; `/` leads there. */
+  path: string
+  /** Requests that are let through, by method and path (RE2); all when left out. */
+  allowed?: { methods: string; path: string }[] | undefined
   /** The add-on's Service. */
   destination: { service: string; namespace: string; port: number }
 }
@@ -17,28 +21,20 @@ export interface VirtualServiceRequest {
  * VirtualService's namespace; the port is spelled out, because Services with several ports need it (IST0112).
  * https://istio.io/latest/docs/reference/config/networking/virtual-service/
  */
-export function virtualService(
-  resource: Resource,
-  { namespace, addonName, host, destination }: VirtualServiceRequest,
-): KubeObject {
+export function virtualService(resource: Resource, request: VirtualServiceRequest): KubeObject {
+  const { namespace, addonName, host } = request
   return {
     ...typeOf(resource),
     metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName) },
-    spec: {
-      hosts: [host],
-      gateways: [GATEWAY_NAME],
-      http: [
-        {
-          route: [
-            {
-              destination: {
-                host: `${destination.service}.${destination.namespace}.svc.cluster.local`,
-                port: { number: destination.port },
-              },
-            },
-          ],
-        },
-      ],
-    },
+    spec: { hosts: [host], gateways: [GATEWAY_NAME], http: routes(request) },
   }
+}
+
+function routes({ path, allowed, destination: { service, namespace, port } }: VirtualServiceRequest): object[] {
+  const home = path === '/' ? [] : [{ match: [{ uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
+  const route = [{ destination: { host: `${service}.${namespace}.svc.cluster.local`, port: { number: port } } }]
+  if (allowed === undefined) return [...home, { route }]
+  // An allow-list, because a deny rule for /-/quit falls to POST /-%2Fquit: Envoy leaves %2F alone, Prometheus decodes it.
+  const match = allowed.map(({ methods, path }) => ({ method: { regex: methods }, uri: { regex: path } }))
+  return [...home, { match, route }, { directResponse: { status: 403 } }]
 }

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
 import { requireOwned } from '../cluster/ownership.ts'
 import { halfDone, UserError } from '../errors.ts'
-import type { ObjectPlace } from './exposure-plan.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged'
 
@@ -25,22 +24,22 @@ export interface ObjectOutcome {
 }
 
 /**
- * Reads what is there under the names of the manifests.
- * @throws UserError NOT_OURS when one of them is somebody else's
+ * What becomes of each manifest, as far as that can be told without the server's help.
+ * @param present what is there; anybody's
+ * @throws UserError NOT_OURS when an object of a manifest's name is somebody else's
  */
-export async function readPresent(cluster: Cluster, places: ObjectPlace[]): Promise<(KubeObject | undefined)[]> {
-  const present = await Promise.all(
-    places.map(({ resource, name, namespace }) => cluster.get(resource, { name, namespace })),
-  )
-  for (const [index, object] of present.entries()) {
-    const resource = places[index]?.resource
-    if (resource !== undefined) requireOwned(resource, object)
-  }
-  return present
+export function planChanges(wanted: { resource: Resource; manifest: KubeObject }[], present: KubeObject[]): Change[] {
+  return wanted.map(({ resource, manifest }) => {
+    const { name, namespace } = manifest.metadata
+    const before = present.find(
+      ({ kind, metadata }) => kind === manifest.kind && metadata.name === name && metadata.namespace === namespace,
+    )
+    requireOwned(resource, before)
+    return { resource, manifest, present: before, action: estimate(manifest, before) }
+  })
 }
 
-/** What a change would do, told without the server's help: `--dry-run=client`. */
-export function estimate(manifest: KubeObject, present: KubeObject | undefined): Action {
+function estimate(manifest: KubeObject, present: KubeObject | undefined): Action {
   if (present === undefined) return 'created'
   return contains(present, manifest) ? 'unchanged' : 'configured'
 }

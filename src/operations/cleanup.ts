@@ -1,11 +1,20 @@
 /** Removes exactly what carries our label, and looks again. It finds everything in the cluster, so any machine can do it. */
+import type { AddonChoice } from '../addons/catalog.ts'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
-import { OWNED } from '../cluster/ownership.ts'
-import { gateways, ISTIO_NETWORKING, ISTIO_VERSIONS, SECRETS, virtualServices } from '../cluster/resources.ts'
+import { componentOf, OWNED } from '../cluster/ownership.ts'
+import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { halfDone, UserError } from '../errors.ts'
-import type { Dependencies } from './dependencies.ts'
+import { applyChanges, type Change, type ObjectOutcome, outcomeOf, rehearse } from './changes.ts'
+import type { Dependencies, Warning } from './dependencies.ts'
+import { findDocumentedSetup } from './documented-setup.ts'
+import { findIstioVersion } from './reading.ts'
+import { planShrinking } from './shrink.ts'
 
 export interface CleanupRequest {
+  /** Named ones: the others stay exposed. All: everything goes. */
+  addons: AddonChoice
+  /** Where Istio's page was followed by hand: what it made there goes too. */
+  documentedSetup?: string | undefined
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
 }
@@ -20,8 +29,11 @@ export interface RemovedObject {
 export interface CleanupResult {
   outcome: 'planned' | 'declined' | 'applied'
   deleted: RemovedObject[]
-  /** Ours, and still there: somebody makes them anew, or a finalizer holds them. */
+  /** What the add-ons that stay exposed share with those that went: hosts taken off the Gateway and the certificate. */
+  changed: ObjectOutcome[]
+  /** Should be gone, and is still there: somebody makes it anew, or a finalizer holds it. */
   remaining: RemovedObject[]
+  warnings: Warning[]
 }
 
 interface Owned {
@@ -29,33 +41,104 @@ interface Owned {
   object: KubeObject
 }
 
+interface CleanupPlan {
+  /** In the order in which they go. */
+  deletes: Owned[]
+  /** Before the deletes: so that no host is served with half of its objects. */
+  before: Change[]
+  /** After them. */
+  after: Change[]
+  warnings: Warning[]
+}
+
+type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random' | 'generateKey'>
+
 /** @throws UserError CONSENT_REQUIRED, FORBIDDEN */
-export async function cleanup(
-  { yes, dryRun }: CleanupRequest,
-  { cluster, terminal }: Pick<Dependencies, 'cluster' | 'terminal'>,
-): Promise<CleanupResult> {
-  const owned = await findOwned(cluster)
-  const planned = owned.map(nameOf)
-  if (owned.length === 0) return { outcome: dryRun === 'none' ? 'applied' : 'planned', deleted: [], remaining: [] }
-  if (dryRun === 'server')
-    await Promise.all(owned.map(({ resource, object }) => cluster.delete(resource, object, { dryRun: true })))
-  if (dryRun !== 'none') return { outcome: 'planned', deleted: planned, remaining: [] }
-  if (!yes) {
-    if (!terminal.interactive) {
-      throw new UserError(
-        'CONSENT_REQUIRED',
-        `${owned.length} objects would be deleted, and there is no terminal to ask on`,
-        {
-          suggestions: ['-y', '--dry-run=client   # shows them'],
-        },
-      )
-    }
-    for (const { kind, namespace, name } of planned) terminal.note(`  ${kind} ${namespace}/${name}`)
-    if (!(await terminal.confirm(`Delete these ${owned.length} objects?`)))
-      return { outcome: 'declined', deleted: [], remaining: planned }
+export async function cleanup(request: CleanupRequest, dependencies: Needs): Promise<CleanupResult> {
+  const { cluster } = dependencies
+  const plan = await planCleanup(request, dependencies)
+  const { deletes, warnings } = plan
+  const result = (outcome: CleanupResult['outcome'], deleted: Owned[], remaining: Owned[]): CleanupResult => ({
+    outcome,
+    deleted: deleted.map(nameOf),
+    changed: outcome === 'declined' ? [] : [...plan.before, ...plan.after].map(outcomeOf),
+    remaining: remaining.map(nameOf),
+    warnings,
+  })
+  if (request.dryRun === 'server') await rehearseAll(cluster, plan)
+  if (request.dryRun !== 'none') return result('planned', deletes, [])
+  if (deletes.length === 0) return result('applied', [], [])
+  if (!(await confirmed(plan, request.yes, dependencies))) return result('declined', [], deletes)
+  await applyChanges(cluster, plan.before)
+  await deleteAll(cluster, deletes)
+  await applyChanges(cluster, plan.after)
+  const uids = new Set(deletes.map(({ object }) => object.metadata.uid))
+  const owned = (await findOwned(cluster)).filter(
+    ({ object }) => !request.addons.named || uids.has(object.metadata.uid),
+  )
+  return result('applied', deletes, [...owned, ...(await findDocumented(request, cluster))])
+}
+
+/** Whether the exit code is 0: nothing was declined, and nothing is left that should be gone. */
+export function succeeded({ outcome, remaining }: CleanupResult): boolean {
+  return outcome !== 'declined' && remaining.length === 0
+}
+
+async function planCleanup(request: CleanupRequest, dependencies: Needs): Promise<CleanupPlan> {
+  const { names, named } = request.addons
+  const owned = await findOwned(dependencies.cluster)
+  const deletes = await findDocumented(request, dependencies.cluster)
+  if (!named) return { deletes: [...deletes, ...owned], before: [], after: [], warnings: [] }
+  const isGoing = ({ object }: Owned) => names.includes(componentOf(object) ?? '')
+  const going = owned.filter(isGoing)
+  const namespaces = [...new Set(going.map(({ object }) => object.metadata.namespace ?? ''))]
+  const plan: CleanupPlan = { deletes, before: [], after: [], warnings: [] }
+  for (const namespace of namespaces) {
+    const here = owned.filter(({ object }) => object.metadata.namespace === namespace)
+    const staying = here.filter((one) => one.resource.kind === 'VirtualService' && !isGoing(one))
+    plan.deletes.push(...(staying.length === 0 ? here : here.filter(isGoing)))
+    const [route] = staying
+    if (route === undefined) continue
+    const shrinking = await planShrinking(
+      namespace,
+      route.resource.version,
+      staying.map(({ object }) => object.metadata.name),
+      dependencies,
+    )
+    plan.before.push(...shrinking.gateway)
+    plan.after.push(...shrinking.secret)
+    plan.warnings.push(...shrinking.warnings)
   }
-  await deleteAll(cluster, owned)
-  return { outcome: 'applied', deleted: planned, remaining: (await findOwned(cluster)).map(nameOf) }
+  return plan
+}
+
+async function findDocumented({ documentedSetup }: CleanupRequest, cluster: Cluster): Promise<Owned[]> {
+  const version = documentedSetup === undefined ? undefined : await findIstioVersion(cluster)
+  if (documentedSetup === undefined || version === undefined) return []
+  return findDocumentedSetup(cluster, version, documentedSetup)
+}
+
+async function rehearseAll(cluster: Cluster, { deletes, before, after }: CleanupPlan): Promise<void> {
+  await rehearse(cluster, [...before, ...after])
+  await Promise.all(deletes.map(({ resource, object }) => cluster.delete(resource, object, { dryRun: true })))
+}
+
+async function confirmed({ deletes, before, after }: CleanupPlan, yes: boolean, { terminal }: Needs): Promise<boolean> {
+  if (yes) return true
+  if (!terminal.interactive) {
+    throw new UserError(
+      'CONSENT_REQUIRED',
+      `${deletes.length} objects would be deleted, and there is no terminal to ask on`,
+      {
+        suggestions: ['-y', '--dry-run=client   # shows them'],
+      },
+    )
+  }
+  for (const { kind, namespace, name } of deletes.map(nameOf)) terminal.note(`  ${kind} ${namespace}/${name}: delete`)
+  for (const { manifest } of [...before, ...after]) {
+    terminal.note(`  ${manifest.kind} ${manifest.metadata.namespace}/${manifest.metadata.name}: change`)
+  }
+  return terminal.confirm(`Delete these ${deletes.length} objects?`)
 }
 
 /** In order: what serves goes first, so that no host is served with half of its objects. */
@@ -72,8 +155,7 @@ async function deleteAll(cluster: Cluster, owned: Owned[]): Promise<void> {
 
 /** Everything of ours, in the order in which it is removed: the Gateway, its routes, the TLS Secret (without its data). */
 async function findOwned(cluster: Cluster): Promise<Owned[]> {
-  const served = await cluster.servedVersions(ISTIO_NETWORKING)
-  const version = ISTIO_VERSIONS.find((known) => served.includes(known))
+  const version = await findIstioVersion(cluster)
   const kinds = [...(version === undefined ? [] : [gateways(version), virtualServices(version)]), SECRETS]
   const lists = await Promise.all(
     kinds.map((resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })),
@@ -84,9 +166,4 @@ async function findOwned(cluster: Cluster): Promise<Owned[]> {
 function nameOf({ resource, object }: Owned): RemovedObject {
   const { name, namespace = '' } = object.metadata
   return { kind: resource.kind, group: resource.group, namespace, name }
-}
-
-/** Whether the exit code is 0: nothing was declined, and nothing of ours is left. */
-export function succeeded({ outcome, remaining }: CleanupResult): boolean {
-  return outcome !== 'declined' && remaining.length === 0
 }

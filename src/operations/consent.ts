@@ -1,13 +1,14 @@
 /** An add-on that lets anyone in is not put on a reachable address silently (DESIGN, promise 5). */
-import type { AddonAccess } from '../addons/access.ts'
+import type { AddonAccess } from '../addons/configuration.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import { UserError } from '../errors.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Exposure } from './exposure-plan.ts'
+import type { SurveyedAddon } from './survey-addons.ts'
 
 /** @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is no */
 export async function requireConsent(
-  addons: { found: FoundAddon; access: AddonAccess }[],
+  addons: SurveyedAddon[],
   exposures: Exposure[],
   allowAnonymous: boolean,
   terminal: Terminal,

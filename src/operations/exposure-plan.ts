@@ -1,28 +1,29 @@
 /** The plan of an exposure: pure. Dry run, confirmation, applying and the page at the end are this value seen four ways. */
-import type { FoundAddon } from '../addons/find.ts'
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import { hostOf, urlOf } from '../gateways/names.ts'
 import { gateway as gatewayManifest } from '../manifests/gateway.ts'
-import { GATEWAY_NAME, TLS_SECRET_NAME, virtualServiceName } from '../manifests/names.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
+import { domainOf, type ExposedRoute, rehosted } from './exposed.ts'
+import type { SurveyedAddon } from './survey-addons.ts'
 
 export interface ExposureRequest {
   istioVersion: string
   gateway: IngressGateway
   address: IngressAddress
   domain: string
-  addons: { found: FoundAddon }[]
+  addons: SurveyedAddon[]
+  /** Add-ons at this gateway that are exposed already, whether asked for again or not. */
+  exposed: ExposedRoute[]
 }
 
 /** One add-on made reachable from outside. */
 export interface Exposure {
   addon: string
-  title: string
-  /** The add-on's. */
+  /** The namespace of the add-on. */
   namespace: string
   host: string
   path: string
@@ -35,16 +36,10 @@ export interface Wanted {
 }
 
 export interface ExposurePlan {
+  /** Those asked for, then those that move to another host with them. */
   exposures: Exposure[]
   /** In the order in which they are applied. */
   manifests: Wanted[]
-}
-
-/** Where an object is or will be. */
-export interface ObjectPlace {
-  resource: Resource
-  name: string
-  namespace: string
 }
 
 /** PEM: what the gateway serves with. */
@@ -53,27 +48,10 @@ export interface ServingCertificate {
   authority: { certificate: string }
 }
 
-/** Names of the objects the plan will have, in its order: what is there under them is read first. */
-export function namesOf({ istioVersion, gateway, addons }: ExposureRequest): ObjectPlace[] {
-  const { namespace } = gateway
-  return [
-    { resource: SECRETS, name: TLS_SECRET_NAME, namespace },
-    ...addons.map(({ found }) => ({
-      resource: virtualServices(istioVersion),
-      name: virtualServiceName(found.addon.name),
-      namespace,
-    })),
-    { resource: gateways(istioVersion), name: GATEWAY_NAME, namespace },
-  ]
-}
-
-/** Where and how the add-ons will be reached. */
-export function exposuresOf({ addons, domain, address }: ExposureRequest): Exposure[] {
-  return addons.map(({ found: { addon, namespace } }) => {
-    const host = hostOf(addon.name, domain)
-    const { name, title, basePath } = addon
-    return { addon: name, title, namespace, host, path: basePath, url: urlOf(host, address.port, basePath) }
-  })
+/** Every host there will be: those asked for, and those that were there. One authority vouches for one domain, so all are in it. */
+export function hostsOf({ addons, exposed, domain }: ExposureRequest): string[] {
+  const names = [...addons.map(({ found }) => found.addon.name), ...exposed.map(({ addon }) => addon)]
+  return [...new Set(names)].sort().map((name) => hostOf(name, domain))
 }
 
 /**
@@ -83,18 +61,58 @@ export function exposuresOf({ addons, domain, address }: ExposureRequest): Expos
 export function planExposure(request: ExposureRequest, { leaf, authority }: ServingCertificate): ExposurePlan {
   const { istioVersion, gateway, addons } = request
   const { namespace, selector } = gateway
-  const exposures = exposuresOf(request)
+  const moved = movedRoutes(request)
   const secret = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
-  const routes = addons.map(({ found }, index) => {
-    const destination = { service: found.service.metadata.name, namespace: found.namespace, port: found.port }
-    const host = exposures[index]?.host ?? ''
-    const resource = virtualServices(istioVersion)
-    return {
-      resource,
-      manifest: virtualService(resource, { namespace, addonName: found.addon.name, host, destination }),
-    }
+  const server = gatewayManifest(gateways(istioVersion), { namespace, selector, hosts: hostsOf(request) })
+  return {
+    exposures: [...addons.map((addon) => exposureOf(addon, request)), ...moved.map((route) => moveOf(route, request))],
+    manifests: [
+      { resource: SECRETS, manifest: secret },
+      ...addons.map((addon) => routeOf(addon, request)),
+      ...moved.map((route) => ({
+        resource: virtualServices(istioVersion),
+        manifest: rehosted(route, hostOf(route.addon, request.domain)),
+      })),
+      { resource: gateways(istioVersion), manifest: server },
+    ],
+  }
+}
+
+/** Add-ons nobody asked for now, whose hosts are in another domain. */
+export function movedRoutes({ addons, exposed, domain }: ExposureRequest): ExposedRoute[] {
+  const asked = new Set(addons.map(({ found }) => found.addon.name))
+  return exposed.filter((route) => !asked.has(route.addon) && domainOf(route) !== domain)
+}
+
+function exposureOf(
+  { found: { addon, namespace }, path }: SurveyedAddon,
+  { domain, address }: ExposureRequest,
+): Exposure {
+  const host = hostOf(addon.name, domain)
+  return { addon: addon.name, namespace, host, path, url: urlOf(host, address.port, path) }
+}
+
+function moveOf({ addon, path, object }: ExposedRoute, { domain, address }: ExposureRequest): Exposure {
+  const host = hostOf(addon, domain)
+  return { addon, namespace: addonNamespace(object), host, path, url: urlOf(host, address.port, path) }
+}
+
+/** From the route's destination, `SERVICE.NAMESPACE.svc.cluster.local`. */
+function addonNamespace({ spec }: KubeObject): string {
+  const { http = [] } = spec as { http?: { route?: { destination: { host: string } }[] }[] }
+  return http.flatMap(({ route = [] }) => route)[0]?.destination.host.split('.')[1] ?? ''
+}
+
+function routeOf({ found, path }: SurveyedAddon, { istioVersion, gateway, domain }: ExposureRequest): Wanted {
+  const { addon, service, namespace, port } = found
+  const resource = virtualServices(istioVersion)
+  const manifest = virtualService(resource, {
+    namespace: gateway.namespace,
+    addonName: addon.name,
+    host: hostOf(addon.name, domain),
+    path,
+    allowed: addon.allowed,
+    destination: { service: service.metadata.name, namespace, port },
   })
-  const resource = gateways(istioVersion)
-  const server = gatewayManifest(resource, { namespace, selector, hosts: exposures.map(({ host }) => host) })
-  return { exposures, manifests: [{ resource: SECRETS, manifest: secret }, ...routes, { resource, manifest: server }] }
+  return { resource, manifest }
 }

@@ -1,7 +1,15 @@
 /** The certificate an exposure serves with: the one in use as long as it is good, else a new leaf of the domain's authority. */
-import { type Authority, createAuthority, issueLeaf, type KeyPair, whyReissue } from '../certificates/authority.ts'
+import {
+  type Authority,
+  createAuthority,
+  daysLeft,
+  issueLeaf,
+  type KeyPair,
+  whyReissue,
+} from '../certificates/authority.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Secret } from '../cluster/objects.ts'
+import { UserError } from '../errors.ts'
 import type { Dependencies } from './dependencies.ts'
 
 export interface Certificates {
@@ -17,12 +25,14 @@ export async function requireCertificates(
   domain: string,
   hosts: string[],
   present: Secret | undefined,
-  dependencies: Dependencies,
+  dependencies: Pick<Dependencies, 'authorities' | 'clock' | 'random' | 'generateKey'>,
 ): Promise<Certificates> {
   const { authorities, clock, random, generateKey } = dependencies
   const now = clock.now()
   const issuing = { now, random, generateKey }
   const found = await authorities.find(domain)
+  if (found !== undefined && daysLeft(found.certificate, now) < 1)
+    throw authorityExpired(domain, authorities.certificatePath(domain))
   const authority = found ?? (await createAuthority(domain, issuing))
   const current = present && leafOf(present)
   const good = current !== undefined && whyReissue(current, authority, hosts, now) === undefined
@@ -32,6 +42,15 @@ export async function requireCertificates(
     leaf: good ? current : await issueLeaf(authority, hosts, issuing),
     now,
   }
+}
+
+function authorityExpired(domain: string, path: string): UserError {
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  return new UserError('AUTHORITY_EXPIRED', `the authority of ${domain} (${path}) has expired`, {
+    suggestions: [
+      `mv ${directory} ${directory}.expired   # the next expose makes a new one, which clients then have to trust`,
+    ],
+  })
 }
 
 export function isSecret(object: KubeObject | undefined): object is Secret {

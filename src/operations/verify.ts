@@ -15,20 +15,25 @@ type Verifying = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
   exposures: Exposure[],
-  { address, port }: IngressAddress,
+  ingress: IngressAddress,
   authorityCertificate: string,
   timeout: number,
   dependencies: Verifying,
 ): Promise<{ probes: Probe[]; warnings: Warning[] }> {
-  const [probes, warnings] = await Promise.all([
+  const { address, port } = ingress
+  const [probes, unresolved] = await Promise.all([
     Promise.all(
       exposures.map(({ host, path, url }) =>
         probeUntil({ host, path, address, port, authorityCertificate }, url, timeout, dependencies),
       ),
     ),
-    Promise.all(exposures.map(({ host }) => resolutionWarning(host, address, dependencies))),
+    resolutionWarnings(
+      exposures.map(({ host }) => host),
+      address,
+      dependencies,
+    ),
   ])
-  return { probes, warnings: warnings.filter((warning) => warning !== undefined) }
+  return { probes, warnings: [...hopWarnings(exposures, probes, ingress), ...unresolved] }
 }
 
 async function probeUntil(
@@ -54,20 +59,43 @@ async function probeUntil(
 }
 
 /** The probe connects to the address itself; whether names lead there is a hop of its own, and often the user's to mend. */
-async function resolutionWarning(host: string, address: string, { prober }: Verifying): Promise<Warning | undefined> {
-  const found = await prober.resolve(host)
-  const leads = isIP(address) === 0 ? found.length > 0 : found.includes(address)
-  if (leads) return undefined
-  const now =
-    found.length === 0
-      ? 'does not resolve on this machine (no DNS, or a filter against private addresses)'
-      : `leads to ${found.join(', ')} here`
-  return {
-    code: 'DNS_UNRESOLVED',
-    message: `${host} ${now}`,
-    remedy:
-      isIP(address) === 0
-        ? `make ${host} an alias (CNAME) of ${address}`
-        : `add this line to /etc/hosts: ${address} ${host}`,
-  }
+async function resolutionWarnings(hosts: string[], address: string, { prober }: Verifying): Promise<Warning[]> {
+  const isName = isIP(address) === 0
+  const found = await Promise.all(hosts.map((host) => prober.resolve(host)))
+  const astray = hosts.filter((_, index) => {
+    const addresses = found[index] ?? []
+    return isName ? addresses.length === 0 : !addresses.includes(address)
+  })
+  if (astray.length === 0) return []
+  const elsewhere = [...new Set(astray.flatMap((host) => found[hosts.indexOf(host)] ?? []))]
+  const where =
+    elsewhere.length === 0
+      ? `not resolved on this machine (no DNS, or a filter against private addresses)`
+      : `resolved to ${elsewhere.join(', ')} on this machine`
+  return [
+    {
+      code: 'DNS_UNRESOLVED',
+      message: `${where}: ${astray.join(', ')}`,
+      remedy: isName
+        ? `make them aliases (CNAME) of ${address}`
+        : `add this line to /etc/hosts: ${address} ${astray.join(' ')}`,
+    },
+  ]
+}
+
+/** The next command for a hop that failed. */
+function hopWarnings(exposures: Exposure[], probes: Probe[], { address, port }: IngressAddress): Warning[] {
+  return exposures.flatMap(({ addon, namespace, url }, index) => {
+    const probe = probes[index]
+    if (probe === undefined || probe.ok) return []
+    const remedy = {
+      tcp: `is ${address} port ${port} reachable from here (firewall, VPN)? --ingress-ip names another address`,
+      tls: 'kubectl telemetry expose again; if it stays: istioctl proxy-config secret POD_OF_THE_GATEWAY',
+      route: 'istioctl analyze -A   # another Gateway or VirtualService may claim this host',
+      upstream: `kubectl -n ${namespace} get pods   # is ${addon} Ready?`,
+    }[probe.hop]
+    return [
+      { code: 'PROBE_FAILED', message: `${url} does not answer: ${probe.message ?? `HTTP ${probe.status}`}`, remedy },
+    ]
+  })
 }

@@ -105,10 +105,12 @@ function openTls(socket: Socket, { host, authorityCertificate }: ProbeTarget): P
 function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
-    session.once('error', reject)
+    // A server that is going away may close without an answer and without an error.
+    const cutOff = () => reject(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
+    session.once('error', reject).once('close', cutOff).once('goaway', cutOff)
     const request = session.request({ ':path': path, ':authority': authority(host, port) })
     request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
-    request.once('error', reject)
+    request.once('error', reject).once('close', cutOff)
     request.once('response', (headers) => {
       request.close()
       session.close()

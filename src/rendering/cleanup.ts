@@ -1,5 +1,5 @@
 import type { CleanupResult, RemovedObject } from '../operations/cleanup.ts'
-import { dryRunMark, type OutputFormat, renderData } from './output.ts'
+import { dryRunMark, type OutputFormat, renderData, renderObject } from './output.ts'
 
 export function renderCleanup(
   result: CleanupResult,
@@ -10,6 +10,7 @@ export function renderCleanup(
   if (result.outcome === 'declined') return 'nothing was changed'
   if (result.deleted.length === 0 && result.remaining.length === 0) return 'nothing of ours is in the cluster'
   return [
+    ...result.changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),
     ...result.deleted.map((object) => `${removed(object)}${dryRunMark(dryRun)}`),
     ...result.remaining.map((object) => `STILL THERE: ${fullName(object)} in namespace ${object.namespace}`),
   ].join('\n')

@@ -1,4 +1,4 @@
-import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose.ts'
+import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
 import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
 import { renderWarnings } from './warnings.ts'
 

@@ -1,11 +1,14 @@
 /** Results as JSON or YAML: the contract for scripts. Objects come as kubectl prints them, so that kubectl can read them. */
+// YAML 1.1, because that is what kubectl reads: it takes a bare `no` or `on` for a boolean.
 import { stringify } from 'yaml'
 import type { KubeObject } from '../cluster/cluster.ts'
 
 export type OutputFormat = 'json' | 'yaml'
 
 export function renderData(data: unknown, format: OutputFormat): string {
-  return format === 'json' ? JSON.stringify(data, null, 2) : stringify(data, { lineWidth: 0 }).trimEnd()
+  return format === 'json'
+    ? JSON.stringify(data, null, 2)
+    : stringify(data, { lineWidth: 0, version: '1.1', aliasDuplicateObjects: false }).trimEnd()
 }
 
 /** Manifests for `kubectl apply -f -`. */

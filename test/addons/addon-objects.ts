@@ -1,10 +1,11 @@
-/** Services, pods and ConfigMaps of Grafana as Istio's sample and the charts make them, cut to the fields that matter. */
+/** Services, pods and ConfigMaps of add-ons as Istio's samples and the charts make them, cut to the fields that matter. */
 import { ADDONS, type Addon } from '../../src/addons/catalog.ts'
 import type { ConfigMap, Container, Pod, Service, ServicePort } from '../../src/cluster/objects.ts'
 
-export function addon(name: string): Addon {
-  const found = ADDONS.find((row) => row.name === name)
-  if (found === undefined) throw new Error(`the catalogue has no ${name}`)
+/** @param title of the row, in any case: names are shared */
+export function addon(title: string): Addon {
+  const found = ADDONS.find((row) => row.title.toLowerCase() === title)
+  if (found === undefined) throw new Error(`the catalogue has no ${title}`)
   return found
 }
 
@@ -19,11 +20,15 @@ export function service(namespace: string, labels: Record<string, string>, ports
 
 /** @param containers environment variables of each container, in order */
 export function pod(containers: Record<string, string>[], volumes: Pod['spec']['volumes'] = []): Pod {
+  return podOf(containers.map(container), volumes)
+}
+
+export function podOf(containers: Container[], volumes: Pod['spec']['volumes'] = []): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { namespace: 'istio-system', name: 'grafana-6c' },
-    spec: { containers: containers.map(container), volumes },
+    spec: { containers, volumes },
   }
 }
 

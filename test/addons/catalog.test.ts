@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { ADDONS, requireAddons } from '../../src/addons/catalog.ts'
-import { addon } from './addon-objects.ts'
+import { ADDON_NAMES, ADDONS, requireAddons, rowsOf } from '../../src/addons/catalog.ts'
 
 describe('the catalogue', () => {
   for (const row of ADDONS) {
     describe(row.title, () => {
       it('has a name that can be the first label of a host', () => assert.match(row.name, /^[a-z][a-z0-9-]{0,9}$/))
 
-      it('has a base path between slashes', () => assert.match(row.basePath, /^\/([a-z]+\/)*$/))
+      it('has a path between slashes', () => assert.match(row.path.byDefault, /^\/([a-z]+\/)*$/))
 
       it('can be found: it has labels, and ports by number', () => {
         assert.ok(row.labels.length > 0)
@@ -18,35 +17,70 @@ describe('the catalogue', () => {
     })
   }
 
-  it('names every add-on once', () => {
-    assert.equal(new Set(ADDONS.map(({ name }) => name)).size, ADDONS.length)
+  it('names each product once, and each sort once', () => {
+    assert.equal(new Set(ADDONS.map(({ title }) => title)).size, ADDONS.length)
+    assert.deepEqual(ADDON_NAMES, ['grafana', 'kiali', 'prometheus', 'tracing'])
+  })
+
+  it('has several products of one sort', () => {
+    assert.deepEqual(
+      rowsOf('tracing').map(({ title }) => title),
+      ['Jaeger', 'Zipkin', 'SkyWalking'],
+    )
+    assert.deepEqual(
+      rowsOf('kiali').map(({ title }) => title),
+      ['Kiali'],
+    )
+    assert.deepEqual(rowsOf('jaeger'), [])
+  })
+
+  it('lets every request through but to Prometheus, which can be told to quit', () => {
+    assert.deepEqual(
+      ADDONS.filter(({ allowed }) => allowed !== undefined).map(({ title }) => title),
+      ['Prometheus'],
+    )
   })
 })
 
 describe('requireAddons', () => {
-  it('takes every add-on when none is named', () => assert.deepEqual(requireAddons([]), ADDONS))
-
-  it('takes every add-on for `all`, whatever else is named', () => {
-    assert.deepEqual(requireAddons(['all']), ADDONS)
-    assert.deepEqual(requireAddons(['grafana', 'all']), ADDONS)
-  })
-
-  it('takes the named ones, once each, whatever their case', () => {
-    assert.deepEqual(requireAddons(['grafana', 'grafana']), [addon('grafana')])
-    assert.deepEqual(requireAddons(['Grafana']), [addon('grafana')])
-  })
-
-  it('refuses an unknown one and suggests what was meant', () => {
-    assert.throws(() => requireAddons(['Grafanna']), {
-      name: 'UserError',
-      code: 'ADDON_UNKNOWN',
-      exitCode: 2,
-      message: `there is no add-on "Grafanna"; known: ${ADDONS.map(({ name }) => name).join(', ')}`,
-      suggestions: ['did you mean "grafana"?'],
+  const EVERYTHING = { names: ['grafana', 'kiali', 'prometheus', 'tracing'], named: false }
+  const cases: [string[], { names: string[]; named: boolean }][] = [
+    [[], EVERYTHING],
+    [['all'], EVERYTHING],
+    [['grafana', 'all'], EVERYTHING],
+    [['grafana'], { names: ['grafana'], named: true }],
+    [['kiali', 'grafana'], { names: ['kiali', 'grafana'], named: true }],
+    [['grafana', 'grafana'], { names: ['grafana'], named: true }],
+    [['Grafana'], { names: ['grafana'], named: true }],
+    [['tracing'], { names: ['tracing'], named: true }],
+    [['jaeger'], { names: ['tracing'], named: true }],
+    [['Zipkin'], { names: ['tracing'], named: true }],
+    [['SkyWalking'], { names: ['tracing'], named: true }],
+    [['jaeger', 'tracing', 'zipkin'], { names: ['tracing'], named: true }],
+    [['grafana', 'kiali', 'prometheus', 'tracing'], { names: EVERYTHING.names, named: true }],
+  ]
+  for (const [words, expected] of cases) {
+    it(`takes ${expected.named ? '' : 'whatever is there of '}${expected.names.join(', ')} for ${JSON.stringify(words)}`, () => {
+      assert.deepEqual(requireAddons(words), expected)
     })
-  })
+  }
 
-  it('suggests nothing for what is like none of them', () => {
-    assert.throws(() => requireAddons(['grafana', 'elasticsearch']), { code: 'ADDON_UNKNOWN', suggestions: [] })
-  })
+  const mistakes: [string[], string, string[]][] = [
+    [['Grafanna'], 'Grafanna', ['did you mean "grafana"?']],
+    [['jeager'], 'jeager', ['did you mean "jaeger"?']],
+    [['trace'], 'trace', ['did you mean "tracing"?']],
+    [['grafana', 'elasticsearch'], 'elasticsearch', []],
+    [[''], '', []],
+  ]
+  for (const [words, word, suggestions] of mistakes) {
+    it(`refuses ${JSON.stringify(words)} and suggests ${suggestions[0] ?? 'nothing'}`, () => {
+      assert.throws(() => requireAddons(words), {
+        name: 'UserError',
+        code: 'ADDON_UNKNOWN',
+        exitCode: 2,
+        message: `there is no add-on "${word}"; known: grafana, kiali, prometheus, tracing`,
+        suggestions,
+      })
+    })
+  }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { findAddon } from '../../src/addons/find.ts'
-import type { ServicePort } from '../../src/cluster/objects.ts'
+import { ADDON_ANNOTATION, findAddon } from '../../src/addons/find.ts'
+import type { Service, ServicePort } from '../../src/cluster/objects.ts'
 import { addon, service } from './addon-objects.ts'
 
 const GRAFANA = addon('grafana')
@@ -52,7 +52,7 @@ describe('findAddon', () => {
       ],
       8080,
     ],
-    ['the only port, whatever it is', [{ name: 'odd', port: 12345, targetPort: 'odd' }], 12345],
+    ['nothing by an only port that is strange', [{ name: 'odd', port: 12345, targetPort: 'odd' }], undefined],
     [
       'nothing among several strange ports',
       [
@@ -101,5 +101,75 @@ describe('findAddon', () => {
 
   it('finds nothing by name or by port alone', () => {
     assert.deepEqual(namespaces(service('a', {}, http), service('b', { app: 'grafana-agent' }, http)), [])
+  })
+
+  describe('by an annotation', () => {
+    const annotated = (one: Service, value: string): Service => ({
+      ...one,
+      metadata: { ...one.metadata, annotations: { [ADDON_ANNOTATION]: value } },
+    })
+
+    it('finds a Service without any label we know', () => {
+      assert.equal(ADDON_ANNOTATION, 'kubectl-telemetry/addon')
+      assert.deepEqual(namespaces(annotated(service('a', { team: 'x' }, http), 'grafana')), ['a'])
+    })
+
+    it('prefers it to labels', () => {
+      const labelled = service('labelled', NAMED, http)
+      assert.deepEqual(namespaces(labelled, annotated(service('said', {}, http), 'grafana')), ['said'])
+    })
+
+    it('does not take the word of a Service for another add-on', () => {
+      assert.deepEqual(namespaces(annotated(service('a', {}, http), 'kiali')), [])
+    })
+
+    it('still wants a port that it knows', () => {
+      const strange = annotated(service('said', {}, [{ port: 1 }]), 'grafana')
+      assert.deepEqual(namespaces(strange), [])
+      assert.deepEqual(namespaces(strange, service('labelled', NAMED, http)), ['labelled'])
+    })
+  })
+
+  describe('by the selector', () => {
+    const selecting = (namespace: string, selector: Record<string, string>, clusterIP = '10.96.0.9'): Service => {
+      const one = service(namespace, {}, http)
+      return { ...one, spec: { ...one.spec, selector, clusterIP } }
+    }
+
+    it('finds a Service that has no label of its own', () => {
+      assert.deepEqual(namespaces(selecting('a', { ...NAMED, 'app.kubernetes.io/instance': 'x' })), ['a'])
+    })
+
+    it('finds nothing when the labels are half on the Service and half in its selector', () => {
+      const half = service('a', { 'app.kubernetes.io/name': 'prometheus' }, [{ port: 9090 }])
+      const split = { ...half, spec: { ...half.spec, selector: { 'app.kubernetes.io/component': 'server' } } }
+      assert.deepEqual(findAddon(addon('prometheus'), [split]), [])
+    })
+
+    it('takes several Services in front of the same pods for one, the first', () => {
+      const [first, second] = [service('a', NAMED, http), service('a', NAMED, [{ port: 80, targetPort: 3000 }])]
+      assert.deepEqual(findAddon(GRAFANA, [first, second]), [
+        { addon: GRAFANA, service: first, namespace: 'a', port: 3000 },
+      ])
+    })
+
+    it('takes a Service with an address of its own before a headless one', () => {
+      const [headless, usual] = [selecting('a', NAMED, 'None'), selecting('a', NAMED)]
+      assert.deepEqual(
+        findAddon(GRAFANA, [headless, usual]).map((one) => one.service),
+        [usual],
+      )
+      assert.deepEqual(namespaces(headless), ['a'])
+    })
+
+    it('does not mind the order of a selector', () => {
+      const [one, two] = [selecting('a', { ...NAMED, tier: 'x' }), selecting('a', { tier: 'x', ...NAMED })]
+      assert.deepEqual(namespaces(one, two), ['a'])
+    })
+
+    it('keeps Services apart that lead to other pods', () => {
+      assert.deepEqual(namespaces(selecting('a', NAMED), selecting('a', { ...NAMED, tier: 'x' })), ['a', 'a'])
+      assert.deepEqual(namespaces(selecting('a', NAMED), selecting('b', NAMED)), ['a', 'b'])
+    })
   })
 })

@@ -108,6 +108,21 @@ describe('issueLeaf', () => {
     assert.ok(certificate.validToDate.getTime() - certificate.validFromDate.getTime() <= 397 * DAY)
   })
 
+  const ages: [string, number, number][] = [
+    ['ends with its authority when that has less than its own time left', 3650 - 100, 100],
+    ['ends with its authority on the last day', 3650 - 1, 1],
+    ['has all of its time when the authority has just as much left', 3650 - 396, 396],
+    ['has a day less when the authority has', 3650 - 395, 395],
+  ]
+  for (const [name, age, days] of ages) {
+    it(`${name}: a leaf never outlives its authority`, async () => {
+      const now = new Date(NOW.getTime() + age * DAY)
+      const late = read(await issueLeaf(authority, HOSTS, issuing(1, { now })))
+      assert.equal(late.validToDate.getTime(), now.getTime() + days * DAY)
+      assert.ok(late.validToDate <= read(authority).validToDate)
+    })
+  }
+
   it('has a serial of its own each time', async () => {
     const again = read(await issueLeaf(authority, HOSTS, issuing(1)))
     assert.notEqual(again.serialNumber, certificate.serialNumber)

@@ -113,6 +113,20 @@ describe('DirectoryAuthorityStore', () => {
     assert.deepEqual(await store.find('example.com'), first)
   })
 
+  it('leaves no draft when writing fails, and says why', async () => {
+    // What the disk does when it is full, at the second of the two files.
+    const cannotBeWritten = { ...first, certificate: Symbol('unwritable') as unknown as string }
+    await assert.rejects(store.keep(cannotBeWritten), { code: 'ERR_INVALID_ARG_TYPE' })
+    assert.deepEqual(await readdir(root), [])
+    assert.deepEqual(await store.keep(first), first)
+  })
+
+  it('hands out what another run has kept when writing fails', async () => {
+    await store.keep(first)
+    assert.deepEqual(await store.keep({ ...second, key: Symbol('unwritable') as unknown as string }), first)
+    assert.deepEqual(await readdir(root), ['example.com'])
+  })
+
   describe('refuses with AUTHORITY_UNREADABLE', () => {
     const unreadable = { name: 'UserError', code: 'AUTHORITY_UNREADABLE', exitCode: 1 }
     beforeEach(async () => {

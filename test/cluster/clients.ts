@@ -49,5 +49,5 @@ export class Clients {
 }
 
 function optionsOf(options: Partial<KubeRequestsOptions> = {}): KubeRequestsOptions {
-  return { impersonate: {}, timeout: 5_000, environment: {}, ...options }
+  return { impersonate: {}, timeout: 5_000, environment: {}, pauses: [10, 20, 30], ...options }
 }

@@ -201,10 +201,11 @@ describe('KubeCluster', () => {
       assert.deepEqual(body, { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'u-1' } })
     })
 
-    it('deletes nothing in a dry run', async () => {
+    it('deletes nothing in a dry run, and says so where the API server looks: in the body', async () => {
       answers({ status: 200, body: {} })
       await cluster.delete(GATEWAYS, GATEWAY, { dryRun: true })
-      assert.deepEqual(server.asked[0]?.query, { dryRun: 'All' })
+      assert.deepEqual((server.asked[0]?.body as { dryRun: unknown }).dryRun, ['All'])
+      assert.deepEqual(server.asked[0]?.query, {})
     })
 
     it('is gone when somebody was faster', async () => {
@@ -212,9 +213,15 @@ describe('KubeCluster', () => {
       assert.equal(await cluster.delete(GATEWAYS, GATEWAY), 'gone')
     })
 
-    it('leaves another object that has taken the name', async () => {
+    it('is gone when another object has taken the name, which is left alone', async () => {
       answers(failure(409, 'Conflict', 'Precondition failed: UID in precondition: u-1, UID in object meta: u-2'))
-      await assert.rejects(cluster.delete(GATEWAYS, GATEWAY), { code: 'CONFLICT', message: /Precondition failed/ })
+      assert.equal(await cluster.delete(GATEWAYS, GATEWAY), 'gone')
+      assert.equal(server.asked.length, 1)
+    })
+
+    it('is an error when it is refused', async () => {
+      answers(failure(403, 'Forbidden', 'gateways "ours" is forbidden'))
+      await assert.rejects(cluster.delete(GATEWAYS, GATEWAY), { code: 'FORBIDDEN' })
     })
   })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { createHook } from 'node:async_hooks'
 import { createServer } from 'node:net'
-import { after, before, describe, it } from 'mocha'
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { UserError } from '../../src/errors.ts'
 import { type Answer, ApiServer } from './api-server.ts'
 import { type ClientSettings, Clients } from './clients.ts'
@@ -90,54 +91,95 @@ describe('KubeRequests gives up', () => {
       { code: 'SERVER_FAILED', message: 'the API server failed to list pods: slow down' },
     ],
     ['a connection that breaks', 'reset', { code: 'CLUSTER_UNREACHABLE' }],
-    [
-      'a server nobody trusts',
-      { status: 200 },
-      { code: 'CLUSTER_UNREACHABLE', message: /: unable to verify the first certificate/ },
-    ],
   ]
-  const outcomes = new Map<string, { error: UserError | undefined; asked: number; took: number }>()
-
-  before(async () => {
-    // All at once, since each takes three seconds.
-    await Promise.all(
-      scenarios.map(async ([name, answer]) => {
-        const [server, clients] = [await ApiServer.start(), await Clients.create()]
-        server.answer = () => answer
-        const stranger = (await clusterAuthority(2)).certificate
-        const config = name === 'a server nobody trusts' ? { authority: stranger } : {}
-        const requests = await clients.requests(server, { config })
-        const started = performance.now()
-        const error = await requests.send(LIST_PODS).then(
-          () => undefined,
-          (reason: UserError) => reason,
-        )
-        outcomes.set(name, { error, asked: server.asked.length, took: performance.now() - started })
-        await clients.close()
-        await server.close()
-      }),
-    )
+  let server: ApiServer
+  let clients: Clients
+  beforeEach(async () => {
+    server = await ApiServer.start()
+    clients = await Clients.create()
+  })
+  afterEach(async () => {
+    await clients.close()
+    await server.close()
   })
 
-  for (const [name, , expected] of scenarios.slice(0, 3)) {
-    it(`on ${name}, after three more tries`, () => {
-      const outcome = outcomes.get(name)
-      assert.equal(outcome?.asked, 4)
-      assert.ok(outcome.took >= 2_900 && outcome.took < 8_000, `took ${outcome.took} ms`)
-      assert.throws(() => {
-        throw outcome.error
-      }, expected)
+  for (const [name, answer, expected] of scenarios) {
+    it(`on ${name}, after as many more tries as there are pauses`, async () => {
+      server.answer = () => answer
+      for (const pauses of [[1, 2, 3], [1], []]) {
+        server.asked.length = 0
+        const requests = await clients.requests(server, { options: { pauses } })
+        await assert.rejects(requests.send(LIST_PODS), expected)
+        assert.equal(server.asked.length, pauses.length + 1)
+      }
     })
   }
 
-  it('on a server nobody trusts, and sends it no request', () => {
-    const { error, asked } = outcomes.get('a server nobody trusts') ?? {}
-    assert.equal(asked, 0)
-    assert.throws(() => {
-      throw error
-    }, scenarios[3]?.[2] as object)
+  it('after pauses that grow, three of them, when nothing else is said', async () => {
+    server.answer = () => ({ status: 503 })
+    const requests = await clients.requests(server, { options: { pauses: undefined } as object })
+    const started = performance.now()
+    await assert.rejects(requests.send(LIST_PODS), { code: 'SERVER_FAILED' })
+    const took = performance.now() - started
+    assert.equal(server.asked.length, 4)
+    assert.ok(took >= 2_900 && took < 8_000, `took ${took} ms`)
+  })
+
+  it('at once, on a page of something else that answers 200: a login page, say', async () => {
+    server.answer = () => ({
+      status: 200,
+      body: '<!doctype html><title>Log in</title>',
+      headers: { 'content-type': 'text/html' },
+    })
+    const requests = await clients.requests(server)
+    await assert.rejects(requests.send(LIST_PODS), {
+      name: 'UserError',
+      code: 'SERVER_FAILED',
+      message: `what answers at ${server.url} is no Kubernetes API server (its answer is not JSON)`,
+    })
+    assert.equal(server.asked.length, 1)
+  })
+
+  it('at once, on a server nobody trusts, and sends it no request', async () => {
+    const authority = (await clusterAuthority(2)).certificate
+    const requests = await clients.requests(server, { config: { authority }, options: { pauses: [5_000] } })
+    const started = performance.now()
+    await assert.rejects(requests.send(LIST_PODS), (error: UserError) => {
+      assert.equal(error.code, 'CLUSTER_UNREACHABLE')
+      assert.match(error.message, /: unable to verify the first certificate/)
+      assert.equal((error.cause as NodeJS.ErrnoException).code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+      return true
+    })
+    assert.ok(performance.now() - started < 4_000, `took ${performance.now() - started} ms`)
+    assert.equal(server.asked.length, 0)
+  })
+
+  it('waits ten seconds at most, though the server asks for an hour', async () => {
+    server.answer = () => ({ status: 429, headers: { 'retry-after': '3600' } })
+    const requests = await clients.requests(server)
+    assert.equal(await firstWait(() => requests.send(LIST_PODS), [10_000, 3_600_000]), 10_000)
   })
 })
+
+/**
+ * Which of these waits begins first; nobody stays to see its end. The timer is caught as it is made, because waiting it out
+ * would take longer than all other tests together.
+ */
+async function firstWait(send: () => Promise<unknown>, candidates: number[]): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Timeout & { _idleTimeout: number }>()
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      const timer = resource as NodeJS.Timeout & { _idleTimeout: number }
+      if (type === 'Timeout' && candidates.includes(timer._idleTimeout)) resolve(timer)
+    },
+  }).enable()
+  void send()
+  const timer = await promise
+  hook.disable()
+  const wait = timer._idleTimeout
+  clearTimeout(timer)
+  return wait
+}
 
 /** A port that nothing listens on. */
 async function freePort(): Promise<number> {

@@ -83,12 +83,22 @@ for (const [version, http2] of [
     })
 
     it('tries again after 429, and not before the server wants it', async () => {
-      answers({ status: 429, headers: { 'retry-after': '1' } })
+      answers({ status: 429, headers: { 'retry-after': '0.5' } })
       const started = performance.now()
       assert.deepEqual(await send(), OK.body)
-      assert.ok(performance.now() - started >= 990, `waited ${performance.now() - started} ms`)
+      assert.ok(performance.now() - started >= 490, `waited ${performance.now() - started} ms`)
       assert.equal(server.asked.length, 2)
     })
+
+    for (const retryAfter of ['Fri, 31 Dec 2100 23:59:59 GMT', 'Infinity', '-60', 'soon', '']) {
+      it(`tries again as usual when the server names no number of seconds: ${JSON.stringify(retryAfter)}`, async () => {
+        answers({ status: 429, headers: { 'retry-after': retryAfter } })
+        const started = performance.now()
+        assert.deepEqual(await send(), OK.body)
+        assert.ok(performance.now() - started < 2_000, `waited ${performance.now() - started} ms`)
+        assert.equal(server.asked.length, 2)
+      })
+    }
 
     it('tries again after 503', async () => {
       answers({ status: 503, body: 'no healthy upstream' })

@@ -4,12 +4,18 @@ import { interrupted } from '../../src/errors.ts'
 import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
-import { grafana, ingressGateway } from '../fakes/mesh.ts'
+import { grafana, ingressGateway, jaeger, kiali, prometheus } from '../fakes/mesh.ts'
 import { expectGolden } from '../golden-file.ts'
 import { configuration, runCommand } from './run-command.ts'
 
 function world(answers?: Record<string, unknown>): FakeWorld {
   return fakeWorld(new FakeCluster([...grafana(), ...ingressGateway()]), new FakeTerminal(answers))
+}
+
+/** All of Istio's sample add-ons. */
+function fullMesh(answers?: Record<string, unknown>): FakeWorld {
+  const objects = [...grafana(), ...ingressGateway(), ...jaeger(), ...kiali(), ...prometheus()]
+  return fakeWorld(new FakeCluster(objects), new FakeTerminal(answers))
 }
 
 /** Keys are new in every run; goldens keep their place. */
@@ -49,6 +55,34 @@ describe('kubectl telemetry expose', () => {
     })
   }
 
+  it('prints a line for each of several add-ons', async () => {
+    for (const argv of ['expose all', 'expose', 'expose grafana kiali prometheus jaeger']) {
+      const { stdout, stderr, exitCode } = await runCommand(`${argv} --allow-anonymous -y`, fullMesh())
+      expectGolden('expose-all.txt', stdout)
+      assert.deepEqual([stderr, exitCode], ['', 0])
+    }
+  })
+
+  it('prints the manifests of all add-ons', async () => {
+    const { stdout, exitCode } = await runCommand('expose all --dry-run=client -o yaml', fullMesh())
+    expectGolden('expose-all-manifests.yaml', withoutKeys(stdout))
+    assert.equal(exitCode, 0)
+  })
+
+  it('warns of add-ons that are not there on stderr, and goes on', async () => {
+    const { stdout, stderr, exitCode } = await runCommand('expose all --allow-anonymous -y', world())
+    expectGolden('expose-grafana.txt', stdout)
+    expectGolden('expose-all-absent-stderr.txt', stderr)
+    assert.equal(exitCode, 0)
+  })
+
+  it('warns of hosts that move to another domain', async () => {
+    const one = fullMesh()
+    await runCommand('expose grafana --allow-anonymous -y', one)
+    const { stdout, stderr } = await runCommand('expose kiali --domain example.com --allow-anonymous -y', one)
+    expectGolden('expose-moved.txt', `${stdout}--- stderr\n${stderr}`)
+  })
+
   it('marks what a dry run says', async () => {
     const { stdout } = await runCommand('expose grafana --dry-run=server', world())
     expectGolden('expose-grafana-dry-run.txt', stdout)
@@ -82,7 +116,9 @@ describe('kubectl telemetry expose', () => {
     ['expose --dry-run=yes', 'USAGE'],
     ['expose -o table', 'USAGE'],
     ['expose --nonsense', 'USAGE'],
-    ['cleanup grafana', 'USAGE'],
+    ['cleanup nonsense', 'ADDON_UNKNOWN'],
+    ['cleanup grafana nonsense', 'ADDON_UNKNOWN'],
+    ['cleanup --domain example.com', 'USAGE'],
   ]
   for (const [argv, code] of wrong) {
     it(`wrong usage is exit code 2: ${argv.slice(0, 60)} (${code})`, async () => {
@@ -102,6 +138,35 @@ describe('kubectl telemetry cleanup', () => {
     expectGolden('cleanup.txt', stdout)
     assert.equal(exitCode, 0)
     assert.equal((await runCommand('cleanup -y', one)).stdout, 'nothing of ours is in the cluster\n')
+  })
+
+  it('prints what went and what changed when one add-on of several goes', async () => {
+    const one = fullMesh()
+    await runCommand('expose grafana kiali --allow-anonymous -y', one)
+    expectGolden('cleanup-grafana-dry-run.txt', (await runCommand('cleanup grafana --dry-run=client', one)).stdout)
+    const { stdout, stderr, exitCode } = await runCommand('cleanup grafana -y', one)
+    expectGolden('cleanup-grafana.txt', stdout)
+    assert.deepEqual([stderr, exitCode], ['', 0])
+  })
+
+  it('prints as json what went and what changed', async () => {
+    const one = fullMesh()
+    await runCommand('expose grafana kiali --allow-anonymous -y', one)
+    expectGolden('cleanup-grafana.json', (await runCommand('cleanup grafana -y -o json', one)).stdout)
+  })
+
+  it('is content when an add-on is not exposed', async () => {
+    const { stdout, stderr, exitCode } = await runCommand('cleanup grafana', world())
+    assert.deepEqual([stdout, stderr, exitCode], ['nothing of ours is in the cluster\n', '', 0])
+  })
+
+  it('warns on stderr when the certificate keeps its names', async () => {
+    const one = fullMesh()
+    await runCommand('expose grafana kiali --allow-anonymous -y', one)
+    one.authorities.kept.clear()
+    const { stderr, exitCode } = await runCommand('cleanup grafana -y', one)
+    assert.match(stderr, /^warning: .* \(CERTIFICATE_KEPT\)\n {2}try: harmless; /)
+    assert.equal(exitCode, 0)
   })
 
   it('prints it as json', async () => {

@@ -237,7 +237,7 @@ describe('bad input, on the real mesh', () => {
     const rules = [
       { apiGroups: [''], resources: ['services', 'pods', 'nodes', 'configmaps'], verbs: ['get', 'list'] },
       { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'patch'] },
-      { apiGroups: ['networking.istio.io'], resources: ['virtualservices'], verbs: ['get', 'create', 'patch'] },
+      { apiGroups: ['networking.istio.io'], resources: ['virtualservices'], verbs: ['list', 'create', 'patch'] },
       { apiGroups: ['networking.istio.io'], resources: ['gateways'], verbs: ['get'] },
     ]
     const group = 'rbac.authorization.k8s.io'

@@ -69,10 +69,6 @@ function substance({ status: _status, ...object }: Dumped): object {
     .map(({ time: _time, ...entry }) => entry)
   return {
     ...object,
-    metadata: {
-      ...metadata,
-      annotations: rest,
-      managedFields: managedFields?.map(({ time: _time, ...entry }) => entry),
-    },
+    metadata: { ...metadata, annotations: rest, managedFields: owners },
   }
 }

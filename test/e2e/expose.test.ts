@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'mocha'
-import type { ExposeResult } from '../../src/operations/expose.ts'
+import type { ExposeResult } from '../../src/operations/expose-result.ts'
 import { loadBalancer, loadBalancerAddress, nodeAddress } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
@@ -100,11 +100,16 @@ describe('expose grafana, on the real mesh', () => {
     const before = dump(workplace)
     assert.ok(before.size > 100, `only ${before.size} objects were seen`)
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
-    assert.deepEqual(difference(before, dump(workplace)), [
+    const ours = [
       'Gateway networking.istio.io/v1 istio-system/kubectl-telemetry',
       'Secret v1 istio-system/kubectl-telemetry-tls',
       'VirtualService networking.istio.io/v1 istio-system/kubectl-telemetry-grafana',
-    ])
+    ]
+    assert.deepEqual(difference(before, dump(workplace)), ours)
+    for (const dryRun of ['client', 'server']) {
+      assert.equal(workplace.telemetry('cleanup', `--dry-run=${dryRun}`).exitCode, 0)
+      assert.deepEqual(difference(before, dump(workplace)), ours, `a dry run (${dryRun}) changed something`)
+    }
     const { stdout, exitCode } = workplace.telemetry('cleanup', '-y')
     assert.equal(exitCode, 0)
     assert.deepEqual(stdout.trim().split('\n'), [

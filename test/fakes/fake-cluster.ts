@@ -1,7 +1,6 @@
 /** A small cluster in memory: server-side apply with owners of fields, resource versions, label selectors, and faults on demand. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Access, Cluster, KubeObject, ListOptions, ObjectName, Resource } from '../../src/cluster/cluster.ts'
-import { UserError } from '../../src/errors.ts'
 
 type Verb = 'list' | 'get' | 'apply' | 'delete'
 
@@ -22,6 +21,8 @@ export class FakeCluster implements Cluster {
   secretsReadable: boolean | undefined = true
   closed = false
   #version = 100
+  /** Somebody else's doing, once, right after the next write. */
+  meanwhile: ((objects: KubeObject[]) => void) | undefined
   readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error }[] = []
 
   constructor(objects: KubeObject[]) {
@@ -67,6 +68,7 @@ export class FakeCluster implements Cluster {
       this.writes.push({ verb: 'apply', object: nameOf(manifest) })
       if (present !== undefined) this.objects.splice(this.objects.indexOf(present), 1)
       this.objects.push(stamped)
+      this.#interfere()
     }
     return structuredClone(stamped) as T
   }
@@ -74,12 +76,11 @@ export class FakeCluster implements Cluster {
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
     this.#check('delete', resource, dryRun)
     const present = this.#find(resource, object.metadata)
-    if (present === undefined) return 'gone'
-    if (present.metadata.uid !== object.metadata.uid)
-      throw new UserError('CONFLICT', 'the UID in the precondition does not match')
+    if (present === undefined || present.metadata.uid !== object.metadata.uid) return 'gone'
     if (!dryRun) {
       this.objects.splice(this.objects.indexOf(present), 1)
       this.writes.push({ verb: 'delete', object: nameOf(present) })
+      this.#interfere()
     }
     return 'deleted'
   }
@@ -90,6 +91,12 @@ export class FakeCluster implements Cluster {
 
   async close(): Promise<void> {
     this.closed = true
+  }
+
+  #interfere(): void {
+    const act = this.meanwhile
+    this.meanwhile = undefined
+    act?.(this.objects)
   }
 
   #find(resource: Resource, { name, namespace }: ObjectName): KubeObject | undefined {

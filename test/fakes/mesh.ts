@@ -47,6 +47,77 @@ export function grafana(
   ]
 }
 
+const KIALI_LABELS = { 'app.kubernetes.io/name': 'kiali', 'app.kubernetes.io/instance': 'kiali' }
+
+/** @param config its config.yaml; the sample add-on lets anyone in, and is below /kiali */
+export function kiali(
+  namespace = 'istio-system',
+  config = 'auth:\n  strategy: anonymous\nserver:\n  port: 20001\n  web_root: /kiali\n',
+): KubeObject[] {
+  const ports = [
+    { name: 'http', port: 20001 },
+    { name: 'http-metrics', port: 9090 },
+  ]
+  const volumes = [
+    { name: 'kiali-configuration', configMap: { name: 'kiali' } },
+    { name: 'kiali-cabundle', configMap: { name: 'kiali-cabundle', optional: true } },
+    { name: 'kiali-secret', secret: { secretName: 'kiali', optional: true } },
+  ]
+  return [
+    service(
+      namespace,
+      'kiali',
+      { app: 'kiali', ...KIALI_LABELS },
+      { type: 'ClusterIP', selector: KIALI_LABELS, ports },
+    ),
+    mounting(pod(namespace, 'kiali-abc', KIALI_LABELS, { name: 'kiali' }), volumes),
+    configMap(namespace, 'kiali', config),
+  ]
+}
+
+const PROMETHEUS_LABELS = {
+  'app.kubernetes.io/component': 'server',
+  'app.kubernetes.io/name': 'prometheus',
+  'app.kubernetes.io/instance': 'prometheus',
+}
+
+export function prometheus(namespace = 'istio-system'): KubeObject[] {
+  const ports = [{ name: 'http', port: 9090, targetPort: 9090 }]
+  return [
+    service(namespace, 'prometheus', PROMETHEUS_LABELS, { type: 'ClusterIP', selector: PROMETHEUS_LABELS, ports }),
+    pod(namespace, 'prometheus-abc', PROMETHEUS_LABELS, { name: 'prometheus-server' }),
+  ]
+}
+
+/** With the Services by which it stands in for Zipkin and takes spans. */
+export function jaeger(namespace = 'istio-system'): KubeObject[] {
+  const labels = { app: 'jaeger' }
+  const spec = (ports: object[]) => ({ type: 'ClusterIP', selector: labels, ports })
+  const pages = [
+    { name: 'http-query', port: 80, targetPort: 16686 },
+    { name: 'grpc-query', port: 16685, targetPort: 16685 },
+  ]
+  const spans = { port: 9411, targetPort: 9411 }
+  const config = 'extensions:\n  jaeger_query:\n    base_path: /jaeger\n'
+  return [
+    service(namespace, 'jaeger-collector', labels, spec([{ name: 'http-zipkin', ...spans }])),
+    service(namespace, 'tracing', labels, spec(pages)),
+    service(namespace, 'zipkin', { name: 'zipkin' }, spec([{ name: 'http-query', ...spans }])),
+    mounting(pod(namespace, 'jaeger-abc', labels, { name: 'jaeger' }), [
+      { name: 'jaeger-configuration', configMap: { name: 'jaeger' } },
+    ]),
+    configMap(namespace, 'jaeger', config),
+  ]
+}
+
+function mounting(pod: KubeObject, volumes: object[]): KubeObject {
+  return { ...pod, spec: { ...(pod.spec as object), volumes } }
+}
+
+function configMap(namespace: string, name: string, config: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { 'config.yaml': config } }
+}
+
 export function ingressGateway(
   namespace = 'istio-system',
   name = 'istio-ingressgateway',

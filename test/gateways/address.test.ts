@@ -93,6 +93,18 @@ describe('nodeAddress', () => {
       [on('a')],
       '10.0.0.2',
     ],
+    [
+      'the node whose gateway pod is ready rather than one whose pod is not',
+      [internal('a', 1), internal('b', 2)],
+      [pod({ nodeName: 'a', ready: false }), on('b')],
+      '10.0.0.2',
+    ],
+    [
+      'the first ready node when no gateway pod is ready',
+      [internal('a', 1), internal('b', 2)],
+      [pod({ nodeName: 'b', ready: false })],
+      '10.0.0.1',
+    ],
     ['an IPv6 address', [node('a', { InternalIP: '2001:db8::a' })], [on('a')], '2001:db8::a'],
     ['none without nodes', [], [on('a')], undefined],
     ['none when no node is ready', [node('a', { InternalIP: '10.0.0.1' }, 'False')], [on('a')], undefined],

@@ -59,6 +59,7 @@ describe('findIngressGateways', () => {
     ['pods that lack one of the labels', [service({ selector: { istio: 'ingressgateway', zone: 'a' } })], [pod()]],
     ['a Service without a selector', [service({ selector: {} })], [pod()]],
     ['a Service without ports', [service({ ports: [] })], [pod()]],
+    ['a Service with port 443 for HTTP/3 alone', [service({ ports: [{ port: 443, protocol: 'UDP' }] })], [pod()]],
   ]
   for (const [name, services, pods] of passedOver) {
     it(`passes over ${name}`, () => assert.deepEqual(findIngressGateways(services, pods).map(gatewayName), []))
@@ -132,6 +133,15 @@ describe('httpsPort', () => {
   it('is port 443 of the Service, wherever it stands and whatever its name', () => {
     assert.equal(httpsPort(service())?.nodePort, 30443)
     assert.equal(httpsPort(service({ ports: [{ name: 'web', port: 443 }] }))?.name, 'web')
+  })
+
+  it('is the one of TCP when UDP has the same number', () => {
+    const ports = [
+      { name: 'http3', port: 443, protocol: 'UDP', nodePort: 31003 },
+      { name: 'https', port: 443, protocol: 'TCP', nodePort: 31443 },
+    ]
+    assert.equal(httpsPort(service({ ports }))?.nodePort, 31443)
+    assert.equal(httpsPort(service({ ports: ports.slice(0, 1) })), undefined)
   })
 
   it('is missing when only a target or a node port has that number', () => {

@@ -15,6 +15,9 @@ describe('requireDomain', () => {
     ['192.0.2.10.nip.io', '192.0.2.10.nip.io'],
     ['localhost', 'localhost'],
     ['3com.com', '3com.com'],
+    ['example.1a', 'example.1a'],
+    ['example.x0', 'example.x0'],
+    ['1.example', '1.example'],
     ['xn--mller-kva.de', 'xn--mller-kva.de'],
     [`${label63}.com`, `${label63}.com`],
     [domain242, domain242],
@@ -43,6 +46,11 @@ describe('requireDomain', () => {
     ['192.0.2.10.', / is an address, not a domain/],
     ['2001:db8::1', / is an address, not a domain/],
     ['::ffff:192.0.2.10', / is an address, not a domain/],
+    ['999.1.1.1', / is an address, not a domain/],
+    ['example.1', / is an address, not a domain/],
+    ['10', / is an address, not a domain/],
+    ['example.0x7f', / is an address, not a domain/],
+    ['0x', / is an address, not a domain/],
     ['example.com:443', / has a port or a path; give the domain alone$/],
     ['example.com/grafana', / has a port or a path; give the domain alone$/],
     ['[2001:db8::1]', / has a port or a path/],
@@ -82,9 +90,15 @@ describe('requireAddress', () => {
     ['LB-1.Example.com', 'lb-1.example.com'],
     ['a0123.elb.eu-central-1.amazonaws.com', 'a0123.elb.eu-central-1.amazonaws.com'],
     ['localhost', 'localhost'],
+    ['lb.example.com.', 'lb.example.com'],
+    ['192.0.2.10.', '192.0.2.10'],
+    [
+      `${[label63, label63, label63].join('.')}.${'y'.repeat(61)}`,
+      `${[label63, label63, label63].join('.')}.${'y'.repeat(61)}`,
+    ],
   ]
   for (const [text, address] of good) {
-    it(`takes ${JSON.stringify(text)} as ${address}`, () => assert.equal(requireAddress(text), address))
+    it(`takes ${cut(text)} as ${cut(address)}`, () => assert.equal(requireAddress(text), address))
   }
 
   const bad: [string, RegExp][] = [
@@ -94,6 +108,14 @@ describe('requireAddress', () => {
     ['192.0.2', / is not an IP address$/],
     ['1', / is not an IP address$/],
     ['010.0.0.1', / is not an IP address$/],
+    ['lb.example.7', / is not an IP address$/],
+    ['0x7f.0.0.0x1', / is not an IP address$/],
+    ['999.1.1.1.', / is not an IP address$/],
+    ['lb.example.com..', / "" is not a valid label/],
+    [
+      `${[label63, label63, label63].join('.')}.${'y'.repeat(62)}`,
+      / is 254 characters long; a DNS name has at most 253$/,
+    ],
     ['192.0.2.10:443', / "10:443" is not a valid label/],
     ['192.0.2.0/24', / "0\/24" is not a valid label/],
     ['https://lb.example.com', / "https:\/\/lb" is not a valid label/],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { ADDONS } from '../../src/addons/catalog.ts'
+import { requireAddons } from '../../src/addons/catalog.ts'
 import { UserError } from '../../src/errors.ts'
 import { cleanup, succeeded } from '../../src/operations/cleanup.ts'
 import { expose } from '../../src/operations/expose.ts'
@@ -13,13 +13,14 @@ async function exposed(answers?: Record<string, unknown>): Promise<FakeWorld> {
   const theirs = { ...service('default', 'theirs', { 'app.kubernetes.io/managed-by': 'Helm' }, {}), kind: 'Gateway' }
   const cluster = new FakeCluster([...grafana(), ...ingressGateway(), theirs])
   await expose(
-    { addons: ADDONS, allowAnonymous: true, yes: true, dryRun: 'none', timeout: 1 },
+    { addons: { names: ['grafana'], named: true }, allowAnonymous: true, yes: true, dryRun: 'none', timeout: 1 },
     fakeWorld(cluster, new FakeTerminal()),
   )
   cluster.writes.length = 0
   return fakeWorld(cluster, new FakeTerminal(answers))
 }
 
+const EVERYTHING = requireAddons([])
 const names = (objects: { kind: string; name: string }[]) => objects.map(({ kind, name }) => `${kind}/${name}`)
 const OURS = ['Gateway/kubectl-telemetry', 'VirtualService/kubectl-telemetry-grafana', 'Secret/kubectl-telemetry-tls']
 
@@ -27,7 +28,7 @@ describe('cleanup', () => {
   it('removes what is ours, the Gateway first, and nothing else', async () => {
     const { cluster, terminal } = await exposed()
     const before = cluster.objects.filter(({ metadata }) => !metadata.name.startsWith('kubectl-telemetry'))
-    const result = await cleanup({ yes: true, dryRun: 'none' }, { cluster, terminal })
+    const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal))
     assert.deepEqual(names(result.deleted), OURS)
     assert.deepEqual(
       cluster.writes.map(({ object }) => object),
@@ -39,22 +40,25 @@ describe('cleanup', () => {
 
   it('says so when there is nothing of ours', async () => {
     const cluster = new FakeCluster(grafana())
-    const result = await cleanup({ yes: false, dryRun: 'none' }, { cluster, terminal: new FakeTerminal() })
-    assert.deepEqual(result, { outcome: 'applied', deleted: [], remaining: [] })
+    const result = await cleanup(
+      { addons: EVERYTHING, yes: false, dryRun: 'none' },
+      fakeWorld(cluster, new FakeTerminal()),
+    )
+    assert.deepEqual(result, { outcome: 'applied', deleted: [], changed: [], remaining: [], warnings: [] })
     assert.ok(succeeded(result))
   })
 
   it('works where Istio is gone already', async () => {
     const { cluster, terminal } = await exposed()
     cluster.groups = {}
-    const result = await cleanup({ yes: true, dryRun: 'none' }, { cluster, terminal })
+    const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal))
     assert.deepEqual(names(result.deleted), ['Secret/kubectl-telemetry-tls'])
   })
 
   it('only shows in a dry run', async () => {
     for (const dryRun of ['client', 'server'] as const) {
       const { cluster, terminal } = await exposed()
-      const result = await cleanup({ yes: false, dryRun }, { cluster, terminal })
+      const result = await cleanup({ addons: EVERYTHING, yes: false, dryRun }, fakeWorld(cluster, terminal))
       assert.deepEqual([result.outcome, names(result.deleted)], ['planned', OURS])
       assert.deepEqual(cluster.writes, [])
     }
@@ -63,34 +67,40 @@ describe('cleanup', () => {
   it('asks first, and takes no for an answer', async () => {
     const question = 'Delete these 3 objects?'
     const declined = await exposed({ [question]: false })
-    const result = await cleanup({ yes: false, dryRun: 'none' }, declined)
+    const result = await cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, declined)
     assert.equal(result.outcome, 'declined')
     assert.equal(succeeded(result), false)
     assert.deepEqual(declined.cluster.writes, [])
     const agreed = await exposed({ [question]: true })
-    assert.deepEqual(names((await cleanup({ yes: false, dryRun: 'none' }, agreed)).deleted), OURS)
+    assert.deepEqual(names((await cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, agreed)).deleted), OURS)
   })
 
   it('without a terminal wants -y', async () => {
     const { cluster, terminal } = await exposed()
-    await assert.rejects(cleanup({ yes: false, dryRun: 'none' }, { cluster, terminal }), (error: UserError) => {
-      assert.deepEqual([error.code, error.suggestions[0]], ['CONSENT_REQUIRED', '-y'])
-      return true
-    })
+    await assert.rejects(
+      cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, fakeWorld(cluster, terminal)),
+      (error: UserError) => {
+        assert.deepEqual([error.code, error.suggestions[0]], ['CONSENT_REQUIRED', '-y'])
+        return true
+      },
+    )
     assert.deepEqual(cluster.writes, [])
   })
 
   it('says what it removed when it fails in the middle, and finishes the next time', async () => {
     const { cluster, terminal } = await exposed()
     cluster.fail('delete', 'virtualservices', new UserError('FORBIDDEN', 'cannot delete resource "virtualservices"'))
-    await assert.rejects(cleanup({ yes: true, dryRun: 'none' }, { cluster, terminal }), (error: UserError) => {
-      assert.equal(error.code, 'FORBIDDEN')
-      assert.match(error.message, /deleted before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
-      return true
-    })
+    await assert.rejects(
+      cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal)),
+      (error: UserError) => {
+        assert.equal(error.code, 'FORBIDDEN')
+        assert.match(error.message, /deleted before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
+        return true
+      },
+    )
     const again = new FakeCluster(cluster.objects)
     assert.deepEqual(
-      names((await cleanup({ yes: true, dryRun: 'none' }, { cluster: again, terminal })).deleted),
+      names((await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(again, terminal))).deleted),
       OURS.slice(1),
     )
   })

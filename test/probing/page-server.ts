@@ -1,6 +1,11 @@
 /** Gateways of loopback: real TLS servers that answer as Envoy would, or break off where a test wants it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { KeyPair } from '../../src/certificates/authority.ts'
@@ -38,6 +43,22 @@ export async function servePage(protocol: Protocol, { certificate, key }: KeyPai
   const servernames: string[] = []
   server.on('secureConnection', ({ servername }: { servername: string }) => servernames.push(servername))
   return listening(server, { asked, servernames })
+}
+
+/** A gateway that speaks HTTP/2 and does with each request what it is told. */
+export function serveStreams(leaf: KeyPair, handle: (stream: ServerHttp2Stream) => void): Promise<PageServer> {
+  const server = createSecureServer({ cert: leaf.certificate, key: leaf.key })
+  server.on('stream', (stream) => {
+    stream.on('error', () => {}) // endings are ours
+    handle(stream)
+  })
+  server.on('sessionError', () => {})
+  return listening(server, { asked: [], servernames: [] })
+}
+
+/** The same for HTTP/1.1. */
+export function serveHttp1(leaf: KeyPair, handle: (request: IncomingMessage) => void): Promise<PageServer> {
+  return listening(createHttps({ cert: leaf.certificate, key: leaf.key }, handle), { asked: [], servernames: [] })
 }
 
 /** A server below TLS. */

@@ -79,6 +79,41 @@ describe('renderData', () => {
   })
 })
 
+describe('renderData as YAML, for readers of YAML 1.1 as kubectl is', () => {
+  const texts = [
+    ...['no', 'No', 'NO', 'n', 'N', 'y', 'yes', 'on', 'On', 'off', 'OFF', 'true', 'False', 'null', 'Null', '~', ''],
+    ...['1_000', '1,000', '017', '0x1F', '0b11', '1e3', '.5', '1.', '+1', '-1', '.inf', '-.INF', '.nan'],
+    ...['2026-11-21', '2026-11-21T10:30:00Z', '2026-11-21 10:30:00', '12:30', '190:20:30', '1:2.5'],
+    ...['=', '- a', '# b', '&a', '*a', '!a', '%a', '@a', '`a', '{a', '[a', 'a: b', 'a #b', ' a', 'a ', '"', "'"],
+  ]
+  for (const text of texts) {
+    it(`keeps the text ${JSON.stringify(text)} a text, as a value, in a list and as a key`, () => {
+      const data = { value: text, list: [text], [text]: 1 }
+      const yaml = renderData(data, 'yaml')
+      for (const version of ['1.1', '1.2'] as const) {
+        assert.deepEqual(parse(yaml, { version }), data, yaml)
+      }
+    })
+  }
+
+  for (const text of ['no', 'on', '1_000', '2026-11-21', '12:30', '0x1F', 'null']) {
+    it(`puts quotes around ${text}`, () => {
+      assert.equal(renderData({ [text]: text }, 'yaml'), `"${text}": "${text}"`)
+    })
+  }
+
+  it('leaves numbers, truth and nothing bare', () => {
+    assert.equal(renderData({ a: 1, b: true, c: null, d: 1.5 }, 'yaml'), 'a: 1\nb: true\nc: null\nd: 1.5')
+  })
+
+  it('writes a value that comes twice twice: kubectl would take an alias, people would not', () => {
+    const labels = { app: 'x' }
+    assert.equal(renderData({ a: labels, b: [labels] }, 'yaml'), 'a:\n  app: x\nb:\n  - app: x')
+  })
+
+  it('says nothing of its version', () => assert.doesNotMatch(renderData({ a: 'no' }, 'yaml'), /%YAML|---/))
+})
+
 describe('renderManifests', () => {
   it('makes a List in JSON, which kubectl can apply', () => {
     assert.deepEqual(JSON.parse(renderManifests([SECRET, GATEWAY], 'json')), {

@@ -1,112 +1,15 @@
-/** Reads what expose builds on: the add-ons, the ingress gateway, its address. Asks or refuses where there is a choice. */
-import { type AddonAccess, environmentDecides, mountedConfigMaps, readAccess } from '../addons/access.ts'
-import type { Addon } from '../addons/catalog.ts'
-import { type FoundAddon, findAddon } from '../addons/find.ts'
+/** The ingress gateway, its address, and whether it may read Secrets. Asks or refuses where there is a choice. */
 import type { Cluster, ObjectName } from '../cluster/cluster.ts'
-import type { ConfigMap, Node, Pod, Service } from '../cluster/objects.ts'
-import { CONFIG_MAPS, ISTIO_NETWORKING, ISTIO_VERSIONS, NODES, PODS, SERVICES } from '../cluster/resources.ts'
+import type { Node, Pod, Service } from '../cluster/objects.ts'
+import { NODES, PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { type IngressAddress, namedAddress, nodeAddress, serviceAddress } from '../gateways/address.ts'
 import { findIngressGateways, gatewayName, gatewayOf, httpsPort, type IngressGateway } from '../gateways/find.ts'
 import { requireAddress } from '../gateways/names.ts'
 import type { Dependencies } from './dependencies.ts'
+import { readable } from './reading.ts'
 
 type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
-
-/**
- * The newest version of Istio's networking API that we know and the cluster serves.
- * @throws UserError ISTIO_NOT_FOUND
- */
-export async function requireIstioVersion(cluster: Cluster): Promise<string> {
-  const served = await cluster.servedVersions(ISTIO_NETWORKING)
-  const version = ISTIO_VERSIONS.find((known) => served.includes(known))
-  if (version !== undefined) return version
-  throw new UserError(
-    'ISTIO_NOT_FOUND',
-    `the cluster of context "${cluster.context}" has no Istio: it does not serve ${ISTIO_NETWORKING}`,
-    {
-      suggestions: ['istioctl install', '--context NAME   # another cluster'],
-    },
-  )
-}
-
-/**
- * Where one add-on runs.
- * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
- */
-export async function requireAddon(
-  addon: Addon,
-  services: Service[],
-  namespace: string | undefined,
-  { terminal }: Asking,
-): Promise<FoundAddon> {
-  const everywhere = findAddon(addon, services)
-  const found = everywhere.filter((one) => namespace === undefined || one.namespace === namespace)
-  const [first, second] = found
-  if (first === undefined) throw addonNotFound(addon, namespace, everywhere)
-  if (second === undefined) return first
-  const names = found.map(({ namespace, service }) => `${namespace}/${service.metadata.name}`)
-  if (!terminal.interactive) {
-    throw new UserError(
-      'ADDON_AMBIGUOUS',
-      `there are ${found.length} Services of ${addon.title}: ${names.join(', ')}`,
-      {
-        suggestions: found.map((one) => `-n ${one.namespace}`),
-      },
-    )
-  }
-  return terminal.select(
-    `Which ${addon.title}?`,
-    found.map((value, index) => ({ name: names[index] ?? '', value })),
-  )
-}
-
-function addonNotFound(addon: Addon, namespace: string | undefined, everywhere: FoundAddon[]): UserError {
-  const elsewhere = everywhere.map((one) => one.namespace)
-  const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`
-  return new UserError(
-    'ADDON_NOT_FOUND',
-    `${addon.title} was not found ${where} (looked for Services labelled ${labelTexts(addon)})`,
-    {
-      suggestions:
-        elsewhere.length > 0
-          ? elsewhere.map((name) => `-n ${name}`)
-          : [`kubectl get services -A | grep -i ${addon.name}   # is it installed?`],
-    },
-  )
-}
-
-function labelTexts(addon: Addon): string {
-  return addon.labels
-    .flatMap((labels) => Object.entries(labels).map(([name, value]) => `${name}=${value}`))
-    .join(' or ')
-}
-
-/** Who the add-on lets in. Costs one read of its pods, and its ConfigMaps only when the pods' environment does not tell. */
-export async function surveyAccess({ addon, service, namespace }: FoundAddon, cluster: Cluster): Promise<AddonAccess> {
-  const labels = Object.entries(service.spec.selector ?? {}).map(([name, value]) => `${name}=${value}`)
-  const pods = await readable(cluster.list<Pod>(PODS, { namespace, labels: labels.join() }))
-  const pod = pods?.[0]
-  if (pod === undefined || pods === undefined) return { kind: 'unknown' }
-  if (environmentDecides(addon, pod)) return readAccess(addon, pods, [])
-  const reads = mountedConfigMaps(pod).map((name) => cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
-  const configMaps = await readable(Promise.all(reads))
-  return readAccess(
-    addon,
-    pods,
-    configMaps?.filter((configMap) => configMap !== undefined),
-  )
-}
-
-/** What the user may not read is unknown, not fatal. */
-async function readable<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading
-  } catch (error) {
-    if (error instanceof UserError && error.code === 'FORBIDDEN') return undefined
-    throw error
-  }
-}
 
 /**
  * The ingress gateway to use: the named one, or the only one.
@@ -241,9 +144,4 @@ export async function requireSecretsReadable(gateway: IngressGateway, cluster: C
       ],
     },
   )
-}
-
-/** Every Service of the cluster: one read serves the search for add-ons and for gateways. */
-export function readServices(cluster: Cluster): Promise<Service[]> {
-  return cluster.list<Service>(SERVICES)
 }

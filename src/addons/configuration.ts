@@ -1,0 +1,80 @@
+/** What an add-on's live configuration says of it, read from its pods and the ConfigMaps they mount: pure. */
+import { parseDocument } from 'yaml'
+import type { ConfigMap, Pod } from '../cluster/objects.ts'
+import type { Addon, Setting } from './catalog.ts'
+import { iniSetting } from './ini.ts'
+
+/** `unknown` is treated like `anonymous`: what cannot be read is not called safe. */
+export type AddonAccess = { kind: 'anonymous'; role: string } | { kind: 'login' } | { kind: 'unknown' }
+
+/** Those that the pods mount; `undefined` when they could not be read. */
+type ConfigMaps = ConfigMap[] | undefined
+
+/** `hidden`: it is or may be set somewhere we do not see (a Secret, an expression). */
+type Reading = { value: string | undefined } | 'hidden'
+
+/** Whether an add-on's ConfigMaps have to be read: something depends on them that its environment does not tell. */
+export function needsConfigMaps({ access, path }: Addon, pod: Pod): boolean {
+  const settings = [path.setting, access.by === 'setting' ? access.setting : undefined]
+  return settings.some((setting) => setting?.file !== undefined && inEnvironment(pod, setting) === undefined)
+}
+
+/** Names of the ConfigMaps that a pod mounts. */
+export function mountedConfigMaps(pod: Pod): string[] {
+  return (pod.spec.volumes ?? []).flatMap(({ configMap }) => (configMap?.name === undefined ? [] : [configMap.name]))
+}
+
+/** Who the add-on lets in. @param pods the add-on's; none means unknown, where it depends on them */
+export function readAccess({ access }: Addon, pods: Pod[], configMaps: ConfigMaps): AddonAccess {
+  if (access.by === 'nature') return { kind: 'anonymous', role: access.role }
+  const pod = pods[0]
+  const reading = pod === undefined ? 'hidden' : readSetting(access.setting, pod, configMaps)
+  if (pod === undefined || reading === 'hidden') return { kind: 'unknown' }
+  if (!access.open.includes((reading.value ?? '').trim().toLowerCase())) return { kind: 'login' }
+  const role = readSetting(access.role, pod, configMaps)
+  return { kind: 'anonymous', role: (role === 'hidden' ? undefined : role.value) ?? access.defaultRole }
+}
+
+/** Where the page is, with a slash at both ends; what the catalogue says when the configuration does not tell. */
+export function readPath({ path }: Addon, pods: Pod[], configMaps: ConfigMaps): string {
+  const pod = pods[0]
+  const live = pod === undefined || path.setting === undefined ? 'hidden' : readSetting(path.setting, pod, configMaps)
+  const text = (live === 'hidden' ? undefined : live.value) ?? path.byDefault
+  const trimmed = text.replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? '/' : `/${trimmed}/`
+}
+
+/** The environment wins over the file. */
+function readSetting(setting: Setting, pod: Pod, configMaps: ConfigMaps): Reading {
+  const { file } = setting
+  const fromEnvironment = inEnvironment(pod, setting)
+  if (fromEnvironment !== undefined) return fromEnvironment
+  if (file === undefined) return { value: undefined }
+  if (configMaps === undefined) return 'hidden'
+  const texts = configMaps.map(({ data }) => data?.[file.key]).filter((text) => text !== undefined)
+  // No such file among the ConfigMaps: it may come from a Secret, and then we do not know.
+  if (texts.length === 0) return mountsSecrets(pod) ? 'hidden' : { value: undefined }
+  const read = file.format === 'ini' ? iniSetting : yamlSetting
+  const value = texts.map((text) => read(text, file.path)).find((found) => found !== undefined)
+  return value?.startsWith('$__') ? 'hidden' : { value }
+}
+
+/** What a container's environment says of a setting; `undefined` when nothing. */
+function inEnvironment(pod: Pod, { env: wanted }: Setting): Reading | undefined {
+  if (wanted === undefined) return undefined
+  const variable = pod.spec.containers.flatMap(({ env = [] }) => env).find(({ name }) => name === wanted)
+  if (variable !== undefined) return variable.valueFrom === undefined ? { value: variable.value ?? '' } : 'hidden'
+  return pod.spec.containers.some(({ envFrom = [] }) => envFrom.length > 0) ? 'hidden' : undefined
+}
+
+function mountsSecrets(pod: Pod): boolean {
+  return (pod.spec.volumes ?? []).some(({ secret, name, projected }) => {
+    // The service account's token is in every pod.
+    return secret !== undefined || (projected !== undefined && !name.startsWith('kube-api-access'))
+  })
+}
+
+function yamlSetting(text: string, path: string[]): string | undefined {
+  const value = parseDocument(text).getIn(path)
+  return value === undefined || value === null ? undefined : String(value)
+}

@@ -1,0 +1,36 @@
+/** Reads that several operations make. */
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
+import { ISTIO_NETWORKING, ISTIO_VERSIONS, SERVICES } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+
+/** What the user may not read is unknown, not fatal. */
+export async function readable<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'FORBIDDEN') return undefined
+    throw error
+  }
+}
+
+/** The newest version of Istio's networking API that we know and the cluster serves, if any. */
+export async function findIstioVersion(cluster: Cluster): Promise<string | undefined> {
+  const served = await cluster.servedVersions(ISTIO_NETWORKING)
+  return ISTIO_VERSIONS.find((known) => served.includes(known))
+}
+
+/** @throws UserError ISTIO_NOT_FOUND */
+export async function requireIstioVersion(cluster: Cluster): Promise<string> {
+  const version = await findIstioVersion(cluster)
+  if (version !== undefined) return version
+  const message = `the cluster of context "${cluster.context}" has no Istio: it does not serve ${ISTIO_NETWORKING}`
+  throw new UserError('ISTIO_NOT_FOUND', message, {
+    suggestions: ['istioctl install', '--context NAME   # another cluster'],
+  })
+}
+
+/** Every Service of the cluster: one read serves the search for add-ons and for gateways. */
+export function readServices(cluster: Cluster): Promise<Service[]> {
+  return cluster.list<Service>(SERVICES)
+}

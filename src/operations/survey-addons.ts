@@ -1,0 +1,113 @@
+/** Where the add-ons are and what their live configuration says. Asks or refuses where there is a choice. */
+import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
+import { type AddonAccess, mountedConfigMaps, needsConfigMaps, readAccess, readPath } from '../addons/configuration.ts'
+import { ADDON_ANNOTATION, type FoundAddon, findAddon } from '../addons/find.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { type ConfigMap, matchesSelector, type Pod, type Service } from '../cluster/objects.ts'
+import { CONFIG_MAPS, PODS } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+import type { Dependencies, Warning } from './dependencies.ts'
+import { readable } from './reading.ts'
+
+/** An add-on that is there, and what its configuration says. */
+export interface SurveyedAddon {
+  found: FoundAddon
+  access: AddonAccess
+  /** Where its page is: with a slash at both ends. */
+  path: string
+}
+
+type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
+
+/**
+ * The chosen add-ons. Of "all" those that are there; the others are warnings.
+ * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
+ */
+export async function surveyAddons(
+  { names, named }: AddonChoice,
+  services: Service[],
+  namespace: string | undefined,
+  asking: Asking,
+): Promise<{ addons: SurveyedAddon[]; warnings: Warning[] }> {
+  const chosen: FoundAddon[] = []
+  const missing: UserError[] = []
+  for (const name of names) {
+    const everywhere = rowsOf(name).flatMap((row) => findAddon(row, services))
+    const found = everywhere.filter((one) => namespace === undefined || one.namespace === namespace)
+    if (found.length > 0) chosen.push(await choose(name, found, asking))
+    else missing.push(notFound(name, namespace, everywhere))
+  }
+  const [first] = missing
+  if (first !== undefined && (named || chosen.length === 0)) throw first
+  const warnings = missing.map(({ code, message, suggestions }) => ({ code, message, remedy: suggestions[0] ?? '' }))
+  return { addons: await configured(chosen, asking.cluster), warnings }
+}
+
+async function choose(name: string, found: FoundAddon[], { terminal }: Asking): Promise<FoundAddon> {
+  const [first, second] = found
+  if (first !== undefined && second === undefined) return first
+  const places = found.map(({ addon, namespace, service }) => `${namespace}/${service.metadata.name} (${addon.title})`)
+  if (terminal.interactive)
+    return terminal.select(
+      `Which ${name}?`,
+      found.map((value, index) => ({ name: places[index] ?? '', value })),
+    )
+  const namespaces = [...new Set(found.map(({ namespace }) => namespace))]
+  const annotate = `kubectl annotate service NAME ${ADDON_ANNOTATION}=${name}`
+  throw new UserError('ADDON_AMBIGUOUS', `there are ${found.length} Services for ${name}: ${places.join(', ')}`, {
+    suggestions: namespaces.length > 1 ? namespaces.map((one) => `-n ${one}`) : [`${annotate}   # say which`],
+  })
+}
+
+function notFound(name: string, namespace: string | undefined, everywhere: FoundAddon[]): UserError {
+  const rows = rowsOf(name)
+  const titles = rows.map(({ title }) => title).join(', ')
+  const labels = rows.flatMap(({ labels }) =>
+    labels.map((set) =>
+      Object.entries(set)
+        .map((pair) => pair.join('='))
+        .join(','),
+    ),
+  )
+  const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`
+  const elsewhere = everywhere.map((one) => `-n ${one.namespace}`)
+  return new UserError(
+    'ADDON_NOT_FOUND',
+    `${titles} was not found ${where} (looked for Services with ${labels.join(' or ')})`,
+    {
+      suggestions:
+        elsewhere.length > 0 ? elsewhere : [`kubectl get services -A | grep -i ${name}   # is it installed?`],
+    },
+  )
+}
+
+/** One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell. */
+async function configured(chosen: FoundAddon[], cluster: Cluster): Promise<SurveyedAddon[]> {
+  const namespaces = [...new Set(chosen.map(({ namespace }) => namespace))]
+  const lists = await Promise.all(namespaces.map((namespace) => readable(cluster.list<Pod>(PODS, { namespace }))))
+  const pods = lists.flatMap((list) => list ?? [])
+  return Promise.all(
+    chosen.map(async (found) => {
+      const behind = pods.filter(
+        (pod) => pod.metadata.namespace === found.namespace && matchesSelector(pod, found.service.spec.selector),
+      )
+      const configMaps = await readConfigMaps(found, behind[0], cluster)
+      return {
+        found,
+        access: readAccess(found.addon, behind, configMaps),
+        path: readPath(found.addon, behind, configMaps),
+      }
+    }),
+  )
+}
+
+async function readConfigMaps(
+  { addon, namespace }: FoundAddon,
+  pod: Pod | undefined,
+  cluster: Cluster,
+): Promise<ConfigMap[] | undefined> {
+  if (pod === undefined || !needsConfigMaps(addon, pod)) return []
+  const reads = mountedConfigMaps(pod).map((name) => cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
+  const configMaps = await readable(Promise.all(reads))
+  return configMaps?.filter((configMap) => configMap !== undefined)
+}

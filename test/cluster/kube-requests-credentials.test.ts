@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'mocha'
+import type { KubeRequests } from '../../src/cluster/kube-requests.ts'
+import type { UserError } from '../../src/errors.ts'
+import { ApiServer } from './api-server.ts'
+import { type ClientSettings, Clients } from './clients.ts'
+
+const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
+
+describe('KubeRequests, when credentials cannot be had', () => {
+  let server: ApiServer
+  let clients: Clients
+  before(async () => {
+    server = await ApiServer.start()
+    clients = await Clients.create()
+  })
+  beforeEach(() => {
+    server.asked.length = 0
+  })
+  after(async () => {
+    await clients.close()
+    await server.close()
+  })
+
+  const exec = (script: string) => ({
+    user: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: process.execPath,
+        args: ['-e', script],
+        interactiveMode: 'Never',
+      },
+    },
+  })
+  const noCommand = {
+    user: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: 'kubectl-telemetry-no-such-plugin',
+        interactiveMode: 'Never',
+      },
+    },
+  }
+
+  const cases: [string, ClientSettings['config'] & object, RegExp][] = [
+    [
+      'an exec plugin that fails',
+      exec("console.error('token expired: log in'); process.exit(3)"),
+      /token expired: log in/,
+    ],
+    ['an exec plugin that fails without a word', exec('process.exit(3)'), /: \S/],
+    ['an exec plugin that says no JSON', exec("console.log('hello')"), /: \S/],
+    ['an exec plugin that is not installed', noCommand, /kubectl-telemetry-no-such-plugin/],
+    [
+      'an authority file that is not there',
+      { cluster: { 'certificate-authority': 'gone.crt', 'certificate-authority-data': undefined } },
+      /gone\.crt/,
+    ],
+    [
+      'a client certificate file that is not there',
+      { user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' } },
+      /gone\.(crt|key)/,
+    ],
+  ]
+  for (const [name, config, why] of cases) {
+    describe(name, () => {
+      let requests: KubeRequests
+      let error: UserError
+      before(async () => {
+        requests = await clients.requests(server, { config: { ...config, context: 'lab' } })
+        error = await requests.send(LIST_PODS).then(
+          () => assert.fail('it was sent'),
+          (reason: UserError) => reason,
+        )
+      })
+
+      it('is told with its reason and the context', () => {
+        assert.deepEqual([error.name, error.code, error.exitCode], ['UserError', 'CREDENTIALS_FAILED', 1])
+        assert.match(error.message, /^cannot get the credentials of context "lab": /)
+        assert.match(error.message, why)
+      })
+
+      it('sends no request', () => assert.equal(server.asked.length, 0))
+
+      it('can be closed', () => requests.close())
+    })
+  }
+
+  it('a server without TLS is told as something to mend, and can be closed', async () => {
+    const requests = await clients.requests(server, { config: { server: 'http://127.0.0.1:1', authority: '' } })
+    await assert.rejects(requests.send(LIST_PODS), { name: 'UserError', exitCode: 1 })
+    await requests.close()
+  })
+})
+
+describe('KubeRequests, acting as a member of several groups', () => {
+  let server: ApiServer
+  let clients: Clients
+  beforeEach(async () => {
+    server = await ApiServer.start()
+    clients = await Clients.create()
+  })
+  const ended = async () => {
+    await clients.close()
+    await server.close()
+  }
+
+  it('tells the server each of them, in their order, over HTTP/1.1', async () => {
+    try {
+      server.answer = () => ({ status: 200 })
+      const groups = ['system:masters', 'team a, the first', 'c']
+      const requests = await clients.requests(server, { options: { impersonate: { user: 'paul', groups } } })
+      await requests.send(LIST_PODS)
+      assert.deepEqual(server.asked[0]?.headers['impersonate-group'], groups)
+      assert.deepEqual(server.asked[0]?.headers['impersonate-user'], ['paul'])
+      assert.equal(server.asked[0]?.httpVersion, '1.1')
+    } finally {
+      await ended()
+    }
+  })
+
+  it('stays with HTTP/2 for one group', async () => {
+    try {
+      const requests = await clients.requests(server, { options: { impersonate: { groups: ['a'] } } })
+      await requests.send(LIST_PODS)
+      assert.deepEqual(server.asked[0]?.headers['impersonate-group'], ['a'])
+      assert.equal(server.asked[0]?.httpVersion, '2.0')
+    } finally {
+      await ended()
+    }
+  })
+})

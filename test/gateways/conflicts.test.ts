@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { hostConflicts } from '../../src/gateways/conflicts.ts'
+import { gatewayOf } from '../../src/gateways/find.ts'
+import { pod, service } from './gateway-objects.ts'
+
+const HOST = 'grafana.example.com'
+
+interface Claim {
+  hosts?: string[]
+  port?: number
+  selector?: Record<string, string> | undefined
+  labels?: Record<string, string>
+}
+
+function theirs({
+  hosts = [HOST],
+  port = 443,
+  selector = { istio: 'ingressgateway' },
+  labels = {},
+}: Claim): KubeObject {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'theirs', namespace: 'apps', labels },
+    spec: { selector, servers: [{ port: { name: 'https', number: port, protocol: 'HTTPS' }, hosts }] },
+  }
+}
+
+describe('hostConflicts', () => {
+  const gateway = gatewayOf(service(), [pod()])
+  assert.ok(gateway)
+  const claims = (claim: Claim) => hostConflicts([HOST], gateway, [theirs(claim)]).map((conflict) => conflict.claim)
+
+  const cases: [string, Claim, string[]][] = [
+    ['the same host', {}, [HOST]],
+    ['the same host among others', { hosts: ['a.example.com', HOST] }, [HOST]],
+    ['the same host, for routes of one namespace', { hosts: [`apps/${HOST}`] }, [HOST]],
+    ['a wildcard over the domain', { hosts: ['*.example.com'] }, ['*.example.com']],
+    ['a wildcard over all', { hosts: ['*'] }, ['*']],
+    ['a wildcard over all, for routes of any namespace', { hosts: ['*/*'] }, ['*']],
+    ['the host rather than the wildcard beside it', { hosts: ['*', HOST] }, [HOST]],
+    ['a Gateway for fewer labels than the pods have', { selector: {} }, [HOST]],
+  ]
+  for (const [name, claim, expected] of cases) {
+    it(`sees ${name}`, () => assert.deepEqual(claims(claim), expected))
+  }
+
+  const others: [string, Claim][] = [
+    ['another host', { hosts: ['kiali.example.com'] }],
+    ['a wildcard over another domain', { hosts: ['*.example.org'] }],
+    ['a wildcard over a domain that only ends alike', { hosts: ['*.ample.com'] }],
+    ['a wildcard below the host', { hosts: ['*.grafana.example.com'] }],
+    ['another port', { port: 80 }],
+    ['other pods', { selector: { istio: 'egressgateway' } }],
+    ['a label more than the pods have', { selector: { istio: 'ingressgateway', zone: 'a' } }],
+    ['our own Gateway', { labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' } }],
+  ]
+  for (const [name, claim] of others) {
+    it(`passes over ${name}`, () => assert.deepEqual(claims(claim), []))
+  }
+
+  it('names our host, their Gateway and their claim, for each', () => {
+    const hosts = [HOST, 'kiali.example.com']
+    const found = hostConflicts(hosts, gateway, [theirs({ hosts: ['*.example.com', HOST] })])
+    assert.deepEqual(found, [
+      { host: HOST, gateway: 'apps/theirs', claim: HOST },
+      { host: 'kiali.example.com', gateway: 'apps/theirs', claim: '*.example.com' },
+    ])
+  })
+
+  it('takes a Gateway without servers or selector for what it is', () => {
+    const bare = { ...theirs({}), spec: {} }
+    assert.deepEqual(hostConflicts([HOST], gateway, [bare]), [])
+    const everywhere = { ...theirs({}), spec: { servers: [{ port: { number: 443 }, hosts: [HOST] }] } }
+    assert.equal(hostConflicts([HOST], gateway, [everywhere]).length, 1)
+  })
+})

@@ -1,0 +1,79 @@
+/** What tests of exposing share: a mesh with everything in it, and looking at what became of it. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
+import type { ExposeRequest } from '../../src/operations/expose.ts'
+import { FakeCluster } from '../fakes/fake-cluster.ts'
+import { FakeTerminal } from '../fakes/fake-terminal.ts'
+import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
+import { grafana, ingressGateway, jaeger, kiali, prometheus } from '../fakes/mesh.ts'
+
+export const HOST = 'grafana.192.0.2.10.nip.io'
+export const ANONYMOUS = `Grafana in namespace istio-system lets anyone in as Admin, without a login. Put it on https://${HOST}/ all the same?`
+export const CONFIRM = `Expose https://${HOST}/?`
+
+export const request: ExposeRequest = {
+  addons: { names: ['grafana'], named: true },
+  allowAnonymous: true,
+  yes: true,
+  dryRun: 'none',
+  timeout: 10_000,
+}
+
+/** The same for these add-ons, named. */
+export function requestFor(...names: string[]): ExposeRequest {
+  return { ...request, addons: { names, named: true } }
+}
+
+export function world(
+  objects: KubeObject[] = [...grafana(), ...ingressGateway()],
+  answers?: Record<string, unknown>,
+): FakeWorld {
+  return fakeWorld(new FakeCluster(objects), new FakeTerminal(answers))
+}
+
+/** All of Istio's sample add-ons, in the order in which the API server lists them. */
+export function fullMesh(answers?: Record<string, unknown>): FakeWorld {
+  return world([...grafana(), ...ingressGateway(), ...jaeger(), ...kiali(), ...prometheus()], answers)
+}
+
+/** @param name its end, where there are several of a kind */
+export function find(cluster: FakeCluster, kind: string, name = ''): KubeObject {
+  const object = ours(cluster).find((one) => one.kind === kind && one.metadata.name.endsWith(name))
+  assert.ok(object, `no ${kind} ${name} of ours`)
+  return object
+}
+
+export function ours(cluster: FakeCluster, namespace?: string): KubeObject[] {
+  return cluster.objects.filter(
+    ({ metadata }) =>
+      metadata.name.startsWith('kubectl-telemetry') && (namespace === undefined || metadata.namespace === namespace),
+  )
+}
+
+/** The hosts that our Gateway lists. */
+export function gatewayHosts(cluster: FakeCluster): string[] | undefined {
+  const { servers } = find(cluster, 'Gateway').spec as { servers: { hosts: string[] }[] }
+  assert.equal(servers.length, 1)
+  return servers[0]?.hosts
+}
+
+/** The names in the certificate that the Secret holds. */
+export function certificateHosts(cluster: FakeCluster): string[] {
+  const { data } = find(cluster, 'Secret') as KubeObject & { data: Record<string, string> }
+  const certificate = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'))
+  return (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, ''))
+}
+
+/** `VirtualService/kubectl-telemetry-grafana`, in the order in which they were written. */
+export function written({ cluster }: FakeWorld): string[] {
+  return cluster.writes.map(({ verb, object }) => (verb === 'apply' ? object : `-${object}`))
+}
+
+export async function refusal(trying: Promise<unknown>): Promise<UserError> {
+  return trying.then(
+    () => assert.fail('it was not refused'),
+    (error: unknown) => (error instanceof UserError ? error : Promise.reject(error)),
+  )
+}
