@@ -36,7 +36,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@inquirer/input': /^terminal\/console-/,
   '@inquirer/select': /^terminal\/console-/,
   'node-forge': /^certificates\/x509\.ts$/,
-  yaml: /^(rendering\/output|addons\/configuration)\.ts$/,
+  yaml: /^(rendering\/output|addons\/configuration|cluster\/kube-config)\.ts$/,
 }
 
 /** Time, randomness, environment and streams come in as arguments. */

@@ -63,7 +63,7 @@ export const ADDONS: readonly Addon[] = [
     access: {
       by: 'setting',
       setting: { env: 'GF_AUTH_ANONYMOUS_ENABLED', file: GRAFANA_ANONYMOUS('enabled') },
-      open: ['true', '1', 'yes', 'on'],
+      open: ['true', 't', '1', 'yes', 'y', 'on'],
       role: { env: 'GF_AUTH_ANONYMOUS_ORG_ROLE', file: GRAFANA_ANONYMOUS('org_role') },
       defaultRole: 'Viewer',
     },

@@ -28,8 +28,9 @@ export function mountedConfigMaps(pod: Pod): string[] {
 export function readAccess({ access }: Addon, pods: Pod[], configMaps: ConfigMaps): AddonAccess {
   if (access.by === 'nature') return { kind: 'anonymous', role: access.role }
   const pod = pods[0]
-  const reading = pod === undefined ? 'hidden' : readSetting(access.setting, pod, configMaps)
-  if (pod === undefined || reading === 'hidden') return { kind: 'unknown' }
+  if (pod === undefined || inBulk(pod, access.setting)) return { kind: 'unknown' }
+  const reading = readSetting(access.setting, pod, configMaps)
+  if (reading === 'hidden') return { kind: 'unknown' }
   if (!access.open.includes((reading.value ?? '').trim().toLowerCase())) return { kind: 'login' }
   const role = readSetting(access.role, pod, configMaps)
   return { kind: 'anonymous', role: (role === 'hidden' ? undefined : role.value) ?? access.defaultRole }
@@ -56,15 +57,26 @@ function readSetting(setting: Setting, pod: Pod, configMaps: ConfigMaps): Readin
   if (texts.length === 0) return mountsSecrets(pod) ? 'hidden' : { value: undefined }
   const read = file.format === 'ini' ? iniSetting : yamlSetting
   const value = texts.map((text) => read(text, file.path)).find((found) => found !== undefined)
-  return value?.startsWith('$__') ? 'hidden' : { value }
+  return plainly(value)
 }
 
-/** What a container's environment says of a setting; `undefined` when nothing. */
+/** What a container's environment says of a setting; `undefined` when nothing. Programs take an empty variable for none. */
 function inEnvironment(pod: Pod, { env: wanted }: Setting): Reading | undefined {
-  if (wanted === undefined) return undefined
   const variable = pod.spec.containers.flatMap(({ env = [] }) => env).find(({ name }) => name === wanted)
-  if (variable !== undefined) return variable.valueFrom === undefined ? { value: variable.value ?? '' } : 'hidden'
-  return pod.spec.containers.some(({ envFrom = [] }) => envFrom.length > 0) ? 'hidden' : undefined
+  if (wanted === undefined || variable === undefined) return undefined
+  if (variable.valueFrom !== undefined) return 'hidden'
+  return variable.value ? plainly(variable.value) : undefined
+}
+
+/** Whether variables come in bulk from a ConfigMap or a Secret, and the setting may be among them. */
+function inBulk(pod: Pod, setting: Setting): boolean {
+  const told = setting.env === undefined || inEnvironment(pod, setting) !== undefined
+  return !told && pod.spec.containers.some(({ envFrom = [] }) => envFrom.length > 0)
+}
+
+/** Grafana expands `$__file{…}`, `$__env{…}` and `${…}`: then the value is elsewhere. */
+function plainly(value: string | undefined): Reading {
+  return value !== undefined && /^\$(__|\{)/.test(value) ? 'hidden' : { value }
 }
 
 function mountsSecrets(pod: Pod): boolean {

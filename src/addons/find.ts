@@ -1,6 +1,6 @@
 /** Where an add-on runs: pure, over the Services of the cluster. */
-import type { Service, ServicePort } from '../cluster/objects.ts'
-import type { Addon } from './catalog.ts'
+import type { Service } from '../cluster/objects.ts'
+import { type Addon, rowsOf } from './catalog.ts'
 
 export interface FoundAddon {
   addon: Addon
@@ -15,15 +15,39 @@ export const ADDON_ANNOTATION = 'kubectl-telemetry/addon'
 /** Every Service that serves the add-on: those that say so in an annotation, else by the first label set that is found. */
 export function findAddon(addon: Addon, services: Service[]): FoundAddon[] {
   const annotated = services.filter(({ metadata }) => metadata.annotations?.[ADDON_ANNOTATION] === addon.name)
-  const byLabels = addon.labels.map((labels) => services.filter((service) => carries(service, labels)))
-  for (const candidates of [annotated, ...byLabels]) {
-    const found = candidates.flatMap((service) => {
-      const port = pagePort(addon, service.spec.ports ?? [])
-      return port === undefined ? [] : [{ addon, service, namespace: service.metadata.namespace ?? '', port }]
-    })
-    if (found.length > 0) return onePerWorkload(found)
+  const said = rowsOf(addon.name).flatMap((row) =>
+    fitting(
+      row,
+      annotated.filter((service) => rowOf(service, row.name) === row),
+    ),
+  )
+  if (said.length > 0) return said.filter((found) => found.addon === addon)
+  for (const labels of addon.labels) {
+    const found = fitting(
+      addon,
+      services.filter((service) => carries(service, labels)),
+    )
+    if (found.length > 0) return found
   }
   return []
+}
+
+/** Of several rows of one name the one whose labels the Service has, else the one whose port. */
+function rowOf(service: Service, name: string): Addon | undefined {
+  const rows = rowsOf(name)
+  const byLabels = rows.find((row) => row.labels.some((labels) => carries(service, labels)))
+  return byLabels ?? rows.find((row) => portByNumber(row, service) !== undefined) ?? rows[0]
+}
+
+/** Those with a port for the pages, one for each workload: known by the port's number before its name, headless ones last. */
+function fitting(addon: Addon, candidates: Service[]): FoundAddon[] {
+  const rank = ({ service }: FoundAddon) =>
+    Number(portByNumber(addon, service) === undefined) * 2 + Number(service.spec.clusterIP === 'None')
+  const found = candidates.flatMap((service) => {
+    const port = portByNumber(addon, service) ?? portByName(addon, service)
+    return port === undefined ? [] : [{ addon, service, namespace: service.metadata.namespace ?? '', port }]
+  })
+  return onePerWorkload(found.toSorted((a, b) => rank(a) - rank(b)))
 }
 
 /** On the Service itself, or in its selector: Istio's tracing Services are told apart by that alone. */
@@ -33,22 +57,21 @@ function carries({ metadata, spec }: Service, labels: Record<string, string>): b
   )
 }
 
-/** Several Services in front of the same pods (Zipkin's `tracing` and `zipkin`) are one add-on; one with an address of its own is best. */
+/** Several Services in front of the same pods (Zipkin's `tracing` and `zipkin`) are one add-on: the first is taken. */
 function onePerWorkload(found: FoundAddon[]): FoundAddon[] {
-  const headless = ({ service }: FoundAddon) => Number(service.spec.clusterIP === 'None')
   const workload = ({ namespace, service }: FoundAddon) =>
     JSON.stringify([namespace, Object.entries(service.spec.selector ?? {}).sort()])
-  const ranked = found.toSorted((a, b) => headless(a) - headless(b))
-  return ranked.filter((one, index) => ranked.findIndex((other) => workload(other) === workload(one)) === index)
+  return found.filter((one, index) => found.findIndex((other) => workload(other) === workload(one)) === index)
 }
 
-/** The port of the pages: by number (on the Service or behind it), else by name. */
-function pagePort(addon: Addon, ports: ServicePort[]): number | undefined {
-  const { numbers, names } = addon.ports
-  const byNumber = ports.find(
-    ({ port, targetPort }) =>
-      numbers.includes(port) || (typeof targetPort === 'number' && numbers.includes(targetPort)),
-  )
-  const byName = ports.find(({ name, targetPort }) => names.includes(name ?? '') || names.includes(String(targetPort)))
-  return (byNumber ?? byName)?.port
+/** On the Service or behind it. */
+function portByNumber({ ports }: Addon, { spec }: Service): number | undefined {
+  const isKnown = (number: number | string | undefined) => typeof number === 'number' && ports.numbers.includes(number)
+  return spec.ports?.find(({ port, targetPort }) => isKnown(port) || isKnown(targetPort))?.port
+}
+
+function portByName({ ports }: Addon, { spec }: Service): number | undefined {
+  return spec.ports?.find(
+    ({ name, targetPort }) => ports.names.includes(name ?? '') || ports.names.includes(String(targetPort)),
+  )?.port
 }

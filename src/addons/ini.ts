@@ -19,5 +19,5 @@ export function iniSetting(text: string, [wanted, setting]: string[]): string | 
 /** Without quotes around it or a comment behind it. */
 function plain(value: string): string {
   const [, , quoted] = /^(["'`])(.*)\1/.exec(value) ?? []
-  return quoted ?? value.replace(/\s+[;#].*$/, '').trim()
+  return quoted ?? value.replace(/[;#].*$/, '').trim()
 }

@@ -96,7 +96,9 @@ export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], n
   if (!isPair(leaf)) return 'its key is another'
   if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return 'another authority signed it'
   if ([...hosts].sort().join() !== hostsOf(certificate).sort().join()) return 'it names other hosts'
-  if (daysLeft(leaf.certificate, now) < RENEW_DAYS) return `it has ${daysLeft(leaf.certificate, now)} days left`
+  const left = daysLeft(leaf.certificate, now)
+  // In an authority's last month a new leaf would last no longer than this one.
+  if (left < RENEW_DAYS && left < daysLeft(authority.certificate, now)) return `it has ${left} days left`
   return undefined
 }
 

@@ -1,7 +1,8 @@
 /** Reads kubeconfig files as kubectl does, where client-node differs (reference: kubectl's clientcmd loading rules). */
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
+import { parse as parseYaml } from 'yaml'
 import { EXIT, UserError, usageError } from '../errors.ts'
 
 export interface KubeConfigChoice {
@@ -81,6 +82,7 @@ function parse(path: string): KubeConfig {
   const config = new KubeConfig()
   try {
     config.loadFromFile(path)
+    readTokenFiles(config, path)
   } catch (error) {
     throw new UserError(
       'KUBECONFIG_INVALID',
@@ -92,6 +94,18 @@ function parse(path: string): KubeConfig {
     )
   }
   return config
+}
+
+/** client-node knows `token-file`; kubeconfig files say `tokenFile`. Relative to the file that says so, as all its paths. */
+function readTokenFiles(config: KubeConfig, path: string): void {
+  const { users = [] } = parseYaml(readFileSync(path, 'utf8')) as {
+    users?: { name: string; user?: { token?: string; tokenFile?: string } }[]
+  }
+  for (const { name, user: { token, tokenFile } = {} } of users) {
+    const known = config.users.find((one) => one.name === name)
+    if (known === undefined || token !== undefined || tokenFile === undefined) continue
+    Object.assign(known, { token: readFileSync(resolve(dirname(path), tokenFile), 'utf8').trim() })
+  }
 }
 
 function unknownContext({ context }: KubeConfigChoice, wanted: string, known: string[], paths: string[]): UserError {

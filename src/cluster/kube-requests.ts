@@ -171,25 +171,16 @@ export class KubeRequests {
   }
 }
 
-function dispatcherFor(
-  proxy: string | undefined,
-  tls: object,
-  { environment, timeout, impersonate }: KubeRequestsOptions,
-): Dispatcher {
-  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, connections: 1 })
+function dispatcherFor(proxy: string | undefined, tls: object, options: KubeRequestsOptions): Dispatcher {
+  const { environment, timeout, impersonate } = options
+  // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
+  const one = { connections: 1, allowH2: (impersonate.groups ?? []).length < 2 }
+  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
   const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
   const noProxy = environment.NO_PROXY ?? environment.no_proxy
   if (httpsProxy)
-    return new EnvHttpProxyAgent({
-      httpsProxy,
-      ...(noProxy && { noProxy }),
-      requestTls: tls,
-      connect: tls,
-      connections: 1,
-    })
-  // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-  const allowH2 = (impersonate.groups ?? []).length < 2
-  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, connections: 1, allowH2 })
+    return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
+  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, ...one })
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

@@ -25,7 +25,7 @@ interface Spec {
 export function hostConflicts(hosts: string[], { pods }: IngressGateway, gateways: KubeObject[]): HostConflict[] {
   const others = gateways.filter((gateway) => !isOwned(gateway) && pods.some((pod) => selects(gateway, pod)))
   return others.flatMap((gateway) => {
-    const { servers = [] } = gateway.spec as Spec
+    const { servers = [] } = (gateway.spec ?? {}) as Spec
     const claims = servers
       .filter(({ port }) => port.number === 443)
       .flatMap((server) => server.hosts.map(withoutNamespace))
@@ -39,7 +39,7 @@ export function hostConflicts(hosts: string[], { pods }: IngressGateway, gateway
 
 /** A Gateway without a selector is for every gateway pod. */
 function selects(gateway: KubeObject, pod: KubeObject): boolean {
-  const { selector = {} } = gateway.spec as Spec
+  const { selector = {} } = (gateway.spec ?? {}) as Spec
   return Object.entries(selector).every(([name, value]) => pod.metadata.labels?.[name] === value)
 }
 

@@ -52,6 +52,9 @@ export interface Planned {
   warnings: Warning[]
 }
 
+/** The most open first. */
+const OPENNESS: AddonAccess['kind'][] = ['anonymous', 'unknown', 'login']
+
 /** Whether the exit code is 0: nothing was declined, and every page that was exposed answers. */
 export function succeeded({ outcome, exposures }: ExposeResult): boolean {
   return outcome !== 'declined' && exposures.every(({ probe }) => probe?.ok ?? true)
@@ -82,7 +85,7 @@ export function report(
       return { addon, namespace, host, url, ...(probe === undefined ? {} : { probe }) }
     }),
     objects: changes.map(outcomeOf),
-    access: { kind: addons.find(({ access }) => access.kind !== 'login')?.access.kind ?? 'login' },
+    access: { kind: OPENNESS.find((kind) => addons.some(({ access }) => access.kind === kind)) ?? 'login' },
     authority: { certificate: authorityPath, domain, kept, daysLeft: daysLeft(authority.certificate, now) },
     warnings: [
       ...planned.warnings,

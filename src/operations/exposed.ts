@@ -29,7 +29,8 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
 /** The domain in use, unless it is a nip.io domain of an address that the gateway no longer has. */
 export function domainInUse(routes: ExposedRoute[], address: string): string | undefined {
   const domain = routes.map(domainOf).find((one) => one !== undefined)
-  const outdated = domain?.endsWith('.nip.io') && domain !== nipDomain(address)
+  const current = nipDomain(address)
+  const outdated = domain?.endsWith('.nip.io') && domain !== current && !domain.endsWith(`.${current}`)
   return outdated ? undefined : domain
 }
 

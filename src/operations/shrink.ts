@@ -2,6 +2,7 @@
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Secret } from '../cluster/objects.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
 import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
@@ -58,13 +59,24 @@ async function reissued(
   present: Secret | undefined,
   dependencies: Needs,
 ): Promise<Pick<Shrinking, 'secret' | 'warnings'>> {
-  const known = domain !== undefined && (await dependencies.authorities.find(domain)) !== undefined
-  if (!known || present === undefined) {
-    const message = `the authority of ${domain} is not on this machine, so the certificate keeps the names that went`
-    const remedy = 'harmless; run kubectl telemetry expose on the machine that has the authority to reissue it'
-    return { secret: [], warnings: [{ code: 'CERTIFICATE_KEPT', message, remedy }] }
+  if (domain === undefined || present === undefined) return { secret: [], warnings: [] }
+  try {
+    if ((await dependencies.authorities.find(domain)) === undefined)
+      return certificateKept(`the authority of ${domain} is not on this machine`)
+    const { leaf, authority } = await requireCertificates(domain, hosts, present, dependencies)
+    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
+    return { secret: planChanges([{ resource: SECRETS, manifest }], [present]), warnings: [] }
+  } catch (error) {
+    // An authority that is of no use must not keep an add-on exposed.
+    if (error instanceof UserError && error.code.startsWith('AUTHORITY_')) return certificateKept(error.message)
+    throw error
   }
-  const { leaf, authority } = await requireCertificates(domain, hosts, present, dependencies)
-  const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
-  return { secret: planChanges([{ resource: SECRETS, manifest }], [present]), warnings: [] }
+}
+
+function certificateKept(why: string): Pick<Shrinking, 'secret' | 'warnings'> {
+  const remedy = 'harmless; run kubectl telemetry expose on the machine that has the authority to reissue it'
+  return {
+    secret: [],
+    warnings: [{ code: 'CERTIFICATE_KEPT', message: `${why}, so the certificate keeps the names that went`, remedy }],
+  }
 }

@@ -61,7 +61,7 @@ async function choose(name: string, found: FoundAddon[], { terminal }: Asking): 
 
 function notFound(name: string, namespace: string | undefined, everywhere: FoundAddon[]): UserError {
   const rows = rowsOf(name)
-  const titles = rows.map(({ title }) => title).join(', ')
+  const titles = rows.map(({ title }) => title).join(' or ')
   const labels = rows.flatMap(({ labels }) =>
     labels.map((set) =>
       Object.entries(set)

@@ -218,12 +218,22 @@ describe('readAccess of add-ons without a login of their own', () => {
 
 describe('needsConfigMaps', () => {
   const cases: [string, string, Container[], boolean][] = [
-    ['the switch is in any container', 'grafana', [{ name: 'a' }, { name: 'b', env: [{ name: ENABLED }] }], false],
+    [
+      'the switch is in any container',
+      'grafana',
+      [{ name: 'a' }, { name: 'b', env: [{ name: ENABLED, value: 'false' }] }],
+      false,
+    ],
     ['the switch comes from a Secret', 'grafana', [{ name: 'a', env: [{ name: ENABLED, valueFrom: {} }] }], false],
     ['the role alone is there', 'grafana', [{ name: 'a', env: [{ name: ROLE, value: 'Admin' }] }], true],
     ['no variable is there', 'grafana', [], true],
     ['the setting has no variable', 'kiali', [{ name: 'a', env: [{ name: 'X', value: 'y' }] }], true],
-    ['the path has a variable and it is there', 'jaeger', [{ name: 'a', env: [{ name: 'QUERY_BASE_PATH' }] }], false],
+    [
+      'the path has a variable and it is there',
+      'jaeger',
+      [{ name: 'a', env: [{ name: 'QUERY_BASE_PATH', value: '/x' }] }],
+      false,
+    ],
     ['the path has a variable and it is not there', 'jaeger', [{ name: 'a' }], true],
     ['nothing depends on configuration', 'prometheus', [], false],
   ]

@@ -171,7 +171,7 @@ describe('expose all', () => {
     const one = world([...grafana(), ...ingressGateway()])
     const { code, message } = await refusal(expose(requestFor('grafana', 'tracing'), one))
     assert.equal(code, 'ADDON_NOT_FOUND')
-    assert.match(message, /^Jaeger, Zipkin, SkyWalking was not found in any namespace/)
+    assert.match(message, /^Jaeger or Zipkin or SkyWalking was not found in any namespace/)
     assert.deepEqual(one.cluster.writes, [])
   })
 
