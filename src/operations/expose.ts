@@ -1,6 +1,5 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
 import { UserError } from '../errors.ts'
-import { hostOf } from '../gateways/names.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import { requireConsent } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
@@ -47,20 +46,21 @@ export async function expose(request: ExposeRequest, dependencies: Dependencies)
 }
 
 /**
- * Another run may have written between our reading and our writing: then the Gateway lacks a host, or an object is gone. Whoever
- * looks last sees it, and plans again.
+ * Another run may have written between our reading and our writing: then the Gateway lacks a host, the certificate a name, or an
+ * object is gone. Whoever looks last sees it, and plans again.
  * @throws UserError UNSETTLED
  */
-async function settle(request: ExposeRequest, { gathered }: Planned, dependencies: Dependencies): Promise<void> {
+async function settle(request: ExposeRequest, planned: Planned, dependencies: Dependencies): Promise<void> {
   const { cluster } = dependencies
-  const { istioVersion, gateway, domain } = gathered
-  const hosts = gathered.addons.map(({ found }) => hostOf(found.addon.name, domain))
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const present = await readServing(cluster, istioVersion, gateway.namespace)
-    const beside = present.filter(({ metadata }) => metadata.namespace === gateway.namespace)
-    if (isWhole(beside, hosts)) return
-    const { changes } = await plan(request, dependencies)
-    await applyChanges(cluster, await rehearse(cluster, changes))
+  let { gathered } = planned
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const { namespace } = gathered.gateway
+    const present = await readServing(cluster, gathered.istioVersion, namespace)
+    const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
+    if (isWhole(beside, hostsOf(gathered))) return
+    const again = await plan(request, dependencies)
+    await applyChanges(cluster, await rehearse(cluster, again.changes))
+    gathered = again.planned.gathered
   }
   throw new UserError(
     'UNSETTLED',

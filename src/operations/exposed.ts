@@ -47,13 +47,15 @@ export function rehosted({ object }: ExposedRoute, host: string): KubeObject {
 }
 
 /**
- * Whether what is there is whole: a route for each of these hosts, and a Gateway that lists the hosts of all routes.
+ * Whether what is there is what was planned: a route for each of these hosts, no other, and a Gateway that lists just them. A host
+ * that was not planned for is another run's, whose certificate ours may have replaced.
  * @param present Gateways and the VirtualServices of our Gateway's namespace
  */
 export function isWhole(present: KubeObject[], hosts: string[]): boolean {
   const routed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService')).map(({ host }) => host)
   const gateway = present.find((object) => object.kind === 'Gateway' && isOwned(object))
   const { servers = [] } = (gateway?.spec ?? {}) as { servers?: { hosts: string[] }[] }
-  const listed = servers.flatMap(({ hosts }) => hosts)
-  return hosts.every((host) => routed.includes(host)) && routed.sort().join() === listed.sort().join()
+  const listed = servers.flatMap((server) => server.hosts)
+  const planned = [...hosts].sort().join()
+  return routed.sort().join() === planned && listed.sort().join() === planned
 }

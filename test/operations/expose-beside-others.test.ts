@@ -101,6 +101,27 @@ describe('expose while another run writes too', () => {
     assert.deepEqual(certificateHosts(one.cluster), hosts('grafana', 'kiali', 'prometheus'))
   })
 
+  it('reissues the certificate when another run, whose names ours took off it, has put Gateway and routes right', async () => {
+    const one = fullMesh()
+    const apply = one.cluster.apply.bind(one.cluster)
+    one.cluster.apply = async (resource, manifest, options) => {
+      const after = await apply(resource, manifest, options)
+      if (resource.kind !== 'Gateway' || options?.dryRun) return after as never
+      one.cluster.apply = apply
+      // The end of somebody else's `expose grafana`, right after ours: its route, and a Gateway with both hosts.
+      const route = structuredClone(find(one.cluster, 'VirtualService', 'kiali'))
+      const labels = { ...route.metadata.labels, 'app.kubernetes.io/component': 'grafana' }
+      route.metadata = { ...route.metadata, name: 'kubectl-telemetry-grafana', uid: 'theirs', labels }
+      route.spec = { ...(route.spec as object), hosts: [HOST] }
+      one.cluster.objects.push(route)
+      gatewayHosts(one.cluster)?.unshift(HOST)
+      return after as never
+    }
+    await expose(requestFor('kiali'), one)
+    assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana', 'kiali'))
+    assert.deepEqual(certificateHosts(one.cluster), hosts('grafana', 'kiali'))
+  })
+
   it('gives up when it never settles', async () => {
     const one = fullMesh()
     const apply = one.cluster.apply.bind(one.cluster)
