@@ -10,18 +10,17 @@ import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, kiali } from '../fakes/mesh.ts'
 import {
   certificateHosts,
+  DOMAIN,
   find,
   fullMesh,
   gatewayHosts,
+  hosts,
   ours,
   refusal,
   requestFor,
   world,
   written,
 } from './exposing.ts'
-
-const DOMAIN = '192.0.2.10.nip.io'
-const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 
 function without(...words: string[]): CleanupRequest {
   return { addons: requireAddons(words), yes: true, dryRun: 'none' }

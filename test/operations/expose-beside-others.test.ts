@@ -7,18 +7,17 @@ import { succeeded } from '../../src/operations/expose-result.ts'
 import { grafana, ingressGateway } from '../fakes/mesh.ts'
 import {
   certificateHosts,
+  DOMAIN,
   find,
   fullMesh,
   gatewayHosts,
   HOST,
+  hosts,
   refusal,
   request,
   requestFor,
   world,
 } from './exposing.ts'
-
-const DOMAIN = '192.0.2.10.nip.io'
-const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 
 describe('expose beside Gateways of others', () => {
   const theirs = (namespace: string, name: string, host = 'bookinfo.example.com'): KubeObject => ({

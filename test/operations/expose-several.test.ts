@@ -7,9 +7,11 @@ import { succeeded } from '../../src/operations/expose-result.ts'
 import { grafana, ingressGateway, jaeger, kiali } from '../fakes/mesh.ts'
 import {
   certificateHosts,
+  DOMAIN,
   find,
   fullMesh,
   gatewayHosts,
+  hosts,
   ours,
   refusal,
   request,
@@ -18,8 +20,6 @@ import {
   written,
 } from './exposing.ts'
 
-const DOMAIN = '192.0.2.10.nip.io'
-const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 const ALL = hosts('grafana', 'kiali', 'prometheus', 'tracing')
 
 describe('expose of several add-ons', () => {

@@ -9,6 +9,9 @@ import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, jaeger, kiali, prometheus } from '../fakes/mesh.ts'
 
+export const DOMAIN = '192.0.2.10.nip.io'
+/** `grafana` to its host in that domain. */
+export const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 export const HOST = 'grafana.192.0.2.10.nip.io'
 export const ANONYMOUS = `Grafana in namespace istio-system lets anyone in as Admin, without a login. Put it on https://${HOST}/ all the same?`
 export const CONFIRM = `Expose https://${HOST}/?`
