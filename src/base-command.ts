@@ -19,11 +19,11 @@ export abstract class TelemetryCommand extends Command {
 
   /** The real world. Adapters are loaded when a command runs, so that `--help` does not wait for the cluster client. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {
-    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { HttpsProber }] = await Promise.all([
+    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { WebProber }] = await Promise.all([
       import('./cluster/kube-cluster.ts'),
       import('./terminal/console-terminal.ts'),
       import('./certificates/directory-authority-store.ts'),
-      import('./probing/https-prober.ts'),
+      import('./probing/web-prober.ts'),
     ])
     const terminal = new ConsoleTerminal()
     const environment = process.env
@@ -40,7 +40,7 @@ export abstract class TelemetryCommand extends Command {
       cluster,
       terminal,
       authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
-      prober: new HttpsProber(),
+      prober: new WebProber(),
       clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
       random: randomBytes,
       generateKey,

@@ -1,6 +1,8 @@
 /** Flags as kubectl's users know them. Values are checked here, before anything is read: a wrong one is exit code 2. */
 import { Flags } from '@oclif/core'
+import { requireAddons } from './addons/catalog.ts'
 import { usageError } from './errors.ts'
+import { LAYOUTS } from './gateways/layout.ts'
 import { requireAddress, requireDomain } from './gateways/names.ts'
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
@@ -43,6 +45,24 @@ export const dryRun = Flags.option({
   options: ['none', 'client', 'server'] as const,
   default: 'none' as const,
   description: 'client: print what would be sent; server: let the API server try it too. Nothing is kept either way',
+})
+
+export const layout = Flags.option({ options: LAYOUTS })
+
+/** `31531`, or `grafana=31531` where several add-ons are exposed. */
+export const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
+  helpValue: '[ADDON=]PORT',
+  multiple: true,
+  parse: async (text) => {
+    const [, word, digits] = /^(?:([^=]+)=)?(\d{1,5})$/.exec(text) ?? []
+    const port = Number(digits)
+    if (digits !== undefined && port >= 1 && port <= 65535)
+      return { addon: word === undefined ? undefined : requireAddons([word]).names[0], port }
+    throw usageError('NODE_PORT_INVALID', `--node-port ${JSON.stringify(text)} is not a port, or ADDON=PORT`, [
+      '--node-port 31531',
+      '--node-port grafana=31531',
+    ])
+  },
 })
 
 export const yes = Flags.boolean({ char: 'y', description: 'do it without asking' })

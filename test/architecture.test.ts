@@ -11,21 +11,21 @@ const MAY_IMPORT: Record<string, string[]> = {
   errors: [],
   cluster: ['errors'],
   addons: ['cluster', 'errors'],
-  gateways: ['cluster', 'errors'],
+  gateways: ['addons', 'cluster', 'errors'],
   manifests: ['cluster'],
   certificates: ['errors'],
   probing: [],
   terminal: ['errors'],
   operations: ['addons', 'certificates', 'cluster', 'errors', 'gateways', 'manifests', 'probing', 'terminal'],
   rendering: ['cluster', 'errors', 'operations'],
-  flags: ['errors', 'gateways'],
+  flags: ['addons', 'errors', 'gateways'],
   'base-command': ['certificates', 'cluster', 'errors', 'flags', 'operations', 'probing', 'rendering', 'terminal'],
   commands: ['addons', 'base-command', 'flags', 'operations', 'rendering'],
   main: [],
 }
 
 /** Files that touch the world. Only the composition root picks them. */
-const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|https-prober)\.ts$/
+const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|web-prober)\.ts$/
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {

@@ -28,6 +28,8 @@ export interface Addon {
   labels: Record<string, string>[]
   /** Ports of the Service that serve its pages, by number (of the Service or behind it) or by name. */
   ports: { numbers: number[]; names: string[] }
+  /** Its port at the ingress gateway in the layout of Istio 1.5 and older: one host, a port for each add-on. */
+  classicPort: number
   /** Where its page is. */
   path: { setting?: Setting; byDefault: string }
   access: AccessRule
@@ -57,6 +59,7 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'grafana',
     title: 'Grafana',
+    classicPort: 15031,
     labels: [{ 'app.kubernetes.io/name': 'grafana' }, { app: 'grafana' }],
     ports: { numbers: [3000], names: ['service', 'http', 'http-web'] },
     path: { byDefault: '/' },
@@ -71,6 +74,7 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'kiali',
     title: 'Kiali',
+    classicPort: 15029,
     labels: [{ 'app.kubernetes.io/name': 'kiali' }, { app: 'kiali' }],
     ports: { numbers: [20001], names: ['http', 'tcp'] },
     path: { setting: { file: YAML('server', 'web_root') }, byDefault: '/kiali/' },
@@ -85,6 +89,7 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'prometheus',
     title: 'Prometheus',
+    classicPort: 15030,
     labels: [
       { 'app.kubernetes.io/name': 'prometheus', 'app.kubernetes.io/component': 'server' },
       { app: 'prometheus', component: 'server' },
@@ -101,6 +106,7 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'tracing',
     title: 'Jaeger',
+    classicPort: 15032,
     labels: [{ app: 'jaeger' }, { 'app.kubernetes.io/name': 'jaeger' }],
     ports: { numbers: [16686], names: ['http-query', 'query'] },
     path: {
@@ -112,6 +118,7 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'tracing',
     title: 'Zipkin',
+    classicPort: 15032,
     labels: [{ app: 'zipkin' }, { 'app.kubernetes.io/name': 'zipkin' }],
     ports: { numbers: [9411], names: [] },
     path: { byDefault: '/zipkin/' },
@@ -120,12 +127,18 @@ export const ADDONS: readonly Addon[] = [
   {
     name: 'tracing',
     title: 'SkyWalking',
+    classicPort: 15032,
     labels: [{ app: 'skywalking-ui' }],
     ports: { numbers: [8080], names: [] },
     path: { byDefault: '/' },
     access: { by: 'nature', role: 'a reader of every trace' },
   },
 ]
+
+/** Istio 1.5's values of its ingress gateway had these ports; today's Services have none of them. */
+export function classicPortOf(name: string): number | undefined {
+  return rowsOf(name)[0]?.classicPort
+}
 
 /** Names of add-ons, each once. */
 export const ADDON_NAMES: readonly string[] = [...new Set(ADDONS.map(({ name }) => name))]

@@ -95,7 +95,7 @@ export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], n
   if (certificate === undefined || issuer === undefined) return 'it cannot be read'
   if (!isPair(leaf)) return 'its key is another'
   if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return 'another authority signed it'
-  if ([...hosts].sort().join() !== hostsOf(certificate).sort().join()) return 'it names other hosts'
+  if ([...hosts].sort().join() !== dnsNamesOf(certificate).sort().join()) return 'it names other hosts'
   const left = daysLeft(leaf.certificate, now)
   // In an authority's last month a new leaf would last no longer than this one.
   if (left < RENEW_DAYS && left < daysLeft(authority.certificate, now)) return `it has ${left} days left`
@@ -118,7 +118,7 @@ export function daysLeft(certificate: string, now: Date): number {
 }
 
 /** The DNS names a certificate is for. */
-export function hostsOf(certificate: X509Certificate): string[] {
+export function dnsNamesOf(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? '')
     .split(', ')
     .filter((name) => name.startsWith('DNS:'))

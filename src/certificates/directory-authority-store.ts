@@ -1,5 +1,5 @@
 /** Authorities as files: one directory per domain with ca.crt and ca.key, readable by their owner alone. */
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../errors.ts'
 import { type Authority, isPair } from './authority.ts'
@@ -54,11 +54,28 @@ export class DirectoryAuthorityStore implements AuthorityStore {
     }
   }
 
+  async list(): Promise<{ domain: string; directory: string }[]> {
+    const entries = await readdir(this.#root, { withFileTypes: true }).catch(nothingThere)
+    return entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => ({ domain: name, directory: join(this.#root, name) }))
+      .sort((a, b) => a.domain.localeCompare(b.domain))
+  }
+
+  async remove(domain: string): Promise<void> {
+    await rm(join(this.#root, domain), { recursive: true, force: true })
+  }
+
   /** A key that others could read (an unpacked backup, say) is closed before it is used. */
   async #narrow(path: string): Promise<void> {
     const { mode } = await stat(path)
     if ((mode & 0o077) !== 0) await chmod(path, 0o600)
   }
+}
+
+function nothingThere(error: NodeJS.ErrnoException): never[] {
+  if (error.code === 'ENOENT') return []
+  throw new UserError('AUTHORITY_UNREADABLE', `cannot read ${error.path}: ${error.message}`, { cause: error })
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

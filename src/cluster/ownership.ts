@@ -40,3 +40,42 @@ export function requireOwned(resource: Resource, present: KubeObject | undefined
     },
   )
 }
+
+/** `fieldsV1`: `f:NAME` a field, `k:{…}` the item of a list that has these values, `.` the field or item itself. */
+export type FieldSet = { [path: string]: FieldSet }
+
+/**
+ * The fields of an object, anybody's, that we applied: our entry in its managedFields.
+ * https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+ */
+export function appliedFields(object: KubeObject): FieldSet | undefined {
+  const entries = (object.metadata.managedFields ?? []) as Record<string, unknown>[]
+  const own = entries.find(({ manager, operation }) => manager === MANAGER && operation === 'Apply')
+  return own?.fieldsV1 as FieldSet | undefined
+}
+
+/** The object less the fields that we applied: what is everybody else's. */
+export function withoutApplied(object: KubeObject): KubeObject {
+  return without(object, appliedFields(object) ?? {}) as KubeObject
+}
+
+function without(value: unknown, fields: FieldSet): unknown {
+  if (Array.isArray(value)) {
+    const keys = Object.entries(fields).filter(([path]) => path.startsWith('k:'))
+    const parsed = keys.map(([path, own]) => ({ key: JSON.parse(path.slice(2)) as object, own }))
+    return value.flatMap((item) => {
+      const found = parsed.find(({ key }) => Object.entries(key).every(([name, wanted]) => item[name] === wanted))
+      if (found === undefined) return [item]
+      return '.' in found.own ? [] : [without(item, found.own)]
+    })
+  }
+  if (typeof value !== 'object' || value === null) return value
+  const left = Object.entries(value).flatMap(([name, inner]) => {
+    const own = fields[`f:${name}`]
+    if (own === undefined) return [[name, inner]]
+    if (Object.keys(own).length === 0) return []
+    const rest = without(inner, own)
+    return Object.keys(rest as object).length === 0 ? [] : [[name, rest]]
+  })
+  return Object.fromEntries(left)
+}

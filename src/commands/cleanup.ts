@@ -24,6 +24,9 @@ this machine is kept: clients that trust it need not do so again after the next 
     }),
   }
   static override flags = {
+    certificates: Flags.boolean({
+      description: 'also delete the certificate authorities kept on this machine, whichever cluster they were made for',
+    }),
     'documented-setup': Flags.boolean({
       description: "also remove what was made by hand after Istio's page (in istio-system, or the namespace of -n)",
     }),
@@ -36,6 +39,7 @@ this machine is kept: clients that trust it need not do so again after the next 
     const request = {
       addons: requireAddons(args.addon ?? []),
       documentedSetup: flags['documented-setup'] ? (flags.namespace ?? 'istio-system') : undefined,
+      certificates: flags.certificates,
       yes: flags.yes,
       dryRun: flags['dry-run'],
     }

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
-import { address, domain, dryRun, duration, namespacedName, yes } from '../flags.ts'
+import { address, domain, dryRun, duration, layout, namespacedName, nodePort, yes } from '../flags.ts'
 import { expose } from '../operations/expose.ts'
 import { succeeded } from '../operations/expose-result.ts'
 import { renderExpose, renderExposeWarnings } from '../rendering/expose.ts'
@@ -15,6 +15,7 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
     '<%= config.bin %> expose grafana --allow-anonymous',
     '<%= config.bin %> expose grafana --domain example.com',
     '<%= config.bin %> expose grafana --gateway istio-ingress/istio-ingress --ingress-ip 192.0.2.10',
+    '<%= config.bin %> expose all --layout ports',
     '<%= config.bin %> expose grafana --dry-run=server -o yaml',
   ]
   static override args = {
@@ -26,6 +27,11 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
       description: 'where the ingress gateway is reached (default: what its Service or a node says)',
     }),
     gateway: namespacedName({ description: 'which ingress gateway (default: the only one)' }),
+    layout: layout({
+      description: 'hosts: a host for each add-on on one port; ports: one host, ports 15029 to 15032 (default: hosts)',
+    }),
+    'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
+    insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
     'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
     'dry-run': dryRun(),
     timeout: duration({
@@ -39,21 +45,13 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
-    const request = {
-      addons: requireAddons(args.addon ?? []),
-      namespace: flags.namespace,
-      domain: flags.domain,
-      ingressAddress: flags['ingress-ip'],
-      gateway: flags.gateway,
-      allowAnonymous: flags['allow-anonymous'],
-      yes: flags.yes,
-      dryRun: flags['dry-run'],
-      timeout: flags.timeout,
-    }
+    const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, 'dry-run': dryRun, ...rest } = flags
+    const addons = requireAddons(args.addon ?? [])
+    const request = { ...rest, addons, ingressAddress, allowAnonymous, dryRun, nodePorts: flags['node-port'] ?? [] }
     const report = await expose(request, await this.connect(flags))
     this.answer(
-      renderExpose(report, request.dryRun, flags.output),
-      renderExposeWarnings(report, request.dryRun, flags.output),
+      renderExpose(report, dryRun, flags.output),
+      renderExposeWarnings(report, dryRun, flags.output),
       succeeded(report.result),
     )
   }

@@ -2,10 +2,12 @@
 import type { KubeObject } from '../cluster/cluster.ts'
 import { isOwned } from '../cluster/ownership.ts'
 import type { IngressGateway } from './find.ts'
+import { type Entry, serversIn } from './layout.ts'
 
 export interface HostConflict {
-  /** Our host. */
+  /** Our host, and the port of the gateway's Service. */
   host: string
+  port: number
   /** `namespace/name` of the other Gateway. */
   gateway: string
   /** The host as the other Gateway has it: the same, or a wildcard that covers it. */
@@ -14,7 +16,6 @@ export interface HostConflict {
 
 interface Spec {
   selector?: Record<string, string>
-  servers?: { port: { number: number }; hosts: string[] }[]
 }
 
 /**
@@ -22,20 +23,21 @@ interface Spec {
  * host wins: what the wildcard served there until now is served by us then.
  * https://istio.io/latest/docs/reference/config/analysis/ist0145/
  */
-export function hostConflicts(hosts: string[], { pods }: IngressGateway, gateways: KubeObject[]): HostConflict[] {
+export function hostConflicts(entries: Wish[], { pods }: IngressGateway, gateways: KubeObject[]): HostConflict[] {
   const others = gateways.filter((gateway) => !isOwned(gateway) && pods.some((pod) => selects(gateway, pod)))
   return others.flatMap((gateway) => {
-    const { servers = [] } = (gateway.spec ?? {}) as Spec
-    const claims = servers
-      .filter(({ port }) => port.number === 443)
-      .flatMap((server) => server.hosts.map(withoutNamespace))
     const name = `${gateway.metadata.namespace}/${gateway.metadata.name}`
-    return hosts.flatMap((host) => {
+    return entries.flatMap(({ host, port }) => {
+      const claims = serversIn(gateway)
+        .filter((server) => server.port.number === port)
+        .flatMap(({ hosts }) => hosts.map(withoutNamespace))
       const claim = claims.find((one) => one === host) ?? claims.find((one) => covers(one, host))
-      return claim === undefined ? [] : [{ host, gateway: name, claim }]
+      return claim === undefined ? [] : [{ host, port, gateway: name, claim }]
     })
   })
 }
+
+type Wish = Pick<Entry, 'host' | 'port'>
 
 /** A Gateway without a selector is for every gateway pod. */
 function selects(gateway: KubeObject, pod: KubeObject): boolean {

@@ -21,18 +21,18 @@ export function isGatewayPod(pod: Pod): boolean {
   })
 }
 
-/** The gateway's HTTPS port on its Service. */
-export function httpsPort(service: Service): ServicePort | undefined {
-  return service.spec.ports?.find(({ port, protocol = 'TCP' }) => port === 443 && protocol === 'TCP')
+/** A TCP port of a Service, by its number. */
+export function portNumbered(service: Service, number: number): ServicePort | undefined {
+  return service.spec.ports?.find(({ port, protocol = 'TCP' }) => port === number && protocol === 'TCP')
 }
 
 /**
- * Gateways that traffic from outside can come in by: a Service with port 443 that is not just for the cluster.
+ * Gateways that traffic from outside can come in by: a Service with port 443 or 80 that is not just for the cluster.
  * So neither egress gateways (ClusterIP) nor east-west gateways (15443) are among them, nor those that Gateway API manages.
  */
 export function findIngressGateways(services: Service[], pods: Pod[]): IngressGateway[] {
   return services
-    .filter((service) => httpsPort(service) !== undefined && isReachable(service))
+    .filter((service) => [443, 80].some((port) => portNumbered(service, port) !== undefined) && isReachable(service))
     .map((service) => gatewayOf(service, pods))
     .filter((gateway) => gateway !== undefined)
     .filter(({ pods }) => !pods.some((pod) => pod.metadata.labels?.['gateway.networking.k8s.io/gateway-name']))

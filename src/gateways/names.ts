@@ -65,7 +65,17 @@ export function hostOf(addonName: string, domain: string): string {
   return `${addonName}.${domain}`
 }
 
-/** The page's URL; the port only when it is not the scheme's own. */
-export function urlOf(host: string, port: number, path: string): string {
-  return `https://${host}${port === 443 ? '' : `:${port}`}${path}`
+/** The page's URL; the port only when it is not the scheme's own, and a word for it while it is not known. */
+export function urlOf({
+  host,
+  port,
+  path,
+  secure,
+}: {
+  host: string
+  port: number | undefined
+  path: string
+  secure: boolean
+}): string {
+  return `${secure ? 'https' : 'http'}://${host}${port === (secure ? 443 : 80) ? '' : `:${port ?? 'NODE_PORT'}`}${path}`
 }

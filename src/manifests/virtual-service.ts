@@ -8,6 +8,8 @@ export interface VirtualServiceRequest {
   namespace: string
   addonName: string
   host: string
+  /** The Gateway's port, where several add-ons share the host; every port when left out. */
+  port?: number | undefined
   /** Where the page is; `/` leads there. */
   path: string
   /** Requests that are let through, by method and path (RE2); all when left out. */
@@ -30,11 +32,15 @@ export function virtualService(resource: Resource, request: VirtualServiceReques
   }
 }
 
-function routes({ path, allowed, destination: { service, namespace, port } }: VirtualServiceRequest): object[] {
-  const home = path === '/' ? [] : [{ match: [{ uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
-  const route = [{ destination: { host: `${service}.${namespace}.svc.cluster.local`, port: { number: port } } }]
-  if (allowed === undefined) return [...home, { route }]
+function routes({ path, port, allowed, destination }: VirtualServiceRequest): object[] {
+  const here = port === undefined ? {} : { port }
+  const only = port === undefined ? {} : { match: [here] }
+  const home =
+    path === '/' ? [] : [{ match: [{ ...here, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
+  const host = `${destination.service}.${destination.namespace}.svc.cluster.local`
+  const route = [{ destination: { host, port: { number: destination.port } } }]
+  if (allowed === undefined) return [...home, { ...only, route }]
   // An allow-list, because a deny rule for /-/quit falls to POST /-%2Fquit: Envoy leaves %2F alone, Prometheus decodes it.
-  const match = allowed.map(({ methods, path }) => ({ method: { regex: methods }, uri: { regex: path } }))
-  return [...home, { match, route }, { directResponse: { status: 403 } }]
+  const match = allowed.map(({ methods, path }) => ({ ...here, method: { regex: methods }, uri: { regex: path } }))
+  return [...home, { match, route }, { ...only, directResponse: { status: 403 } }]
 }

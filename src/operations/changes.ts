@@ -1,7 +1,7 @@
 /** A plan's changes: rehearsed on the API server (right, webhooks, conflicts), then made. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
-import { requireOwned } from '../cluster/ownership.ts'
+import { requireOwned, withoutApplied } from '../cluster/ownership.ts'
 import { halfDone, UserError } from '../errors.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged'
@@ -10,7 +10,11 @@ export type Action = 'created' | 'configured' | 'unchanged'
 export interface Change {
   resource: Resource
   manifest: KubeObject
+  /** The object is somebody else's, and the manifest has the fields that we add to it. */
+  shared: boolean
   present: KubeObject | undefined
+  /** As it will be: what the API server said in the rehearsal. */
+  after?: KubeObject
   action: Action
 }
 
@@ -28,20 +32,24 @@ export interface ObjectOutcome {
  * @param present what is there; anybody's
  * @throws UserError NOT_OURS when an object of a manifest's name is somebody else's
  */
-export function planChanges(wanted: { resource: Resource; manifest: KubeObject }[], present: KubeObject[]): Change[] {
-  return wanted.map(({ resource, manifest }) => {
+export function planChanges(
+  wanted: { resource: Resource; manifest: KubeObject; shared?: boolean }[],
+  present: KubeObject[],
+): Change[] {
+  return wanted.map(({ resource, manifest, shared = false }) => {
     const { name, namespace } = manifest.metadata
     const before = present.find(
       ({ kind, metadata }) => kind === manifest.kind && metadata.name === name && metadata.namespace === namespace,
     )
-    requireOwned(resource, before)
-    return { resource, manifest, present: before, action: estimate(manifest, before) }
+    if (!shared) requireOwned(resource, before)
+    return { resource, manifest, shared, present: before, action: estimate(manifest, before, shared) }
   })
 }
 
-function estimate(manifest: KubeObject, present: KubeObject | undefined): Action {
+function estimate(manifest: KubeObject, present: KubeObject | undefined, shared: boolean): Action {
   if (present === undefined) return 'created'
-  return contains(present, manifest) ? 'unchanged' : 'configured'
+  // Of somebody else's object only the API server knows what applying less of it takes away.
+  return !shared && contains(present, manifest) ? 'unchanged' : 'configured'
 }
 
 /**
@@ -52,37 +60,56 @@ export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Cha
   return Promise.all(
     changes.map(async (change) => {
       const after = await cluster.apply(change.resource, change.manifest, { dryRun: true })
-      return { ...change, action: actionOf(change.present, after) }
+      requireAsPlanned(change, after)
+      return { ...change, after, action: actionOf(change.present, after) }
     }),
   )
 }
 
 /**
  * Makes the changes one after the other, in the plan's order.
+ * @returns them with the objects as they are now
  * @throws UserError with what had been changed by then, when one of them fails
  */
-export async function applyChanges(cluster: Cluster, changes: Change[]): Promise<void> {
+export async function applyChanges(cluster: Cluster, changes: Change[]): Promise<Change[]> {
   const done: Change[] = []
+  const applied: Change[] = []
   for (const change of changes) {
-    if (change.action === 'unchanged') continue
-    try {
-      const after = await cluster.apply(change.resource, change.manifest)
-      if (!contains(after, change.manifest)) {
-        throw new UserError(
-          'CHANGED_ON_WRITE',
-          `${label(change)} is not as we wrote it: something in the cluster changed it on the way in`,
-          {
-            suggestions: ['kubectl get mutatingwebhookconfigurations'],
-          },
-        )
-      }
-    } catch (error) {
-      throw halfDone(error, `changed before that: ${done.map(label).join(', ')}`, done.length > 0, [
-        'kubectl telemetry cleanup   # to undo it',
-      ])
-    }
-    done.push(change)
+    const now = change.action === 'unchanged' ? change : await applyOne(cluster, change, done)
+    if (now !== change) done.push(now)
+    applied.push(now)
   }
+  return applied
+}
+
+async function applyOne(cluster: Cluster, change: Change, done: Change[]): Promise<Change> {
+  try {
+    const after = await cluster.apply(change.resource, change.manifest)
+    requireAsPlanned(change, after)
+    return { ...change, after }
+  } catch (error) {
+    throw halfDone(error, `changed before that: ${done.map(label).join(', ')}`, done.length > 0, [
+      'kubectl telemetry cleanup   # to undo it',
+    ])
+  }
+}
+
+/** A webhook may change what we write, and an apply of a part must not touch the rest: what came back is compared, not believed. */
+function requireAsPlanned(change: Change, after: KubeObject): void {
+  if (change.shared ? keepsTheRest(change, after) : contains(after, change.manifest)) return
+  throw new UserError(
+    'CHANGED_ON_WRITE',
+    `${label(change)} is not as we wrote it: something in the cluster changed it on the way in`,
+    {
+      suggestions: ['kubectl get mutatingwebhookconfigurations'],
+    },
+  )
+}
+
+function keepsTheRest({ manifest, present }: Change, after: KubeObject): boolean {
+  const { metadata: _, ...ours } = manifest
+  const rest = (object: KubeObject | undefined) => object && substance(withoutApplied(object))
+  return isDeepStrictEqual(rest(present), rest(after)) && contains(after, ours, 'among others')
 }
 
 export function outcomeOf({ resource, manifest, action }: Change): ObjectOutcome {
@@ -105,16 +132,18 @@ function substance(object: KubeObject): unknown {
   return { ...object, metadata }
 }
 
-/** Whether everything in `part` is in `whole`; lists have to be of the same length. */
-function contains(whole: unknown, part: unknown): boolean {
+/** Whether everything in `part` is in `whole`. Lists have to be of the same length, or are looked for among others' items. */
+function contains(whole: unknown, part: unknown, lists: 'whole' | 'among others' = 'whole'): boolean {
   if (Array.isArray(part)) {
-    return (
-      Array.isArray(whole) && whole.length === part.length && part.every((item, index) => contains(whole[index], item))
-    )
+    if (!Array.isArray(whole)) return false
+    if (lists === 'among others') return part.every((item) => whole.some((one) => contains(one, item, lists)))
+    return whole.length === part.length && part.every((item, index) => contains(whole[index], item))
   }
   if (typeof part === 'object' && part !== null) {
     if (typeof whole !== 'object' || whole === null) return false
-    return Object.entries(part).every(([name, value]) => contains((whole as Record<string, unknown>)[name], value))
+    return Object.entries(part).every(([name, value]) =>
+      contains((whole as Record<string, unknown>)[name], value, lists),
+    )
   }
   return isDeepStrictEqual(whole, part)
 }

@@ -4,16 +4,19 @@ import { daysLeft } from '../certificates/authority.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
+import { entryOf, type Layout, schemePort } from '../gateways/layout.ts'
+import { urlOf } from '../gateways/names.ts'
 import type { Probe } from '../probing/prober.ts'
 import { type Change, type ObjectOutcome, outcomeOf } from './changes.ts'
 import type { Warning } from './dependencies.ts'
-import { type ExposurePlan, type ExposureRequest, movedRoutes } from './exposure-plan.ts'
+import { type Exposure, type ExposureRequest, movedRoutes } from './exposure-plan.ts'
 import type { Certificates } from './serving-certificate.ts'
 
 export interface ExposedAddon {
   addon: string
   namespace: string
   host: string
+  port?: number
   url: string
   probe?: Probe
 }
@@ -25,14 +28,15 @@ export interface ExposeResult {
     service: string
     address: string
     addressKind: IngressAddress['kind']
-    port: number
     via: IngressAddress['via']
   }
+  layout: Layout
   exposures: ExposedAddon[]
   objects: ObjectOutcome[]
   /** The most open of the add-ons. */
   access: { kind: AddonAccess['kind'] }
-  authority: { certificate: string; domain: string; kept: boolean; daysLeft: number }
+  /** Who signed what the gateway serves with; left out when it serves HTTP. */
+  authority?: { certificate: string; domain: string; kept: boolean; daysLeft: number }
   warnings: Warning[]
 }
 
@@ -45,8 +49,9 @@ export interface ExposeReport {
 /** What has been found out and planned by the time there is something to tell. */
 export interface Planned {
   gathered: ExposureRequest
-  plan: ExposurePlan
-  certificates: Certificates
+  exposures: Exposure[]
+  /** Left out when it is to be HTTP. */
+  certificates: Certificates | undefined
   /** The file with the authority's certificate. */
   authorityPath: string
   warnings: Warning[]
@@ -66,10 +71,9 @@ export function report(
   changes: Change[],
   verified: { probes: Probe[]; warnings: Warning[] } = { probes: [], warnings: [] },
 ): ExposeReport {
-  const { gathered, plan, certificates, authorityPath } = planned
-  const { gateway, address, domain, addons } = gathered
-  const { authority, now } = certificates
-  const kept = certificates.kept || outcome === 'applied'
+  const { gathered } = planned
+  const { gateway, address, layout, addons } = gathered
+  const authority = authorityOf(planned, outcome)
   const result: ExposeResult = {
     outcome,
     gateway: {
@@ -77,25 +81,46 @@ export function report(
       service: gateway.service.metadata.name,
       address: address.address,
       addressKind: address.kind,
-      port: address.port,
       via: address.via,
     },
-    exposures: plan.exposures.map(({ addon, namespace, host, url }, index) => {
+    layout,
+    exposures: planned.exposures.map(({ addon, namespace, host, port, url }, index) => {
       const probe = verified.probes[index]
-      return { addon, namespace, host, url, ...(probe === undefined ? {} : { probe }) }
+      return {
+        addon,
+        namespace,
+        host,
+        ...(port === undefined ? {} : { port }),
+        url,
+        ...(probe === undefined ? {} : { probe }),
+      }
     }),
     objects: changes.map(outcomeOf),
     access: { kind: OPENNESS.find((kind) => addons.some(({ access }) => access.kind === kind)) ?? 'login' },
-    authority: { certificate: authorityPath, domain, kept, daysLeft: daysLeft(authority.certificate, now) },
+    ...(authority === undefined ? {} : { authority }),
     warnings: [
       ...planned.warnings,
       ...gatewayWarnings(gateway),
-      ...(kept ? [] : [notKept(domain)]),
+      ...(authority === undefined ? [inTheClear()] : authority.kept ? [] : [notKept(authority.domain)]),
       ...moveWarnings(gathered),
       ...verified.warnings,
     ],
   }
-  return { result, manifests: plan.manifests.map(({ manifest }) => manifest) }
+  return { result, manifests: changes.map(({ manifest }) => manifest) }
+}
+
+function authorityOf(
+  { certificates, authorityPath, gathered }: Planned,
+  outcome: ExposeResult['outcome'],
+): ExposeResult['authority'] {
+  if (certificates === undefined) return undefined
+  const { authority, now, kept } = certificates
+  return {
+    certificate: authorityPath,
+    domain: gathered.layout.domain,
+    kept: kept || outcome === 'applied',
+    daysLeft: daysLeft(authority.certificate, now),
+  }
 }
 
 function gatewayWarnings(gateway: IngressGateway): Warning[] {
@@ -105,11 +130,28 @@ function gatewayWarnings(gateway: IngressGateway): Warning[] {
 }
 
 function moveWarnings(gathered: ExposureRequest): Warning[] {
-  return movedRoutes(gathered).map(({ addon, host }) => ({
-    code: 'HOST_MOVED',
-    message: `${addon} moves from ${host} to ${addon}.${gathered.domain}: one authority vouches for one domain`,
-    remedy: 'leave --domain out to stay in the domain that is in use',
-  }))
+  const { layout, layoutInUse } = gathered
+  return movedRoutes(gathered).map((route) => {
+    const to = entryOf(route.addon, layout)
+    const from = { host: route.host, port: route.port ?? schemePort(layoutInUse?.secure ?? true) }
+    const secure = layoutInUse?.secure ?? true
+    return {
+      code: 'HOST_MOVED',
+      message: `${route.addon} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ ...to, secure: layout.secure, path: '/' })}: add-ons at one gateway share a domain and a layout`,
+      remedy:
+        secure && !layout.secure
+          ? 'leave --insecure out to stay with HTTPS'
+          : 'leave --domain and --layout out to stay where they are',
+    }
+  })
+}
+
+function inTheClear(): Warning {
+  return {
+    code: 'INSECURE',
+    message: 'pages, passwords and cookies go over the network in clear, and whoever is on the way may change them',
+    remedy: 'leave --insecure out',
+  }
 }
 
 function notKept(domain: string): Warning {

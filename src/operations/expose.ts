@@ -1,12 +1,15 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
+import type { Service } from '../cluster/objects.ts'
+import { SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import { requireConsent } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
 import { type ExposeReport, type Planned, report } from './expose-result.ts'
 import { isWhole } from './exposed.ts'
-import { type ExposurePlan, hostsOf, planExposure } from './exposure-plan.ts'
+import { type Exposure, type ExposureRequest, entriesOf, exposuresOf, hostsOf, planExposure } from './exposure-plan.ts'
 import { type Gathering, gather, readServing } from './exposure-survey.ts'
+import { nodePortRefused } from './node-ports.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
 import { verifyExposures } from './verify.ts'
 
@@ -23,26 +26,30 @@ export async function expose(request: ExposeRequest, dependencies: Dependencies)
   const { cluster, terminal } = dependencies
   const { planned, changes } = await plan(request, dependencies)
   if (request.dryRun === 'client') return report('planned', planned, changes)
-  const rehearsed = await rehearse(cluster, changes)
+  const { gathered, certificates } = planned
+  const rehearsed = await withNodePorts(rehearse(cluster, changes))
   if (request.dryRun === 'server') return report('planned', planned, rehearsed)
 
-  const { gathered, certificates } = planned
-  await requireConsent(gathered.addons, planned.plan.exposures, request.allowAnonymous, terminal)
-  if (!(await confirmed(rehearsed, planned.plan, request.yes, dependencies)))
+  await requireConsent(gathered.addons, planned.exposures, request.allowAnonymous, terminal)
+  if (!(await confirmed(rehearsed, planned.exposures, request.yes, dependencies)))
     return report('declined', planned, rehearsed)
 
-  await keepAuthority(certificates, dependencies)
-  await applyChanges(cluster, rehearsed)
-  await settle(request, planned, dependencies)
-  const { authority } = certificates
-  const verified = await verifyExposures(
-    planned.plan.exposures,
-    gathered.address,
-    authority.certificate,
-    request.timeout,
-    dependencies,
-  )
+  if (certificates !== undefined) await keepAuthority(certificates, dependencies)
+  const applied = await withNodePorts(applyChanges(cluster, rehearsed))
+  await settle(request, gathered, dependencies)
+  planned.exposures = exposuresOf(gathered, serviceAfter(applied) ?? gathered.gateway.service)
+  const target = { ingress: gathered.address, authorityCertificate: certificates?.authority.certificate }
+  const verified = await verifyExposures(planned.exposures, target, request.timeout, dependencies)
   return report('applied', planned, rehearsed, verified)
+}
+
+function withNodePorts(changing: Promise<Change[]>): Promise<Change[]> {
+  return changing.catch((error: unknown) => Promise.reject(nodePortRefused(error)))
+}
+
+/** With the node ports that the API server chose. */
+function serviceAfter(changes: Change[]): Service | undefined {
+  return changes.find(({ shared }) => shared)?.after as Service | undefined
 }
 
 /**
@@ -50,16 +57,12 @@ export async function expose(request: ExposeRequest, dependencies: Dependencies)
  * object is gone. Whoever looks last sees it, and plans again.
  * @throws UserError UNSETTLED
  */
-async function settle(request: ExposeRequest, planned: Planned, dependencies: Dependencies): Promise<void> {
-  const { cluster } = dependencies
-  let { gathered } = planned
+async function settle(request: ExposeRequest, first: ExposureRequest, dependencies: Dependencies): Promise<void> {
+  let gathered = first
   for (let attempt = 0; attempt < 5; attempt++) {
-    const { namespace } = gathered.gateway
-    const present = await readServing(cluster, gathered.istioVersion, namespace)
-    const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-    if (isWhole(beside, hostsOf(gathered))) return
+    if (await isSettled(gathered, dependencies)) return
     const again = await plan(request, dependencies)
-    await applyChanges(cluster, await rehearse(cluster, again.changes))
+    await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes))
     gathered = again.planned.gathered
   }
   throw new UserError(
@@ -71,30 +74,40 @@ async function settle(request: ExposeRequest, planned: Planned, dependencies: De
   )
 }
 
+async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): Promise<boolean> {
+  const { istioVersion, gateway, layout } = gathered
+  const { namespace, service } = gateway
+  const [present, ports] = await Promise.all([
+    readServing(cluster, istioVersion, namespace),
+    layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
+  ])
+  const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
+  return isWhole(beside, entriesOf(gathered), layout, ports)
+}
+
 /** Everything up to the first write, which a dry run shows. */
 async function plan(
   request: ExposeRequest,
   dependencies: Dependencies,
 ): Promise<{ planned: Planned; changes: Change[] }> {
   const { gathered, present, warnings } = await gather(request, dependencies)
-  const certificates = await requireCertificates(
-    gathered.domain,
-    hostsOf(gathered),
-    present.find(isSecret),
-    dependencies,
-  )
-  const plan = planExposure(gathered, certificates)
-  const authorityPath = dependencies.authorities.certificatePath(gathered.domain)
+  const { domain, secure } = gathered.layout
+  const certificates = secure
+    ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies)
+    : undefined
+  const wanted = planExposure(gathered, certificates)
+  const authorityPath = dependencies.authorities.certificatePath(domain)
+  const exposures = exposuresOf(gathered, gathered.gateway.service)
   return {
-    planned: { gathered, plan, certificates, authorityPath, warnings },
-    changes: planChanges(plan.manifests, present),
+    planned: { gathered, exposures, certificates, authorityPath, warnings },
+    changes: planChanges(wanted, present),
   }
 }
 
 /** Nothing to change needs no leave. */
 async function confirmed(
   changes: Change[],
-  { exposures }: ExposurePlan,
+  exposures: Exposure[],
   yes: boolean,
   { terminal }: Dependencies,
 ): Promise<boolean> {
@@ -109,9 +122,10 @@ async function confirmed(
       },
     )
   }
-  for (const { manifest, action } of open) {
+  for (const { manifest, action, shared } of open) {
     const { namespace, name } = manifest.metadata
-    terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${action === 'created' ? 'create' : 'change'}`)
+    const what = action === 'created' ? 'create' : shared ? 'change our part of it' : 'change'
+    terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${what}`)
   }
   return terminal.confirm(`Expose ${exposures.map(({ url }) => url).join(', ')}?`)
 }

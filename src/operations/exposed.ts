@@ -1,19 +1,37 @@
 /** What is exposed already, read from our VirtualServices: pure. The truth about what we made is in the cluster. */
 import type { KubeObject } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
 import { componentOf, isOwned } from '../cluster/ownership.ts'
+import { portNumbered } from '../gateways/find.ts'
+import { domainOf, type Entry, entriesServed, type Layout } from '../gateways/layout.ts'
 import { nipDomain } from '../gateways/names.ts'
+
+/** Where an add-on's page is inside the cluster. */
+export interface Backend {
+  addon: string
+  namespace: string
+  service: string
+  port: number
+  path: string
+}
 
 /** An add-on that has a host, and the VirtualService that says so. */
 export interface ExposedRoute {
   addon: string
   host: string
-  path: string
+  /** The Gateway's port, where the route is for one port only. */
+  port: number | undefined
+  backend: Backend
   object: KubeObject
 }
 
 interface RouteSpec {
   hosts?: string[]
-  http?: { redirect?: { uri?: string } }[]
+  http?: {
+    match?: { port?: number }[]
+    redirect?: { uri?: string }
+    route?: { destination: { host: string; port?: { number: number } } }[]
+  }[]
 }
 
 /** @param virtualServices those of the gateway's namespace, anybody's */
@@ -21,9 +39,18 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
   return virtualServices.filter(isOwned).flatMap((object) => {
     const { hosts = [], http = [] } = object.spec as RouteSpec
     const [addon, host] = [componentOf(object), hosts[0]]
-    const path = http.find(({ redirect }) => redirect?.uri !== undefined)?.redirect?.uri ?? '/'
-    return addon === undefined || host === undefined ? [] : [{ addon, host, path, object }]
+    if (addon === undefined || host === undefined) return []
+    const port = http.flatMap(({ match = [] }) => match)[0]?.port
+    return [{ addon, host, port, backend: backendOf(addon, http), object }]
   })
+}
+
+function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend {
+  const path = http.find(({ redirect }) => redirect?.uri !== undefined)?.redirect?.uri ?? '/'
+  const destination = http.flatMap(({ route = [] }) => route)[0]?.destination
+  // SERVICE.NAMESPACE.svc.cluster.local
+  const [service = '', namespace = ''] = destination?.host.split('.') ?? []
+  return { addon, namespace, service, port: destination?.port?.number ?? 0, path }
 }
 
 /** The domain in use, unless it is a nip.io domain of an address that the gateway no longer has. */
@@ -34,28 +61,26 @@ export function domainInUse(routes: ExposedRoute[], address: string): string | u
   return outdated ? undefined : domain
 }
 
-/** `example.com` of `grafana.example.com`. */
-export function domainOf({ addon, host }: Pick<ExposedRoute, 'addon' | 'host'>): string | undefined {
-  return host.startsWith(`${addon}.`) ? host.slice(addon.length + 1) : undefined
-}
-
-/** The same route under another host: our fields only, as they are applied. */
-export function rehosted({ object }: ExposedRoute, host: string): KubeObject {
-  const { apiVersion, kind, metadata, spec } = object
-  const { name, namespace = '', labels = {} } = metadata
-  return { apiVersion, kind, metadata: { name, namespace, labels }, spec: { ...(spec as object), hosts: [host] } }
+/** Whether a route leads to its add-on from this entry. */
+export function isAt({ host, port }: ExposedRoute, entry: Entry, { name }: Layout): boolean {
+  return host === entry.host && port === (name === 'ports' ? entry.port : undefined)
 }
 
 /**
- * Whether what is there is what was planned: a route for each of these hosts, no other, and a Gateway that lists just them. A host
+ * Whether what is there is what was planned: a route for each of these entries, no other, and a Gateway that lists just them. One
  * that was not planned for is another run's, whose certificate ours may have replaced.
  * @param present Gateways and the VirtualServices of our Gateway's namespace
+ * @param service the gateway's, where it needs ports for the entries
  */
-export function isWhole(present: KubeObject[], hosts: string[]): boolean {
-  const routed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService')).map(({ host }) => host)
+export function isWhole(present: KubeObject[], entries: Entry[], layout: Layout, service?: Service): boolean {
+  const routes = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
   const gateway = present.find((object) => object.kind === 'Gateway' && isOwned(object))
-  const { servers = [] } = (gateway?.spec ?? {}) as { servers?: { hosts: string[] }[] }
-  const listed = servers.flatMap((server) => server.hosts)
-  const planned = [...hosts].sort().join()
-  return routed.sort().join() === planned && listed.sort().join() === planned
+  const served = entriesServed(gateway).map(({ host, port, secure }) => `${host}:${port} ${secure}`)
+  const planned = entries.map(({ host, port }) => `${host}:${port} ${layout.secure}`)
+  return (
+    routes.length === entries.length &&
+    entries.every((entry) => routes.some((route) => route.addon === entry.addon && isAt(route, entry, layout))) &&
+    served.sort().join() === planned.sort().join() &&
+    (service === undefined || entries.every(({ port }) => portNumbered(service, port) !== undefined))
+  )
 }

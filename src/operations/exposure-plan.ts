@@ -1,23 +1,34 @@
 /** The plan of an exposure: pure. Dry run, confirmation, applying and the page at the end are this value seen four ways. */
+import { rowsOf } from '../addons/catalog.ts'
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-import type { IngressAddress } from '../gateways/address.ts'
+import type { Service } from '../cluster/objects.ts'
+import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { hostOf, urlOf } from '../gateways/names.ts'
+import { type Entry, entryOf, type Layout, serversOf } from '../gateways/layout.ts'
+import { urlOf } from '../gateways/names.ts'
+import { ownPorts, planPorts } from '../gateways/service-ports.ts'
 import { gateway as gatewayManifest } from '../manifests/gateway.ts'
+import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
-import { domainOf, type ExposedRoute, rehosted } from './exposed.ts'
+import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
 
 export interface ExposureRequest {
   istioVersion: string
   gateway: IngressGateway
   address: IngressAddress
-  domain: string
+  layout: Layout
+  /** The layout of what is exposed already. */
+  layoutInUse: Pick<Layout, 'name' | 'secure'> | undefined
   addons: SurveyedAddon[]
   /** Add-ons at this gateway that are exposed already, whether asked for again or not. */
   exposed: ExposedRoute[]
+  /** Whether port 80 leads to HTTPS. */
+  redirect: boolean
+  /** By add-on: node ports that were asked for. */
+  nodePorts: Record<string, number>
 }
 
 /** One add-on made reachable from outside. */
@@ -26,6 +37,8 @@ export interface Exposure {
   /** The namespace of the add-on. */
   namespace: string
   host: string
+  /** The port that clients use; not known before the API server has chosen a node port. */
+  port: number | undefined
   path: string
   url: string
 }
@@ -33,13 +46,8 @@ export interface Exposure {
 export interface Wanted {
   resource: Resource
   manifest: KubeObject
-}
-
-export interface ExposurePlan {
-  /** Those asked for, then those that move to another host with them. */
-  exposures: Exposure[]
-  /** In the order in which they are applied. */
-  manifests: Wanted[]
+  /** The object is somebody else's, and the manifest has the fields that we add to it. */
+  shared?: true
 }
 
 /** PEM: what the gateway serves with. */
@@ -48,71 +56,97 @@ export interface ServingCertificate {
   authority: { certificate: string }
 }
 
-/** Every host there will be: those asked for, and those that were there. One authority vouches for one domain, so all are in it. */
-export function hostsOf({ addons, exposed, domain }: ExposureRequest): string[] {
+/** Every entry there will be: those asked for, and those that were there. They share a domain and a layout, so all are in it. */
+export function entriesOf({ addons, exposed, layout }: ExposureRequest): Entry[] {
   const names = [...addons.map(({ found }) => found.addon.name), ...exposed.map(({ addon }) => addon)]
-  return [...new Set(names)].sort().map((name) => hostOf(name, domain))
+  return [...new Set(names)].sort().map((name) => entryOf(name, layout))
+}
+
+/** The names that the certificate has to have. */
+export function hostsOf(request: ExposureRequest): string[] {
+  return [...new Set(entriesOf(request).map(({ host }) => host))]
 }
 
 /**
  * The manifests in an order that never serves a half: a Gateway that names a missing Secret stalls every tenant of its port for
- * 15 s (Envoy's initial fetch), so the Secret is first and the Gateway last.
+ * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Ports of the Service come first: nothing listens
+ * there yet, and they are what is most likely to be refused (a dry run does not look at the range of node ports).
+ * @param certificate left out: HTTP
  */
-export function planExposure(request: ExposureRequest, { leaf, authority }: ServingCertificate): ExposurePlan {
-  const { istioVersion, gateway, addons } = request
+export function planExposure(request: ExposureRequest, certificate: ServingCertificate | undefined): Wanted[] {
+  const { istioVersion, gateway, addons, layout, redirect } = request
   const { namespace, selector } = gateway
-  const moved = movedRoutes(request)
-  const secret = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
-  const server = gatewayManifest(gateways(istioVersion), { namespace, selector, hosts: hostsOf(request) })
+  const backends = [...addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)]
+  const servers = serversOf(entriesOf(request), layout, redirect)
+  return [
+    ...portsOf(request),
+    ...(certificate === undefined ? [] : [secretOf(namespace, certificate)]),
+    ...backends.map((backend) => routeOf(backend, request)),
+    {
+      resource: gateways(istioVersion),
+      manifest: gatewayManifest(gateways(istioVersion), { namespace, selector, servers }),
+    },
+  ]
+}
+
+/**
+ * What will be reachable: add-ons asked for, then those that move with them.
+ * @param service the gateway's, as it is or will be: its node ports are in URLs
+ */
+export function exposuresOf(request: ExposureRequest, service: Service): Exposure[] {
+  const { addons, layout, address } = request
+  return [...addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)].map(
+    ({ addon, namespace, path }) => {
+      const entry = entryOf(addon, layout)
+      const port = outsidePort(address, service, entry.port)
+      const url = urlOf({ host: entry.host, port, path, secure: layout.secure })
+      return { addon, namespace, host: entry.host, port, path, url }
+    },
+  )
+}
+
+/** Add-ons nobody asked for now, whose entries are in another domain or layout. */
+export function movedRoutes({ addons, exposed, layout, layoutInUse }: ExposureRequest): ExposedRoute[] {
+  const asked = new Set(addons.map(({ found }) => found.addon.name))
+  return exposed.filter(
+    (route) =>
+      !asked.has(route.addon) &&
+      (layoutInUse?.secure !== layout.secure || !isAt(route, entryOf(route.addon, layout), layout)),
+  )
+}
+
+function backendOf({ found: { addon, service, namespace, port }, path }: SurveyedAddon): Backend {
+  return { addon: addon.name, namespace, service: service.metadata.name, port, path }
+}
+
+function secretOf(namespace: string, { leaf, authority }: ServingCertificate): Wanted {
   return {
-    exposures: [...addons.map((addon) => exposureOf(addon, request)), ...moved.map((route) => moveOf(route, request))],
-    manifests: [
-      { resource: SECRETS, manifest: secret },
-      ...addons.map((addon) => routeOf(addon, request)),
-      ...moved.map((route) => ({
-        resource: virtualServices(istioVersion),
-        manifest: rehosted(route, hostOf(route.addon, request.domain)),
-      })),
-      { resource: gateways(istioVersion), manifest: server },
-    ],
+    resource: SECRETS,
+    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate }),
   }
 }
 
-/** Add-ons nobody asked for now, whose hosts are in another domain. */
-export function movedRoutes({ addons, exposed, domain }: ExposureRequest): ExposedRoute[] {
-  const asked = new Set(addons.map(({ found }) => found.addon.name))
-  return exposed.filter((route) => !asked.has(route.addon) && domainOf(route) !== domain)
-}
-
-function exposureOf(
-  { found: { addon, namespace }, path }: SurveyedAddon,
-  { domain, address }: ExposureRequest,
-): Exposure {
-  const host = hostOf(addon.name, domain)
-  return { addon: addon.name, namespace, host, path, url: urlOf(host, address.port, path) }
-}
-
-function moveOf({ addon, path, object }: ExposedRoute, { domain, address }: ExposureRequest): Exposure {
-  const host = hostOf(addon, domain)
-  return { addon, namespace: addonNamespace(object), host, path, url: urlOf(host, address.port, path) }
-}
-
-/** From the route's destination, `SERVICE.NAMESPACE.svc.cluster.local`. */
-function addonNamespace({ spec }: KubeObject): string {
-  const { http = [] } = spec as { http?: { route?: { destination: { host: string } }[] }[] }
-  return http.flatMap(({ route = [] }) => route)[0]?.destination.host.split('.')[1] ?? ''
-}
-
-function routeOf({ found, path }: SurveyedAddon, { istioVersion, gateway, domain }: ExposureRequest): Wanted {
-  const { addon, service, namespace, port } = found
+function routeOf(backend: Backend, { istioVersion, gateway, layout }: ExposureRequest): Wanted {
+  const { addon, path, ...destination } = backend
+  const { host, port } = entryOf(addon, layout)
   const resource = virtualServices(istioVersion)
   const manifest = virtualService(resource, {
     namespace: gateway.namespace,
-    addonName: addon.name,
-    host: hostOf(addon.name, domain),
+    addonName: addon,
+    host,
+    port: layout.name === 'ports' ? port : undefined,
     path,
-    allowed: addon.allowed,
-    destination: { service: service.metadata.name, namespace, port },
+    allowed: rowsOf(addon)[0]?.allowed,
+    destination,
   })
   return { resource, manifest }
+}
+
+/** The layout `ports` adds what the Service lacks; the other takes back what that had added. */
+function portsOf(request: ExposureRequest): Wanted[] {
+  const { gateway, layout, nodePorts } = request
+  const { name, namespace = '' } = gateway.service.metadata
+  const ports = layout.name === 'ports' ? planPorts(gateway.service, entriesOf(request), nodePorts) : []
+  if (ports.length === 0 && ownPorts(gateway.service).length === 0) return []
+  return [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), shared: true }]
 }

@@ -1,15 +1,18 @@
 /** Reads what an exposure builds on, and what is there already under the names and hosts it would use. */
 import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
+import { isOwned } from '../cluster/ownership.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { IngressAddress } from '../gateways/address.ts'
-import { hostConflicts } from '../gateways/conflicts.ts'
+import { type LayoutName, layoutInUse } from '../gateways/layout.ts'
 import { nipDomain, requireDomain } from '../gateways/names.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
+import { requireEntriesFree } from './entries-free.ts'
 import { domainInUse, exposedRoutes } from './exposed.ts'
-import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
+import type { ExposureRequest } from './exposure-plan.ts'
+import { type NodePortChoice, requireNodePorts } from './node-ports.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
 import { surveyAddons } from './survey-addons.ts'
 import { complaintOf, requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
@@ -23,6 +26,11 @@ export interface Gathering {
   /** `--ingress-ip`. */
   ingressAddress?: string | undefined
   gateway?: Required<ObjectName> | undefined
+  /** The one in use, else `hosts`, when left out. */
+  layout?: LayoutName | undefined
+  /** HTTP instead of HTTPS. */
+  insecure: boolean
+  nodePorts: NodePortChoice
 }
 
 export interface Gathered {
@@ -32,7 +40,7 @@ export interface Gathered {
   warnings: Warning[]
 }
 
-/** @throws UserError; see the codes in survey-addons.ts and survey-gateway.ts, and HOST_TAKEN, DOMAIN_REQUIRED */
+/** @throws UserError; see the codes in survey-addons.ts and survey-gateway.ts, entries-free.ts and node-ports.ts, and DOMAIN_REQUIRED */
 export async function gather(request: Gathering, dependencies: Dependencies): Promise<Gathered> {
   const { cluster } = dependencies
   const [istioVersion, services] = await Promise.all([requireIstioVersion(cluster), readServices(cluster)])
@@ -45,35 +53,16 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   ])
   const exposed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
   const domain = request.domain ?? domainInUse(exposed, address.address) ?? (await defaultDomain(address, dependencies))
-  const gathered = { istioVersion, gateway, address, domain, addons, exposed }
-  return { gathered, present, warnings: [...warnings, ...requireHostsFree(gathered, present)] }
-}
-
-/**
- * @returns a warning for each host that a wildcard of somebody else's served until now
- * @throws UserError HOST_TAKEN when another Gateway has the very host
- */
-function requireHostsFree(gathered: ExposureRequest, present: KubeObject[]): Warning[] {
-  const others = present.filter(({ kind }) => kind === 'Gateway')
-  const conflicts = hostConflicts(hostsOf(gathered), gathered.gateway, others)
-  const taken = conflicts.find(({ host, claim }) => host === claim)
-  if (taken !== undefined) {
-    throw new UserError(
-      'HOST_TAKEN',
-      `Gateway ${taken.gateway} serves ${taken.host} on port 443 already; of two, Istio would drop one silently`,
-      {
-        suggestions: [
-          '--domain other.example.com',
-          `kubectl -n ${taken.gateway.replace('/', ' get gateways.networking.istio.io ')} -o yaml`,
-        ],
-      },
-    )
+  const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
+  const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
+  const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
+  const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts }
+  const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
+  return {
+    gathered: { ...wanted, redirect },
+    present: [...present, gateway.service],
+    warnings: [...warnings, ...taken],
   }
-  return conflicts.map(({ host, gateway, claim }) => ({
-    code: 'HOST_COVERED',
-    message: `Gateway ${gateway} claims ${claim} on port 443; for ${host} ours goes first`,
-    remedy: 'if something is served there under that name, use another --domain',
-  }))
 }
 
 /** Lists serve twice: they have what is ours, and whatever else bears a name or a host that we would use. */

@@ -1,18 +1,22 @@
 /** Takes hosts off what several add-ons share: the Gateway's list and the certificate's names. */
-import type { KubeObject } from '../cluster/cluster.ts'
-import type { Secret } from '../cluster/objects.ts'
-import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
+import type { KubeObject, ObjectName } from '../cluster/cluster.ts'
+import type { Secret, Service } from '../cluster/objects.ts'
+import { ownedLabels } from '../cluster/ownership.ts'
+import { gateways, SECRETS, SERVICES, typeOf, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import { gateway as gatewayManifest } from '../manifests/gateway.ts'
+import { domainOf, serversIn } from '../gateways/layout.ts'
+import { ownPorts } from '../gateways/service-ports.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
+import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { type Change, planChanges } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
-import { domainOf, exposedRoutes } from './exposed.ts'
+import { type ExposedRoute, exposedRoutes } from './exposed.ts'
 import { requireCertificates } from './serving-certificate.ts'
 
 export interface Shrinking {
-  gateway: Change[]
+  /** What stops serving: a port of the Service, a host of the Gateway. */
+  serving: Change[]
   secret: Change[]
   warnings: Warning[]
 }
@@ -22,33 +26,57 @@ type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' |
 /**
  * @param version of Istio's networking API
  * @param staying names of the VirtualServices that stay
+ * @param services those with ports of ours
  */
 export async function planShrinking(
   namespace: string,
   version: string,
   staying: string[],
+  services: ObjectName[],
   dependencies: Needs,
 ): Promise<Shrinking> {
   const { cluster } = dependencies
-  const [gateway, secret, all] = await Promise.all([
+  const [gateway, secret, all, ...withPorts] = await Promise.all([
     cluster.get(gateways(version), { name: GATEWAY_NAME, namespace }),
     cluster.get<Secret>(SECRETS, { name: TLS_SECRET_NAME, namespace }),
     cluster.list(virtualServices(version), { namespace }),
+    ...services.map((service) => cluster.get<Service>(SERVICES, service)),
   ])
   const routes = exposedRoutes(all).filter(({ object }) => staying.includes(object.metadata.name))
-  const hosts = routes.map(({ host }) => host).sort()
+  const hosts = [...new Set(routes.map(({ host }) => host))].sort()
   const domain = routes.map(domainOf).find((one) => one !== undefined)
   return {
-    gateway: gateway === undefined ? [] : shrunkGateway(gateway, version, hosts),
+    serving: [
+      ...withPorts.flatMap((service) => (service === undefined ? [] : shrunkPorts(service, routes))),
+      ...(gateway === undefined ? [] : shrunkGateway(gateway, version, routes)),
+    ],
     ...(await reissued(namespace, domain, hosts, secret, dependencies)),
   }
 }
 
-function shrunkGateway(present: KubeObject, version: string, hosts: string[]): Change[] {
+function shrunkPorts(present: Service, routes: ExposedRoute[]): Change[] {
+  const ports = ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port))
+  const { name, namespace = '' } = present.metadata
+  return planChanges(
+    [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), shared: true }],
+    [present],
+  )
+}
+
+/** The servers that are there, each less the hosts that no route needs any more; those without a host go. */
+function shrunkGateway(present: KubeObject, version: string, routes: ExposedRoute[]): Change[] {
   const resource = gateways(version)
+  const { namespace = '', name } = present.metadata
   const { selector } = present.spec as { selector: Record<string, string> }
-  const { namespace = '' } = present.metadata
-  return planChanges([{ resource, manifest: gatewayManifest(resource, { namespace, selector, hosts }) }], [present])
+  const servers = serversIn(present).flatMap((server) => {
+    const isNeeded = (host: string) =>
+      routes.some((route) => route.host === host && (route.port ?? server.port.number) === server.port.number)
+    const hosts = server.hosts.filter(isNeeded)
+    return hosts.length === 0 ? [] : [{ ...server, hosts }]
+  })
+  const metadata = { name, namespace, labels: ownedLabels() }
+  const manifest = { ...typeOf(resource), metadata, spec: { selector, servers } }
+  return planChanges([{ resource, manifest }], [present])
 }
 
 /** Only the machine that has the authority can reissue; elsewhere the certificate goes on with names that nothing serves. */

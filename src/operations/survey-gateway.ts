@@ -4,7 +4,7 @@ import type { Node, Pod, Service } from '../cluster/objects.ts'
 import { NODES, PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { type IngressAddress, namedAddress, nodeAddress, serviceAddress } from '../gateways/address.ts'
-import { findIngressGateways, gatewayName, gatewayOf, httpsPort, type IngressGateway } from '../gateways/find.ts'
+import { findIngressGateways, gatewayName, gatewayOf, type IngressGateway } from '../gateways/find.ts'
 import { requireAddress } from '../gateways/names.ts'
 import type { Dependencies } from './dependencies.ts'
 import { readable } from './reading.ts'
@@ -13,21 +13,14 @@ type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
 
 /**
  * The ingress gateway to use: the named one, or the only one.
- * @throws UserError GATEWAY_NOT_FOUND, GATEWAY_AMBIGUOUS, GATEWAY_PORT_MISSING
+ * @throws UserError GATEWAY_NOT_FOUND, GATEWAY_AMBIGUOUS
  */
 export async function requireGateway(
   services: Service[],
   named: Required<ObjectName> | undefined,
   asking: Asking,
 ): Promise<IngressGateway> {
-  const gateway =
-    named === undefined ? await onlyGateway(services, asking) : await namedGateway(services, named, asking.cluster)
-  if (httpsPort(gateway.service) !== undefined) return gateway
-  throw new UserError('GATEWAY_PORT_MISSING', `Service ${gatewayName(gateway)} has no port 443`, {
-    suggestions: [
-      `kubectl -n ${gateway.namespace} get service ${gateway.service.metadata.name}   # add 443, or name another one by --gateway`,
-    ],
-  })
+  return named === undefined ? onlyGateway(services, asking) : namedGateway(services, named, asking.cluster)
 }
 
 async function namedGateway(
@@ -52,7 +45,7 @@ async function onlyGateway(services: Service[], { cluster, terminal }: Asking): 
   if (first === undefined) {
     throw new UserError(
       'GATEWAY_NOT_FOUND',
-      'no ingress gateway was found: no reachable Service with port 443 has pods that run `proxy router`',
+      'no ingress gateway was found: no reachable Service with port 443 or 80 has pods that run `proxy router`',
       {
         suggestions: [
           'istioctl install --set profile=default   # or: helm install istio-ingress istio/gateway -n istio-ingress',

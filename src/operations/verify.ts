@@ -15,23 +15,18 @@ type Verifying = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
   exposures: Exposure[],
-  ingress: IngressAddress,
-  authorityCertificate: string,
+  { ingress, authorityCertificate }: { ingress: IngressAddress; authorityCertificate: string | undefined },
   timeout: number,
   dependencies: Verifying,
 ): Promise<{ probes: Probe[]; warnings: Warning[] }> {
-  const { address, port } = ingress
+  const { address } = ingress
   const [probes, unresolved] = await Promise.all([
     Promise.all(
-      exposures.map(({ host, path, url }) =>
-        probeUntil({ host, path, address, port, authorityCertificate }, url, timeout, dependencies),
+      exposures.map(({ host, port, path, url }) =>
+        probeUntil({ host, path, address, port: port ?? 0, authorityCertificate }, url, timeout, dependencies),
       ),
     ),
-    resolutionWarnings(
-      exposures.map(({ host }) => host),
-      address,
-      dependencies,
-    ),
+    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], address, dependencies),
   ])
   return { probes, warnings: [...hopWarnings(exposures, probes, ingress), ...unresolved] }
 }
@@ -84,8 +79,8 @@ async function resolutionWarnings(hosts: string[], address: string, { prober }: 
 }
 
 /** The next command for a hop that failed. */
-function hopWarnings(exposures: Exposure[], probes: Probe[], { address, port }: IngressAddress): Warning[] {
-  return exposures.flatMap(({ addon, namespace, url }, index) => {
+function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: IngressAddress): Warning[] {
+  return exposures.flatMap(({ addon, namespace, port, url }, index) => {
     const probe = probes[index]
     if (probe === undefined || probe.ok) return []
     const remedy = {

@@ -9,8 +9,8 @@ export interface ProbeTarget {
   address: string
   port: number
   path: string
-  /** PEM: the only authority that is trusted. */
-  authorityCertificate: string
+  /** PEM: the only authority that is trusted. Left out: HTTP without TLS. */
+  authorityCertificate: string | undefined
 }
 
 export interface Probe {

@@ -8,11 +8,15 @@ export function renderCleanup(
 ): string {
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
-  if (result.deleted.length === 0 && result.remaining.length === 0) return 'nothing of ours is in the cluster'
+  const { changed, restored, deleted, authorities, remaining } = result
+  if ([...restored, ...deleted, ...authorities, ...remaining].length === 0)
+    return result.warnings.length === 0 ? 'nothing of ours is in the cluster' : 'nothing to remove'
   return [
-    ...result.changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),
-    ...result.deleted.map((object) => `${removed(object)}${dryRunMark(dryRun)}`),
-    ...result.remaining.map((object) => `STILL THERE: ${fullName(object)} in namespace ${object.namespace}`),
+    ...restored.map((object) => `${fullName(object)} restored${dryRunMark(dryRun)}`),
+    ...changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),
+    ...deleted.map((object) => `${removed(object)}${dryRunMark(dryRun)}`),
+    ...authorities.map((directory) => `authority "${directory}" deleted from this machine${dryRunMark(dryRun)}`),
+    ...remaining.map((object) => `STILL THERE: ${fullName(object)} in namespace ${object.namespace}`),
   ].join('\n')
 }
 

@@ -54,14 +54,24 @@ function answerOf({ probe }: ExposedAddon): string {
 }
 
 function footer({ gateway, exposures, authority }: ExposeResult): string[] {
-  const first = exposures[0]
-  const resolve = first === undefined ? '' : ` --resolve ${first.host}:${gateway.port}:${bracketed(gateway.address)}`
+  const [first] = exposures
+  const ports = [...new Set(exposures.map(({ port }) => port ?? 0))].sort((a, b) => a - b)
+  const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
-    `gateway      ${gateway.namespace}/${gateway.service} at ${gateway.address} port ${gateway.port} (${VIA[gateway.via]})`,
-    `authority    ${authority.certificate} (${authority.daysLeft} days left); trust it once in your browser`,
-    ...(first === undefined ? [] : [`try          curl --cacert ${authority.certificate}${resolve} ${first.url}`]),
+    `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
+    ...(authority === undefined ? [] : [authorityLine(authority)]),
+    ...(first === undefined ? [] : [`try          ${curl(first, gateway.address, authority)}`]),
     'end it       kubectl telemetry cleanup',
   ]
+}
+
+function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['authority']>): string {
+  return `authority    ${certificate} (${daysLeft} days left); trust it once in your browser`
+}
+
+function curl({ host, port, url }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
+  const trust = authority === undefined ? '' : `--cacert ${authority.certificate} `
+  return `curl ${trust}--resolve ${host}:${port}:${bracketed(address)} ${url}`
 }
 
 function bracketed(address: string): string {

@@ -4,7 +4,7 @@ import { before, describe, it } from 'mocha'
 import {
   type Authority,
   daysLeft,
-  hostsOf,
+  dnsNamesOf,
   isPair,
   issueLeaf,
   type KeyPair,
@@ -86,7 +86,7 @@ describe('issueLeaf', () => {
 
   it('names exactly the hosts, as DNS names and without a wildcard', () => {
     assert.equal(certificate.subjectAltName, 'DNS:grafana.example.com, DNS:kiali.example.com')
-    assert.deepEqual(hostsOf(certificate), HOSTS)
+    assert.deepEqual(dnsNamesOf(certificate), HOSTS)
   })
 
   it('serves TLS and signs nothing', () => {

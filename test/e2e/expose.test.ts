@@ -30,7 +30,7 @@ describe('expose grafana, on the real mesh', () => {
       const result = JSON.parse(workplace.telemetry(...EXPOSE, '-o', 'json').stdout) as ExposeResult
       assert.equal(result.gateway.via, 'node-port')
       assert.equal(result.gateway.address, nodeAddress)
-      assert.equal(result.exposures[0]?.url, `https://grafana.${nodeAddress}.nip.io:${result.gateway.port}/`)
+      assert.equal(result.exposures[0]?.url, `https://grafana.${nodeAddress}.nip.io:${result.exposures[0]?.port}/`)
       assert.deepEqual([result.exposures[0]?.probe?.ok, result.exposures[0]?.probe?.status], [true, 200])
     } finally {
       await loadBalancer('on')

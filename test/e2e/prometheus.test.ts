@@ -58,7 +58,7 @@ describe('Prometheus behind the gateway, on the real mesh', () => {
       'json',
     )
     assert.equal(exitCode, 0, stderr)
-    ca = readFileSync((JSON.parse(stdout) as ExposeResult).authority.certificate, 'utf8')
+    ca = readFileSync((JSON.parse(stdout) as ExposeResult).authority?.certificate ?? '', 'utf8')
   })
   after(() => workplace.end())
 

@@ -74,7 +74,7 @@ describe('several add-ons, on the real mesh', () => {
       workplace.run('curl', [
         '-sS',
         '--cacert',
-        result.authority.certificate,
+        result.authority?.certificate ?? '',
         '--resolve',
         `${host}:443:${loadBalancerAddress}`,
         '-o',
@@ -90,7 +90,7 @@ describe('several add-ons, on the real mesh', () => {
   it('one HTTP/2 connection, opened for Kiali’s host, serves the other three', async () => {
     const { authority } = expose('all')
     const requests = Object.entries(PAGES).map(([name, path]) => ({ authority: `${name}.${DOMAIN}`, path }))
-    const ca = readFileSync(authority.certificate, 'utf8')
+    const ca = readFileSync(authority?.certificate ?? '', 'utf8')
     assert.deepEqual(
       await overOneConnection(loadBalancerAddress, `kiali.${DOMAIN}`, ca, requests),
       [200, 200, 200, 200],
@@ -99,7 +99,7 @@ describe('several add-ons, on the real mesh', () => {
 
   it('where the documented four Gateways answer 404 (the control)', async () => {
     const { authority } = expose('all')
-    const ca = readFileSync(authority.certificate, 'utf8')
+    const ca = readFileSync(authority?.certificate ?? '', 'utf8')
     const { data } = JSON.parse(
       workplace.kubectl('-n', 'istio-system', 'get', 'secret', 'kubectl-telemetry-tls', '-o', 'json'),
     )

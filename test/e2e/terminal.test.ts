@@ -22,7 +22,7 @@ describe('expose on a terminal, on the real mesh', () => {
     assert.equal(exitCode, 0, screen)
     assert.match(screen, /Gateway istio-system\/kubectl-telemetry: create/)
     assert.match(screen, new RegExp(`https://grafana.${loadBalancerAddress}.nip.io/ +200 by HTTP/2`))
-    const cleaned = await workplace.onTerminal(['cleanup'], [{ prompt: /Delete these 3 objects\?/, type: 'y\r' }])
+    const cleaned = await workplace.onTerminal(['cleanup'], [{ prompt: /Clean up these 3 objects\?/, type: 'y\r' }])
     assert.equal(cleaned.exitCode, 0, cleaned.screen)
   })
 

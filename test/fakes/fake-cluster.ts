@@ -1,6 +1,8 @@
 /** A small cluster in memory: server-side apply with owners of fields, resource versions, label selectors, and faults on demand. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Access, Cluster, KubeObject, ListOptions, ObjectName, Resource } from '../../src/cluster/cluster.ts'
+import { isOwned } from '../../src/cluster/ownership.ts'
+import { applied } from './server-side-apply.ts'
 
 type Verb = 'list' | 'get' | 'apply' | 'delete'
 
@@ -60,7 +62,8 @@ export class FakeCluster implements Cluster {
   async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, { dryRun = false } = {}): Promise<T> {
     this.#check('apply', resource, dryRun)
     const present = this.#find(resource, manifest.metadata)
-    const after = merge(present, manifest)
+    const isOthers = present !== undefined && !isOwned(present)
+    const after = isOthers ? applied(present, manifest) : merge(present, manifest)
     const same = present !== undefined && isDeepStrictEqual(present, after)
     // As the real one: an apply that changes nothing leaves the version alone.
     const stamped = same ? after : this.#stamp(after)

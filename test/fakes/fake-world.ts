@@ -1,5 +1,6 @@
 /** The rest of the world: a clock that jumps, authorities in memory, pages that answer as told, keys from a small stock. */
 import { createHash, generateKeyPairSync } from 'node:crypto'
+import { dirname } from 'node:path'
 import type { Authority } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
 import type { Clock, Dependencies } from '../../src/operations/dependencies.ts'
@@ -30,6 +31,14 @@ export class FakeAuthorities implements AuthorityStore {
     const winner = this.kept.get(authority.domain) ?? authority
     this.kept.set(authority.domain, winner)
     return winner
+  }
+
+  async list(): Promise<{ domain: string; directory: string }[]> {
+    return [...this.kept.keys()].map((domain) => ({ domain, directory: dirname(this.certificatePath(domain)) }))
+  }
+
+  async remove(domain: string): Promise<void> {
+    this.kept.delete(domain)
   }
 
   certificatePath(domain: string): string {

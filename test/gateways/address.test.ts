@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Node, Pod } from '../../src/cluster/objects.ts'
-import { type IngressAddress, namedAddress, nodeAddress, serviceAddress } from '../../src/gateways/address.ts'
+import {
+  type IngressAddress,
+  namedAddress,
+  nodeAddress,
+  outsidePort,
+  serviceAddress,
+} from '../../src/gateways/address.ts'
 import { gatewayOf, type IngressGateway } from '../../src/gateways/find.ts'
 import { INGRESS_PORTS, node, pod, type ServiceSettings, service } from './gateway-objects.ts'
 
@@ -11,42 +17,42 @@ describe('serviceAddress', () => {
     [
       'the host name that EKS gives',
       { ingress: [{ hostname }] },
-      { address: hostname, kind: 'hostname', port: 443, via: 'load-balancer' },
+      { address: hostname, kind: 'hostname', via: 'load-balancer', onNode: false },
     ],
     [
       'the IP address that GKE gives',
       { ingress: [{ ip: '203.0.113.9' }] },
-      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '203.0.113.9', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       'the private address that MetalLB gives',
       { ingress: [{ ip: '192.168.1.240' }] },
-      { address: '192.168.1.240', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '192.168.1.240', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       'an IPv6 address',
       { ingress: [{ ip: '2001:db8::9' }] },
-      { address: '2001:db8::9', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '2001:db8::9', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       'the first of several addresses',
       { ingress: [{ ip: '203.0.113.9' }, { ip: '2001:db8::9' }] },
-      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '203.0.113.9', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       'the IP address when there is a host name too',
       { ingress: [{ ip: '203.0.113.9', hostname }] },
-      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '203.0.113.9', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       "the load balancer's address rather than an external IP",
       { ingress: [{ ip: '203.0.113.9' }], externalIPs: ['192.0.2.7'] },
-      { address: '203.0.113.9', kind: 'ip', port: 443, via: 'load-balancer' },
+      { address: '203.0.113.9', kind: 'ip', via: 'load-balancer', onNode: false },
     ],
     [
       'the external IP when the load balancer is pending',
       { externalIPs: ['192.0.2.7', '192.0.2.8'] },
-      { address: '192.0.2.7', kind: 'ip', port: 443, via: 'external-ip' },
+      { address: '192.0.2.7', kind: 'ip', via: 'external-ip', onNode: false },
     ],
     ['none while EXTERNAL-IP is pending', {}, undefined],
     ['none when the load balancer has given an empty list', { ingress: [] }, undefined],
@@ -112,7 +118,7 @@ describe('nodeAddress', () => {
   ]
   for (const [name, nodes, pods, address] of cases) {
     it(`is ${name}`, () => {
-      const expected = address === undefined ? undefined : { address, kind: 'ip', port: 30443, via: 'node-port' }
+      const expected = address === undefined ? undefined : { address, kind: 'ip', via: 'node-port', onNode: true }
       assert.deepEqual(nodeAddress(gateway({}, pods), nodes), expected)
     })
   }
@@ -123,25 +129,39 @@ describe('nodeAddress', () => {
   })
 })
 
+describe('outsidePort', () => {
+  it("is the Service's own, or at a node its node port", () => {
+    const nodes = [node('a', { InternalIP: '10.0.0.1' })]
+    assert.equal(outsidePort(namedAddress('192.0.2.10', gateway(), nodes), service(), 443), 443)
+    assert.equal(outsidePort(namedAddress('10.0.0.1', gateway(), nodes), service(), 443), 30443)
+  })
+
+  it('is not known for a port that the Service does not have yet', () => {
+    const address = nodeAddress(gateway(), [node('a', { InternalIP: '10.0.0.1' })])
+    assert.ok(address)
+    assert.equal(outsidePort(address, service(), 15031), undefined)
+  })
+})
+
 describe('namedAddress', () => {
   const nodes = [node('node-a', { InternalIP: '10.0.0.1', ExternalIP: '203.0.113.1' })]
-  const cases: [string, string, number][] = [
-    ['a node', '10.0.0.1', 30443],
-    ['the outer address of a node', '203.0.113.1', 30443],
-    ['a node by its host name', 'node-a', 30443],
-    ['any other address', '192.0.2.10', 443],
-    ['any other host name', 'lb.example.com', 443],
+  const cases: [string, string, boolean][] = [
+    ['a node', '10.0.0.1', true],
+    ['the outer address of a node', '203.0.113.1', true],
+    ['a node by its host name', 'node-a', true],
+    ['any other address', '192.0.2.10', false],
+    ['any other host name', 'lb.example.com', false],
   ]
-  for (const [name, address, port] of cases) {
-    it(`is at port ${port} of ${name}`, () => {
+  for (const [name, address, onNode] of cases) {
+    it(`is ${onNode ? "a node's" : 'no node’s'} for ${name}`, () => {
       const kind = /^[\d.]+$/.test(address) ? 'ip' : 'hostname'
-      assert.deepEqual(namedAddress(address, gateway(), nodes), { address, kind, port, via: 'flag' })
+      assert.deepEqual(namedAddress(address, gateway(), nodes), { address, kind, via: 'flag', onNode })
     })
   }
 
-  it('is at port 443 of a node when the Service has no node ports', () => {
+  it('has no node ports when the Service has none', () => {
     const ports = INGRESS_PORTS.map(({ nodePort: _, ...port }) => port)
-    assert.equal(namedAddress('10.0.0.1', gateway({ ports }), nodes).port, 443)
+    assert.equal(namedAddress('10.0.0.1', gateway({ ports }), nodes).onNode, false)
   })
 
   it('takes an IPv6 address for an address', () => {

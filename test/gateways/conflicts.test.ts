@@ -6,6 +6,7 @@ import { gatewayOf } from '../../src/gateways/find.ts'
 import { pod, service } from './gateway-objects.ts'
 
 const HOST = 'grafana.example.com'
+const ENTRY = { host: HOST, port: 443 }
 
 interface Claim {
   hosts?: string[]
@@ -31,7 +32,7 @@ function theirs({
 describe('hostConflicts', () => {
   const gateway = gatewayOf(service(), [pod()])
   assert.ok(gateway)
-  const claims = (claim: Claim) => hostConflicts([HOST], gateway, [theirs(claim)]).map((conflict) => conflict.claim)
+  const claims = (claim: Claim) => hostConflicts([ENTRY], gateway, [theirs(claim)]).map((conflict) => conflict.claim)
 
   const cases: [string, Claim, string[]][] = [
     ['the same host', {}, [HOST]],
@@ -62,18 +63,18 @@ describe('hostConflicts', () => {
   }
 
   it('names our host, their Gateway and their claim, for each', () => {
-    const hosts = [HOST, 'kiali.example.com']
-    const found = hostConflicts(hosts, gateway, [theirs({ hosts: ['*.example.com', HOST] })])
+    const entries = [ENTRY, { host: 'kiali.example.com', port: 443 }]
+    const found = hostConflicts(entries, gateway, [theirs({ hosts: ['*.example.com', HOST] })])
     assert.deepEqual(found, [
-      { host: HOST, gateway: 'apps/theirs', claim: HOST },
-      { host: 'kiali.example.com', gateway: 'apps/theirs', claim: '*.example.com' },
+      { ...ENTRY, gateway: 'apps/theirs', claim: HOST },
+      { host: 'kiali.example.com', port: 443, gateway: 'apps/theirs', claim: '*.example.com' },
     ])
   })
 
   it('takes a Gateway without servers or selector for what it is', () => {
     const bare = { ...theirs({}), spec: {} }
-    assert.deepEqual(hostConflicts([HOST], gateway, [bare]), [])
+    assert.deepEqual(hostConflicts([ENTRY], gateway, [bare]), [])
     const everywhere = { ...theirs({}), spec: { servers: [{ port: { number: 443 }, hosts: [HOST] }] } }
-    assert.equal(hostConflicts([HOST], gateway, [everywhere]).length, 1)
+    assert.equal(hostConflicts([ENTRY], gateway, [everywhere]).length, 1)
   })
 })

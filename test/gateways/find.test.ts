@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Pod, Service } from '../../src/cluster/objects.ts'
-import { findIngressGateways, gatewayName, gatewayOf, httpsPort, isGatewayPod } from '../../src/gateways/find.ts'
+import { findIngressGateways, gatewayName, gatewayOf, isGatewayPod, portNumbered } from '../../src/gateways/find.ts'
 import { EAST_WEST_PORTS, INGRESS_PORTS, pod, ROUTER, SIDECAR, service } from './gateway-objects.ts'
 
 describe('findIngressGateways', () => {
@@ -129,10 +129,10 @@ describe('isGatewayPod', () => {
   })
 })
 
-describe('httpsPort', () => {
+describe('portNumbered', () => {
   it('is port 443 of the Service, wherever it stands and whatever its name', () => {
-    assert.equal(httpsPort(service())?.nodePort, 30443)
-    assert.equal(httpsPort(service({ ports: [{ name: 'web', port: 443 }] }))?.name, 'web')
+    assert.equal(portNumbered(service(), 443)?.nodePort, 30443)
+    assert.equal(portNumbered(service({ ports: [{ name: 'web', port: 443 }] }), 443)?.name, 'web')
   })
 
   it('is the one of TCP when UDP has the same number', () => {
@@ -140,13 +140,13 @@ describe('httpsPort', () => {
       { name: 'http3', port: 443, protocol: 'UDP', nodePort: 31003 },
       { name: 'https', port: 443, protocol: 'TCP', nodePort: 31443 },
     ]
-    assert.equal(httpsPort(service({ ports }))?.nodePort, 31443)
-    assert.equal(httpsPort(service({ ports: ports.slice(0, 1) })), undefined)
+    assert.equal(portNumbered(service({ ports }), 443)?.nodePort, 31443)
+    assert.equal(portNumbered(service({ ports: ports.slice(0, 1) }), 443), undefined)
   })
 
   it('is missing when only a target or a node port has that number', () => {
     const ports = [{ name: 'https', port: 8443, targetPort: 443, nodePort: 443 }]
-    assert.equal(httpsPort(service({ ports })), undefined)
-    assert.equal(httpsPort(service({ ports: INGRESS_PORTS.slice(0, 2) })), undefined)
+    assert.equal(portNumbered(service({ ports }), 443), undefined)
+    assert.equal(portNumbered(service({ ports: INGRESS_PORTS.slice(0, 2) }), 443), undefined)
   })
 })

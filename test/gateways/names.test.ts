@@ -150,11 +150,17 @@ describe('nipDomain', () => {
 
 describe('urlOf', () => {
   it('leaves out the port of HTTPS itself', () => {
-    assert.equal(urlOf('grafana.example.com', 443, '/'), 'https://grafana.example.com/')
+    assert.equal(
+      urlOf({ host: 'grafana.example.com', port: 443, path: '/', secure: true }),
+      'https://grafana.example.com/',
+    )
   })
 
   it('has any other port, and the path', () => {
-    assert.equal(urlOf('kiali.example.com', 31443, '/kiali/'), 'https://kiali.example.com:31443/kiali/')
+    assert.equal(
+      urlOf({ host: 'kiali.example.com', port: 31443, path: '/kiali/', secure: true }),
+      'https://kiali.example.com:31443/kiali/',
+    )
   })
 })
 

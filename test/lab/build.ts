@@ -9,14 +9,14 @@ import { command } from './subprocess.ts'
 
 const UNFINISHED = '.building-'
 
-/** Builds what the cache lacks. Two at once: while one links (one thread) or downloads, the other compiles. */
+/** Builds what the cache lacks. Three at once: while one links (one thread) or downloads, the others compile. */
 export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
   await installMissingPackages()
   const missing = components(version).filter((component) => !existsSync(binaries(component)))
   if (missing.length === 0) return
   await removeUnfinished()
   await step(`building ${missing.length} components`, () =>
-    atMost(2, missing, (component) => step(`building ${component.title}`, () => buildComponent(component))),
+    atMost(3, missing, (component) => step(`building ${component.title}`, () => buildComponent(component))),
   )
 }
 
@@ -32,12 +32,20 @@ async function buildComponent(component: Component): Promise<void> {
 
 async function compile(component: GoComponent, output: string): Promise<void> {
   const stamps = Object.entries(component.stamps ?? {}).map(([symbol, value]) => `-X ${symbol}=${value}`)
-  const flags = ['-trimpath', '-buildvcs=false', '-ldflags', ['-s -w', ...stamps].join(' ')]
+  // Nobody debugs these programs: without DWARF the compiler has a tenth less to do.
+  const flags = [
+    '-trimpath',
+    '-buildvcs=false',
+    '-gcflags=all=-dwarf=false',
+    '-ldflags',
+    ['-s -w', ...stamps].join(' '),
+  ]
   if (component.tags) flags.push('-tags', component.tags)
   // Without cgo the programs are static, so that they run in an image that holds nothing else.
   await command(['go', 'build', ...flags, '-o', `${output}/`, component.target], {
     cwd: join(labSources, component.module),
-    env: { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '' },
+    // GOGC: the compiler collects its garbage less often, for memory that it returns at its end.
+    env: { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '', GOGC: '400' },
   })
 }
 

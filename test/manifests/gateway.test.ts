@@ -7,7 +7,14 @@ describe('gateway', () => {
   const request = {
     namespace: 'istio-ingress',
     selector: { istio: 'ingress', app: 'istio-ingress' },
-    hosts: ['grafana.example.com', 'kiali.example.com'],
+    servers: [
+      {
+        name: 'https-telemetry',
+        port: 443,
+        hosts: ['grafana.example.com', 'kiali.example.com'],
+        serves: 'https' as const,
+      },
+    ],
   }
 
   it('is one HTTPS server for all hosts, served by the pods that the Service selects, with our Secret', () => {

@@ -66,7 +66,10 @@ describe('cleanup of one add-on of several', () => {
     const { servers: before, ...rest } = gateway.spec as { servers: object[] }
     const { servers: after, ...still } = find(one.cluster, 'Gateway').spec as { servers: object[] }
     assert.deepEqual(still, rest)
-    assert.deepEqual(after, [{ ...before[0], hosts: hosts('kiali') }])
+    assert.deepEqual(
+      after,
+      before.map((server) => ({ ...server, hosts: hosts('kiali') })),
+    )
   })
 
   it('leaves what an exposure of the others alone would have made', async () => {
@@ -109,7 +112,11 @@ describe('cleanup of one add-on of several', () => {
   it('does nothing when it is not exposed, and leaves the others alone', async () => {
     const one = await exposing('kiali')
     const result = await cleanup({ ...without('grafana'), yes: false }, one)
-    assert.deepEqual(result, { outcome: 'applied', deleted: [], changed: [], remaining: [], warnings: [] })
+    assert.deepEqual([result.outcome, result.deleted, result.changed], ['applied', [], []])
+    assert.deepEqual(
+      result.warnings.map(({ code, message }) => [code, message]),
+      [['NOT_EXPOSED', 'grafana is not exposed']],
+    )
     assert.ok(succeeded(result))
     assert.deepEqual(written(one), [])
   })
@@ -150,7 +157,7 @@ describe('cleanup of one add-on of several', () => {
   })
 
   it('shows what goes and what changes, asks, and takes no for an answer', async () => {
-    const question = 'Delete these 1 objects?'
+    const question = 'Clean up these 3 objects?'
     const one = await exposing('grafana', 'kiali')
     const declining = { ...elsewhere(one, { [question]: false }), authorities: one.authorities }
     const result = await cleanup({ ...without('grafana'), yes: false }, declining)

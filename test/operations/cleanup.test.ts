@@ -8,14 +8,12 @@ import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, service } from '../fakes/mesh.ts'
+import { request } from './exposing.ts'
 
 async function exposed(answers?: Record<string, unknown>): Promise<FakeWorld> {
   const theirs = { ...service('default', 'theirs', { 'app.kubernetes.io/managed-by': 'Helm' }, {}), kind: 'Gateway' }
   const cluster = new FakeCluster([...grafana(), ...ingressGateway(), theirs])
-  await expose(
-    { addons: { names: ['grafana'], named: true }, allowAnonymous: true, yes: true, dryRun: 'none', timeout: 1 },
-    fakeWorld(cluster, new FakeTerminal()),
-  )
+  await expose({ ...request, timeout: 1 }, fakeWorld(cluster, new FakeTerminal()))
   cluster.writes.length = 0
   return fakeWorld(cluster, new FakeTerminal(answers))
 }
@@ -23,6 +21,16 @@ async function exposed(answers?: Record<string, unknown>): Promise<FakeWorld> {
 const EVERYTHING = requireAddons([])
 const names = (objects: { kind: string; name: string }[]) => objects.map(({ kind, name }) => `${kind}/${name}`)
 const OURS = ['Gateway/kubectl-telemetry', 'VirtualService/kubectl-telemetry-grafana', 'Secret/kubectl-telemetry-tls']
+
+const NOTHING = {
+  outcome: 'applied',
+  deleted: [],
+  restored: [],
+  changed: [],
+  authorities: [],
+  remaining: [],
+  warnings: [],
+}
 
 describe('cleanup', () => {
   it('removes what is ours, the Gateway first, and nothing else', async () => {
@@ -44,7 +52,7 @@ describe('cleanup', () => {
       { addons: EVERYTHING, yes: false, dryRun: 'none' },
       fakeWorld(cluster, new FakeTerminal()),
     )
-    assert.deepEqual(result, { outcome: 'applied', deleted: [], changed: [], remaining: [], warnings: [] })
+    assert.deepEqual(result, NOTHING)
     assert.ok(succeeded(result))
   })
 
@@ -65,7 +73,7 @@ describe('cleanup', () => {
   })
 
   it('asks first, and takes no for an answer', async () => {
-    const question = 'Delete these 3 objects?'
+    const question = 'Clean up these 3 objects?'
     const declined = await exposed({ [question]: false })
     const result = await cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, declined)
     assert.equal(result.outcome, 'declined')
@@ -94,7 +102,7 @@ describe('cleanup', () => {
       cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal)),
       (error: UserError) => {
         assert.equal(error.code, 'FORBIDDEN')
-        assert.match(error.message, /deleted before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
+        assert.match(error.message, /done before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
         return true
       },
     )

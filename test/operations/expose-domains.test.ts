@@ -25,7 +25,7 @@ describe('the domain of an exposure', () => {
     const { result } = await expose(requestFor('kiali'), one)
     assert.equal(result.exposures[0]?.url, 'https://kiali.example.com/kiali/')
     assert.deepEqual(gatewayHosts(one.cluster), ['grafana.example.com', 'kiali.example.com'])
-    assert.equal(result.authority.domain, 'example.com')
+    assert.equal(result.authority?.domain, 'example.com')
     assert.deepEqual([...one.authorities.kept.keys()], ['example.com'])
   })
 
@@ -50,7 +50,7 @@ describe('the domain of an exposure', () => {
     })
     one.cluster.objects.push(route('istio-system', labels), route('edge', owned))
     const { result } = await expose(requestFor('kiali'), one)
-    assert.equal(result.authority.domain, '192.0.2.10.nip.io')
+    assert.equal(result.authority?.domain, '192.0.2.10.nip.io')
   })
 
   describe('when another one is named', () => {
@@ -76,8 +76,8 @@ describe('the domain of an exposure', () => {
         result.warnings,
         ['grafana', 'prometheus'].map((name) => ({
           code: 'HOST_MOVED',
-          message: `${name} moves from ${name}.192.0.2.10.nip.io to ${name}.example.com: one authority vouches for one domain`,
-          remedy: 'leave --domain out to stay in the domain that is in use',
+          message: `${name} moves from https://${name}.192.0.2.10.nip.io/ to https://${name}.example.com/: add-ons at one gateway share a domain and a layout`,
+          remedy: 'leave --domain and --layout out to stay where they are',
         })),
       )
       assert.deepEqual(written(one), [
@@ -181,7 +181,7 @@ describe('the domain of an exposure', () => {
       const one = fullMesh()
       await expose(requestFor('grafana'), one)
       const { result } = await expose(requestFor('kiali'), one)
-      assert.equal(result.authority.domain, '192.0.2.10.nip.io')
+      assert.equal(result.authority?.domain, '192.0.2.10.nip.io')
       assert.deepEqual(result.warnings, [])
     })
   })
@@ -191,7 +191,7 @@ describe('the domain of an exposure', () => {
     await expose({ ...requestFor('grafana'), ...EXAMPLE }, one)
     move(one, '192.0.2.99')
     const { result } = await expose(requestFor('kiali'), one)
-    assert.equal(result.authority.domain, 'example.com')
+    assert.equal(result.authority?.domain, 'example.com')
     assert.deepEqual(result.warnings, [])
   })
 })

@@ -30,6 +30,11 @@ describe('expose', () => {
           port: { name: 'https-telemetry', number: 443, protocol: 'HTTPS' },
           tls: { mode: 'SIMPLE', credentialName: 'kubectl-telemetry-tls' },
         },
+        {
+          hosts: [HOST],
+          port: { name: 'http-redirect', number: 80, protocol: 'HTTP' },
+          tls: { httpsRedirect: true },
+        },
       ],
     })
     assert.deepEqual(find(cluster, 'VirtualService').spec, {

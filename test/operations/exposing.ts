@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
+import type { ServerSpec } from '../../src/gateways/layout.ts'
 import type { ExposeRequest } from '../../src/operations/expose.ts'
 import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
@@ -18,6 +19,8 @@ export const CONFIRM = `Expose https://${HOST}/?`
 
 export const request: ExposeRequest = {
   addons: { names: ['grafana'], named: true },
+  insecure: false,
+  nodePorts: [],
   allowAnonymous: true,
   yes: true,
   dryRun: 'none',
@@ -57,9 +60,8 @@ export function ours(cluster: FakeCluster, namespace?: string): KubeObject[] {
 
 /** The hosts that our Gateway lists. */
 export function gatewayHosts(cluster: FakeCluster): string[] | undefined {
-  const { servers } = find(cluster, 'Gateway').spec as { servers: { hosts: string[] }[] }
-  assert.equal(servers.length, 1)
-  return servers[0]?.hosts
+  const { servers } = find(cluster, 'Gateway').spec as { servers: ServerSpec[] }
+  return servers.find(({ port }) => port.number === 443)?.hosts
 }
 
 /** The names in the certificate that the Secret holds. */

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { afterEach, before, describe, it } from 'mocha'
 import { type Authority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
-import { HttpsProber } from '../../src/probing/https-prober.ts'
+import { WebProber } from '../../src/probing/web-prober.ts'
 import { authorityOf, issuing } from '../certificates/issuing.ts'
 import { type PageServer, serveHttp1, serveStreams } from './page-server.ts'
 
 const HOST = 'grafana.example.com'
 const NO_ANSWER = 'the gateway closed the connection without an answer'
 
-describe('HttpsProber, when the gateway ends the connection without an answer', () => {
+describe('WebProber, when the gateway ends the connection without an answer', () => {
   const now = new Date() // the probe goes by the real clock
   let authority: Authority
   let leaf: KeyPair
@@ -26,7 +26,7 @@ describe('HttpsProber, when the gateway ends the connection without an answer', 
   /** At once: well before the prober's own patience of 15 s. */
   const probeAt = async (port: number) => {
     const started = performance.now()
-    const { ok, hop, message } = await new HttpsProber().probe({
+    const { ok, hop, message } = await new WebProber().probe({
       host: HOST,
       address: '127.0.0.1',
       port,

@@ -3,7 +3,15 @@ import { describe, it } from 'mocha'
 import type { CleanupResult } from '../../src/operations/cleanup.ts'
 import { renderCleanup } from '../../src/rendering/cleanup.ts'
 
-const NOTHING: CleanupResult = { outcome: 'applied', deleted: [], changed: [], remaining: [], warnings: [] }
+const NOTHING: CleanupResult = {
+  outcome: 'applied',
+  deleted: [],
+  changed: [],
+  restored: [],
+  authorities: [],
+  remaining: [],
+  warnings: [],
+}
 const object = (kind: string, group: string, name: string) => ({ kind, group, namespace: 'istio-system', name })
 const ISTIO = 'networking.istio.io'
 const ROUTE = object('VirtualService', ISTIO, 'kubectl-telemetry-grafana')

@@ -1,7 +1,7 @@
-/** The real prober: HTTP/2 (or 1.1) over TLS to the address itself, so that it depends on no DNS. */
+/** The real prober: HTTP/2 or 1.1 over TLS, or HTTP/1.1 alone, to the address itself, so that it depends on no DNS. */
 import { lookup } from 'node:dns/promises'
+import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
-import { request as httpsRequest } from 'node:https'
 import { type Socket, connect as tcpConnect } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { Hop, Probe, Prober, ProbeTarget } from './prober.ts'
@@ -25,16 +25,15 @@ class HopFailure extends Error {
   }
 }
 
-export class HttpsProber implements Prober {
+export class WebProber implements Prober {
   async probe(target: ProbeTarget): Promise<Probe> {
     const started = performance.now()
     const elapsed = () => Math.round(performance.now() - started)
     try {
       const socket = await openTcp(target)
       try {
-        const tls = await openTls(socket, target)
-        const answer = await (tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target))
-        return { ...judge(answer), milliseconds: elapsed() }
+        const answer = await ask(socket, target)
+        return { ...(leadsAway(answer, target) ?? judge(answer)), milliseconds: elapsed() }
       } finally {
         socket.destroy()
       }
@@ -50,6 +49,23 @@ export class HttpsProber implements Prober {
     const found = lookup(host, { all: true }).catch(() => [])
     return (await Promise.race([found, timeout])).map(({ address }) => address)
   }
+}
+
+async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
+  const { authorityCertificate } = target
+  if (authorityCertificate === undefined) return askHttp1(socket, target, 80)
+  const tls = await openTls(socket, { ...target, authorityCertificate })
+  return tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target, 443)
+}
+
+/** What the gateway served until now may have been a redirect to HTTPS, which is no answer to a request for HTTP. */
+function leadsAway(
+  { status, protocol, headers }: Answer,
+  target: ProbeTarget,
+): Omit<Probe, 'milliseconds'> | undefined {
+  const to = headers.location ?? ''
+  if (target.authorityCertificate !== undefined || !to.startsWith(`https://${target.host}`)) return undefined
+  return { ok: false, hop: 'route', status, protocol, message: `the gateway leads to ${to} instead` }
 }
 
 /**
@@ -88,7 +104,10 @@ function openTcp({ address, port }: ProbeTarget): Promise<Socket> {
   })
 }
 
-function openTls(socket: Socket, { host, authorityCertificate }: ProbeTarget): Promise<TLSSocket> {
+function openTls(
+  socket: Socket,
+  { host, authorityCertificate }: ProbeTarget & { authorityCertificate: string },
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const tls = tlsConnect({ socket, servername: host, ca: authorityCertificate, ALPNProtocols: ['h2', 'http/1.1'] })
     const fail = (why: string) => reject(new HopFailure('tls', why))
@@ -108,7 +127,7 @@ function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<An
     // A server that is going away may close without an answer and without an error.
     const cutOff = () => reject(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
     session.once('error', reject).once('close', cutOff).once('goaway', cutOff)
-    const request = session.request({ ':path': path, ':authority': authority(host, port) })
+    const request = session.request({ ':path': path, ':authority': authority(host, port, 443) })
     request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
     request.once('error', reject).once('close', cutOff)
     request.once('response', (headers) => {
@@ -119,15 +138,15 @@ function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<An
   })
 }
 
-function askHttp1(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<Answer> {
+function askHttp1(socket: Socket, { host, port, path }: ProbeTarget, schemePort: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
-      createConnection: () => tls,
+      createConnection: () => socket,
       path,
-      headers: { host: authority(host, port) },
+      headers: { host: authority(host, port, schemePort) },
       timeout: ANSWER_TIMEOUT,
     }
-    const request = httpsRequest(options, (response) => {
+    const request = httpRequest(options, (response) => {
       response.destroy()
       resolve({ status: response.statusCode ?? 0, protocol: `HTTP/${response.httpVersion}`, headers: response.headers })
     })
@@ -137,6 +156,6 @@ function askHttp1(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<An
   })
 }
 
-function authority(host: string, port: number): string {
-  return port === 443 ? host : `${host}:${port}`
+function authority(host: string, port: number, schemePort: number): string {
+  return port === schemePort ? host : `${host}:${port}`
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, before, describe, it } from 'mocha'
 import { type Authority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
-import { HttpsProber } from '../../src/probing/https-prober.ts'
 import type { Probe } from '../../src/probing/prober.ts'
+import { WebProber } from '../../src/probing/web-prober.ts'
 import { authorityOf, issuing } from '../certificates/issuing.ts'
 import { type Page, type PageServer, type Protocol, servePage, serveSockets } from './page-server.ts'
 
@@ -11,8 +11,8 @@ const HOST = 'grafana.example.com'
 const BY_ADDON = { 'x-envoy-upstream-service-time': '3' }
 const NO_ROUTE = 'the gateway answers, but has no route for this host yet'
 
-describe('HttpsProber', () => {
-  const prober = new HttpsProber()
+describe('WebProber', () => {
+  const prober = new WebProber()
   const now = new Date() // the probe goes by the real clock
   let authority: Authority
   let leaf: KeyPair
