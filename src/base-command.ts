@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Command, type Interfaces } from '@oclif/core'
+import { AbsentCluster } from './cluster/absent-cluster.ts'
+import type { Cluster } from './cluster/cluster.ts'
 import { EXIT, UserError } from './errors.ts'
 import { shared } from './flags.ts'
 import type { Dependencies } from './operations/dependencies.ts'
@@ -27,15 +29,14 @@ export abstract class TelemetryCommand extends Command {
     ])
     const terminal = new ConsoleTerminal()
     const environment = process.env
-    const cluster = new KubeCluster(
-      { file: flags.kubeconfig, context: flags.context, environment },
-      {
-        impersonate: { user: flags.as, groups: flags['as-group'] },
-        timeout: flags['request-timeout'],
-        environment,
-        trace: flags.verbose ? (line) => terminal.note(line) : undefined,
-      },
-    )
+    const options = {
+      impersonate: { user: flags.as, groups: flags['as-group'] },
+      timeout: flags['request-timeout'],
+      environment,
+      trace: flags.verbose ? (line: string) => terminal.note(line) : undefined,
+    }
+    const choice = { file: flags.kubeconfig, context: flags.context, environment }
+    const cluster = orAbsent(() => new KubeCluster(choice, options))
     this.#dependencies = {
       cluster,
       terminal,
@@ -68,6 +69,17 @@ export abstract class TelemetryCommand extends Command {
   protected override async finally(error: Error | undefined): Promise<void> {
     await this.#dependencies?.cluster.close()
     return super.finally(error)
+  }
+}
+
+/** Without any kubeconfig there is no cluster; what does not need one goes on. A file that was named has to be there. */
+function orAbsent(connect: () => Cluster): Cluster {
+  try {
+    return connect()
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'KUBECONFIG_MISSING' && error.exitCode === EXIT.failed)
+      return new AbsentCluster(error)
+    throw error
   }
 }
 

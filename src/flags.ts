@@ -20,17 +20,17 @@ export function parseDuration(text: string, flag: string): number {
   return total
 }
 
-export const duration = Flags.custom<number, { flag: string }>({
+const duration = Flags.custom<number, { flag: string }>({
   helpValue: 'DURATION',
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
 })
 
-export const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
+const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
 
-export const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
+const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
 
 /** `NAMESPACE/SERVICE`. */
-export const namespacedName = Flags.custom<{ namespace: string; name: string }>({
+const namespacedName = Flags.custom<{ namespace: string; name: string }>({
   helpValue: 'NAMESPACE/SERVICE',
   parse: async (text) => {
     const [namespace, name, more] = text.split('/')
@@ -47,10 +47,10 @@ export const dryRun = Flags.option({
   description: 'client: print what would be sent; server: let the API server try it too. Nothing is kept either way',
 })
 
-export const layout = Flags.option({ options: LAYOUTS })
+const layout = Flags.option({ options: LAYOUTS })
 
 /** `31531`, or `grafana=31531` where several add-ons are exposed. */
-export const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
+const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
   helpValue: '[ADDON=]PORT',
   multiple: true,
   parse: async (text) => {
@@ -65,7 +65,44 @@ export const nodePort = Flags.custom<{ addon?: string | undefined; port: number 
   },
 })
 
+/** A diff is a dry run: the API server's, unless the client's was asked for. */
+export function dryRunOf(flags: {
+  'dry-run': 'none' | 'client' | 'server'
+  diff: boolean
+}): 'none' | 'client' | 'server' {
+  return flags.diff && flags['dry-run'] === 'none' ? 'server' : flags['dry-run']
+}
+
+const diff = Flags.boolean({
+  exclusive: ['output'],
+  description: 'print what would change as a diff, and change nothing (like --dry-run=server)',
+})
+
 export const yes = Flags.boolean({ char: 'y', description: 'do it without asking' })
+
+/** Flags of `expose`. */
+export const exposeFlags = {
+  domain: domain({ description: 'hosts are names below it (default: ADDRESS.nip.io)' }),
+  'ingress-ip': address({
+    description: 'where the ingress gateway is reached (default: what its Service or a node says)',
+  }),
+  gateway: namespacedName({ description: 'which ingress gateway (default: the only one)' }),
+  layout: layout({
+    description: 'hosts: a host for each add-on on one port; ports: one host, ports 15029 to 15032 (default: hosts)',
+  }),
+  'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
+  insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
+  'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
+  'dry-run': dryRun(),
+  diff,
+  timeout: duration({
+    flag: '--timeout',
+    default: 60_000,
+    defaultHelp: async () => '1m',
+    description: 'how long to wait for the page to answer',
+  }),
+  yes,
+}
 
 /** Flags of every command. */
 export const shared = {

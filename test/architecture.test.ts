@@ -36,6 +36,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@inquirer/input': /^terminal\/console-/,
   '@inquirer/select': /^terminal\/console-/,
   'node-forge': /^certificates\/x509\.ts$/,
+  diff: /^rendering\/diff\.ts$/,
   yaml: /^(rendering\/output|addons\/configuration|cluster\/kube-config)\.ts$/,
 }
 

@@ -30,6 +30,8 @@ export interface Addon {
   ports: { numbers: number[]; names: string[] }
   /** Its port at the ingress gateway in the layout of Istio 1.5 and older: one host, a port for each add-on. */
   classicPort: number
+  /** What Istio's samples/addons make of it, in istio-system. */
+  sample: { service: string; port: number; path: string }
   /** Where its page is. */
   path: { setting?: Setting; byDefault: string }
   access: AccessRule
@@ -60,6 +62,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'grafana',
     title: 'Grafana',
     classicPort: 15031,
+    sample: { service: 'grafana', port: 3000, path: '/' },
     labels: [{ 'app.kubernetes.io/name': 'grafana' }, { app: 'grafana' }],
     ports: { numbers: [3000], names: ['service', 'http', 'http-web'] },
     path: { byDefault: '/' },
@@ -75,6 +78,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'kiali',
     title: 'Kiali',
     classicPort: 15029,
+    sample: { service: 'kiali', port: 20001, path: '/kiali/' },
     labels: [{ 'app.kubernetes.io/name': 'kiali' }, { app: 'kiali' }],
     ports: { numbers: [20001], names: ['http', 'tcp'] },
     path: { setting: { file: YAML('server', 'web_root') }, byDefault: '/kiali/' },
@@ -90,6 +94,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'prometheus',
     title: 'Prometheus',
     classicPort: 15030,
+    sample: { service: 'prometheus', port: 9090, path: '/' },
     labels: [
       { 'app.kubernetes.io/name': 'prometheus', 'app.kubernetes.io/component': 'server' },
       { app: 'prometheus', component: 'server' },
@@ -107,6 +112,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'tracing',
     title: 'Jaeger',
     classicPort: 15032,
+    sample: { service: 'tracing', port: 80, path: '/jaeger/' },
     labels: [{ app: 'jaeger' }, { 'app.kubernetes.io/name': 'jaeger' }],
     ports: { numbers: [16686], names: ['http-query', 'query'] },
     path: {
@@ -119,6 +125,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'tracing',
     title: 'Zipkin',
     classicPort: 15032,
+    sample: { service: 'tracing', port: 80, path: '/zipkin/' },
     labels: [{ app: 'zipkin' }, { 'app.kubernetes.io/name': 'zipkin' }],
     ports: { numbers: [9411], names: [] },
     path: { byDefault: '/zipkin/' },
@@ -128,6 +135,7 @@ export const ADDONS: readonly Addon[] = [
     name: 'tracing',
     title: 'SkyWalking',
     classicPort: 15032,
+    sample: { service: 'tracing-ui', port: 8080, path: '/' },
     labels: [{ app: 'skywalking-ui' }],
     ports: { numbers: [8080], names: [] },
     path: { byDefault: '/' },

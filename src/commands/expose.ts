@@ -1,7 +1,7 @@
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
-import { address, domain, dryRun, duration, layout, namespacedName, nodePort, yes } from '../flags.ts'
+import { dryRunOf, exposeFlags } from '../flags.ts'
 import { expose } from '../operations/expose.ts'
 import { succeeded } from '../operations/expose-result.ts'
 import { renderExpose, renderExposeWarnings } from '../rendering/expose.ts'
@@ -21,36 +21,19 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
   static override args = {
     addon: Args.string({ name: 'addon', multiple: true, description: 'add-ons to expose (default: all)' }),
   }
-  static override flags = {
-    domain: domain({ description: 'hosts are names below it (default: ADDRESS.nip.io)' }),
-    'ingress-ip': address({
-      description: 'where the ingress gateway is reached (default: what its Service or a node says)',
-    }),
-    gateway: namespacedName({ description: 'which ingress gateway (default: the only one)' }),
-    layout: layout({
-      description: 'hosts: a host for each add-on on one port; ports: one host, ports 15029 to 15032 (default: hosts)',
-    }),
-    'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
-    insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
-    'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
-    'dry-run': dryRun(),
-    timeout: duration({
-      flag: '--timeout',
-      default: 60_000,
-      defaultHelp: async () => '1m',
-      description: 'how long to wait for the page to answer',
-    }),
-    yes,
-  }
+  static override flags = exposeFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
-    const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, 'dry-run': dryRun, ...rest } = flags
-    const addons = requireAddons(args.addon ?? [])
-    const request = { ...rest, addons, ingressAddress, allowAnonymous, dryRun, nodePorts: flags['node-port'] ?? [] }
-    const report = await expose(request, await this.connect(flags))
+    const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ...rest } = flags
+    const dryRun = dryRunOf(flags)
+    const asked = { addons: requireAddons(args.addon ?? []), nodePorts: flags['node-port'] ?? [] }
+    const report = await expose(
+      { ...rest, ...asked, ingressAddress, allowAnonymous, dryRun },
+      await this.connect(flags),
+    )
     this.answer(
-      renderExpose(report, dryRun, flags.output),
+      renderExpose(report, dryRun, flags.output, flags.diff),
       renderExposeWarnings(report, dryRun, flags.output),
       succeeded(report.result),
     )

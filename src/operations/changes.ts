@@ -112,6 +112,32 @@ function keepsTheRest({ manifest, present }: Change, after: KubeObject): boolean
   return isDeepStrictEqual(rest(present), rest(after)) && contains(after, ours, 'among others')
 }
 
+/** An object as it is and as it will be, for people to compare. */
+export interface Comparison {
+  name: string
+  before: KubeObject | undefined
+  after: KubeObject
+}
+
+/** As the API server said it in the rehearsal; without one, the fields of the manifest alone. */
+export function comparisonOf(change: Change): Comparison {
+  const { manifest, present, after } = change
+  const name = `${label(change)} in namespace ${manifest.metadata.namespace}`
+  return after === undefined
+    ? { name, before: present && (part(present, manifest) as KubeObject), after: manifest }
+    : { name, before: present, after }
+}
+
+/** The fields of `whole` that `like` has too; of a list those items that are for the same port or name. */
+function part(whole: unknown, like: unknown): unknown {
+  if (Array.isArray(like) || typeof like !== 'object' || like === null) return whole
+  if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return whole
+  const fields = Object.keys(like).filter((name) => name in whole)
+  return Object.fromEntries(
+    fields.map((name) => [name, part(whole[name as keyof typeof whole], like[name as keyof typeof like])]),
+  )
+}
+
 export function outcomeOf({ resource, manifest, action }: Change): ObjectOutcome {
   const { name, namespace = '' } = manifest.metadata
   return { kind: resource.kind, group: resource.group, namespace, name, action }

@@ -7,7 +7,7 @@ import { gatewayName, type IngressGateway } from '../gateways/find.ts'
 import { entryOf, type Layout, schemePort } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
 import type { Probe } from '../probing/prober.ts'
-import { type Change, type ObjectOutcome, outcomeOf } from './changes.ts'
+import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from './changes.ts'
 import type { Warning } from './dependencies.ts'
 import { type Exposure, type ExposureRequest, movedRoutes } from './exposure-plan.ts'
 import type { Certificates } from './serving-certificate.ts'
@@ -40,10 +40,11 @@ export interface ExposeResult {
   warnings: Warning[]
 }
 
-/** The answer, and the manifests for those who asked to see them (`--dry-run -o yaml`). */
+/** The answer, and for those who asked to see them the manifests (`--dry-run -o yaml`) and what they change (`--diff`). */
 export interface ExposeReport {
   result: ExposeResult
   manifests: KubeObject[]
+  comparisons: Comparison[]
 }
 
 /** What has been found out and planned by the time there is something to tell. */
@@ -106,7 +107,7 @@ export function report(
       ...verified.warnings,
     ],
   }
-  return { result, manifests: changes.map(({ manifest }) => manifest) }
+  return { result, manifests: changes.map(({ manifest }) => manifest), comparisons: changes.map(comparisonOf) }
 }
 
 function authorityOf(

@@ -2,13 +2,14 @@
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import { assumeMesh, isAbsence } from './assumed-mesh.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import { requireConsent } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
 import { type ExposeReport, type Planned, report } from './expose-result.ts'
 import { isWhole } from './exposed.ts'
 import { type Exposure, type ExposureRequest, entriesOf, exposuresOf, hostsOf, planExposure } from './exposure-plan.ts'
-import { type Gathering, gather, readServing } from './exposure-survey.ts'
+import { type Gathered, type Gathering, gather, readServing } from './exposure-survey.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
 import { verifyExposures } from './verify.ts'
@@ -90,7 +91,7 @@ async function plan(
   request: ExposeRequest,
   dependencies: Dependencies,
 ): Promise<{ planned: Planned; changes: Change[] }> {
-  const { gathered, present, warnings } = await gather(request, dependencies)
+  const { gathered, present, warnings } = await gatherOrAssume(request, dependencies)
   const { domain, secure } = gathered.layout
   const certificates = secure
     ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies)
@@ -101,6 +102,16 @@ async function plan(
   return {
     planned: { gathered, exposures, certificates, authorityPath, warnings },
     changes: planChanges(wanted, present),
+  }
+}
+
+/** A dry run on the client's side does without a cluster when there is none. */
+async function gatherOrAssume(request: ExposeRequest, dependencies: Dependencies): Promise<Gathered> {
+  try {
+    return await gather(request, dependencies)
+  } catch (error) {
+    if (request.dryRun === 'client' && isAbsence(error)) return assumeMesh(request, error)
+    throw error
   }
 }
 

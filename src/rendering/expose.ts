@@ -1,4 +1,5 @@
 import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
+import { renderDiff } from './diff.ts'
 import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
 import { renderWarnings } from './warnings.ts'
 
@@ -11,10 +12,12 @@ const VIA: Record<ExposeResult['gateway']['via'], string> = {
 
 /** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
 export function renderExpose(
-  { result, manifests }: ExposeReport,
+  { result, manifests, comparisons }: ExposeReport,
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
+  diff = false,
 ): string {
+  if (diff) return renderDiff(comparisons)
   if (format !== undefined) return dryRun === 'none' ? renderData(result, format) : renderManifests(manifests, format)
   const objects = result.objects.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
   if (result.outcome === 'declined') return 'nothing was changed'

@@ -5,9 +5,12 @@ import { loadBalancer } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 
-const EXPOSE = ['expose', 'grafana', 'kiali', '--allow-anonymous', '-y']
-/** Secret, two VirtualServices, Gateway: first tried by the API server, then written. */
-const OBJECTS = 4
+const GRAFANA_KIALI = ['expose', 'grafana', 'kiali', '--allow-anonymous', '-y']
+/** What is written: first tried by the API server, then done. Secret, two VirtualServices, Gateway; and the Service. */
+const CASES = [
+  { layout: 'hosts', objects: 4, restores: 0 },
+  { layout: 'ports', objects: 5, restores: 1 },
+]
 
 describe('a run that is killed (SIGKILL), on the real mesh', () => {
   const workplace = new Workplace()
@@ -35,21 +38,26 @@ describe('a run that is killed (SIGKILL), on the real mesh', () => {
     })
   }
 
-  for (let write = 1; write <= OBJECTS; write++) {
-    it(`in expose, after write ${write} of ${OBJECTS}: cleanup leaves nothing`, async () => {
-      assert.ok(await killedAfter(EXPOSE, 'PATCH', OBJECTS + write))
-      assert.ok(difference(untouched, dump(workplace)).length >= write)
-      assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
-      assert.deepEqual(difference(untouched, dump(workplace)), [])
-    })
-  }
+  for (const { layout, objects, restores } of CASES) {
+    const expose = [...GRAFANA_KIALI, '--layout', layout]
 
-  for (let write = 1; write <= OBJECTS; write++) {
-    it(`in cleanup, after delete ${write} of ${OBJECTS}: a second cleanup leaves nothing`, async () => {
-      assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
-      assert.ok(await killedAfter(['cleanup', '-y'], 'DELETE', write))
-      assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
-      assert.deepEqual(difference(untouched, dump(workplace)), [])
-    })
+    for (let write = 1; write <= objects; write++) {
+      it(`in expose --layout ${layout}, after write ${write} of ${objects}: cleanup leaves nothing`, async () => {
+        assert.ok(await killedAfter(expose, 'PATCH', objects + write))
+        assert.ok(difference(untouched, dump(workplace)).length >= write)
+        assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
+        assert.deepEqual(difference(untouched, dump(workplace)), [])
+      })
+    }
+
+    for (let write = 1; write <= objects; write++) {
+      it(`in cleanup of ${layout}, after write ${write} of ${objects}: a second cleanup leaves nothing`, async () => {
+        assert.equal(workplace.telemetry(...expose).exitCode, 0)
+        const method = write <= restores ? 'PATCH' : 'DELETE'
+        assert.ok(await killedAfter(['cleanup', '-y'], method, write <= restores ? write : write - restores))
+        assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
+        assert.deepEqual(difference(untouched, dump(workplace)), [])
+      })
+    }
   }
 })

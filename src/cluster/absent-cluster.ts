@@ -1,0 +1,39 @@
+/** Stands in where there is no cluster to connect to: what needs one fails with the reason, what does not goes on. */
+import type { UserError } from '../errors.ts'
+import type { Cluster } from './cluster.ts'
+
+export class AbsentCluster implements Cluster {
+  readonly context = ''
+  readonly server = ''
+  readonly #why: UserError
+
+  constructor(why: UserError) {
+    this.#why = why
+  }
+
+  servedVersions(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  list(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  get(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  apply(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  delete(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  mayAccess(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  async close(): Promise<void> {}
+}
