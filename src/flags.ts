@@ -92,6 +92,7 @@ export const exposeFlags = {
   }),
   'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
   insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
+  link: Flags.boolean({ description: "set Kiali's links to Grafana and tracing to these addresses, and restart it" }),
   'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
   'dry-run': dryRun(),
   diff,

@@ -37,7 +37,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@inquirer/select': /^terminal\/console-/,
   'node-forge': /^certificates\/x509\.ts$/,
   diff: /^rendering\/diff\.ts$/,
-  yaml: /^(rendering\/output|addons\/configuration|cluster\/kube-config)\.ts$/,
+  yaml: /^(rendering\/output|addons\/(configuration|links)|cluster\/kube-config)\.ts$/,
 }
 
 /** Time, randomness, environment and streams come in as arguments. */

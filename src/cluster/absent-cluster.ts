@@ -27,6 +27,10 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  replace(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   delete(): Promise<never> {
     return Promise.reject(this.#why)
   }

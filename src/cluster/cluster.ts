@@ -70,6 +70,11 @@ export interface Cluster {
    * conflict (a UserError), never overwritten. Returns the object as it is (or, with `dryRun`, would be) afterwards.
    */
   apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options?: { dryRun?: boolean }): Promise<T>
+  /**
+   * Writes an object of somebody else's whole, as it was read but for what we change: refused as CONFLICT when it has changed since
+   * (its resourceVersion). For fields that cannot be shared, such as a text in a ConfigMap.
+   */
+  replace<T extends KubeObject>(resource: Resource, object: T, options?: { dryRun?: boolean }): Promise<T>
   /** Deletes exactly this object (same uid). `gone` when somebody was faster. */
   delete(resource: Resource, object: KubeObject, options?: { dryRun?: boolean }): Promise<'deleted' | 'gone'>
   /** Whether somebody else may do something; `undefined` when we may not ask. */

@@ -81,6 +81,18 @@ export class KubeCluster implements Cluster {
     return applied as T
   }
 
+  async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false } = {}): Promise<T> {
+    const { name, namespace } = object.metadata
+    const replaced = await this.#requests.send<T>({
+      method: 'PUT',
+      path: pathOf(resource, namespace, name),
+      query: { fieldManager: MANAGER, dryRun: dryRun ? 'All' : undefined },
+      body: object,
+      what: `replace ${kindName(resource)}/${name} in namespace ${namespace}`,
+    })
+    return replaced as T
+  }
+
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
     const { name, namespace, uid } = object.metadata
     const deleting = this.#requests.send(

@@ -1,5 +1,5 @@
 /** The fields we read of objects that others own. Shapes: Kubernetes API reference v1.34. */
-import type { KubeObject } from './cluster.ts'
+import type { KubeObject, Metadata } from './cluster.ts'
 
 export interface ServicePort {
   name?: string
@@ -40,6 +40,10 @@ export interface Pod extends KubeObject {
   status?: { phase?: string; conditions?: { type: string; status: string }[] }
 }
 
+export interface Deployment extends KubeObject {
+  spec: { template: { metadata: Metadata; spec: Pod['spec'] } }
+}
+
 export interface Node extends KubeObject {
   spec?: { unschedulable?: boolean }
   status?: {
@@ -66,7 +70,10 @@ export function isReady(object: Pod | Node): boolean {
 }
 
 /** Whether every label of a selector is on the object. An empty selector selects nothing, as in a Service. */
-export function matchesSelector(object: KubeObject, selector: Record<string, string> | undefined): boolean {
+export function matchesSelector(
+  object: Pick<KubeObject, 'metadata'>,
+  selector: Record<string, string> | undefined,
+): boolean {
   const wanted = Object.entries(selector ?? {})
   return wanted.length > 0 && wanted.every(([name, value]) => object.metadata.labels?.[name] === value)
 }

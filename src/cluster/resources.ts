@@ -11,6 +11,8 @@ export const NODES: Resource = { group: '', version: 'v1', plural: 'nodes', kind
 export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
+export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
+
 export function gateways(version: string): Resource {
   return { group: ISTIO_NETWORKING, version, plural: 'gateways', kind: 'Gateway' }
 }

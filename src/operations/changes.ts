@@ -6,12 +6,28 @@ import { halfDone, UserError } from '../errors.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged'
 
+/**
+ * `owning`: the object is ours, and the manifest is all of it. `sharing`: it is somebody else's, and the manifest has the fields that
+ * we add. `replacing`: it is somebody else's, and the manifest is all of it, as it was read but for what we change.
+ */
+export type WritingBy = 'owning' | 'sharing' | 'replacing'
+
+/** A manifest, and how it is written. */
+export interface Wanted {
+  resource: Resource
+  manifest: KubeObject
+  /** `owning` when left out. */
+  by?: WritingBy
+  /** What it is for, where that is more than a change. */
+  saying?: 'restart'
+}
+
 /** One object as we want it, and as it is. */
 export interface Change {
   resource: Resource
   manifest: KubeObject
-  /** The object is somebody else's, and the manifest has the fields that we add to it. */
-  shared: boolean
+  by: WritingBy
+  saying: 'restart' | undefined
   present: KubeObject | undefined
   /** As it will be: what the API server said in the rehearsal. */
   after?: KubeObject
@@ -32,24 +48,21 @@ export interface ObjectOutcome {
  * @param present what is there; anybody's
  * @throws UserError NOT_OURS when an object of a manifest's name is somebody else's
  */
-export function planChanges(
-  wanted: { resource: Resource; manifest: KubeObject; shared?: boolean }[],
-  present: KubeObject[],
-): Change[] {
-  return wanted.map(({ resource, manifest, shared = false }) => {
+export function planChanges(wanted: Wanted[], present: KubeObject[]): Change[] {
+  return wanted.map(({ resource, manifest, by = 'owning', saying }) => {
     const { name, namespace } = manifest.metadata
     const before = present.find(
       ({ kind, metadata }) => kind === manifest.kind && metadata.name === name && metadata.namespace === namespace,
     )
-    if (!shared) requireOwned(resource, before)
-    return { resource, manifest, shared, present: before, action: estimate(manifest, before, shared) }
+    if (by === 'owning') requireOwned(resource, before)
+    return { resource, manifest, by, saying, present: before, action: estimate(manifest, before, by) }
   })
 }
 
-function estimate(manifest: KubeObject, present: KubeObject | undefined, shared: boolean): Action {
+function estimate(manifest: KubeObject, present: KubeObject | undefined, by: WritingBy): Action {
   if (present === undefined) return 'created'
   // Of somebody else's object only the API server knows what applying less of it takes away.
-  return !shared && contains(present, manifest) ? 'unchanged' : 'configured'
+  return by !== 'sharing' && contains(present, manifest) ? 'unchanged' : 'configured'
 }
 
 /**
@@ -59,7 +72,7 @@ function estimate(manifest: KubeObject, present: KubeObject | undefined, shared:
 export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Change[]> {
   return Promise.all(
     changes.map(async (change) => {
-      const after = await cluster.apply(change.resource, change.manifest, { dryRun: true })
+      const after = await write(cluster, change, true)
       requireAsPlanned(change, after)
       return { ...change, after, action: actionOf(change.present, after) }
     }),
@@ -84,7 +97,7 @@ export async function applyChanges(cluster: Cluster, changes: Change[]): Promise
 
 async function applyOne(cluster: Cluster, change: Change, done: Change[]): Promise<Change> {
   try {
-    const after = await cluster.apply(change.resource, change.manifest)
+    const after = await write(cluster, change, false)
     requireAsPlanned(change, after)
     return { ...change, after }
   } catch (error) {
@@ -94,9 +107,17 @@ async function applyOne(cluster: Cluster, change: Change, done: Change[]): Promi
   }
 }
 
+function write(cluster: Cluster, { resource, manifest, by }: Change, dryRun: boolean): Promise<KubeObject> {
+  return by === 'replacing'
+    ? cluster.replace(resource, manifest, { dryRun })
+    : cluster.apply(resource, manifest, { dryRun })
+}
+
 /** A webhook may change what we write, and an apply of a part must not touch the rest: what came back is compared, not believed. */
 function requireAsPlanned(change: Change, after: KubeObject): void {
-  if (change.shared ? keepsTheRest(change, after) : contains(after, change.manifest)) return
+  const { manifest, by } = change
+  const { resourceVersion: _r, managedFields: _m, ...metadata } = manifest.metadata
+  if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, { ...manifest, metadata })) return
   throw new UserError(
     'CHANGED_ON_WRITE',
     `${label(change)} is not as we wrote it: something in the cluster changed it on the way in`,
@@ -152,8 +173,8 @@ function actionOf(present: KubeObject | undefined, after: KubeObject): Action {
   return isDeepStrictEqual(substance(present), substance(after)) ? 'unchanged' : 'configured'
 }
 
-/** An object less what the API server counts and times. */
-function substance(object: KubeObject): unknown {
+/** An object less what the API server counts and times, and less its status. */
+function substance({ status: _, ...object }: KubeObject): unknown {
   const { managedFields: _m, resourceVersion: _r, generation: _g, ...metadata } = object.metadata
   return { ...object, metadata }
 }

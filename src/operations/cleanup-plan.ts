@@ -3,11 +3,12 @@ import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { appliedFields, componentOf, OWNED } from '../cluster/ownership.ts'
-import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { type Change, planChanges } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
+import { LINKED_LABEL, linkedAddons } from './links.ts'
 import { findIstioVersion } from './reading.ts'
 import { planShrinking } from './shrink.ts'
 
@@ -19,6 +20,8 @@ export interface Owned {
 export interface CleanupPlan {
   /** Fields that we added to others' objects: taken back first, since they lead to what goes then. */
   restores: Change[]
+  /** ConfigMaps of Kiali with links of ours. */
+  links: KubeObject[]
   /** What stays and serves less: before the deletes, so that no host is served with half of its objects. */
   before: Change[]
   /** In the order in which they go. */
@@ -40,19 +43,22 @@ type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' |
 export async function planCleanup(choice: CleanupChoice, dependencies: Needs): Promise<CleanupPlan> {
   const { cluster } = dependencies
   const { names, named } = choice.addons
-  const [owned, shared, documented] = await Promise.all([
+  const [owned, shared, links, documented] = await Promise.all([
     findOwned(cluster),
     findShared(cluster),
+    findLinks(cluster),
     findDocumented(choice, cluster),
   ])
-  const plan: CleanupPlan = { restores: [], before: [], deletes: documented, after: [], warnings: [] }
+  const plan: CleanupPlan = { restores: [], links: [], before: [], deletes: documented, after: [], warnings: [] }
   if (!named) {
     plan.deletes.push(...owned)
     plan.restores = await planRestores(cluster, shared)
+    plan.links = links
     return plan
   }
   const going = owned.filter(({ object }) => names.includes(componentOf(object) ?? ''))
   plan.warnings.push(...notExposed(names, going))
+  plan.links = links.filter((configMap) => ['kiali', ...linkedAddons(configMap)].some((name) => names.includes(name)))
   for (const namespace of new Set(going.map(({ object }) => object.metadata.namespace ?? ''))) {
     const isHere = ({ object }: Owned) => object.metadata.namespace === namespace
     const here = { owned: owned.filter(isHere), shared: shared.filter(isHere), going: going.filter(isHere) }
@@ -112,6 +118,10 @@ export async function findShared(cluster: Cluster): Promise<Owned[]> {
     .map((object) => ({ resource: SERVICES, object }))
 }
 
+export function findLinks(cluster: Cluster): Promise<KubeObject[]> {
+  return cluster.list(CONFIG_MAPS, { labels: LINKED_LABEL, metadataOnly: true })
+}
+
 /** Applying nothing takes back what we had applied, and leaves the rest as it is. */
 async function planRestores(cluster: Cluster, shared: Owned[]): Promise<Change[]> {
   const services = await Promise.all(shared.map(({ object }) => cluster.get<Service>(SERVICES, object.metadata)))
@@ -120,7 +130,7 @@ async function planRestores(cluster: Cluster, shared: Owned[]): Promise<Change[]
     .flatMap((service) => {
       const { name, namespace = '' } = service.metadata
       return planChanges(
-        [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, []), shared: true }],
+        [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, []), by: 'sharing' }],
         [service],
       )
     })

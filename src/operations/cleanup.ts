@@ -1,17 +1,20 @@
 /** Removes exactly what is ours, gives back what we changed, and looks again. */
-import { type Cluster, kindName } from '../cluster/cluster.ts'
+import { type Cluster, type KubeObject, kindName } from '../cluster/cluster.ts'
+import { CONFIG_MAPS, DEPLOYMENTS } from '../cluster/resources.ts'
 import { halfDone, UserError, usageError } from '../errors.ts'
 import { applyChanges, type Change, type ObjectOutcome, outcomeOf, rehearse } from './changes.ts'
 import {
   type CleanupChoice,
   type CleanupPlan,
   findDocumented,
+  findLinks,
   findOwned,
   findShared,
   type Owned,
   planCleanup,
 } from './cleanup-plan.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
+import { restartedBy, unlink } from './links.ts'
 
 export interface CleanupRequest extends CleanupChoice {
   /** The authorities kept on this machine go too, those of other clusters as well. */
@@ -57,7 +60,7 @@ export async function cleanup(request: CleanupRequest, dependencies: Needs): Pro
   const result = (outcome: CleanupResult['outcome'], remaining: Owned[]): CleanupResult => ({
     outcome,
     deleted: outcome === 'declined' ? [] : deletes.map(nameOf),
-    restored: outcome === 'declined' ? [] : restores.map(changedName),
+    restored: outcome === 'declined' ? [] : [...restores.map(changedName), ...plan.links.flatMap(unlinkedNames)],
     changed: outcome === 'declined' ? [] : [...plan.before, ...plan.after].map(outcomeOf),
     authorities: outcome === 'declined' ? [] : kept.map(({ directory }) => directory),
     remaining: remaining.map(nameOf),
@@ -65,8 +68,10 @@ export async function cleanup(request: CleanupRequest, dependencies: Needs): Pro
   })
   if (request.dryRun === 'server') await rehearseAll(cluster, plan)
   if (request.dryRun !== 'none') return result('planned', [])
-  if (deletes.length + restores.length + kept.length === 0) return result('applied', [])
+  if (deletes.length + restores.length + plan.links.length + kept.length === 0) return result('applied', [])
   if (!(await confirmed(plan, kept, request.yes, dependencies))) return result('declined', deletes)
+  for (const { metadata } of plan.links)
+    await unlink(cluster, { name: metadata.name, namespace: metadata.namespace ?? '' })
   await applyChanges(cluster, [...restores, ...plan.before])
   await deleteAll(cluster, deletes, restores)
   await applyChanges(cluster, plan.after)
@@ -80,14 +85,15 @@ export function succeeded({ outcome, remaining }: CleanupResult): boolean {
 }
 
 async function findRemaining(request: CleanupRequest, deletes: Owned[], cluster: Cluster): Promise<Owned[]> {
-  const [owned, shared, documented] = await Promise.all([
+  const [owned, shared, links, documented] = await Promise.all([
     findOwned(cluster),
     request.addons.named ? [] : findShared(cluster),
+    request.addons.named ? [] : findLinks(cluster),
     findDocumented(request, cluster),
   ])
   const uids = new Set(deletes.map(({ object }) => object.metadata.uid))
   const still = owned.filter(({ object }) => !request.addons.named || uids.has(object.metadata.uid))
-  return [...still, ...shared, ...documented]
+  return [...still, ...shared, ...links.map((object) => ({ resource: CONFIG_MAPS, object })), ...documented]
 }
 
 async function rehearseAll(cluster: Cluster, { restores, before, deletes, after }: CleanupPlan): Promise<void> {
@@ -96,20 +102,21 @@ async function rehearseAll(cluster: Cluster, { restores, before, deletes, after 
 }
 
 async function confirmed(
-  { restores, before, deletes, after }: CleanupPlan,
+  { restores, links, before, deletes, after }: CleanupPlan,
   kept: { directory: string }[],
   yes: boolean,
   { terminal }: Needs,
 ): Promise<boolean> {
   if (yes) return true
+  const saying =
+    (what: string) =>
+    ({ kind, namespace, name }: RemovedObject) =>
+      `${kind} ${namespace}/${name}: ${what}`
   const lines = [
-    ...deletes.map(nameOf).map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}: delete`),
-    ...restores
-      .map(changedName)
-      .map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}: take our part of it back`),
-    ...[...before, ...after]
-      .map(changedName)
-      .map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}: change`),
+    ...deletes.map(nameOf).map(saying('delete')),
+    ...restores.map(changedName).map(saying('take our part of it back')),
+    ...links.flatMap(unlinkedNames).map(saying('take our links back')),
+    ...[...before, ...after].map(changedName).map(saying('change')),
     ...kept.map(({ directory }) => `authority ${directory}: delete from this machine`),
   ]
   const count = `${lines.length} object${lines.length === 1 ? '' : 's'}`
@@ -142,6 +149,16 @@ async function deleteAll(cluster: Cluster, owned: Owned[], restored: Change[]): 
 function nameOf({ resource, object }: Owned): RemovedObject {
   const { name, namespace = '' } = object.metadata
   return { kind: resource.kind, group: resource.group, namespace, name }
+}
+
+/** The ConfigMap, and the Deployment that is restarted. */
+function unlinkedNames(configMap: KubeObject): RemovedObject[] {
+  const name = restartedBy(configMap)
+  const { namespace = '' } = configMap.metadata
+  return [
+    nameOf({ resource: CONFIG_MAPS, object: configMap }),
+    ...(name === undefined ? [] : [{ kind: DEPLOYMENTS.kind, group: DEPLOYMENTS.group, namespace, name }]),
+  ]
 }
 
 function changedName({ resource, manifest }: Change): RemovedObject {

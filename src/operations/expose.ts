@@ -8,8 +8,17 @@ import { requireConsent } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
 import { type ExposeReport, type Planned, report } from './expose-result.ts'
 import { isWhole } from './exposed.ts'
-import { type Exposure, type ExposureRequest, entriesOf, exposuresOf, hostsOf, planExposure } from './exposure-plan.ts'
+import {
+  type Exposure,
+  type ExposureRequest,
+  entriesOf,
+  exposuresOf,
+  hostsOf,
+  planExposure,
+  urlsOf,
+} from './exposure-plan.ts'
 import { type Gathered, type Gathering, gather, readServing } from './exposure-survey.ts'
+import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
 import { verifyExposures } from './verify.ts'
@@ -29,19 +38,35 @@ export async function expose(request: ExposeRequest, dependencies: Dependencies)
   if (request.dryRun === 'client') return report('planned', planned, changes)
   const { gathered, certificates } = planned
   const rehearsed = await withNodePorts(rehearse(cluster, changes))
-  if (request.dryRun === 'server') return report('planned', planned, rehearsed)
+  const links = await planLinksOf(planned, gathered.gateway.service, dependencies)
+  const announced = [...rehearsed, ...(await rehearse(cluster, links))]
+  if (request.dryRun === 'server') return report('planned', planned, announced)
 
   await requireConsent(gathered.addons, planned.exposures, request.allowAnonymous, terminal)
-  if (!(await confirmed(rehearsed, planned.exposures, request.yes, dependencies)))
-    return report('declined', planned, rehearsed)
+  if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
+    return report('declined', planned, announced)
 
   if (certificates !== undefined) await keepAuthority(certificates, dependencies)
   const applied = await withNodePorts(applyChanges(cluster, rehearsed))
   await settle(request, gathered, dependencies)
-  planned.exposures = exposuresOf(gathered, serviceAfter(applied) ?? gathered.gateway.service)
+  const service = serviceAfter(applied) ?? gathered.gateway.service
+  planned.exposures = exposuresOf(gathered, service)
+  const linked = await applyChanges(cluster, await rehearse(cluster, await planLinksOf(planned, service, dependencies)))
   const target = { ingress: gathered.address, authorityCertificate: certificates?.authority.certificate }
   const verified = await verifyExposures(planned.exposures, target, request.timeout, dependencies)
-  return report('applied', planned, rehearsed, verified)
+  return report('applied', planned, [...applied, ...linked], verified)
+}
+
+/** Planned twice: before and after node ports are known. */
+async function planLinksOf(
+  { gathered, warnings }: Planned,
+  service: Service,
+  { cluster }: Dependencies,
+): Promise<Change[]> {
+  if (gathered.kiali === undefined) return []
+  const links = await planLinks(gathered.kiali, urlsOf(gathered, service), cluster)
+  warnings.push(...links.warnings.filter((one) => !warnings.some(({ message }) => message === one.message)))
+  return links.changes
 }
 
 function withNodePorts(changing: Promise<Change[]>): Promise<Change[]> {
@@ -50,7 +75,7 @@ function withNodePorts(changing: Promise<Change[]>): Promise<Change[]> {
 
 /** With the node ports that the API server chose. */
 function serviceAfter(changes: Change[]): Service | undefined {
-  return changes.find(({ shared }) => shared)?.after as Service | undefined
+  return changes.find(({ resource }) => resource === SERVICES)?.after as Service | undefined
 }
 
 /**
@@ -133,9 +158,9 @@ async function confirmed(
       },
     )
   }
-  for (const { manifest, action, shared } of open) {
+  for (const { manifest, action, by, saying } of open) {
     const { namespace, name } = manifest.metadata
-    const what = action === 'created' ? 'create' : shared ? 'change our part of it' : 'change'
+    const what = saying ?? (action === 'created' ? 'create' : by === 'sharing' ? 'change our part of it' : 'change')
     terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${what}`)
   }
   return terminal.confirm(`Expose ${exposures.map(({ url }) => url).join(', ')}?`)

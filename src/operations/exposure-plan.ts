@@ -1,6 +1,6 @@
 /** The plan of an exposure: pure. Dry run, confirmation, applying and the page at the end are this value seen four ways. */
 import { rowsOf } from '../addons/catalog.ts'
-import type { KubeObject, Resource } from '../cluster/cluster.ts'
+import type { FoundAddon } from '../addons/find.ts'
 import type { Service } from '../cluster/objects.ts'
 import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
@@ -12,6 +12,7 @@ import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
+import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
 
@@ -29,6 +30,8 @@ export interface ExposureRequest {
   redirect: boolean
   /** By add-on: node ports that were asked for. */
   nodePorts: Record<string, number>
+  /** The Kiali whose pages are to link to the others. */
+  kiali?: FoundAddon | undefined
 }
 
 /** One add-on made reachable from outside. */
@@ -41,13 +44,6 @@ export interface Exposure {
   port: number | undefined
   path: string
   url: string
-}
-
-export interface Wanted {
-  resource: Resource
-  manifest: KubeObject
-  /** The object is somebody else's, and the manifest has the fields that we add to it. */
-  shared?: true
 }
 
 /** PEM: what the gateway serves with. */
@@ -94,15 +90,21 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
  * @param service the gateway's, as it is or will be: its node ports are in URLs
  */
 export function exposuresOf(request: ExposureRequest, service: Service): Exposure[] {
-  const { addons, layout, address } = request
-  return [...addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)].map(
-    ({ addon, namespace, path }) => {
-      const entry = entryOf(addon, layout)
-      const port = outsidePort(address, service, entry.port)
-      const url = urlOf({ host: entry.host, port, path, secure: layout.secure })
-      return { addon, namespace, host: entry.host, port, path, url }
-    },
-  )
+  const backends = [...request.addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)]
+  return backends.map((backend) => exposureOf(backend, request, service))
+}
+
+/** Every add-on's URL: of those asked for, and of those that were exposed before. */
+export function urlsOf(request: ExposureRequest, service: Service): Record<string, string> {
+  const backends = [...request.exposed.map(({ backend }) => backend), ...request.addons.map(backendOf)]
+  return Object.fromEntries(backends.map((backend) => [backend.addon, exposureOf(backend, request, service).url]))
+}
+
+function exposureOf({ addon, namespace, path }: Backend, request: ExposureRequest, service: Service): Exposure {
+  const { layout, address } = request
+  const { host, port: number } = entryOf(addon, layout)
+  const port = outsidePort(address, service, number)
+  return { addon, namespace, host, port, path, url: urlOf({ host, port, path, secure: layout.secure }) }
 }
 
 /** Add-ons nobody asked for now, whose entries are in another domain or layout. */
@@ -148,5 +150,5 @@ function portsOf(request: ExposureRequest): Wanted[] {
   const { name, namespace = '' } = gateway.service.metadata
   const ports = layout.name === 'ports' ? planPorts(gateway.service, entriesOf(request), nodePorts) : []
   if (ports.length === 0 && ownPorts(gateway.service).length === 0) return []
-  return [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), shared: true }]
+  return [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }]
 }

@@ -1,6 +1,8 @@
 /** Reads what an exposure builds on, and what is there already under the names and hosts it would use. */
 import type { AddonChoice } from '../addons/catalog.ts'
+import type { FoundAddon } from '../addons/find.ts'
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
 import { isOwned } from '../cluster/ownership.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -14,7 +16,7 @@ import { domainInUse, exposedRoutes } from './exposed.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
 import { type NodePortChoice, requireNodePorts } from './node-ports.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
-import { surveyAddons } from './survey-addons.ts'
+import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
 import { complaintOf, requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
 
 /** What was asked for, as far as it says where things are. */
@@ -30,6 +32,8 @@ export interface Gathering {
   layout?: LayoutName | undefined
   /** HTTP instead of HTTPS. */
   insecure: boolean
+  /** Kiali's pages are to link to the others. */
+  link?: boolean
   nodePorts: NodePortChoice
 }
 
@@ -45,6 +49,7 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const { cluster } = dependencies
   const [istioVersion, services] = await Promise.all([requireIstioVersion(cluster), readServices(cluster)])
   const { addons, warnings } = await surveyAddons(request.addons, services, request.namespace, dependencies)
+  const kiali = request.link ? await requireKiali(addons, services, request.namespace, dependencies) : undefined
   const gateway = await requireGateway(services, request.gateway, dependencies)
   const [address, present] = await Promise.all([
     requireIngressAddress(gateway, request.ingressAddress, dependencies),
@@ -56,13 +61,26 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
-  const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts }
+  const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts, kiali }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
   return {
     gathered: { ...wanted, redirect },
     present: [...present, gateway.service],
     warnings: [...warnings, ...taken],
   }
+}
+
+/** It need not be exposed itself to link to those that are. */
+async function requireKiali(
+  addons: SurveyedAddon[],
+  services: Service[],
+  namespace: string | undefined,
+  dependencies: Dependencies,
+): Promise<FoundAddon | undefined> {
+  const asked = addons.find(({ found }) => found.addon.name === 'kiali')
+  if (asked !== undefined) return asked.found
+  const survey = await surveyAddons({ names: ['kiali'], named: true }, services, namespace, dependencies)
+  return survey.addons[0]?.found
 }
 
 /** Lists serve twice: they have what is ours, and whatever else bears a name or a host that we would use. */

@@ -58,7 +58,7 @@ function shrunkPorts(present: Service, routes: ExposedRoute[]): Change[] {
   const ports = ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port))
   const { name, namespace = '' } = present.metadata
   return planChanges(
-    [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), shared: true }],
+    [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }],
     [present],
   )
 }

@@ -44,7 +44,7 @@ describe('several add-ons, on the real mesh', () => {
       'gateways.networking.istio.io',
       'kubectl-telemetry',
       '-o',
-      'jsonpath={.spec.servers[*].hosts[*]}',
+      'jsonpath={.spec.servers[0].hosts[*]}',
     )
     const secret = workplace.kubectl(
       '-n',

@@ -2,13 +2,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Access, Cluster, KubeObject, ListOptions, ObjectName, Resource } from '../../src/cluster/cluster.ts'
 import { isOwned } from '../../src/cluster/ownership.ts'
+import { UserError } from '../../src/errors.ts'
 import { applied } from './server-side-apply.ts'
 
-type Verb = 'list' | 'get' | 'apply' | 'delete'
+type Verb = 'list' | 'get' | 'apply' | 'replace' | 'delete'
 
 /** A request that changed something. */
 export interface Write {
-  verb: 'apply' | 'delete'
+  verb: 'apply' | 'replace' | 'delete'
   object: string
 }
 
@@ -25,7 +26,7 @@ export class FakeCluster implements Cluster {
   #version = 100
   /** Somebody else's doing, once, right after the next write. */
   meanwhile: ((objects: KubeObject[]) => void) | undefined
-  readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error }[] = []
+  readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error; once?: boolean }[] = []
 
   constructor(objects: KubeObject[]) {
     this.objects = objects.map((object) => this.#stamp(structuredClone(object)))
@@ -34,6 +35,11 @@ export class FakeCluster implements Cluster {
   /** The next requests of this kind fail. */
   fail(verb: Verb, plural: string, error: Error, dryRun?: boolean): void {
     this.#faults.push({ verb, plural, dryRun, error })
+  }
+
+  /** Only the next one fails. */
+  failOnce(verb: Verb, plural: string, error: Error): void {
+    this.#faults.push({ verb, plural, dryRun: false, error, once: true })
   }
 
   async servedVersions(group: string): Promise<string[]> {
@@ -71,6 +77,20 @@ export class FakeCluster implements Cluster {
       this.writes.push({ verb: 'apply', object: nameOf(manifest) })
       if (present !== undefined) this.objects.splice(this.objects.indexOf(present), 1)
       this.objects.push(stamped)
+      this.#interfere()
+    }
+    return structuredClone(stamped) as T
+  }
+
+  async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false } = {}): Promise<T> {
+    this.#check('replace', resource, dryRun)
+    const present = this.#find(resource, object.metadata)
+    if (present?.metadata.resourceVersion !== object.metadata.resourceVersion)
+      throw new UserError('CONFLICT', `${object.metadata.name} has changed`)
+    const stamped = this.#stamp(structuredClone(object))
+    if (!dryRun && present !== undefined) {
+      this.objects.splice(this.objects.indexOf(present), 1, stamped)
+      this.writes.push({ verb: 'replace', object: nameOf(object) })
       this.#interfere()
     }
     return structuredClone(stamped) as T
@@ -117,6 +137,7 @@ export class FakeCluster implements Cluster {
     const fault = this.#faults.find(
       (one) => one.verb === verb && one.plural === plural && (one.dryRun === undefined || one.dryRun === dryRun),
     )
+    if (fault?.once) this.#faults.splice(this.#faults.indexOf(fault), 1)
     if (fault !== undefined) throw fault.error
   }
 }

@@ -75,6 +75,13 @@ export function kiali(
   ]
 }
 
+/** What restarts Kiali's pods. */
+export function kialiDeployment(namespace = 'istio-system'): KubeObject {
+  const volumes = [{ name: 'kiali-configuration', configMap: { name: 'kiali' } }]
+  const template = { metadata: { labels: KIALI_LABELS, annotations: { checksum: 'abc' } }, spec: { volumes } }
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'kiali', namespace }, spec: { template } }
+}
+
 const PROMETHEUS_LABELS = {
   'app.kubernetes.io/component': 'server',
   'app.kubernetes.io/name': 'prometheus',

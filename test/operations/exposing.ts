@@ -73,7 +73,7 @@ export function certificateHosts(cluster: FakeCluster): string[] {
 
 /** `VirtualService/kubectl-telemetry-grafana`, in the order in which they were written. */
 export function written({ cluster }: FakeWorld): string[] {
-  return cluster.writes.map(({ verb, object }) => (verb === 'apply' ? object : `-${object}`))
+  return cluster.writes.map(({ verb, object }) => (verb === 'delete' ? `-${object}` : object))
 }
 
 export async function refusal(trying: Promise<unknown>): Promise<UserError> {
