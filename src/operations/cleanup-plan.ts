@@ -9,7 +9,7 @@ import { type Change, planChanges } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
 import { LINKED_LABEL, linkedAddons } from './links.ts'
-import { findIstioVersion } from './reading.ts'
+import { findIstioVersion, readable } from './reading.ts'
 import { planShrinking } from './shrink.ts'
 
 export interface Owned {
@@ -43,13 +43,15 @@ type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' |
 export async function planCleanup(choice: CleanupChoice, dependencies: Needs): Promise<CleanupPlan> {
   const { cluster } = dependencies
   const { names, named } = choice.addons
-  const [owned, shared, links, documented] = await Promise.all([
+  const [owned, foundShared, foundLinks, documented] = await Promise.all([
     findOwned(cluster),
     findShared(cluster),
     findLinks(cluster),
     findDocumented(choice, cluster),
   ])
-  const plan: CleanupPlan = { restores: [], links: [], before: [], deletes: documented, after: [], warnings: [] }
+  const [shared, links] = [foundShared ?? [], foundLinks ?? []]
+  const warnings = [...notSearched('Services', foundShared), ...notSearched('ConfigMaps', foundLinks)]
+  const plan: CleanupPlan = { restores: [], links: [], before: [], deletes: documented, after: [], warnings }
   if (!named) {
     plan.deletes.push(...owned)
     plan.restores = await planRestores(cluster, shared)
@@ -89,6 +91,13 @@ async function planNamespace(
   plan.warnings.push(...shrinking.warnings)
 }
 
+/** One who may not list them has hardly changed them; another may have. */
+function notSearched(kinds: string, found: unknown[] | undefined): Warning[] {
+  if (found !== undefined) return []
+  const message = `${kinds} could not be listed: what was added to them, by --layout ports or --link, was not looked for`
+  return [{ code: 'NOT_SEARCHED', message, remedy: 'run cleanup with the rights in docs/rbac.md' }]
+}
+
 function notExposed(names: string[], going: Owned[]): Warning[] {
   const gone = going.map(({ object }) => componentOf(object))
   return names
@@ -110,16 +119,17 @@ export async function findOwned(cluster: Cluster): Promise<Owned[]> {
   return kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
 }
 
-/** Objects of others in which fields are ours: Services with our ports. */
-export async function findShared(cluster: Cluster): Promise<Owned[]> {
-  const services = await cluster.list(SERVICES, { metadataOnly: true })
+/** Objects of others in which fields are ours: Services with our ports. `undefined` when they may not be listed. */
+export async function findShared(cluster: Cluster): Promise<Owned[] | undefined> {
+  const services = await readable(cluster.list(SERVICES, { metadataOnly: true }))
   return services
-    .filter((object) => appliedFields(object) !== undefined)
+    ?.filter((object) => appliedFields(object) !== undefined)
     .map((object) => ({ resource: SERVICES, object }))
 }
 
-export function findLinks(cluster: Cluster): Promise<KubeObject[]> {
-  return cluster.list(CONFIG_MAPS, { labels: LINKED_LABEL, metadataOnly: true })
+/** ConfigMaps of Kiali with links of ours. `undefined` when they may not be listed. */
+export function findLinks(cluster: Cluster): Promise<KubeObject[] | undefined> {
+  return readable(cluster.list(CONFIG_MAPS, { labels: LINKED_LABEL, metadataOnly: true }))
 }
 
 /** Applying nothing takes back what we had applied, and leaves the rest as it is. */

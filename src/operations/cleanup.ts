@@ -85,7 +85,7 @@ export function succeeded({ outcome, remaining }: CleanupResult): boolean {
 }
 
 async function findRemaining(request: CleanupRequest, deletes: Owned[], cluster: Cluster): Promise<Owned[]> {
-  const [owned, shared, links, documented] = await Promise.all([
+  const [owned, shared = [], links = [], documented] = await Promise.all([
     findOwned(cluster),
     request.addons.named ? [] : findShared(cluster),
     request.addons.named ? [] : findLinks(cluster),

@@ -10,7 +10,9 @@ export function renderCleanup(
   if (result.outcome === 'declined') return 'nothing was changed'
   const { changed, restored, deleted, authorities, remaining } = result
   if ([...restored, ...deleted, ...authorities, ...remaining].length === 0)
-    return result.warnings.length === 0 ? 'nothing of ours is in the cluster' : 'nothing to remove'
+    return result.warnings.some(({ code }) => code === 'NOT_EXPOSED')
+      ? 'nothing to remove'
+      : 'nothing of ours is in the cluster'
   return [
     ...restored.map((object) => `${fullName(object)} restored${dryRunMark(dryRun)}`),
     ...changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),

@@ -113,3 +113,53 @@ describe('cleanup', () => {
     )
   })
 })
+
+describe('cleanup without the right to list Services or ConfigMaps', () => {
+  it('removes what is ours and says what it could not look for', async () => {
+    const one = await exposed()
+    one.cluster.fail('list', 'services', new UserError('FORBIDDEN', 'no'))
+    one.cluster.fail('list', 'configmaps', new UserError('FORBIDDEN', 'no'))
+    const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, one)
+    assert.deepEqual(names(result.deleted), OURS)
+    assert.deepEqual(
+      result.warnings.map(({ code }) => code),
+      ['NOT_SEARCHED', 'NOT_SEARCHED'],
+    )
+    assert.ok(succeeded(result))
+  })
+})
+
+describe('cleanup --certificates', () => {
+  it('removes the authorities of this machine too, after showing them', async () => {
+    const question = 'Clean up these 4 objects?'
+    const one = await exposed({ [question]: true })
+    const authority = { domain: 'example.com', certificate: '', key: '' }
+    one.authorities.kept.set('example.com', authority)
+    const result = await cleanup({ addons: EVERYTHING, certificates: true, yes: false, dryRun: 'none' }, one)
+    const directory = '/home/me/.local/share/kubectl-telemetry/authorities/example.com'
+    assert.deepEqual(result.authorities, [directory])
+    assert.equal(one.terminal.notes.at(-1), `  authority ${directory}: delete from this machine`)
+    assert.equal(one.authorities.kept.size, 0)
+  })
+
+  it('does so when nothing is in the cluster any more', async () => {
+    const one = fakeWorld(new FakeCluster([]), new FakeTerminal())
+    one.authorities.kept.set('example.com', { domain: 'example.com', certificate: '', key: '' })
+    await cleanup({ addons: EVERYTHING, certificates: true, yes: true, dryRun: 'none' }, one)
+    assert.equal(one.authorities.kept.size, 0)
+  })
+
+  it('keeps them in a dry run, and without being asked', async () => {
+    const one = await exposed()
+    one.authorities.kept.set('example.com', { domain: 'example.com', certificate: '', key: '' })
+    await cleanup({ addons: EVERYTHING, certificates: true, yes: true, dryRun: 'client' }, one)
+    await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, one)
+    assert.equal(one.authorities.kept.size, 1)
+  })
+
+  it('does not go with some of the add-ons, which others need the authority for', async () => {
+    const addons = requireAddons(['grafana'])
+    const trying = cleanup({ addons, certificates: true, yes: true, dryRun: 'none' }, await exposed())
+    await assert.rejects(trying, { code: 'CERTIFICATES_IN_USE', exitCode: 2 })
+  })
+})
