@@ -23,7 +23,7 @@ describe('Grafana’s live WebSocket through the gateway, on the real mesh', () 
       ...['expose', 'grafana', '--allow-anonymous', '-y', '-o', 'json'],
     )
     assert.equal(exitCode, 0, stderr)
-    ca = readFileSync((JSON.parse(stdout) as ExposeResult).authority.certificate, 'utf8')
+    ca = readFileSync((JSON.parse(stdout) as ExposeResult).authority?.certificate ?? '', 'utf8')
   })
   after(() => workplace.end())
 
