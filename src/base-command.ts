@@ -9,6 +9,7 @@ import type { Cluster } from './cluster/cluster.ts'
 import { EXIT, UserError } from './errors.ts'
 import { shared } from './flags.ts'
 import type { Dependencies } from './operations/dependencies.ts'
+import type { Forwarding } from './operations/port-forward.ts'
 import { renderError } from './rendering/error.ts'
 import type { OutputFormat } from './rendering/output.ts'
 
@@ -47,6 +48,21 @@ export abstract class TelemetryCommand extends Command {
       generateKey,
     }
     return this.#dependencies
+  }
+
+  /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
+  protected async forwarding(): Promise<Omit<Forwarding, 'tell'>> {
+    const { TcpListener } = await import('./forwarding/tcp-listener.ts')
+    const ending = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
+    const timers = {
+      now: () => performance.now(),
+      after: (milliseconds: number, act: () => void) => {
+        const timer = setTimeout(act, milliseconds)
+        return () => clearTimeout(timer)
+      },
+    }
+    return { listener: new TcpListener(), timers, signal: ending.signal }
   }
 
   /** The answer on stdout, what belongs beside it on stderr, and the exit code. */

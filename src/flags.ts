@@ -1,6 +1,7 @@
 /** Flags as kubectl's users know them. Values are checked here, before anything is read: a wrong one is exit code 2. */
+import { isIP } from 'node:net'
 import { Flags } from '@oclif/core'
-import { requireAddons } from './addons/catalog.ts'
+import { type AddonChoice, requireAddons } from './addons/catalog.ts'
 import { usageError } from './errors.ts'
 import { LAYOUTS } from './gateways/layout.ts'
 import { requireAddress, requireDomain } from './gateways/names.ts'
@@ -53,17 +54,38 @@ const layout = Flags.option({ options: LAYOUTS })
 const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
   helpValue: '[ADDON=]PORT',
   multiple: true,
-  parse: async (text) => {
-    const [, word, digits] = /^(?:([^=]+)=)?(\d{1,5})$/.exec(text) ?? []
-    const port = Number(digits)
-    if (digits !== undefined && port >= 1 && port <= 65535)
-      return { addon: word === undefined ? undefined : requireAddons([word]).names[0], port }
-    throw usageError('NODE_PORT_INVALID', `--node-port ${JSON.stringify(text)} is not a port, or ADDON=PORT`, [
-      '--node-port 31531',
-      '--node-port grafana=31531',
-    ])
-  },
+  parse: async (text) => addonPort(text, '--node-port', 'NODE_PORT_INVALID', 31531),
 })
+
+/** `31531` or `grafana=31531`. */
+function addonPort(
+  text: string,
+  flag: string,
+  code: string,
+  example: number,
+): { addon?: string | undefined; port: number } {
+  const [, word, digits] = /^(?:([^=]+)=)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (digits !== undefined && port >= 1 && port <= 65535)
+    return { addon: word === undefined ? undefined : requireAddons([word]).names[0], port }
+  throw usageError(code, `${flag} ${JSON.stringify(text)} is not a port, or ADDON=PORT`, [
+    `${flag} ${example}`,
+    `${flag} grafana=${example}`,
+  ])
+}
+
+/** What `port-forward` takes: add-ons, or `svc/NAME[:PORT]` alone. */
+export function requireForwarded(words: string[]): { addons: AddonChoice; service?: { name: string; port?: number } } {
+  const [first = '', second] = words
+  const [, name, digits] =
+    /^(?:svc|service|services)\/([a-z0-9]([-a-z0-9]*[a-z0-9])?)(?::(\d{1,5}))?$/.exec(first)?.toSpliced(2, 1) ?? []
+  if (!/^(svc|services?)\//.test(first)) return { addons: requireAddons(words) }
+  if (name === undefined || second !== undefined)
+    throw usageError('SERVICE_INVALID', `${JSON.stringify(words.join(' '))} is not one svc/NAME or svc/NAME:PORT`, [
+      'svc/httpbin:8000',
+    ])
+  return { addons: requireAddons([]), service: digits === undefined ? { name } : { name, port: Number(digits) } }
+}
 
 /** A diff is a dry run: the API server's, unless the client's was asked for. */
 export function dryRunOf(flags: {
@@ -103,6 +125,44 @@ export const exposeFlags = {
     description: 'how long to wait for the page to answer',
   }),
   yes,
+}
+
+const localPort = Flags.custom<{ addon?: string | undefined; port: number }>({
+  helpValue: '[ADDON=]PORT',
+  multiple: true,
+  parse: async (text) => addonPort(text, '-p', 'PORT_INVALID', 3001),
+})
+
+const localAddress = Flags.custom<string>({
+  helpValue: 'ADDRESS',
+  multiple: true,
+  parse: async (text) => {
+    if (isIP(text) !== 0) return text
+    if (text === 'localhost') return '127.0.0.1'
+    throw usageError('ADDRESS_INVALID', `--address ${JSON.stringify(text)} is not an IP address`, ['--address 0.0.0.0'])
+  },
+})
+
+/** Flags of `port-forward`. */
+export const portForwardFlags = {
+  port: localPort({
+    char: 'p',
+    description: "port of this machine (default: the add-on's usual one, or the next free one)",
+  }),
+  address: localAddress({
+    default: ['127.0.0.1', '::1'],
+    description: 'address of this machine to listen on; may be repeated (default: 127.0.0.1 and ::1)',
+  }),
+  for: duration({ flag: '--for', description: 'end after this long (default: on Ctrl-C)' }),
+  wait: duration({
+    flag: '--wait',
+    default: 10_000,
+    defaultHelp: async () => '10s',
+    description: 'how long a connection waits for a Ready pod',
+  }),
+  'exit-on-loss': Flags.boolean({
+    description: 'end with exit code 1 when the cluster is lost, instead of trying again',
+  }),
 }
 
 /** Flags of every command. */

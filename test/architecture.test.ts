@@ -15,17 +15,38 @@ const MAY_IMPORT: Record<string, string[]> = {
   manifests: ['cluster'],
   certificates: ['errors'],
   probing: [],
+  forwarding: ['cluster'],
   terminal: ['errors'],
-  operations: ['addons', 'certificates', 'cluster', 'errors', 'gateways', 'manifests', 'probing', 'terminal'],
+  operations: [
+    'addons',
+    'certificates',
+    'cluster',
+    'errors',
+    'forwarding',
+    'gateways',
+    'manifests',
+    'probing',
+    'terminal',
+  ],
   rendering: ['cluster', 'errors', 'operations'],
   flags: ['addons', 'errors', 'gateways'],
-  'base-command': ['certificates', 'cluster', 'errors', 'flags', 'operations', 'probing', 'rendering', 'terminal'],
+  'base-command': [
+    'certificates',
+    'cluster',
+    'errors',
+    'flags',
+    'forwarding',
+    'operations',
+    'probing',
+    'rendering',
+    'terminal',
+  ],
   commands: ['addons', 'base-command', 'flags', 'operations', 'rendering'],
   main: [],
 }
 
 /** Files that touch the world. Only the composition root picks them. */
-const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|web-prober)\.ts$/
+const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|web-prober|tcp-listener)\.ts$/
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {

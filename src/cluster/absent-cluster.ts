@@ -35,6 +35,15 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  // biome-ignore lint/correctness/useYield: there is nothing to yield
+  async *watch(): AsyncIterable<never> {
+    throw this.#why
+  }
+
+  portForward(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   mayAccess(): Promise<never> {
     return Promise.reject(this.#why)
   }

@@ -1,4 +1,5 @@
 /** What operations need of a Kubernetes cluster, and nothing more. `kube-cluster.ts` is the real one, `test/fakes` has another. */
+import type { Duplex } from 'node:stream'
 
 export interface Metadata {
   name: string
@@ -43,6 +44,25 @@ export interface ObjectName {
   namespace?: string
 }
 
+export interface WatchOptions {
+  namespace: string
+  /** A label selector, as `kubectl -l` takes it. */
+  labels: string
+  signal: AbortSignal
+}
+
+export interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'
+  object: T
+}
+
+/** A connection that has been upgraded, and what is spoken on it. */
+export interface Upgraded {
+  socket: Duplex
+  /** SPDY frames in WebSocket messages, whose borders mean nothing, or as they are. */
+  protocol: 'websocket' | 'spdy'
+}
+
 /** Who wants to do what: the question of a SubjectAccessReview. */
 export interface Access {
   /** `system:serviceaccount:NAMESPACE:NAME`. */
@@ -77,6 +97,16 @@ export interface Cluster {
   replace<T extends KubeObject>(resource: Resource, object: T, options?: { dryRun?: boolean }): Promise<T>
   /** Deletes exactly this object (same uid). `gone` when somebody was faster. */
   delete(resource: Resource, object: KubeObject, options?: { dryRun?: boolean }): Promise<'deleted' | 'gone'>
+  /**
+   * What happens to objects, until it is called off: first all that are there as `ADDED`, then every change. Ends when the server ends it
+   * (which it does now and then) or the connection breaks.
+   */
+  watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>>
+  /**
+   * A connection to a pod's portforward endpoint: a byte stream of SPDY/3.1 frames.
+   * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE
+   */
+  portForward(pod: Required<ObjectName>): Promise<Upgraded>
   /** Whether somebody else may do something; `undefined` when we may not ask. */
   mayAccess(access: Access): Promise<boolean | undefined>
   /** Ends the connection, so that the process can end. */

@@ -8,6 +8,9 @@ import {
   type ListOptions,
   type ObjectName,
   type Resource,
+  type Upgraded,
+  type WatchEvent,
+  type WatchOptions,
 } from './cluster.ts'
 import { type KubeConfigChoice, loadKubeConfig } from './kube-config.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
@@ -22,6 +25,7 @@ interface ObjectList {
 
 export class KubeCluster implements Cluster {
   readonly #requests: KubeRequests
+  #refusesWebSocket = false
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
     this.#requests = new KubeRequests(loadKubeConfig(choice), options)
@@ -135,12 +139,42 @@ export class KubeCluster implements Cluster {
     }
   }
 
+  async *watch<T extends KubeObject>(
+    resource: Resource,
+    { namespace, labels, signal }: WatchOptions,
+  ): AsyncIterable<WatchEvent<T>> {
+    const path = pathOf(resource, namespace)
+    const query = { watch: 'true', labelSelector: labels }
+    for await (const line of this.#requests.lines({ path, query, what: `watch ${resource.plural}` }, signal)) {
+      const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR' }
+      // 410: too much has happened since; whoever watches begins anew.
+      if (event.type === 'ERROR') return
+      yield event
+    }
+  }
+
+  /** The WebSocket tunnel as kubectl prefers it (API server 1.31 and newer), else SPDY itself. */
+  async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
+    const path = `${pathOf({ group: '', version: 'v1', plural: 'pods' }, namespace, name)}/portforward`
+    const what = `forward ports to pod/${name} in namespace ${namespace}`
+    if (!this.#refusesWebSocket) {
+      const headers = { 'sec-websocket-version': '13', 'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io' }
+      const socket = await this.#requests.upgrade({ method: 'GET', path, protocol: 'websocket', headers, what })
+      if (socket !== undefined) return { socket, protocol: 'websocket' }
+    }
+    const headers = { 'x-stream-protocol-version': 'portforward.k8s.io' }
+    const socket = await this.#requests.upgrade({ method: 'POST', path, protocol: 'SPDY/3.1', headers, what })
+    if (socket === undefined) throw await this.#requests.explain({ method: 'POST', path, what })
+    this.#refusesWebSocket = true
+    return { socket, protocol: 'spdy' }
+  }
+
   async close(): Promise<void> {
     await this.#requests.close()
   }
 }
 
-function pathOf(resource: Resource, namespace: string | undefined, name?: string): string {
+function pathOf(resource: Omit<Resource, 'kind'>, namespace: string | undefined, name?: string): string {
   const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`
   const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`
   return `${root}${scope}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`

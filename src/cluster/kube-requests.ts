@@ -2,10 +2,14 @@
  * HTTP to one API server over ONE connection. client-node's generated clients open a TLS connection per call (measured, docs/decisions/0002);
  * of it we use the kubeconfig and its ways to authenticate.
  */
+import { randomBytes } from 'node:crypto'
 import type { RequestOptions } from 'node:https'
+import { createInterface } from 'node:readline'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request } from 'undici'
+import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request, upgrade } from 'undici'
+import { UserError } from '../errors.ts'
 import { credentialsError, networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
 
 export interface Impersonation {
@@ -35,8 +39,14 @@ export interface KubeRequest {
   what: string
 }
 
+export interface UpgradeRequest extends KubeRequest {
+  protocol: 'websocket' | 'SPDY/3.1'
+  headers: Record<string, string>
+}
+
 interface Connection {
   dispatcher: Dispatcher
+  tls: object
   headers: Record<string, string | string[]>
   clientCertificate?: string
 }
@@ -63,6 +73,7 @@ export class KubeRequests {
   readonly #config: KubeConfig
   readonly #options: KubeRequestsOptions
   #connection: Promise<Connection> | undefined
+  #upgrades: Dispatcher | undefined
 
   constructor(config: KubeConfig, options: KubeRequestsOptions) {
     this.#config = config
@@ -90,9 +101,71 @@ export class KubeRequests {
     }
   }
 
+  /** The lines of an answer that does not end, as they come. Ends with the connection. */
+  async *lines(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
+    const { dispatcher, headers } = await this.#connect()
+    const sent = {
+      dispatcher,
+      method: 'GET' as const,
+      headers,
+      signal,
+      headersTimeout: this.#options.timeout,
+      bodyTimeout: 0,
+    }
+    const response = await request(this.#url({ ...call, method: 'GET' }), sent).catch(async (error: unknown) => {
+      throw networkError(error, await this.#peer())
+    })
+    if (response.statusCode !== 200)
+      throw statusError(parseStatus(await response.body.text(), response.statusCode), call.what, await this.#peer())
+    yield* createInterface({ input: response.body, crlfDelay: Number.POSITIVE_INFINITY })
+  }
+
+  /**
+   * A connection of its own, upgraded to another protocol.
+   * @returns undefined when the server answered but did not switch; `explain` says why
+   */
+  async upgrade(call: UpgradeRequest): Promise<Duplex | undefined> {
+    const { headers } = await this.#connect()
+    const started = performance.now()
+    try {
+      const upgraded = await upgrade(this.#url(call), {
+        dispatcher: await this.#upgrading(),
+        method: call.method,
+        protocol: call.protocol,
+        headers: {
+          ...headers,
+          ...call.headers,
+          ...(call.protocol === 'websocket' ? { 'sec-websocket-key': randomBytes(16).toString('base64') } : {}),
+        },
+        signal: AbortSignal.timeout(this.#options.timeout),
+      })
+      this.#trace(call, `101 ${call.protocol}`, started)
+      return upgraded.socket
+    } catch (error) {
+      this.#trace(call, (error as Error).message, started)
+      if ((error as Error).message === 'bad upgrade') return undefined
+      throw networkError(error, await this.#peer())
+    }
+  }
+
+  /** Why an upgrade was refused: the same request without one is refused for the same reason, and says it. */
+  async explain(call: KubeRequest): Promise<UserError> {
+    try {
+      await this.send(call)
+    } catch (error) {
+      if (error instanceof UserError) return error
+      throw error
+    }
+    return new UserError(
+      'FORWARD_REFUSED',
+      `the API server does not ${call.what}: it speaks neither WebSocket nor SPDY there`,
+    )
+  }
+
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined)
     await connection?.dispatcher.destroy()
+    await this.#upgrades?.destroy()
   }
 
   async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
@@ -142,6 +215,16 @@ export class KubeRequests {
     this.#options.trace?.(`${method} ${path} ${outcome} ${Math.round(performance.now() - started)} ms`)
   }
 
+  /** HTTP/1.1, since HTTP/2 has no upgrades, and a connection for each. */
+  async #upgrading(): Promise<Dispatcher> {
+    const { tls } = await this.#connect()
+    this.#upgrades ??= dispatcherFor(this.#config.getCurrentCluster()?.proxyUrl, tls, this.#options, {
+      allowH2: false,
+      pipelining: 1,
+    })
+    return this.#upgrades
+  }
+
   /** Credentials are asked for once per run: an exec plugin may open a browser. */
   #connect(): Promise<Connection> {
     this.#connection ??= this.#open()
@@ -160,7 +243,12 @@ export class KubeRequests {
     const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
     return {
       // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
-      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options),
+      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options, {
+        connections: 1,
+        // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
+        allowH2: (this.#options.impersonate.groups ?? []).length < 2,
+      }),
+      tls,
       headers: {
         ...basic(options.auth),
         ...(options.headers as Record<string, string>),
@@ -171,10 +259,12 @@ export class KubeRequests {
   }
 }
 
-function dispatcherFor(proxy: string | undefined, tls: object, options: KubeRequestsOptions): Dispatcher {
-  const { environment, timeout, impersonate } = options
-  // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-  const one = { connections: 1, allowH2: (impersonate.groups ?? []).length < 2 }
+function dispatcherFor(
+  proxy: string | undefined,
+  tls: object,
+  { environment, timeout }: KubeRequestsOptions,
+  one: Agent.Options,
+): Dispatcher {
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
   const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
   const noProxy = environment.NO_PROXY ?? environment.no_proxy

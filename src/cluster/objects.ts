@@ -44,6 +44,14 @@ export interface Deployment extends KubeObject {
   spec: { template: { metadata: Metadata; spec: Pod['spec'] } }
 }
 
+export interface EndpointSlice extends KubeObject {
+  ports?: { name?: string; port?: number }[]
+  endpoints?: {
+    conditions?: { ready?: boolean; terminating?: boolean }
+    targetRef?: { kind?: string; name?: string }
+  }[]
+}
+
 export interface Node extends KubeObject {
   spec?: { unschedulable?: boolean }
   status?: {

@@ -13,6 +13,13 @@ export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'config
 
 export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
 
+export const ENDPOINT_SLICES: Resource = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
+}
+
 export function gateways(version: string): Resource {
   return { group: ISTIO_NETWORKING, version, plural: 'gateways', kind: 'Gateway' }
 }

@@ -108,6 +108,15 @@ export class FakeCluster implements Cluster {
     return 'deleted'
   }
 
+  // biome-ignore lint/correctness/useYield: nothing happens here
+  async *watch(): AsyncIterable<never> {
+    throw new Error('the fake cluster has no watches')
+  }
+
+  async portForward(): Promise<never> {
+    throw new Error('the fake cluster has no pods that run')
+  }
+
   async mayAccess(_access: Access): Promise<boolean | undefined> {
     return this.secretsReadable
   }

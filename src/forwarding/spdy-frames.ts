@@ -1,0 +1,160 @@
+/**
+ * SPDY/3.1 as far as port-forwarding needs it: bytes to frames and back, pure. There is no per-stream flow control in it
+ * (moby/spdystream has none), and header blocks are only written, never read.
+ * https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/
+ */
+
+export const FIN = 1
+
+/** What a peer says, in the order in which it says it. A long data frame comes in parts, without waiting for its end. */
+export type Frame =
+  | { kind: 'data'; stream: number; bytes: Buffer; fin: boolean }
+  | { kind: 'reset'; stream: number }
+  | { kind: 'ping'; bytes: Buffer }
+  | { kind: 'goaway' }
+  | { kind: 'other' }
+
+/** A frame of the peer that is not SPDY, or longer than anything that port-forwarding sends. */
+export class FrameError extends Error {}
+
+const HEADER = 8
+const CONTROL = 0x80
+const VERSION = 3
+const TYPE = { synStream: 1, reset: 3, ping: 6, goaway: 7 } as const
+/** SYN_REPLY and SETTINGS are some dozens of bytes. */
+const LONGEST_CONTROL = 64 * 1024
+
+/** The preset dictionary's id in a zlib header (RFC 1950): named once in a session, then taken for granted. */
+const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
+/** An empty stored block (RFC 1951): without it Go's inflate keeps the block before to itself. */
+const ZLIB_FLUSH = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff])
+
+/**
+ * @param first whether it is the session's first header block
+ * @param headers at most 64 KiB
+ */
+export function synStream(stream: number, headers: Record<string, string>, first: boolean, fin = false): Buffer {
+  const block = headerBlock(headers, first)
+  const head = Buffer.alloc(HEADER + 10)
+  writeControl(head, TYPE.synStream, fin ? FIN : 0, 10 + block.length)
+  head.writeUInt32BE(stream, HEADER)
+  return Buffer.concat([head, block])
+}
+
+/** The head of a data frame; its bytes follow. */
+export function dataHead(stream: number, length: number, fin = false): Buffer {
+  const head = Buffer.allocUnsafe(HEADER)
+  head.writeUInt32BE(stream, 0)
+  head.writeUInt32BE(((fin ? FIN : 0) << 24) | length, 4)
+  return head
+}
+
+/** CANCEL. */
+export function resetStream(stream: number): Buffer {
+  const frame = Buffer.alloc(HEADER + 8)
+  writeControl(frame, TYPE.reset, 0, 8)
+  frame.writeUInt32BE(stream, HEADER)
+  frame.writeUInt32BE(5, HEADER + 4)
+  return frame
+}
+
+/** @param id odd, since we are the client */
+export function ping(id: number): Buffer {
+  const frame = Buffer.alloc(HEADER + 4)
+  writeControl(frame, TYPE.ping, 0, 4)
+  frame.writeUInt32BE(id, HEADER)
+  return frame
+}
+
+function writeControl(frame: Buffer, type: number, flags: number, length: number): void {
+  frame.writeUInt16BE((CONTROL << 8) | VERSION, 0)
+  frame.writeUInt16BE(type, 2)
+  frame.writeUInt32BE((flags << 24) | length, 4)
+}
+
+/** Name and value pairs, "compressed" by stored blocks: readers need zlib, writers do not. */
+function headerBlock(headers: Record<string, string>, first: boolean): Buffer {
+  const texts = Object.entries(headers)
+    .flat()
+    .map((text) => Buffer.from(text, 'latin1'))
+  const count = Buffer.alloc(4)
+  count.writeUInt32BE(texts.length / 2)
+  const pairs = Buffer.concat([count, ...texts.flatMap((text) => [lengthOf(text), text])])
+  const stored = Buffer.alloc(5)
+  stored.writeUInt16LE(pairs.length, 1)
+  stored.writeUInt16LE(~pairs.length & 0xffff, 3)
+  return Buffer.concat([first ? ZLIB_HEADER : Buffer.alloc(0), stored, pairs, ZLIB_FLUSH])
+}
+
+function lengthOf(text: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(text.length)
+  return length
+}
+
+/** Bytes as they come, in chunks of any size, to frames. Data is passed on without copying. */
+export class FrameReader {
+  #head = Buffer.alloc(0)
+  #control: Buffer[] | undefined
+  #stream = 0
+  #fin = false
+  #left = 0
+
+  /** @throws FrameError; nothing can be read after it */
+  read(chunk: Buffer, take: (frame: Frame) => void): void {
+    let rest = chunk
+    while (rest.length > 0) {
+      if (this.#left === 0) {
+        rest = this.#begin(rest)
+        if (this.#left === 0 && this.#head.length === 0) this.#finish(Buffer.alloc(0), take)
+      } else {
+        const part = rest.subarray(0, this.#left)
+        rest = rest.subarray(part.length)
+        this.#left -= part.length
+        this.#continue(part, take)
+      }
+    }
+  }
+
+  /** Reads a frame's head, or keeps the part of it that is there. @returns what comes after it */
+  #begin(chunk: Buffer): Buffer {
+    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    if (bytes.length < HEADER) {
+      this.#head = Buffer.from(bytes)
+      return Buffer.alloc(0)
+    }
+    this.#head = Buffer.alloc(0)
+    this.#left = bytes.readUIntBE(5, 3)
+    this.#fin = ((bytes[4] ?? 0) & FIN) !== 0
+    this.#stream = bytes.readUInt32BE(0)
+    const isControl = ((bytes[0] ?? 0) & CONTROL) !== 0
+    this.#control = isControl ? [Buffer.from(bytes.subarray(0, HEADER))] : undefined
+    if (isControl && (bytes.readUInt16BE(0) & 0x7fff) !== VERSION) throw new FrameError('not SPDY/3')
+    if (isControl && this.#left > LONGEST_CONTROL) throw new FrameError(`a control frame of ${this.#left} bytes`)
+    return bytes.subarray(HEADER)
+  }
+
+  #continue(part: Buffer, take: (frame: Frame) => void): void {
+    if (this.#control !== undefined) {
+      this.#control.push(part)
+      if (this.#left === 0) this.#finish(Buffer.alloc(0), take)
+    } else if (this.#left === 0) this.#finish(part, take)
+    else take({ kind: 'data', stream: this.#stream, bytes: part, fin: false })
+  }
+
+  #finish(part: Buffer, take: (frame: Frame) => void): void {
+    const control = this.#control
+    this.#control = undefined
+    if (control === undefined) take({ kind: 'data', stream: this.#stream, bytes: part, fin: this.#fin })
+    else take(controlFrame(Buffer.concat(control)))
+  }
+}
+
+function controlFrame(bytes: Buffer): Frame {
+  const type = bytes.readUInt16BE(2)
+  if (type === TYPE.ping) return { kind: 'ping', bytes }
+  if (type === TYPE.goaway) return { kind: 'goaway' }
+  if (type !== TYPE.reset) return { kind: 'other' }
+  if (bytes.length < HEADER + 4) throw new FrameError('a RST_STREAM without a stream')
+  return { kind: 'reset', stream: bytes.readUInt32BE(HEADER) & 0x7fffffff }
+}

@@ -1,0 +1,44 @@
+/** The real listener. */
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Listener, ListenFailure, Listening } from './listener.ts'
+
+const FAILURES: Record<string, ListenFailure> = {
+  EADDRINUSE: 'taken',
+  EACCES: 'forbidden',
+  EADDRNOTAVAIL: 'not-here',
+  EAFNOSUPPORT: 'not-here',
+  ENOTFOUND: 'not-here',
+}
+
+export class TcpListener implements Listener {
+  async listen(
+    addresses: string[],
+    port: number,
+    take: (socket: Socket) => void,
+  ): Promise<Listening | { failure: ListenFailure; address: string }> {
+    const servers: Server[] = []
+    for (const address of addresses) {
+      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, take)
+      const failure = await bind(server, address, port)
+      if (failure === undefined) servers.push(server)
+      // A machine without IPv6 has no ::1, which nobody misses.
+      else if (failure !== 'not-here' || address !== '::1') {
+        for (const one of servers) one.close()
+        return { failure, address }
+      }
+    }
+    return { port, close: () => servers.forEach((server) => void server.close()) }
+  }
+}
+
+function bind(server: Server, host: string, port: number): Promise<ListenFailure | undefined> {
+  return new Promise((resolve, reject) => {
+    server.once('listening', () => resolve(undefined))
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const failure = FAILURES[error.code ?? '']
+      if (failure === undefined) reject(error)
+      else resolve(failure)
+    })
+    server.listen({ host, port, ipv6Only: host.includes(':') })
+  })
+}

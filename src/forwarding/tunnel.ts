@@ -1,0 +1,87 @@
+/** A byte stream through the API server to a pod's portforward endpoint, whichever way it was opened. */
+import type { Duplex } from 'node:stream'
+import type { Upgraded } from '../cluster/cluster.ts'
+import { binaryHead, closeFrame, pingFrame, pong, WebSocketReader } from './websocket-frames.ts'
+
+export interface TunnelEvents {
+  data(bytes: Buffer): void
+  /** There is room for writing again. */
+  drain(): void
+  close(): void
+}
+
+export interface Tunnel {
+  readonly protocol: Upgraded['protocol']
+  /** @returns false when the buffer is full */
+  write(head: Buffer, bytes?: Buffer): boolean
+  pause(): void
+  resume(): void
+  /** Something small that keeps idle connections alive. */
+  keepAlive(): void
+  end(): void
+  destroy(): void
+}
+
+/** Small payloads are copied beside their heads: one write is one packet. */
+const COPIED = 4096
+
+export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents): Tunnel {
+  const tunnel = protocol === 'websocket' ? webSocketTunnel(socket, events) : plainTunnel(socket, events)
+  let open = true
+  socket.on('drain', () => events.drain())
+  // An error is followed by close, which says all that matters here.
+  socket.on('error', () => {})
+  socket.on('end', () => socket.end())
+  socket.on('close', () => {
+    if (open) events.close()
+    open = false
+  })
+  socket.on('data', tunnel.read)
+  return {
+    protocol,
+    write: tunnel.write,
+    keepAlive: tunnel.keepAlive,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    end: () => tunnel.end(),
+    destroy: () => socket.destroy(),
+  }
+}
+
+type Coded = Pick<Tunnel, 'write' | 'keepAlive' | 'end'> & { read(bytes: Buffer): void }
+
+function webSocketTunnel(socket: Duplex, events: TunnelEvents): Coded {
+  const reader = new WebSocketReader()
+  const taking = {
+    payload: (bytes: Buffer) => events.data(bytes),
+    ping: (payload: Buffer) => void socket.write(pong(payload)),
+    pong: () => {},
+    close: () => void socket.end(),
+  }
+  return {
+    read: (bytes) => reader.read(bytes, taking),
+    write: (head, bytes) => writeAll(socket, [binaryHead(head.length + (bytes?.length ?? 0)), head], bytes),
+    keepAlive: () => void socket.write(pingFrame()),
+    end: () => void socket.end(closeFrame()),
+  }
+}
+
+function plainTunnel(socket: Duplex, events: TunnelEvents): Coded {
+  return {
+    read: (bytes) => events.data(bytes),
+    write: (head, bytes) => writeAll(socket, [head], bytes),
+    keepAlive: () => {},
+    end: () => void socket.end(),
+  }
+}
+
+function writeAll(socket: Duplex, heads: Buffer[], bytes: Buffer | undefined): boolean {
+  if (!socket.writable) return true
+  if (bytes === undefined) return socket.write(heads.length === 1 ? heads[0] : Buffer.concat(heads))
+  if (bytes.length < COPIED) return socket.write(Buffer.concat([...heads, bytes]))
+  socket.cork()
+  for (const head of heads) socket.write(head)
+  const room = socket.write(bytes)
+  socket.uncork()
+  return room
+}

@@ -1,0 +1,61 @@
+/** Which port of this machine leads to which add-on. */
+import type { Socket } from 'node:net'
+import { UserError, usageError } from '../errors.ts'
+import type { Listener, ListenFailure, Listening } from '../forwarding/listener.ts'
+
+/** `-p`, as typed: for an add-on, or for the only one. */
+export type LocalPortChoice = { addon?: string | undefined; port: number }[]
+
+/** So many ports after the usual one are tried. */
+const NEARBY = 20
+
+/**
+ * @returns the port that was asked for an add-on, if any
+ * @throws UserError PORT_INVALID (exit 2) when it cannot be told which one is meant
+ */
+export function portAskedFor(choice: LocalPortChoice, name: string, names: string[]): number | undefined {
+  for (const { addon, port } of choice) {
+    if (addon === undefined && names.length > 1)
+      throw usageError('PORT_INVALID', `-p ${port}: for which of ${names.join(', ')}?`, [`-p ${names[0]}=${port}`])
+    if (addon !== undefined && !names.includes(addon))
+      throw usageError('PORT_INVALID', `-p ${addon}=${port}: ${addon} is not forwarded by this command`, [
+        `-p ${names[0]}=${port}`,
+      ])
+  }
+  return choice.find(({ addon }) => addon === undefined || addon === name)?.port
+}
+
+/**
+ * Listens at the port that was asked for, else at the usual one or the next free one.
+ * @throws UserError PORT_TAKEN, PORT_FORBIDDEN, ADDRESS_NOT_HERE
+ */
+export async function listenNear(
+  listener: Listener,
+  addresses: string[],
+  wish: { asked: number | undefined; usual: number },
+  take: (socket: Socket) => void,
+): Promise<Listening> {
+  const first = wish.asked ?? wish.usual
+  const last = wish.asked === undefined ? Math.min(first + NEARBY, 65_535) : first
+  for (let port = first; ; port++) {
+    const result = await listener.listen(addresses, port, take)
+    if (!('failure' in result)) return result
+    if (result.failure !== 'taken' || port >= last) throw refused(result.failure, result.address, first, last)
+  }
+}
+
+function refused(failure: ListenFailure, address: string, first: number, last: number): UserError {
+  const ports = first === last ? `port ${first}` : `ports ${first} to ${last}`
+  switch (failure) {
+    case 'taken':
+      return new UserError('PORT_TAKEN', `${ports} of ${address} ${first === last ? 'is' : 'are'} in use`, {
+        suggestions: ['-p PORT   # another one', `ss -ltnp 'sport = :${first}'   # by whom`],
+      })
+    case 'forbidden':
+      return new UserError('PORT_FORBIDDEN', `only root may listen on port ${first}`, { suggestions: ['-p 8443'] })
+    case 'not-here':
+      return new UserError('ADDRESS_NOT_HERE', `--address ${address} is no address of this machine`, {
+        suggestions: ['--address 127.0.0.1', 'ip addr   # shows those there are'],
+      })
+  }
+}

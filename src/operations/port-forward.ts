@@ -1,0 +1,244 @@
+/** Local ports that lead to add-ons or any Service, and stay when pods go and come. */
+import type { Socket } from 'node:net'
+import type { AddonChoice } from '../addons/catalog.ts'
+import type { Cluster, ObjectName } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
+import { SERVICES } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+import { carry } from '../forwarding/connection.ts'
+import type { Listener, Listening } from '../forwarding/listener.ts'
+import { PodRoute, type RouteEvent } from '../forwarding/pod-route.ts'
+import { Session } from '../forwarding/session.ts'
+import type { Timers } from '../forwarding/timers.ts'
+import type { Dependencies, Warning } from './dependencies.ts'
+import { type Followed, followEndpoints } from './follow-endpoints.ts'
+import { type LocalPortChoice, listenNear, portAskedFor } from './local-ports.ts'
+import { readServices } from './reading.ts'
+import { surveyAddons } from './survey-addons.ts'
+
+export interface PortForwardRequest {
+  /** Ignored when a Service is named. */
+  addons: AddonChoice
+  service?: { name: string; port?: number | undefined } | undefined
+  namespace?: string | undefined
+  ports: LocalPortChoice
+  addresses: string[]
+  /** Milliseconds that a connection waits for a Ready pod. */
+  wait: number
+  /** Milliseconds after which it ends by itself. */
+  duration?: number | undefined
+  exitOnLoss: boolean
+}
+
+/** One line of `-o json`. */
+export interface ForwardEvent {
+  event: 'listening' | 'connected' | 'waiting' | 'lost' | 'closed'
+  addon: string
+  url: string
+  pod?: string
+  reason?: string
+}
+
+export interface Forwarding {
+  listener: Listener
+  timers: Timers
+  /** Ends it: Ctrl-C, a closed terminal. */
+  signal: AbortSignal
+  tell(event: ForwardEvent): void
+}
+
+export interface PortForwardResult {
+  outcome: 'ended' | 'interrupted' | 'lost'
+  warnings: Warning[]
+}
+
+/** What one local port leads to. */
+interface Forward extends Followed {
+  name: string
+  usualPort: number
+  path: string
+}
+
+type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'random'>
+
+/** Often enough for load balancers that cut what is idle for a minute. */
+const BEAT = 20_000
+
+/** @throws UserError; see the codes in survey-addons.ts and local-ports.ts, and SERVICE_NOT_FOUND, PORT_MISSING, FORBIDDEN */
+export async function portForward(
+  request: PortForwardRequest,
+  dependencies: Needs,
+  forwarding: Forwarding,
+): Promise<PortForwardResult> {
+  const { forwards, warnings } = await gather(request, dependencies)
+  const ending = new AbortController()
+  const stop = (outcome: PortForwardResult['outcome']) => ending.abort(outcome)
+  forwarding.signal.addEventListener('abort', () => stop('interrupted'), { once: true })
+  if (forwarding.signal.aborted) stop('interrupted')
+  const names = forwards.map(({ name }) => name)
+  const running = await startAll(forwards, names, request, dependencies, { ...forwarding, signal: ending.signal }, stop)
+  const { duration } = request
+  const callOff = duration === undefined ? () => {} : forwarding.timers.after(duration, () => stop('ended'))
+  try {
+    await Promise.race([Promise.all(running.map(({ following }) => following)), aborted(ending.signal)])
+    return { outcome: (ending.signal.reason ?? 'ended') as PortForwardResult['outcome'], warnings }
+  } finally {
+    callOff()
+    ending.abort('ended')
+    for (const { close } of running) close()
+  }
+}
+
+/** Whether the exit code is 0. */
+export function succeeded({ outcome }: PortForwardResult): boolean {
+  return outcome !== 'lost'
+}
+
+async function gather(
+  request: PortForwardRequest,
+  asking: Needs,
+): Promise<{ forwards: Forward[]; warnings: Warning[] }> {
+  const { service, namespace } = request
+  if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
+  const services = await readServices(asking.cluster)
+  const { addons, warnings } = await surveyAddons(request.addons, services, namespace, asking)
+  const forwards = addons.map(({ found, path }) => ({
+    name: found.addon.name,
+    namespace: found.namespace,
+    service: found.service.metadata.name,
+    portName: portNameOf(found.service, found.port),
+    usualPort: found.addon.ports.numbers[0] ?? found.port,
+    path,
+  }))
+  return { forwards, warnings }
+}
+
+async function namedForward(
+  { name, port }: { name: string; port?: number | undefined },
+  namespace = 'default',
+  cluster: Cluster,
+): Promise<Forward> {
+  const service = await cluster.get<Service>(SERVICES, { name, namespace })
+  if (service === undefined) {
+    throw new UserError('SERVICE_NOT_FOUND', `there is no Service ${name} in namespace ${namespace}`, {
+      suggestions: ['-n NAMESPACE', `kubectl get services -A | grep ${name}`],
+    })
+  }
+  const known = service.spec.ports?.map(({ port: number }) => number) ?? []
+  const chosen = port ?? known[0]
+  if (chosen === undefined || !known.includes(chosen)) {
+    throw new UserError(
+      'PORT_MISSING',
+      `Service ${namespace}/${name} has no port ${port}; it has ${known.join(', ')}`,
+      {
+        suggestions: known.map((number) => `svc/${name}:${number}`),
+      },
+    )
+  }
+  return { name, namespace, service: name, portName: portNameOf(service, chosen), usualPort: chosen, path: '/' }
+}
+
+function portNameOf({ spec }: Service, number: number): string {
+  return spec.ports?.find(({ port }) => port === number)?.name ?? ''
+}
+
+async function startAll(
+  forwards: Forward[],
+  names: string[],
+  request: PortForwardRequest,
+  dependencies: Needs,
+  forwarding: Forwarding,
+  stop: (outcome: 'lost') => void,
+): Promise<Running[]> {
+  const running: Running[] = []
+  try {
+    for (const forward of forwards) {
+      const asked = portAskedFor(request.ports, forward.name, names)
+      running.push(await start(forward, asked, request, dependencies, forwarding, stop))
+    }
+    return running
+  } catch (error) {
+    for (const { close } of running) close()
+    throw error
+  }
+}
+
+interface Running {
+  following: Promise<void>
+  close(): void
+}
+
+async function start(
+  forward: Forward,
+  asked: number | undefined,
+  request: PortForwardRequest,
+  { cluster, random }: Needs,
+  { listener, timers, signal, tell }: Forwarding,
+  stop: (outcome: 'lost') => void,
+): Promise<Running> {
+  let url = ''
+  const say = (event: Omit<ForwardEvent, 'addon' | 'url'>) => tell({ ...event, addon: forward.name, url })
+  const lost = (reason: string) => {
+    say({ event: 'lost', reason })
+    if (request.exitOnLoss) stop('lost')
+  }
+  const route = new PodRoute({
+    timers,
+    tell: (event: RouteEvent) => (event.event === 'lost' ? lost(event.reason) : say(event)),
+    dial: async ({ pod, port }, closed) => {
+      const upgraded = await cluster.portForward(podName(forward, pod))
+      return new Session(upgraded, port, timers, closed)
+    },
+  })
+  const sockets = new Set<Socket>()
+  const options = { wait: request.wait, localHostsOnly: isLoopback(request.addresses), title: forward.name, timers }
+  const take = (socket: Socket) => {
+    sockets.add(socket)
+    void carry(socket, route, options).then(() => sockets.delete(socket))
+  }
+  const listening = await listenNear(listener, request.addresses, { asked, usual: forward.usualPort }, take)
+  url = urlOf(request.addresses, listening, forward.path)
+  say({ event: 'listening' })
+  const chance = () => (random(1)[0] ?? 0) / 256
+  const beating = beat(route, timers)
+  return {
+    following: followEndpoints(forward, route, { cluster, timers, signal, chance, lost }),
+    close: () => {
+      beating()
+      listening.close()
+      route.close()
+      for (const socket of sockets) socket.destroy()
+      say({ event: 'closed' })
+    },
+  }
+}
+
+function podName({ namespace }: Forward, name: string): Required<ObjectName> {
+  return { namespace, name }
+}
+
+function beat(route: PodRoute, timers: Timers): () => void {
+  let callOff = () => {}
+  const again = () => {
+    route.beat()
+    callOff = timers.after(BEAT, again)
+  }
+  callOff = timers.after(BEAT, again)
+  return () => callOff()
+}
+
+function isLoopback(addresses: string[]): boolean {
+  return addresses.every((address) => address === '::1' || address === 'localhost' || address.startsWith('127.'))
+}
+
+function urlOf(addresses: string[], { port }: Listening, path: string): string {
+  const host = isLoopback(addresses) ? 'localhost' : (addresses[0] ?? 'localhost')
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
