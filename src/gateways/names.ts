@@ -1,5 +1,5 @@
 /** Domains, hosts and addresses that people type: checked before anything is read or changed. */
-import { isIP, isIPv4 } from 'node:net'
+import { isIP } from 'node:net'
 import { type UserError, usageError } from '../errors.ts'
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -53,11 +53,6 @@ function requireName(name: string, wrong: (why: string) => UserError): string {
 /** Cut, so that a 300-character mistake stays readable. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
-}
-
-/** The domain that nip.io resolves to this address; `undefined` for what nip.io cannot express (IPv6, host names). */
-export function nipDomain(address: string): string | undefined {
-  return isIPv4(address) ? `${address}.nip.io` : undefined
 }
 
 /** `grafana` and `example.com` make `grafana.example.com`. */

@@ -3,6 +3,7 @@ import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
 import type { Service } from '../cluster/objects.ts'
 import { ISTIO_VERSIONS, SERVICES, typeOf } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import type { Gathered, Gathering } from './exposure-survey.ts'
 import { requireNodePorts } from './node-ports.ts'
@@ -27,7 +28,13 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
   }
   const addons = assumeAddons(request.addons, request.namespace ?? NAMESPACE)
   const layout = { name: request.layout ?? 'hosts', secure: !insecure, domain }
-  const address = { address: request.ingressAddress ?? domain, kind: 'hostname', via: 'flag', onNode: false } as const
+  const address: IngressAddress = {
+    address: request.ingressAddress ?? domain,
+    kind: 'hostname',
+    via: 'flag',
+    onNode: false,
+    others: [],
+  }
   const warning = {
     code: 'CLUSTER_ABSENT',
     message: `no cluster was asked (${why.message}): these manifests are for Istio's sample add-ons in ${request.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
@@ -44,7 +51,7 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     redirect: layout.name === 'hosts' && layout.secure,
     nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
   }
-  return { gathered, present: [gateway.service], warnings: [warning] }
+  return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
 }
 
 /** istioctl and the charts label gateways alike: `istio` is the name less its first `istio-`. */

@@ -56,6 +56,8 @@ export interface Planned {
   /** The file with the authority's certificate. */
   authorityPath: string
   warnings: Warning[]
+  /** What the self-test of a default domain found; the last look at the names says more. */
+  unresolved: Warning[]
 }
 
 /** The most open first. */
@@ -70,7 +72,7 @@ export function report(
   outcome: ExposeResult['outcome'],
   planned: Planned,
   changes: Change[],
-  verified: { probes: Probe[]; warnings: Warning[] } = { probes: [], warnings: [] },
+  verified: { probes: Probe[]; warnings: Warning[] } = { probes: [], warnings: planned.unresolved },
 ): ExposeReport {
   const { gathered } = planned
   const { gateway, address, layout, addons } = gathered

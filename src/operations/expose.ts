@@ -2,6 +2,7 @@
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import { RememberingProber } from '../probing/remembering-prober.ts'
 import { assumeMesh, isAbsence } from './assumed-mesh.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import { requireConsent } from './consent.ts'
@@ -32,7 +33,8 @@ export interface ExposeRequest extends Gathering {
 }
 
 /** @throws UserError; see the codes in survey-addons.ts, survey-gateway.ts, changes.ts and consent.ts */
-export async function expose(request: ExposeRequest, dependencies: Dependencies): Promise<ExposeReport> {
+export async function expose(request: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
+  const dependencies = { ...world, prober: new RememberingProber(world.prober) }
   const { cluster, terminal } = dependencies
   const { planned, changes } = await plan(request, dependencies)
   if (request.dryRun === 'client') return report('planned', planned, changes)
@@ -116,7 +118,7 @@ async function plan(
   request: ExposeRequest,
   dependencies: Dependencies,
 ): Promise<{ planned: Planned; changes: Change[] }> {
-  const { gathered, present, warnings } = await gatherOrAssume(request, dependencies)
+  const { gathered, present, warnings, unresolved } = await gatherOrAssume(request, dependencies)
   const { domain, secure } = gathered.layout
   const certificates = secure
     ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies)
@@ -125,7 +127,7 @@ async function plan(
   const authorityPath = dependencies.authorities.certificatePath(domain)
   const exposures = exposuresOf(gathered, gathered.gateway.service)
   return {
-    planned: { gathered, exposures, certificates, authorityPath, warnings },
+    planned: { gathered, exposures, certificates, authorityPath, warnings, unresolved },
     changes: planChanges(wanted, present),
   }
 }

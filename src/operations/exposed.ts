@@ -2,9 +2,9 @@
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { componentOf, isOwned } from '../cluster/ownership.ts'
+import { addressesIn } from '../gateways/address-domain.ts'
 import { portNumbered } from '../gateways/find.ts'
 import { domainOf, type Entry, entriesServed, type Layout } from '../gateways/layout.ts'
-import { nipDomain } from '../gateways/names.ts'
 
 /** Where an add-on's page is inside the cluster. */
 export interface Backend {
@@ -53,12 +53,18 @@ function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend
   return { addon, namespace, service, port: destination?.port?.number ?? 0, path }
 }
 
-/** The domain in use, unless it is a nip.io domain of an address that the gateway no longer has. */
-export function domainInUse(routes: ExposedRoute[], address: string): string | undefined {
-  const domain = routes.map(domainOf).find((one) => one !== undefined)
-  const current = nipDomain(address)
-  const outdated = domain?.endsWith('.nip.io') && domain !== current && !domain.endsWith(`.${current}`)
-  return outdated ? undefined : domain
+/** The domain that what is exposed shares. */
+export function domainInUse(routes: ExposedRoute[]): string | undefined {
+  return routes.map(domainOf).find((one) => one !== undefined)
+}
+
+/**
+ * That domain, unless it has an address in its name and the gateway no longer has that.
+ * @param addresses the gateway's
+ */
+export function stillInUse(domain: string | undefined, addresses: string[]): string | undefined {
+  const inName = domain === undefined ? [] : addressesIn(domain)
+  return inName.length === 0 || inName.some((address) => addresses.includes(address)) ? domain : undefined
 }
 
 /** Whether a route leads to its add-on from this entry. */

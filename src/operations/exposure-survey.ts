@@ -5,19 +5,19 @@ import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { isOwned } from '../cluster/ownership.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
-import type { IngressAddress } from '../gateways/address.ts'
-import { type LayoutName, layoutInUse } from '../gateways/layout.ts'
-import { nipDomain, requireDomain } from '../gateways/names.ts'
+import { addressesIn } from '../gateways/address-domain.ts'
+import { entryOf, type Layout, type LayoutName, layoutInUse } from '../gateways/layout.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { requireEntriesFree } from './entries-free.ts'
-import { domainInUse, exposedRoutes } from './exposed.ts'
+import { exposedRoutes } from './exposed.ts'
+import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
 import { type NodePortChoice, requireNodePorts } from './node-ports.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
+import { resolutionWarnings } from './resolution.ts'
 import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
-import { complaintOf, requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
+import { requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
 
 /** What was asked for, as far as it says where things are. */
 export interface Gathering {
@@ -42,22 +42,27 @@ export interface Gathered {
   /** What is there already under the names that the plan may use. */
   present: KubeObject[]
   warnings: Warning[]
+  /** What the self-test of a default domain found. */
+  unresolved: Warning[]
 }
 
 /** @throws UserError; see the codes in survey-addons.ts and survey-gateway.ts, entries-free.ts and node-ports.ts, and DOMAIN_REQUIRED */
 export async function gather(request: Gathering, dependencies: Dependencies): Promise<Gathered> {
-  const { cluster } = dependencies
+  const { cluster, prober } = dependencies
   const [istioVersion, services] = await Promise.all([requireIstioVersion(cluster), readServices(cluster)])
   const { addons, warnings } = await surveyAddons(request.addons, services, request.namespace, dependencies)
   const kiali = request.link ? await requireKiali(addons, services, request.namespace, dependencies) : undefined
   const gateway = await requireGateway(services, request.gateway, dependencies)
-  const [address, present] = await Promise.all([
-    requireIngressAddress(gateway, request.ingressAddress, dependencies),
+  const expected = { name: request.layout ?? 'hosts', secure: !request.insecure }
+  const [found, present] = await Promise.all([
+    requireIngressAddress(gateway, request.ingressAddress, dependencies).then((one) =>
+      request.domain === undefined ? lookAhead(one, (domain) => hostsIn(addons, { ...expected, domain }), prober) : one,
+    ),
     readPresent(cluster, istioVersion, gateway.namespace),
     requireSecretsReadable(gateway, cluster),
   ])
   const exposed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
-  const domain = request.domain ?? domainInUse(exposed, address.address) ?? (await defaultDomain(address, dependencies))
+  const { domain, address, warnings: changing } = await chooseDomain(request.domain, exposed, found, dependencies)
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
@@ -66,7 +71,8 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   return {
     gathered: { ...wanted, redirect },
     present: [...present, gateway.service],
-    warnings: [...warnings, ...taken],
+    warnings: [...warnings, ...changing, ...taken],
+    unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
   }
 }
 
@@ -81,6 +87,15 @@ async function requireKiali(
   if (asked !== undefined) return asked.found
   const survey = await surveyAddons({ names: ['kiali'], named: true }, services, namespace, dependencies)
   return survey.addons[0]?.found
+}
+
+function hostsIn(addons: SurveyedAddon[], layout: Layout): string[] {
+  return [...new Set(addons.map(({ found }) => entryOf(found.addon.name, layout).host))]
+}
+
+/** Whether we made it of an address, so that it is ours to say whether it works. */
+function isDefault(domain: string, request: Gathering): boolean {
+  return request.domain === undefined && addressesIn(domain).length > 0
 }
 
 /** Lists serve twice: they have what is ours, and whatever else bears a name or a host that we would use. */
@@ -107,20 +122,4 @@ async function readGateways(cluster: Cluster, istioVersion: string, namespace: s
   if (all !== undefined) return all
   const own = await cluster.get(gateways(istioVersion), { name: GATEWAY_NAME, namespace })
   return own === undefined ? [] : [own]
-}
-
-/** nip.io answers `ANYTHING.192.0.2.10.nip.io` with 192.0.2.10; where it cannot, somebody has to say. */
-async function defaultDomain({ address }: IngressAddress, { terminal }: Dependencies): Promise<string> {
-  const domain = nipDomain(address)
-  if (domain !== undefined) return domain
-  if (terminal.interactive) {
-    return requireDomain(await terminal.input(`Domain whose names lead to ${address}:`, complaintOf(requireDomain)))
-  }
-  throw new UserError(
-    'DOMAIN_REQUIRED',
-    `the gateway's address ${address} is no IPv4 address, so there is no default domain`,
-    {
-      suggestions: ['--domain example.com   # whose names lead to that address'],
-    },
-  )
 }

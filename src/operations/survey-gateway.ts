@@ -92,14 +92,32 @@ export async function requireIngressAddress(
   if (named !== undefined) return namedAddress(named, gateway, nodes)
   const found = nodeAddress(gateway, nodes)
   if (found !== undefined) return found
-  const why = `Service ${gatewayName(gateway)} has no external address, and no node's address and node port lead to it`
-  if (!terminal.interactive) {
-    throw new UserError('ADDRESS_NOT_FOUND', why, {
-      suggestions: ['--ingress-ip ADDRESS', 'kubectl port-forward   # needs no address'],
-    })
-  }
+  const why = whyUnreachable(gateway)
+  if (!terminal.interactive) throw new UserError('ADDRESS_NOT_FOUND', why, { suggestions: waysWithoutAddress(gateway) })
   const typed = await terminal.input(`${why}. Address of the ingress gateway:`, complaintOf(requireAddress))
   return namedAddress(requireAddress(typed), gateway, nodes)
+}
+
+function whyUnreachable(gateway: IngressGateway): string {
+  const name = `Service ${gatewayName(gateway)}`
+  return gateway.service.spec.type === 'ClusterIP'
+    ? `${name} is of type ClusterIP without external IPs: it is reached from inside the cluster alone`
+    : `${name} has no external address, and no node's address and node port lead to it`
+}
+
+/** A forward on the gateway's own port makes this machine its address: the exposure then works here, and only here. */
+function waysWithoutAddress({ namespace, service }: IngressGateway): string[] {
+  const { name } = service.metadata
+  const forward = `sudo -E kubectl -n ${namespace} port-forward service/${name} 443`
+  return [
+    '--ingress-ip ADDRESS   # of what leads to it from outside',
+    `${forward}   # and meanwhile, for this machine alone: --ingress-ip 127.0.0.1`,
+    ...(service.spec.type === 'ClusterIP'
+      ? [
+          `kubectl -n ${namespace} patch service ${name} -p '{"spec":{"type":"LoadBalancer"}}'   # or NodePort: reached from outside`,
+        ]
+      : []),
+  ]
 }
 
 /** A checking function as prompts take it: the complaint, or nothing. */

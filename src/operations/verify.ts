@@ -1,9 +1,9 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
-import { isIP } from 'node:net'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { Probe } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import type { Exposure } from './exposure-plan.ts'
+import { resolutionWarnings } from './resolution.ts'
 
 /** A pushed configuration reaches Envoy in about 100 ms (istiod's debounce), so asking more often gains nothing. */
 const PAUSE = 100
@@ -26,7 +26,7 @@ export async function verifyExposures(
         probeUntil({ host, path, address, port: port ?? 0, authorityCertificate }, url, timeout, dependencies),
       ),
     ),
-    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], address, dependencies),
+    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, dependencies.prober),
   ])
   return { probes, warnings: [...hopWarnings(exposures, probes, ingress), ...unresolved] }
 }
@@ -53,37 +53,13 @@ async function probeUntil(
   }
 }
 
-/** The probe connects to the address itself; whether names lead there is a hop of its own, and often the user's to mend. */
-async function resolutionWarnings(hosts: string[], address: string, { prober }: Verifying): Promise<Warning[]> {
-  const isName = isIP(address) === 0
-  const found = await Promise.all(hosts.map((host) => prober.resolve(host)))
-  const astray = hosts.filter((_, index) => {
-    const addresses = found[index] ?? []
-    return isName ? addresses.length === 0 : !addresses.includes(address)
-  })
-  if (astray.length === 0) return []
-  const elsewhere = [...new Set(astray.flatMap((host) => found[hosts.indexOf(host)] ?? []))]
-  const where =
-    elsewhere.length === 0
-      ? `not resolved on this machine (no DNS, or a filter against private addresses)`
-      : `resolved to ${elsewhere.join(', ')} on this machine`
-  return [
-    {
-      code: 'DNS_UNRESOLVED',
-      message: `${where}: ${astray.join(', ')}`,
-      remedy: isName
-        ? `make them aliases (CNAME) of ${address}`
-        : `add this line to /etc/hosts: ${address} ${astray.join(' ')}`,
-    },
-  ]
-}
-
 /** The next command for a hop that failed. */
 function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: IngressAddress): Warning[] {
   return exposures.flatMap(({ addon, namespace, port, url }, index) => {
     const probe = probes[index]
     if (probe === undefined || probe.ok) return []
     const remedy = {
+      dns: `has the load balancer been made yet, and is there DNS here? --ingress-ip names another address`,
       tcp: `is ${address} port ${port} reachable from here (firewall, VPN)? --ingress-ip names another address`,
       tls: 'kubectl telemetry expose again; if it stays: istioctl proxy-config secret POD_OF_THE_GATEWAY',
       route: 'istioctl analyze -A   # another Gateway or VirtualService may claim this host',

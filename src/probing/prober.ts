@@ -1,7 +1,7 @@
 /** Fetching a page as a client outside would, hop by hop. */
 
-/** The way of a request, in order. `dns` is reported on its own, since the probe connects to the address itself. */
-export type Hop = 'tcp' | 'tls' | 'route' | 'upstream'
+/** The way of a request, in order. `dns` is a hop for a gateway whose address is a host name; a page's own name is resolved apart. */
+export type Hop = 'dns' | 'tcp' | 'tls' | 'route' | 'upstream'
 
 export interface ProbeTarget {
   /** Goes into SNI and the Host header. */
@@ -26,9 +26,17 @@ export interface Probe {
   message?: string
 }
 
+/** What this machine's resolver says of a name. */
+export interface Resolution {
+  /** Empty when it has none. */
+  addresses: string[]
+  /** Why there are none: it answered that there is no such name, or it did not answer. */
+  failure?: 'no-such-name' | 'no-dns'
+}
+
 export interface Prober {
   /** One request over a fresh connection; never throws. */
   probe(target: ProbeTarget): Promise<Probe>
-  /** The addresses that this machine's resolver gives for a host; empty when it has none or does not answer in time. */
-  resolve(host: string): Promise<string[]>
+  /** What this machine's resolver says of each of these names, within two seconds; never throws. */
+  resolve(hosts: string[]): Promise<Resolution[]>
 }

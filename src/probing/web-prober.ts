@@ -1,14 +1,18 @@
 /** The real prober: HTTP/2 or 1.1 over TLS, or HTTP/1.1 alone, to the address itself, so that it depends on no DNS. */
-import { lookup } from 'node:dns/promises'
+import { execFile } from 'node:child_process'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
-import { type Socket, connect as tcpConnect } from 'node:net'
+import { isIP, type Socket, connect as tcpConnect } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
-import type { Hop, Probe, Prober, ProbeTarget } from './prober.ts'
+import type { Hop, Probe, Prober, ProbeTarget, Resolution } from './prober.ts'
 
 const CONNECT_TIMEOUT = 5_000
 const ANSWER_TIMEOUT = 15_000
 const RESOLVE_TIMEOUT = 2_000
+/** A line for each name of the command line: `["localhost",["127.0.0.1"]]`, or with an error's code `["nobody.invalid","ENOTFOUND"]`. */
+const LOOK_UP = `const { lookup } = process.getBuiltinModule('node:dns')
+for (const host of process.argv.slice(1)) lookup(host, { all: true }, (error, found) =>
+  console.log(JSON.stringify([host, error ? error.code : found.map(({ address }) => address)])))`
 
 interface Answer {
   status: number
@@ -44,11 +48,25 @@ export class WebProber implements Prober {
     }
   }
 
-  async resolve(host: string): Promise<string[]> {
-    const timeout = new Promise<[]>((resolve) => setTimeout(resolve, RESOLVE_TIMEOUT, []).unref())
-    const found = lookup(host, { all: true }).catch(() => [])
-    return (await Promise.race([found, timeout])).map(({ address }) => address)
+  /**
+   * By the system's own resolver, so that the hosts file counts, in a process of its own, so that it can be given up: where
+   * packets to the DNS server are dropped it tries for 10 s, blocks a thread for so long, and Node does not end before (seen).
+   */
+  resolve(hosts: string[]): Promise<Resolution[]> {
+    return new Promise((resolve) => {
+      const limits = { timeout: RESOLVE_TIMEOUT, killSignal: 'SIGKILL' } as const
+      execFile(process.execPath, ['-e', LOOK_UP, '--', ...hosts], limits, (_failure, stdout) => {
+        const lines = stdout.split('\n').filter((line) => line !== '')
+        const found = new Map(lines.map((line) => JSON.parse(line) as [string, string | string[]]))
+        resolve(hosts.map((host) => resolutionOf(found.get(host))))
+      })
+    })
   }
+}
+
+function resolutionOf(found: string | string[] | undefined): Resolution {
+  if (Array.isArray(found)) return { addresses: found }
+  return { addresses: [], failure: found === 'ENOTFOUND' ? 'no-such-name' : 'no-dns' }
 }
 
 async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
@@ -94,10 +112,15 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
 function openTcp({ address, port }: ProbeTarget): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = tcpConnect({ host: address, port })
+    let resolved = isIP(address) !== 0
     const fail = (why: string) => {
       socket.destroy()
-      reject(new HopFailure('tcp', `no connection to ${address} port ${port}: ${why}`))
+      const what = resolved ? `no connection to ${address} port ${port}` : `${address} does not resolve`
+      reject(new HopFailure(resolved ? 'tcp' : 'dns', `${what}: ${why}`))
     }
+    socket.once('lookup', (error) => {
+      resolved = error === null
+    })
     socket.setTimeout(CONNECT_TIMEOUT, () => fail('timed out'))
     socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
     socket.once('connect', () => resolve(socket.setTimeout(0)))

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { Authority } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
 import type { Clock, Dependencies } from '../../src/operations/dependencies.ts'
-import type { Probe, Prober, ProbeTarget } from '../../src/probing/prober.ts'
+import type { Probe, Prober, ProbeTarget, Resolution } from '../../src/probing/prober.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 import type { FakeTerminal } from './fake-terminal.ts'
 
@@ -51,7 +51,12 @@ export class FakeProber implements Prober {
   readonly probed: ProbeTarget[] = []
   /** Answers in order; the last one is given for ever. */
   answers: Probe[] = [{ ok: true, hop: 'upstream', status: 200, protocol: 'HTTP/2', milliseconds: 12 }]
+  /** What every name resolves to. */
   addresses: string[] = ['192.0.2.10']
+  /** What some names resolve to, or by their end: `.nip.io`. */
+  readonly resolutions: Record<string, Resolution> = {}
+  /** The names that were looked up, a list for each time. */
+  readonly looked: string[][] = []
 
   async probe(target: ProbeTarget): Promise<Probe> {
     this.probed.push(target)
@@ -60,8 +65,13 @@ export class FakeProber implements Prober {
     return answer
   }
 
-  async resolve(): Promise<string[]> {
-    return this.addresses
+  async resolve(hosts: string[]): Promise<Resolution[]> {
+    this.looked.push(hosts)
+    return hosts.map((host) => {
+      const known = Object.keys(this.resolutions).find((end) => host.endsWith(end))
+      if (known !== undefined) return this.resolutions[known] ?? { addresses: [] }
+      return this.addresses.length > 0 ? { addresses: this.addresses } : { addresses: [], failure: 'no-such-name' }
+    })
   }
 }
 

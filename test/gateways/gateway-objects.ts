@@ -23,17 +23,25 @@ export interface ServiceSettings {
   selector?: Record<string, string>
   ports?: ServicePort[]
   externalIPs?: string[]
-  ingress?: { ip?: string; hostname?: string }[]
+  externalTrafficPolicy?: string
+  ingress?: { ip?: string; hostname?: string; ipMode?: string; ports?: object[] }[]
 }
 
 export function service(settings: ServiceSettings = {}): Service {
   const { namespace = 'istio-system', name = 'istio-ingressgateway', type = 'LoadBalancer' } = settings
-  const { selector = { istio: 'ingressgateway' }, ports = INGRESS_PORTS, externalIPs, ingress } = settings
+  const { selector = { istio: 'ingressgateway' }, ports = INGRESS_PORTS, ingress } = settings
+  const { externalIPs, externalTrafficPolicy } = settings
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { namespace, name },
-    spec: { type, selector, ports, ...(externalIPs === undefined ? {} : { externalIPs }) },
+    spec: {
+      type,
+      selector,
+      ports,
+      ...(externalIPs === undefined ? {} : { externalIPs }),
+      ...(externalTrafficPolicy === undefined ? {} : { externalTrafficPolicy }),
+    },
     status: { loadBalancer: ingress === undefined ? {} : { ingress } },
   }
 }
@@ -70,12 +78,17 @@ export function pod(settings: PodSettings = {}): Pod {
 
 /** @param addresses such as `{ InternalIP: '10.0.0.1' }` */
 export function node(name: string, addresses: Record<string, string>, ready = 'True'): Node {
+  return nodeOf(name, Object.entries({ Hostname: name, ...addresses }), ready)
+}
+
+/** @param addresses such as `['InternalIP', '10.0.0.1']`, of which a dual-stack node has two */
+export function nodeOf(name: string, addresses: [string, string][], ready = 'True'): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: { name },
     status: {
-      addresses: Object.entries({ Hostname: name, ...addresses }).map(([type, address]) => ({ type, address })),
+      addresses: addresses.map(([type, address]) => ({ type, address })),
       conditions: [
         { type: 'MemoryPressure', status: 'False' },
         { type: 'Ready', status: ready },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { hostOf, nipDomain, requireAddress, requireDomain, urlOf } from '../../src/gateways/names.ts'
+import { hostOf, requireAddress, requireDomain, urlOf } from '../../src/gateways/names.ts'
 
 const label63 = 'x'.repeat(63)
 const domain242 = `${[label63, label63, label63].join('.')}.${'y'.repeat(46)}.com`
@@ -136,16 +136,6 @@ describe('requireAddress', () => {
       suggestions: ['--ingress-ip 192.0.2.10'],
     })
   })
-})
-
-describe('nipDomain', () => {
-  it('is a name that leads to an IPv4 address', () => {
-    assert.equal(nipDomain('192.0.2.10'), '192.0.2.10.nip.io')
-  })
-
-  for (const address of ['2001:db8::1', 'lb.example.com', '']) {
-    it(`does not exist for ${JSON.stringify(address)}`, () => assert.equal(nipDomain(address), undefined))
-  }
 })
 
 describe('urlOf', () => {

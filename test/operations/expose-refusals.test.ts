@@ -8,6 +8,15 @@ import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, service } from '../fakes/mesh.ts'
 import { ANONYMOUS, CONFIRM, refusal, request, world } from './exposing.ts'
 
+/** A gateway for the cluster alone. */
+function inside(): KubeObject[] {
+  const [service, pod] = ingressGateway('edge', 'istio-edge', [])
+  assert.ok(service && pod)
+  const { ports, ...spec } = service.spec as { ports: { nodePort: number }[] }
+  const plain = ports.map(({ nodePort: _, ...port }) => port)
+  return [{ ...service, spec: { ...spec, type: 'ClusterIP', ports: plain } }, pod]
+}
+
 describe('expose', () => {
   describe('asks', () => {
     it('nothing of somebody who said it all', async () => {
@@ -54,6 +63,7 @@ describe('expose', () => {
         'Which ingress gateway?': 'edge/istio-edge',
         'Domain whose names lead to lb.example.net:': 'Example.COM',
       })
+      one.prober.resolutions['lb.example.net'] = { addresses: [], failure: 'no-such-name' }
       const { result } = await expose(request, one)
       assert.equal(result.exposures[0]?.url, 'https://grafana.example.com/')
       assert.equal(result.exposures[0]?.namespace, 'other')
@@ -126,13 +136,21 @@ describe('expose', () => {
         flag: '--ingress-ip',
       },
       {
-        title: 'a host name without a domain',
+        title: 'a host name that does not resolve, without a domain',
+        prepare: ({ prober }) => Object.assign(prober, { addresses: [] }),
         objects: [
           ...grafana(),
           ...ingressGateway('istio-system', 'istio-ingressgateway', [{ hostname: 'lb.example.net' }]),
         ],
         code: 'DOMAIN_REQUIRED',
         flag: '--domain',
+      },
+      {
+        title: 'a gateway of type ClusterIP that was named',
+        objects: [...grafana(), ...inside()],
+        request: { gateway: { namespace: 'edge', name: 'istio-edge' } },
+        code: 'ADDRESS_NOT_FOUND',
+        flag: 'sudo -E kubectl -n edge port-forward service/istio-edge 443 ',
       },
       {
         title: 'a gateway that may not list Secrets',

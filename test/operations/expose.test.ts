@@ -125,16 +125,6 @@ describe('expose', () => {
     )
   })
 
-  it('warns when the name does not lead to the address here', async () => {
-    const one = world()
-    one.prober.addresses = []
-    const { result } = await expose(request, one)
-    assert.deepEqual(
-      result.warnings.map(({ code, remedy }) => ({ code, remedy })),
-      [{ code: 'DNS_UNRESOLVED', remedy: `add this line to /etc/hosts: 192.0.2.10 ${HOST}` }],
-    )
-  })
-
   it('uses a node and the node port while EXTERNAL-IP is pending', async () => {
     const addresses = [{ type: 'InternalIP', address: '192.0.2.77' }]
     const { result } = await expose(

@@ -9,6 +9,7 @@ import { type Page, type PageServer, type Protocol, servePage, serveSockets } fr
 
 const HOST = 'grafana.example.com'
 const BY_ADDON = { 'x-envoy-upstream-service-time': '3' }
+const AT_NAME = { host: HOST, path: '/', authorityCertificate: undefined }
 const NO_ROUTE = 'the gateway answers, but has no route for this host yet'
 
 describe('WebProber', () => {
@@ -140,14 +141,42 @@ describe('WebProber', () => {
     assert.match(message ?? '', /grafana\.example\.com\. is not in the cert's altnames: DNS:kiali\.example\.com/)
   })
 
+  it('finds the address of a gateway by DNS when it is a host name', async () => {
+    const { port } = await serve('HTTP/2', { status: 200 })
+    const target = { host: HOST, address: 'localhost', port, path: '/', authorityCertificate: authority.certificate }
+    assert.deepEqual(withoutTime(await prober.probe(target)), {
+      ok: true,
+      hop: 'upstream',
+      status: 200,
+      protocol: 'HTTP/2',
+    })
+  })
+
+  it('stops at tcp when nothing listens at what the host name resolves to', async () => {
+    const { port, close } = await serveSockets(() => {})
+    await close()
+    const { hop, message } = await prober.probe({ ...AT_NAME, address: 'localhost', port })
+    assert.deepEqual([hop, message], ['tcp', `no connection to localhost port ${port}: ECONNREFUSED`])
+  })
+
+  it('stops at dns when the host name does not resolve', async () => {
+    const { ok, hop, message } = await prober.probe({ ...AT_NAME, address: 'lb.example.invalid', port: 443 })
+    assert.deepEqual([ok, hop], [false, 'dns'])
+    assert.match(message ?? '', /^lb\.example\.invalid does not resolve: (ENOTFOUND|EAI_AGAIN)$/)
+  })
+
   describe('resolve', () => {
-    it('gives the addresses of localhost', async () => {
-      const found = await prober.resolve('localhost')
-      assert.ok(found.includes('127.0.0.1') || found.includes('::1'), found.join())
+    it('gives the addresses of each name, in their order', async () => {
+      const [none, local] = await prober.resolve(['grafana.example.invalid', 'localhost'])
+      assert.deepEqual(none?.addresses, [])
+      assert.match(none?.failure ?? '', /^no-(such-name|dns)$/)
+      assert.equal(local?.failure, undefined)
+      assert.ok(local?.addresses.some((address) => ['127.0.0.1', '::1'].includes(address)))
     })
 
-    it('gives none for a name that nobody has', async () => {
-      assert.deepEqual(await prober.resolve('grafana.example.invalid'), [])
+    it('takes a name for nothing but a name', async () => {
+      const [found] = await prober.resolve(['--eval=process.stdout.write("1")'])
+      assert.deepEqual(found?.addresses, [])
     })
   })
 })

@@ -1,0 +1,26 @@
+/** A prober that looks no name up twice: what was asked early in a run need not be asked again at its end. */
+import type { Probe, Prober, ProbeTarget, Resolution } from './prober.ts'
+
+export class RememberingProber implements Prober {
+  readonly #prober: Prober
+  readonly #known = new Map<string, Promise<Resolution>>()
+
+  constructor(prober: Prober) {
+    this.#prober = prober
+  }
+
+  probe(target: ProbeTarget): Promise<Probe> {
+    return this.#prober.probe(target)
+  }
+
+  resolve(hosts: string[]): Promise<Resolution[]> {
+    const open = [...new Set(hosts)].filter((host) => !this.#known.has(host))
+    const asked = open.length === 0 ? Promise.resolve([]) : this.#prober.resolve(open)
+    for (const [index, host] of open.entries())
+      this.#known.set(
+        host,
+        asked.then((found) => found[index] ?? { addresses: [], failure: 'no-dns' }),
+      )
+    return Promise.all(hosts.map((host) => this.#known.get(host) ?? { addresses: [] }))
+  }
+}
