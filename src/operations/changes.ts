@@ -146,7 +146,20 @@ export function comparisonOf(change: Change): Comparison {
   const name = `${label(change)} in namespace ${manifest.metadata.namespace}`
   return after === undefined
     ? { name, before: present && (part(present, manifest) as KubeObject), after: manifest }
-    : { name, before: present, after }
+    : { name, before: present, after: withoutProposals(after, present, manifest) }
+}
+
+/** The API server's dry run proposes node ports that it would not give (32769); those that are not there and not asked for are left out. */
+function withoutProposals(after: KubeObject, present: KubeObject | undefined, manifest: KubeObject): KubeObject {
+  const ports = portsIn(after)
+  if (after.kind !== 'Service' || ports.length === 0) return after
+  const known = [...portsIn(present), ...portsIn(manifest)].map(({ nodePort }) => nodePort)
+  const kept = ports.map(({ nodePort, ...port }) => (known.includes(nodePort) ? { ...port, nodePort } : port))
+  return { ...after, spec: { ...(after.spec as object), ports: kept } }
+}
+
+function portsIn(object: KubeObject | undefined): { nodePort?: number }[] {
+  return ((object?.spec ?? {}) as { ports?: { nodePort?: number }[] }).ports ?? []
 }
 
 /** The fields of `whole` that `like` has too; of a list those items that are for the same port or name. */

@@ -45,7 +45,7 @@ function mask(
 }
 
 /** Less what the API server keeps for itself. */
-function substance({ status: _, ...object }: KubeObject): object {
+function substance({ status: _, apiVersion, kind, ...object }: KubeObject): object {
   const {
     managedFields: _m,
     resourceVersion: _r,
@@ -54,5 +54,5 @@ function substance({ status: _, ...object }: KubeObject): object {
     creationTimestamp: _c,
     ...metadata
   } = object.metadata
-  return { ...object, metadata }
+  return { apiVersion, kind, ...object, metadata }
 }
