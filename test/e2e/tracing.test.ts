@@ -77,6 +77,7 @@ describe('tracing that is not Jaeger, on the real mesh', function () {
         )
         assert.equal(exitCode, 0, stdout + stderr)
         const { exposures, authority } = JSON.parse(stdout) as ExposeResult
+        assert.ok(authority)
         assert.deepEqual(
           exposures.map(({ addon, url, probe }) => [addon, url, probe?.ok, probe?.status]),
           [['tracing', `https://${HOST}${path}`, true, 200]],
