@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type IngressAddress, nodeAddress, serviceAddress } from '../../src/gateways/address.ts'
-import { findIngressGateways, gatewayName, httpsPort } from '../../src/gateways/find.ts'
+import { findIngressGateways, gatewayName } from '../../src/gateways/find.ts'
 import { nipDomain } from '../../src/gateways/names.ts'
 import { pod } from './gateway-objects.ts'
 import * as recorded from './recorded-clusters.ts'
@@ -52,7 +52,6 @@ describe('recorded clusters', () => {
       const [gateway, second] = gatewaysOf(cluster)
       assert.ok(gateway)
       assert.equal(second, undefined)
-      assert.equal(httpsPort(gateway.service)?.port, 443)
       const found = serviceAddress(gateway) ?? nodeAddress(gateway, cluster.nodes)
       assert.deepEqual(
         found && { address: found.address, kind: found.kind, via: found.via, domain: nipDomain(found.address) },
