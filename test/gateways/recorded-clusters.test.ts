@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type IngressAddress, nodeAddress, serviceAddress } from '../../src/gateways/address.ts'
+import { addressDomain } from '../../src/gateways/address-domain.ts'
 import { findIngressGateways, gatewayName } from '../../src/gateways/find.ts'
-import { nipDomain } from '../../src/gateways/names.ts'
 import { pod } from './gateway-objects.ts'
 import * as recorded from './recorded-clusters.ts'
 
@@ -20,7 +20,12 @@ const four = (address: string, via: IngressAddress['via']): Expected => ({
   via,
   domain: `${address}.nip.io`,
 })
-const six = (address: string, via: IngressAddress['via']): Expected => ({ address, kind: 'ip', via, domain: undefined })
+const six = (address: string, via: IngressAddress['via']): Expected => ({
+  address,
+  kind: 'ip',
+  via,
+  domain: `${address.replaceAll(':', '-')}.sslip.io`,
+})
 
 describe('recorded clusters', () => {
   const cases: [title: string, recorded.RecordedCluster, Expected | undefined][] = [
@@ -54,7 +59,7 @@ describe('recorded clusters', () => {
       assert.equal(second, undefined)
       const found = serviceAddress(gateway) ?? nodeAddress(gateway, cluster.nodes)
       assert.deepEqual(
-        found && { address: found.address, kind: found.kind, via: found.via, domain: nipDomain(found.address) },
+        found && { address: found.address, kind: found.kind, via: found.via, domain: addressDomain(found.address) },
         expected,
       )
     })
