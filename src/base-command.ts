@@ -18,6 +18,8 @@ type SharedFlags = Interfaces.InferredFlags<typeof shared>
 export abstract class TelemetryCommand extends Command {
   static override baseFlags = shared
 
+  /** Whether `-o` prints one JSON object a line, errors too. */
+  protected readonly oneLine: boolean = false
   #dependencies: Dependencies | undefined
 
   /** The real world. Adapters are loaded when a command runs, so that `--help` does not wait for the cluster client. */
@@ -78,7 +80,7 @@ export abstract class TelemetryCommand extends Command {
     const format = outputFormat(this.argv)
     // For scripts the error is the answer; for people it is part of the conversation.
     const stream = format === undefined ? process.stderr : process.stdout
-    stream.write(`${renderError(known, format)}\n`)
+    stream.write(`${renderError(known, format, this.oneLine)}\n`)
     process.exitCode = known.exitCode
   }
 

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { RequestOptions } from 'node:https'
-import { createInterface } from 'node:readline'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
@@ -117,7 +116,13 @@ export class KubeRequests {
     })
     if (response.statusCode !== 200)
       throw statusError(parseStatus(await response.body.text(), response.statusCode), call.what, await this.#peer())
-    yield* createInterface({ input: response.body, crlfDelay: Number.POSITIVE_INFINITY })
+    let rest = ''
+    // Not node:readline: what is called off there is an error that nobody can catch.
+    for await (const text of response.body.setEncoding('utf8')) {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+    }
   }
 
   /**

@@ -45,11 +45,14 @@ export interface Deployment extends KubeObject {
 }
 
 export interface EndpointSlice extends KubeObject {
-  ports?: { name?: string; port?: number }[]
-  endpoints?: {
-    conditions?: { ready?: boolean; terminating?: boolean }
-    targetRef?: { kind?: string; name?: string }
-  }[]
+  /** `null` while there is no endpoint. */
+  ports?: { name?: string; port?: number }[] | null
+  endpoints?:
+    | {
+        conditions?: { ready?: boolean; terminating?: boolean }
+        targetRef?: { kind?: string; name?: string }
+      }[]
+    | null
 }
 
 export interface Node extends KubeObject {

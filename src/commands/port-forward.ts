@@ -23,6 +23,7 @@ export default class PortForward extends TelemetryCommand {
     }),
   }
   static override flags = portForwardFlags
+  protected override readonly oneLine = true
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(PortForward)

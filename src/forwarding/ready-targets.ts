@@ -4,10 +4,10 @@ import type { ForwardTarget } from './pod-route.ts'
 
 /** @param portName of the Service's port; '' for the only one */
 export function readyTargets(slices: Iterable<EndpointSlice>, portName: string): ForwardTarget[] {
-  const targets = [...slices].flatMap(({ ports = [], endpoints = [] }) => {
-    const port = ports.find(({ name = '' }) => name === portName)?.port
+  const targets = [...slices].flatMap(({ ports, endpoints }) => {
+    const port = ports?.find(({ name = '' }) => name === portName)?.port
     if (port === undefined) return []
-    return endpoints
+    return (endpoints ?? [])
       .filter(
         ({ conditions, targetRef }) =>
           (conditions?.ready ?? true) && !conditions?.terminating && targetRef?.kind === 'Pod',
