@@ -3,24 +3,15 @@
  * of it we use the kubeconfig and its ways to authenticate.
  */
 import { randomBytes } from 'node:crypto'
-import type { RequestOptions } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, request, upgrade } from 'undici'
+import { type Dispatcher, request, upgrade } from 'undici'
 import { UserError } from '../errors.ts'
-import { credentialsError, networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
+import { type Connection, type ConnectionOptions, dispatcherFor, openConnection } from './kube-connection.ts'
+import { networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
 
-export interface Impersonation {
-  user?: string | undefined
-  groups?: string[] | undefined
-}
-
-export interface KubeRequestsOptions {
-  impersonate: Impersonation
-  /** Milliseconds for one request. */
-  timeout: number
-  environment: NodeJS.ProcessEnv
+export interface KubeRequestsOptions extends ConnectionOptions {
   /** Waits before a failed request is tried again, in milliseconds. */
   pauses?: readonly number[]
   /** Told of every request (-v). */
@@ -43,18 +34,10 @@ export interface UpgradeRequest extends KubeRequest {
   headers: Record<string, string>
 }
 
-interface Connection {
-  dispatcher: Dispatcher
-  tls: object
-  headers: Record<string, string | string[]>
-  clientCertificate?: string
-}
-
 type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
 
 /** All of our requests may be repeated: reads, server-side apply, delete by uid. */
 const PAUSES = [200, 800, 2_000]
-const CONNECT_TIMEOUT = 10_000
 /** A server that asks for more patience than this is not waited for. */
 const LONGEST_PAUSE = 10_000
 /** The connection broke in the middle; anything else (refused, not trusted, not found) will not be better in a second. */
@@ -232,66 +215,9 @@ export class KubeRequests {
 
   /** Credentials are asked for once per run: an exec plugin may open a browser. */
   #connect(): Promise<Connection> {
-    this.#connection ??= this.#open()
+    this.#connection ??= openConnection(this.#config, this.#options)
     return this.#connection
   }
-
-  async #open(): Promise<Connection> {
-    const options: RequestOptions = {}
-    try {
-      await this.#config.applyToHTTPSOptions(options)
-    } catch (error) {
-      throw credentialsError(error, { server: this.server, context: this.context })
-    }
-    const cluster = this.#config.getCurrentCluster()
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
-    const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
-    return {
-      // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
-      dispatcher: dispatcherFor(cluster?.proxyUrl, tls, this.#options, {
-        connections: 1,
-        // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-        allowH2: (this.#options.impersonate.groups ?? []).length < 2,
-      }),
-      tls,
-      headers: {
-        ...basic(options.auth),
-        ...(options.headers as Record<string, string>),
-        ...impersonation(this.#options.impersonate),
-      },
-      ...(cert === undefined ? {} : { clientCertificate: String(cert) }),
-    }
-  }
-}
-
-function dispatcherFor(
-  proxy: string | undefined,
-  tls: object,
-  { environment, timeout }: KubeRequestsOptions,
-  one: Agent.Options,
-): Dispatcher {
-  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
-  const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
-  const noProxy = environment.NO_PROXY ?? environment.no_proxy
-  if (httpsProxy)
-    return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
-  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, ...one })
-}
-
-/** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */
-function impersonation({ user, groups = [] }: Impersonation): Record<string, string | string[]> {
-  return {
-    ...(user === undefined ? {} : { 'impersonate-user': user }),
-    ...(groups.length > 0 ? { 'impersonate-group': groups } : {}),
-  }
-}
-
-function basic(auth: string | null | undefined): Record<string, string> {
-  return auth ? { authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {}
-}
-
-function withoutUndefined(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 function parseStatus(text: string, code: number): Status {
