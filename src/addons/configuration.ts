@@ -19,6 +19,12 @@ export function needsConfigMaps({ access, path }: Addon, pod: Pod): boolean {
   return settings.some((setting) => setting?.file !== undefined && inEnvironment(pod, setting) === undefined)
 }
 
+/** Keys of the ConfigMaps in which an add-on's settings are looked for. */
+export function settingFiles({ access, path }: Addon): string[] {
+  const settings = [path.setting, access.by === 'setting' ? access.setting : undefined]
+  return [...new Set(settings.flatMap((setting) => setting?.file?.key ?? []))]
+}
+
 /** Names of the ConfigMaps that a pod mounts. */
 export function mountedConfigMaps(pod: Pod): string[] {
   return (pod.spec.volumes ?? []).flatMap(({ configMap }) => (configMap?.name === undefined ? [] : [configMap.name]))

@@ -70,8 +70,10 @@ function portByNumber({ ports }: Addon, { spec }: Service): number | undefined {
   return spec.ports?.find(({ port, targetPort }) => isKnown(port) || isKnown(targetPort))?.port
 }
 
-function portByName({ ports }: Addon, { spec }: Service): number | undefined {
-  return spec.ports?.find(
-    ({ name, targetPort }) => ports.names.includes(name ?? '') || ports.names.includes(String(targetPort)),
-  )?.port
+/** Names are shared (`http-query` is Jaeger's pages and Zipkin's collector): a number that another row of the name knows is that row's. */
+function portByName({ name: addonName, ports }: Addon, { spec }: Service): number | undefined {
+  const others = rowsOf(addonName).flatMap((row) => (row.ports === ports ? [] : row.ports.numbers))
+  return spec.ports
+    ?.filter(({ port, targetPort }) => ![port, targetPort].some((number) => others.includes(Number(number))))
+    .find(({ name, targetPort }) => ports.names.includes(name ?? '') || ports.names.includes(String(targetPort)))?.port
 }

@@ -48,8 +48,8 @@ export function statusError(status: Status, what: string, peer: Peer): UserError
   }
 }
 
-/** The error for a request that got no answer. */
-export function networkError(error: unknown, peer: Peer): UserError {
+/** The error for a request that got no answer. @param write what was to be changed, when the server may have done it all the same */
+export function networkError(error: unknown, peer: Peer, write?: string): UserError {
   const cause = rootCause(error)
   const why =
     cause.code === 'UND_ERR_HEADERS_TIMEOUT' || cause.code === 'UND_ERR_BODY_TIMEOUT'
@@ -57,7 +57,7 @@ export function networkError(error: unknown, peer: Peer): UserError {
       : cause.message
   return new UserError(
     'CLUSTER_UNREACHABLE',
-    `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}`,
+    `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}${write === undefined ? '' : `; whether it did this is not known: ${write}`}`,
     {
       suggestions: ['kubectl cluster-info', '--context NAME', '--request-timeout 60s'],
       cause: error,

@@ -183,7 +183,7 @@ export class KubeRequests {
       this.#trace(call, (error as Error).message, started)
       if (error instanceof SyntaxError) throw notKubernetes(await this.#peer())
       const broken = BROKEN.has(String((error as NodeJS.ErrnoException).code))
-      if (!broken || last) throw networkError(error, await this.#peer())
+      if (!broken || last) throw networkError(error, await this.#peer(), writeOf(call, error))
       return { retry: true }
     }
   }
@@ -199,8 +199,10 @@ export class KubeRequests {
     return { server: this.server, context: this.context, clientCertificate: connection?.clientCertificate }
   }
 
-  #trace({ method, path }: KubeRequest, outcome: string, started: number): void {
-    this.#options.trace?.(`${method} ${path} ${outcome} ${Math.round(performance.now() - started)} ms`)
+  #trace(call: KubeRequest, outcome: string, started: number): void {
+    const { method, path } = call
+    const milliseconds = Math.round(performance.now() - started)
+    this.#options.trace?.(`${method} ${path} ${outcome} ${milliseconds} ms${isDryRun(call) ? ' (dry run)' : ''}`)
   }
 
   /** HTTP/1.1, since HTTP/2 has no upgrades, and a connection for each. */
@@ -218,6 +220,18 @@ export class KubeRequests {
     this.#connection ??= openConnection(this.#config, this.#options)
     return this.#connection
   }
+}
+
+/** A write that may have reached the server: not a dry run, and not one for which there was no connection at all. */
+function writeOf(call: KubeRequest, error: unknown): string | undefined {
+  const isWrite = ['PATCH', 'PUT', 'DELETE'].includes(call.method) && !isDryRun(call)
+  const code = String((error as NodeJS.ErrnoException).code)
+  const arrived = BROKEN.has(code) || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+  return isWrite && arrived ? call.what : undefined
+}
+
+function isDryRun({ query, body }: KubeRequest): boolean {
+  return query?.dryRun !== undefined || (body as { dryRun?: unknown } | undefined)?.dryRun !== undefined
 }
 
 function parseStatus(text: string, code: number): Status {

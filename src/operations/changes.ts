@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
 import { requireOwned, withoutApplied } from '../cluster/ownership.ts'
-import { halfDone, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
+import type { Progress } from './progress.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged'
 
@@ -81,30 +82,22 @@ export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Cha
 
 /**
  * Makes the changes one after the other, in the plan's order.
+ * @param progress told of each one
  * @returns them with the objects as they are now
- * @throws UserError with what had been changed by then, when one of them fails
  */
-export async function applyChanges(cluster: Cluster, changes: Change[]): Promise<Change[]> {
-  const done: Change[] = []
+export async function applyChanges(cluster: Cluster, changes: Change[], progress: Progress): Promise<Change[]> {
   const applied: Change[] = []
   for (const change of changes) {
-    const now = change.action === 'unchanged' ? change : await applyOne(cluster, change, done)
-    if (now !== change) done.push(now)
-    applied.push(now)
+    if (change.action === 'unchanged') {
+      applied.push(change)
+      continue
+    }
+    const after = await write(cluster, change, false)
+    progress.changed(label(change))
+    requireAsPlanned(change, after)
+    applied.push({ ...change, after })
   }
   return applied
-}
-
-async function applyOne(cluster: Cluster, change: Change, done: Change[]): Promise<Change> {
-  try {
-    const after = await write(cluster, change, false)
-    requireAsPlanned(change, after)
-    return { ...change, after }
-  } catch (error) {
-    throw halfDone(error, `changed before that: ${done.map(label).join(', ')}`, done.length > 0, [
-      'kubectl telemetry cleanup   # to undo it',
-    ])
-  }
 }
 
 function write(cluster: Cluster, { resource, manifest, by }: Change, dryRun: boolean): Promise<KubeObject> {

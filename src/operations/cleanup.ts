@@ -1,7 +1,8 @@
 /** Removes exactly what is ours, gives back what we changed, and looks again. */
 import { type Cluster, type KubeObject, kindName } from '../cluster/cluster.ts'
+import { isOwned } from '../cluster/ownership.ts'
 import { CONFIG_MAPS, DEPLOYMENTS } from '../cluster/resources.ts'
-import { halfDone, UserError, usageError } from '../errors.ts'
+import { UserError, usageError } from '../errors.ts'
 import { applyChanges, type Change, type ObjectOutcome, outcomeOf, rehearse } from './changes.ts'
 import {
   type CleanupChoice,
@@ -15,6 +16,7 @@ import {
 } from './cleanup-plan.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { restartedBy, unlink } from './links.ts'
+import { Progress } from './progress.ts'
 
 export interface CleanupRequest extends CleanupChoice {
   /** The authorities kept on this machine go too, those of other clusters as well. */
@@ -70,13 +72,39 @@ export async function cleanup(request: CleanupRequest, dependencies: Needs): Pro
   if (request.dryRun !== 'none') return result('planned', [])
   if (deletes.length + restores.length + plan.links.length + kept.length === 0) return result('applied', [])
   if (!(await confirmed(plan, kept, request.yes, dependencies))) return result('declined', deletes)
-  for (const { metadata } of plan.links)
-    await unlink(cluster, { name: metadata.name, namespace: metadata.namespace ?? '' })
-  await applyChanges(cluster, [...restores, ...plan.before])
-  await deleteAll(cluster, deletes, restores)
-  await applyChanges(cluster, plan.after)
+  const progress = new Progress()
+  const remaining = await progress.telling(() => apply(request, plan, progress, cluster))
   for (const { domain } of kept) await authorities.remove(domain)
-  return result('applied', await findRemaining(request, deletes, cluster))
+  return result('applied', remaining)
+}
+
+/** @returns what is still there that should be gone */
+async function apply(
+  request: CleanupRequest,
+  plan: CleanupPlan,
+  progress: Progress,
+  cluster: Cluster,
+): Promise<Owned[]> {
+  for (const { metadata } of plan.links)
+    await unlink(cluster, { name: metadata.name, namespace: metadata.namespace ?? '' }, progress)
+  await applyChanges(cluster, [...plan.restores, ...plan.before], progress)
+  await deleteAll(cluster, plan.deletes, progress)
+  await applyChanges(cluster, plan.after, progress)
+  const tried = new Set(plan.deletes.map(({ object }) => object.metadata.uid))
+  for (let attempt = 0; ; attempt++) {
+    const remaining = await findRemaining(request, tried, cluster)
+    // Made anew while we deleted: another run was at work, and its objects lack those that we took.
+    const anew = remaining.filter(({ object }) => isOwned(object) && !tried.has(object.metadata.uid))
+    if (anew.length === 0 || attempt === 5) return remaining
+    await deleteAll(cluster, anew, progress)
+    for (const one of anew) tried.add(one.object.metadata.uid)
+    plan.deletes.push(...anew.filter((one) => !plan.deletes.some((other) => isSame(one, other))))
+  }
+}
+
+function isSame(one: Owned, other: Owned): boolean {
+  const [a, b] = [nameOf(one), nameOf(other)]
+  return a.kind === b.kind && a.namespace === b.namespace && a.name === b.name
 }
 
 /** Whether the exit code is 0: nothing was declined, and nothing is left that should be gone. */
@@ -84,15 +112,18 @@ export function succeeded({ outcome, remaining }: CleanupResult): boolean {
   return outcome !== 'declined' && remaining.length === 0
 }
 
-async function findRemaining(request: CleanupRequest, deletes: Owned[], cluster: Cluster): Promise<Owned[]> {
+async function findRemaining(
+  request: CleanupRequest,
+  tried: Set<string | undefined>,
+  cluster: Cluster,
+): Promise<Owned[]> {
   const [owned, shared = [], links = [], documented] = await Promise.all([
     findOwned(cluster),
     request.addons.named ? [] : findShared(cluster),
     request.addons.named ? [] : findLinks(cluster),
     findDocumented(request, cluster),
   ])
-  const uids = new Set(deletes.map(({ object }) => object.metadata.uid))
-  const still = owned.filter(({ object }) => !request.addons.named || uids.has(object.metadata.uid))
+  const still = owned.filter(({ object }) => !request.addons.named || tried.has(object.metadata.uid))
   return [...still, ...shared, ...links.map((object) => ({ resource: CONFIG_MAPS, object })), ...documented]
 }
 
@@ -134,15 +165,10 @@ async function confirmed(
 }
 
 /** In order: what serves goes first, so that no host is served with half of its objects. */
-async function deleteAll(cluster: Cluster, owned: Owned[], restored: Change[]): Promise<void> {
-  const done = restored.map(({ resource, manifest }) => `${kindName(resource)}/${manifest.metadata.name}`)
+async function deleteAll(cluster: Cluster, owned: Owned[], progress: Progress): Promise<void> {
   for (const { resource, object } of owned) {
-    try {
-      await cluster.delete(resource, object)
-    } catch (error) {
-      throw halfDone(error, `done before that: ${done.join(', ')}`, done.length > 0)
-    }
-    done.push(`${kindName(resource)}/${object.metadata.name}`)
+    await cluster.delete(resource, object)
+    progress.deleted(`${kindName(resource)}/${object.metadata.name}`)
   }
 }
 

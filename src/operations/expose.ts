@@ -18,9 +18,10 @@ import {
   planExposure,
   urlsOf,
 } from './exposure-plan.ts'
-import { type Gathered, type Gathering, gather, readServing } from './exposure-survey.ts'
+import { type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
 import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
+import { Progress } from './progress.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
 import { verifyExposures } from './verify.ts'
 
@@ -49,14 +50,32 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
     return report('declined', planned, announced)
 
   if (certificates !== undefined) await keepAuthority(certificates, dependencies)
-  const applied = await withNodePorts(applyChanges(cluster, rehearsed))
-  await settle(request, gathered, dependencies)
-  const service = serviceAfter(applied) ?? gathered.gateway.service
-  planned.exposures = exposuresOf(gathered, service)
-  const linked = await applyChanges(cluster, await rehearse(cluster, await planLinksOf(planned, service, dependencies)))
+  const progress = new Progress()
+  const { applied, exposures } = await progress.telling(
+    () => apply(request, { ...planned, changes: rehearsed }, progress, dependencies),
+    ['kubectl telemetry cleanup   # to undo it'],
+  )
+  planned.exposures = exposures
   const target = { ingress: gathered.address, authorityCertificate: certificates?.authority.certificate }
-  const verified = await verifyExposures(planned.exposures, target, request.timeout, dependencies)
-  return report('applied', planned, [...applied, ...linked], verified)
+  const verified = await verifyExposures(exposures, target, request.timeout, dependencies)
+  return report('applied', planned, applied, verified)
+}
+
+/** All writes: the plan's, what another run makes necessary, and Kiali's links, for which the node ports have to be known. */
+async function apply(
+  request: ExposeRequest,
+  planned: Planned & { changes: Change[] },
+  progress: Progress,
+  dependencies: Dependencies,
+): Promise<{ applied: Change[]; exposures: Exposure[] }> {
+  const { cluster } = dependencies
+  const { gathered, changes } = planned
+  const applied = await withNodePorts(applyChanges(cluster, changes, progress))
+  await settle(request, gathered, progress, dependencies)
+  const service = serviceAfter(applied) ?? gathered.gateway.service
+  const links = await rehearse(cluster, await planLinksOf(planned, service, dependencies))
+  const linked = await applyChanges(cluster, links, progress)
+  return { applied: [...applied, ...linked], exposures: exposuresOf(gathered, service) }
 }
 
 /** Planned twice: before and after node ports are known. */
@@ -85,12 +104,17 @@ function serviceAfter(changes: Change[]): Service | undefined {
  * object is gone. Whoever looks last sees it, and plans again.
  * @throws UserError UNSETTLED
  */
-async function settle(request: ExposeRequest, first: ExposureRequest, dependencies: Dependencies): Promise<void> {
+async function settle(
+  request: ExposeRequest,
+  first: ExposureRequest,
+  progress: Progress,
+  dependencies: Dependencies,
+): Promise<void> {
   let gathered = first
   for (let attempt = 0; attempt < 5; attempt++) {
     if (await isSettled(gathered, dependencies)) return
     const again = await plan(request, dependencies)
-    await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes))
+    await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes), progress)
     gathered = again.planned.gathered
   }
   throw new UserError(
@@ -106,11 +130,11 @@ async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): 
   const { istioVersion, gateway, layout } = gathered
   const { namespace, service } = gateway
   const [present, ports] = await Promise.all([
-    readServing(cluster, istioVersion, namespace),
+    readPresent(cluster, istioVersion, namespace, layout.secure),
     layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
   ])
   const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-  return isWhole(beside, entriesOf(gathered), layout, ports)
+  return isWhole(beside, entriesOf(gathered), layout, ports) && (!layout.secure || beside.some(isSecret))
 }
 
 /** Everything up to the first write, which a dry run shows. */

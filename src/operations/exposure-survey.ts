@@ -99,9 +99,14 @@ function isDefault(domain: string, request: Gathering): boolean {
 }
 
 /** Lists serve twice: they have what is ours, and whatever else bears a name or a host that we would use. */
-async function readPresent(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
+export async function readPresent(
+  cluster: Cluster,
+  istioVersion: string,
+  namespace: string,
+  withSecret = true,
+): Promise<KubeObject[]> {
   const [secret, serving] = await Promise.all([
-    cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }),
+    withSecret ? cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }) : undefined,
     readServing(cluster, istioVersion, namespace),
   ])
   return secret === undefined ? serving : [secret, ...serving]

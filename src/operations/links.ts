@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts'
 import { restart } from '../manifests/restart.ts'
 import { type Change, planChanges } from './changes.ts'
 import type { Warning } from './dependencies.ts'
+import type { Progress } from './progress.ts'
 
 const FILE = 'config.yaml'
 /** Marks a ConfigMap that has links of ours. */
@@ -78,12 +79,13 @@ function withLinks(
 }
 
 /** Gives the configuration back, restarts Kiali with it, and only then forgets: cut off anywhere, the next run finishes it. */
-export async function unlink(cluster: Cluster, name: Required<ObjectName>): Promise<void> {
+export async function unlink(cluster: Cluster, name: Required<ObjectName>, progress: Progress): Promise<void> {
   const present = await cluster.get<ConfigMap>(CONFIG_MAPS, name)
   const record = present && recordOf(present)
   if (present === undefined || record === undefined) return
   const text = restoredText(present.data?.[FILE] ?? '', record)
   const restored = await cluster.replace<ConfigMap>(CONFIG_MAPS, withText(present, text))
+  progress.changed(`configmap/${name.name}`)
   const deployment = { name: record.deployment, namespace: name.namespace }
   if ((await cluster.get(DEPLOYMENTS, deployment)) !== undefined) await cluster.apply(DEPLOYMENTS, restart(deployment))
   await cluster.replace(CONFIG_MAPS, unmark(restored, text === record.text ? record.managedFields : undefined))

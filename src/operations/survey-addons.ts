@@ -1,6 +1,13 @@
 /** Where the add-ons are and what their live configuration says. Asks or refuses where there is a choice. */
 import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
-import { type AddonAccess, mountedConfigMaps, needsConfigMaps, readAccess, readPath } from '../addons/configuration.ts'
+import {
+  type AddonAccess,
+  mountedConfigMaps,
+  needsConfigMaps,
+  readAccess,
+  readPath,
+  settingFiles,
+} from '../addons/configuration.ts'
 import { ADDON_ANNOTATION, type FoundAddon, findAddon } from '../addons/find.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type ConfigMap, matchesSelector, type Pod, type Service } from '../cluster/objects.ts'
@@ -107,7 +114,16 @@ async function readConfigMaps(
   cluster: Cluster,
 ): Promise<ConfigMap[] | undefined> {
   if (pod === undefined || !needsConfigMaps(addon, pod)) return []
-  const reads = mountedConfigMaps(pod).map((name) => cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
-  const configMaps = await readable(Promise.all(reads))
-  return configMaps?.filter((configMap) => configMap !== undefined)
+  const keys = settingFiles(addon)
+  const read: ConfigMap[] = []
+  // One after the other: mostly the first one has it, and the rest are dashboards and certificates.
+  for (const name of mountedConfigMaps(pod)) {
+    const reading = await readable(
+      cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }).then((found) => ({ found })),
+    )
+    if (reading === undefined) return undefined
+    if (reading.found !== undefined) read.push(reading.found)
+    if (keys.every((key) => read.some(({ data }) => data?.[key] !== undefined))) break
+  }
+  return read
 }

@@ -6,10 +6,10 @@ import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 
 const GRAFANA_KIALI = ['expose', 'grafana', 'kiali', '--allow-anonymous', '-y']
-/** What is written: first tried by the API server, then done. Secret, two VirtualServices, Gateway; and the Service. */
+/** How many writes each takes: Secret, two VirtualServices, Gateway; the Service; Kiali's ConfigMap (once more in cleanup) and Deployment. */
 const CASES = [
-  { layout: 'hosts', objects: 4, restores: 0 },
-  { layout: 'ports', objects: 5, restores: 1 },
+  { words: ['--layout', 'hosts'], exposing: 4, cleaning: 4 },
+  { words: ['--layout', 'ports', '--link'], exposing: 7, cleaning: 8 },
 ]
 
 describe('a run that is killed (SIGKILL), on the real mesh', () => {
@@ -22,8 +22,8 @@ describe('a run that is killed (SIGKILL), on the real mesh', () => {
   })
   after(() => workplace.end())
 
-  /** Kills the run as soon as its n-th request of this kind has been answered. @returns whether it was killed */
-  function killedAfter(words: string[], method: 'PATCH' | 'DELETE', n: number): Promise<boolean> {
+  /** Kills the run as soon as its n-th write has been answered. @returns whether it was killed */
+  function killedAfter(words: string[], n: number): Promise<boolean> {
     return new Promise((resolve) => {
       const child = spawn('kubectl-telemetry', [...words, '-v'], {
         env: workplace.environment,
@@ -32,29 +32,30 @@ describe('a run that is killed (SIGKILL), on the real mesh', () => {
       let seen = ''
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
         seen += text
-        if ((seen.match(new RegExp(`^${method} .*\\n`, 'gm')) ?? []).length >= n) child.kill('SIGKILL')
+        const writes = seen.split('\n').filter((line) => /^(PATCH|PUT|DELETE) .* ms$/.test(line))
+        if (writes.length >= n) child.kill('SIGKILL')
       })
       child.once('close', (_code, signal) => resolve(signal === 'SIGKILL'))
     })
   }
 
-  for (const { layout, objects, restores } of CASES) {
-    const expose = [...GRAFANA_KIALI, '--layout', layout]
+  for (const { words, exposing, cleaning } of CASES) {
+    const expose = [...GRAFANA_KIALI, ...words]
 
-    for (let write = 1; write <= objects; write++) {
-      it(`in expose --layout ${layout}, after write ${write} of ${objects}: cleanup leaves nothing`, async () => {
-        assert.ok(await killedAfter(expose, 'PATCH', objects + write))
+    for (let write = 1; write <= exposing; write++) {
+      it(`in expose ${words.join(' ')}, after write ${write} of ${exposing}: cleanup leaves nothing`, async () => {
+        assert.ok(await killedAfter(expose, write))
         assert.ok(difference(untouched, dump(workplace)).length >= write)
         assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
         assert.deepEqual(difference(untouched, dump(workplace)), [])
       })
     }
 
-    for (let write = 1; write <= objects; write++) {
-      it(`in cleanup of ${layout}, after write ${write} of ${objects}: a second cleanup leaves nothing`, async () => {
-        assert.equal(workplace.telemetry(...expose).exitCode, 0)
-        const method = write <= restores ? 'PATCH' : 'DELETE'
-        assert.ok(await killedAfter(['cleanup', '-y'], method, write <= restores ? write : write - restores))
+    for (let write = 1; write <= cleaning; write++) {
+      it(`in cleanup of ${words.join(' ')}, after write ${write} of ${cleaning}: a second one leaves nothing`, async () => {
+        const { stderr, exitCode } = workplace.telemetry(...expose)
+        assert.equal(exitCode, 0, stderr)
+        assert.ok(await killedAfter(['cleanup', '-y'], write))
         assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
         assert.deepEqual(difference(untouched, dump(workplace)), [])
       })

@@ -24,7 +24,7 @@ describe('expose --link, on the real mesh', () => {
     const untouched = dump(workplace)
     const config = workplace.kubectl(...KIALI, 'jsonpath={.data.config\\.yaml}')
     const template = podTemplate()
-    const result = expose('all', '--link')
+    const result = expose('all', '--link', '--layout', 'ports')
     assert.notEqual(podTemplate(), template, 'Kiali reads its configuration when it starts')
     const urls = Object.fromEntries(result.exposures.map(({ addon, url }) => [addon, url]))
     const linked = workplace.kubectl(...KIALI, 'jsonpath={.data.config\\.yaml}')

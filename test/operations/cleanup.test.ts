@@ -102,7 +102,7 @@ describe('cleanup', () => {
       cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal)),
       (error: UserError) => {
         assert.equal(error.code, 'FORBIDDEN')
-        assert.match(error.message, /done before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
+        assert.match(error.message, /deleted before that: gateway\.networking\.istio\.io\/kubectl-telemetry$/)
         return true
       },
     )
@@ -161,5 +161,25 @@ describe('cleanup --certificates', () => {
     const addons = requireAddons(['grafana'])
     const trying = cleanup({ addons, certificates: true, yes: true, dryRun: 'none' }, await exposed())
     await assert.rejects(trying, { code: 'CERTIFICATES_IN_USE', exitCode: 2 })
+  })
+})
+
+describe('cleanup while another run exposes', () => {
+  it('takes away what was made anew meanwhile', async () => {
+    const one = await exposed()
+    one.cluster.meanwhile = (objects) =>
+      objects.push({
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Gateway',
+        metadata: {
+          name: 'kubectl-telemetry',
+          namespace: 'istio-system',
+          uid: 'anew',
+          labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' },
+        },
+      })
+    const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, one)
+    assert.deepEqual([names(result.deleted), result.remaining], [OURS, []])
+    assert.deepEqual(one.cluster.writes.at(-1), { verb: 'delete', object: 'Gateway/kubectl-telemetry' })
   })
 })

@@ -14,7 +14,7 @@ import { JAEGER, ZIPKIN } from '../addons/istio-samples.ts'
 import { ApiServer } from '../cluster/api-server.ts'
 import { Clients } from '../cluster/clients.ts'
 import { grafana, ingressGateway, kiali } from '../fakes/mesh.ts'
-import { find, fullMesh, gatewayHosts, requestFor, world } from './exposing.ts'
+import { find, fullMesh, gatewayHosts, request, requestFor, world } from './exposing.ts'
 
 const DAY = 24 * 3_600_000
 const withoutGrafana = { addons: requireAddons(['grafana']), yes: true, dryRun: 'none' as const }
@@ -136,5 +136,19 @@ describe('what was wrong once', () => {
   it("variables in bulk do not hide Jaeger's base path", () => {
     const file = [configMap({ 'config.yaml': 'extensions: {jaeger_query: {base_path: /jaeger}}' })]
     assert.equal(readPath(addon('jaeger'), [podOf([{ name: 'j', envFrom: [{}] }])], file), '/jaeger/')
+  })
+})
+
+describe('expose whose Secret another run deletes meanwhile', () => {
+  it('puts it back before it says that all is well', async () => {
+    const one = world()
+    one.cluster.meanwhile = (objects) =>
+      objects.splice(
+        objects.findIndex(({ kind }) => kind === 'Secret'),
+        1,
+      )
+    const { result } = await expose(request, one)
+    assert.equal(result.outcome, 'applied')
+    assert.ok(one.cluster.objects.some(({ kind }) => kind === 'Secret'))
   })
 })

@@ -1,0 +1,30 @@
+/** What a run has done so far: nothing is half-changed without saying so. */
+import { halfDone } from '../errors.ts'
+
+export class Progress {
+  readonly #changed: string[] = []
+  readonly #deleted: string[] = []
+
+  /** @param object `secret/kubectl-telemetry-tls` */
+  changed(object: string): void {
+    this.#changed.push(object)
+  }
+
+  deleted(object: string): void {
+    this.#deleted.push(object)
+  }
+
+  /** Whatever goes wrong in this work says what had been done by then. */
+  async telling<T>(work: () => Promise<T>, suggestions: string[] = []): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const parts = [
+        { what: 'changed', objects: this.#changed },
+        { what: 'deleted', objects: this.#deleted },
+      ].filter(({ objects }) => objects.length > 0)
+      const done = parts.map(({ what, objects }) => `${what} before that: ${objects.join(', ')}`).join('; ')
+      throw halfDone(error, done, parts.length > 0, suggestions)
+    }
+  }
+}
