@@ -62,7 +62,7 @@ describe('expose all during cleanup, on the real mesh', () => {
     return statuses
   }
 
-  /** Whole, clean, or said by exit code 1 and words of the one that lost; never half with two who claim success. */
+  /** Whole or clean, never half. */
   async function assertSettled(exposed: Outcome, cleaned: Outcome): Promise<string> {
     for (const { exitCode, stdout, stderr } of [exposed, cleaned]) {
       assert.ok([0, 1].includes(exitCode), `exit code ${exitCode}`)
@@ -72,13 +72,10 @@ describe('expose all during cleanup, on the real mesh', () => {
     if (there.length === 0) return 'clean'
     if (there.length === OBJECTS && (await pages()).every((status) => status === 200)) return 'whole'
     const said = [exposed, cleaned].map(({ stdout, stderr, exitCode }) => `exit ${exitCode}: ${stdout}${stderr}`)
-    assert.notDeepEqual([exposed.exitCode, cleaned.exitCode], [0, 0], `half, and nobody says so:\n${there}\n${said}`)
-    const loser = exposed.exitCode === 1 ? exposed : cleaned
-    assert.match(loser.stdout + loser.stderr, /\([A-Z_]+\)$|FAILED at |STILL THERE: /m)
-    return `half, told by ${loser === exposed ? 'expose' : 'cleanup'}`
+    return assert.fail(`half:\n${there.join('\n')}\n${said.join('\n')}`)
   }
 
-  it(`at once, expose ${OFFSETS[0]} to ${OFFSETS.at(-1)} ms later: whole, clean, or the one that lost says so`, async () => {
+  it(`at once, expose ${OFFSETS[0]} to ${OFFSETS.at(-1)} ms later: whole or clean in the end`, async () => {
     const ends: string[] = []
     for (const offset of OFFSETS) {
       const later = (by: number, words: string[]) => sleep(by).then(() => running(workplace, ...words))
@@ -113,7 +110,7 @@ describe('expose all during cleanup, on the real mesh', () => {
     })
   }
 
-  for (const n of [1, 3, 4, 5, 6]) {
+  for (let n = 1; n <= OBJECTS; n++) {
     it(`all of cleanup between two writes of a first expose, before the one numbered ${n}`, async () => {
       workplace.telemetry(...CLEANUP)
       const [exposed, cleaned] = await heldBefore(n, EXPOSE, CLEANUP)
