@@ -63,30 +63,28 @@ describe('expose all during cleanup, on the real mesh', () => {
   }
 
   /** Whole or clean, never half. */
-  async function assertSettled(exposed: Outcome, cleaned: Outcome): Promise<string> {
+  async function assertSettled(exposed: Outcome, cleaned: Outcome): Promise<void> {
     for (const { exitCode, stdout, stderr } of [exposed, cleaned]) {
       assert.ok([0, 1].includes(exitCode), `exit code ${exitCode}`)
       assert.doesNotMatch(stdout + stderr, /^\s+at /m)
     }
     const there = ours(workplace)
-    if (there.length === 0) return 'clean'
-    if (there.length === OBJECTS && (await pages()).every((status) => status === 200)) return 'whole'
+    if (there.length === 0) return
+    if (there.length === OBJECTS && (await pages()).every((status) => status === 200)) return
     const said = [exposed, cleaned].map(({ stdout, stderr, exitCode }) => `exit ${exitCode}: ${stdout}${stderr}`)
-    return assert.fail(`half:\n${there.join('\n')}\n${said.join('\n')}`)
+    assert.fail(`half:\n${there.join('\n')}\n${said.join('\n')}`)
   }
 
   it(`at once, expose ${OFFSETS[0]} to ${OFFSETS.at(-1)} ms later: whole or clean in the end`, async () => {
-    const ends: string[] = []
     for (const offset of OFFSETS) {
       const later = (by: number, words: string[]) => sleep(by).then(() => running(workplace, ...words))
       const [exposed, cleaned] = await Promise.all([
         later(Math.max(offset, 0), EXPOSE),
         later(Math.max(-offset, 0), CLEANUP),
       ])
-      ends.push(`${offset} ms: ${await assertSettled(exposed, cleaned)}`)
+      await assertSettled(exposed, cleaned)
       workplace.telemetry(...EXPOSE)
     }
-    console.log(`        ${ends.join('\n        ')}`)
   })
 
   /** Holds one run before its n-th write until the other has ended. */
@@ -106,7 +104,7 @@ describe('expose all during cleanup, on the real mesh', () => {
   for (let n = 1; n <= OBJECTS; n++) {
     it(`all of it between two deletes of cleanup, before the one numbered ${n}`, async () => {
       const [cleaned, exposed] = await heldBefore(n, CLEANUP, EXPOSE)
-      console.log(`        ${await assertSettled(exposed, cleaned)}`)
+      await assertSettled(exposed, cleaned)
     })
   }
 
@@ -114,7 +112,7 @@ describe('expose all during cleanup, on the real mesh', () => {
     it(`all of cleanup between two writes of a first expose, before the one numbered ${n}`, async () => {
       workplace.telemetry(...CLEANUP)
       const [exposed, cleaned] = await heldBefore(n, EXPOSE, CLEANUP)
-      console.log(`        ${await assertSettled(exposed, cleaned)}`)
+      await assertSettled(exposed, cleaned)
     })
   }
 })
