@@ -43,7 +43,7 @@ async function applyAddon(name: string): Promise<void> {
 
 /** Prometheus Operator's own definitions of ServiceMonitor and PodMonitor, without which its sample is refused. */
 async function applyMonitorDefinitions(): Promise<void> {
-  const sources = await moduleSources('config-reloader', 'github.com/prometheus-operator/prometheus-operator')
+  const sources = await moduleSources('node', 'github.com/prometheus-operator/prometheus-operator')
   const directory = join(sources, 'example', 'prometheus-operator-crd')
   for (const file of await readdir(directory)) {
     if (!/_(service|pod)monitors\.yaml$/.test(file)) continue

@@ -9,15 +9,20 @@ import { command } from './subprocess.ts'
 
 const UNFINISHED = '.building-'
 
-/** Builds what the cache lacks. Three at once: while one links (one thread) or downloads, the others compile. */
+/**
+ * Builds what the cache lacks. Three at once: while one links (one thread) or downloads, the others compile.
+ * The first by itself: nothing is in the compiler's cache yet, and builds side by side would each fill it with the same.
+ */
 export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
   await installMissingPackages()
   const missing = components(version).filter((component) => !existsSync(binaries(component)))
   if (missing.length === 0) return
   await removeUnfinished()
-  await step(`building ${missing.length} components`, () =>
-    atMost(3, missing, (component) => step(`building ${component.title}`, () => buildComponent(component))),
-  )
+  const work = (component: Component) => step(`building ${component.title}`, () => buildComponent(component))
+  await step(`building ${missing.length} components`, async () => {
+    await atMost(1, missing.slice(0, 1), work)
+    await atMost(3, missing.slice(1), work)
+  })
 }
 
 /** Into a folder of its own, then renamed: a build that is cut off is never taken for a finished one. */

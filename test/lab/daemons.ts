@@ -1,17 +1,17 @@
 import { join } from 'node:path'
 import { pki } from './certificates.ts'
-import { binaries, etcd as etcdComponent, kubernetes } from './components.ts'
+import { binaries, node } from './components.ts'
 import { files } from './configuration.ts'
 import { nodeAddress, nodeName, run, runPaths, serviceNetwork } from './layout.ts'
 import type { Daemon } from './processes.ts'
 
-const kubernetesProgram = (name: string) => join(binaries(kubernetes), name)
+const program = (name: string) => join(binaries(node), name)
 
 /** etcd's main package is called `server`. */
 export const etcd: Daemon = {
   name: 'etcd',
   argv: [
-    join(binaries(etcdComponent), 'server'),
+    program('server'),
     `--data-dir=${run}/etcd`,
     '--listen-client-urls=http://127.0.0.1:2379',
     '--advertise-client-urls=http://127.0.0.1:2379',
@@ -23,7 +23,7 @@ export const etcd: Daemon = {
 export const apiServer: Daemon = {
   name: 'kube-apiserver',
   argv: [
-    kubernetesProgram('kube-apiserver'),
+    program('kube-apiserver'),
     '--etcd-servers=http://127.0.0.1:2379',
     `--advertise-address=${nodeAddress}`,
     '--secure-port=6443',
@@ -47,7 +47,7 @@ export const apiServer: Daemon = {
 export const controllerManager: Daemon = {
   name: 'kube-controller-manager',
   argv: [
-    kubernetesProgram('kube-controller-manager'),
+    program('kube-controller-manager'),
     `--kubeconfig=${runPaths.kubeconfig}`,
     `--service-account-private-key-file=${pki('service-accounts.key')}`,
     `--root-ca-file=${pki('ca.crt')}`,
@@ -59,7 +59,7 @@ export const controllerManager: Daemon = {
 
 export const scheduler: Daemon = {
   name: 'kube-scheduler',
-  argv: [kubernetesProgram('kube-scheduler'), `--kubeconfig=${runPaths.kubeconfig}`, '--leader-elect=false'],
+  argv: [program('kube-scheduler'), `--kubeconfig=${runPaths.kubeconfig}`, '--leader-elect=false'],
 }
 
 export const containerd: Daemon = { name: 'containerd', argv: ['/usr/bin/containerd', `--config=${files.containerd}`] }
@@ -67,7 +67,7 @@ export const containerd: Daemon = { name: 'containerd', argv: ['/usr/bin/contain
 export const kubelet: Daemon = {
   name: 'kubelet',
   argv: [
-    kubernetesProgram('kubelet'),
+    program('kubelet'),
     `--config=${files.kubelet}`,
     `--kubeconfig=${runPaths.kubeconfig}`,
     `--node-ip=${nodeAddress}`,
@@ -79,7 +79,7 @@ export const kubelet: Daemon = {
 
 export const kubeProxy: Daemon = {
   name: 'kube-proxy',
-  argv: [kubernetesProgram('kube-proxy'), `--config=${files.kubeProxy}`],
+  argv: [program('kube-proxy'), `--config=${files.kubeProxy}`],
 }
 
 export const daemons = [etcd, apiServer, controllerManager, scheduler, containerd, kubelet, kubeProxy] as const

@@ -1,16 +1,7 @@
 // The images the lab's pods run, by the names that manifests, charts and istioctl ask for.
 import { join } from 'node:path'
 import { moduleSources } from './build.ts'
-import {
-  binaries,
-  configReloader,
-  coredns,
-  envoy,
-  httpbin,
-  istio as istioComponent,
-  prometheus,
-  standIn,
-} from './components.ts'
+import { binaries, envoy, httpbin, istio as istioComponent, node, standIn } from './components.ts'
 import type { Image, ImageFile } from './image-archive.ts'
 import type { IstioVersion } from './layout.ts'
 
@@ -36,7 +27,7 @@ export function nodeImages(): Image[] {
     {
       name: 'docker.io/lab/coredns:1',
       config: { Entrypoint: ['/coredns'] },
-      files: [program(join(binaries(coredns), 'coredns'), '/coredns')],
+      files: [program(join(binaries(node), 'coredns'), '/coredns')],
     },
     {
       name: 'docker.io/mccutchen/go-httpbin:2.26.0',
@@ -113,12 +104,12 @@ export function addonImage(name: string): Image {
   const repository = name.replace(/:[^:/]*$/, '')
   const nobody = { User: '65534:65534' }
   if (repository === 'docker.io/prom/prometheus') {
-    const path = join(binaries(prometheus), 'prometheus')
+    const path = join(binaries(node), 'prometheus')
     const config = { Entrypoint: ['/bin/prometheus'], ...nobody }
     return { name, config, files: [program(path, '/bin/prometheus'), ...shell] }
   }
   if (repository === 'ghcr.io/prometheus-operator/prometheus-config-reloader') {
-    const path = join(binaries(configReloader), 'prometheus-config-reloader')
+    const path = join(binaries(node), 'prometheus-config-reloader')
     const config = { Entrypoint: ['/bin/prometheus-config-reloader'], ...nobody }
     return { name, config, files: [program(path, '/bin/prometheus-config-reloader'), { directory: '/tmp' }] }
   }

@@ -1,7 +1,7 @@
 import { mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from './build.ts'
-import { binaries, istio as istioComponent, kubernetes } from './components.ts'
+import { binaries, istio as istioComponent, node } from './components.ts'
 import { importImages } from './image-store.ts'
 import { istioImages } from './images.ts'
 import { kubectl } from './kubectl.ts'
@@ -65,7 +65,7 @@ const hasValidator = () =>
 async function linkPrograms(version: IstioVersion): Promise<void> {
   await mkdir(runPaths.bin, { recursive: true })
   const programs = {
-    kubectl: join(binaries(kubernetes), 'kubectl'),
+    kubectl: join(binaries(node), 'kubectl'),
     istioctl: join(binaries(istioComponent(version)), 'istioctl'),
   }
   for (const [name, target] of Object.entries(programs)) {

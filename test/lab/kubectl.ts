@@ -1,16 +1,16 @@
 import { join } from 'node:path'
-import { binaries, kubernetes } from './components.ts'
+import { binaries, node } from './components.ts'
 import { runPaths } from './layout.ts'
 import { command } from './subprocess.ts'
 
 /** Runs the lab's own kubectl on the lab's own cluster. */
 export function kubectl(...args: string[]): Promise<string> {
-  return command([join(binaries(kubernetes), 'kubectl'), ...args], { env: { KUBECONFIG: runPaths.kubeconfig } })
+  return command([join(binaries(node), 'kubectl'), ...args], { env: { KUBECONFIG: runPaths.kubeconfig } })
 }
 
 /** Applies manifests given as text; returns the names of the objects, as `deployment.apps/grafana`. */
 export async function apply(manifests: string, ...args: string[]): Promise<string[]> {
-  const argv = [join(binaries(kubernetes), 'kubectl'), 'apply', '--filename=-', '--output=name', ...args]
+  const argv = [join(binaries(node), 'kubectl'), 'apply', '--filename=-', '--output=name', ...args]
   const names = await command(argv, { env: { KUBECONFIG: runPaths.kubeconfig }, input: manifests })
   return names.trim().split('\n')
 }
