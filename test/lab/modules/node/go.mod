@@ -428,4 +428,5 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+// The API server's router as Kubernetes 1.34.4 has it; Prometheus Operator asks for v3.13.0.
 replace github.com/emicklei/go-restful/v3 => github.com/emicklei/go-restful/v3 v3.12.2
