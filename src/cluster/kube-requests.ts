@@ -56,6 +56,8 @@ export class KubeRequests {
   readonly #options: KubeRequestsOptions
   #connection: Promise<Connection> | undefined
   #upgrades: Dispatcher | undefined
+  /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
+  #accepted = false
 
   constructor(config: KubeConfig, options: KubeRequestsOptions) {
     this.#config = config
@@ -97,6 +99,7 @@ export class KubeRequests {
     const response = await request(this.#url({ ...call, method: 'GET' }), sent).catch(async (error: unknown) => {
       throw networkError(error, await this.#peer())
     })
+    if (response.statusCode === 401) await this.#renew()
     if (response.statusCode !== 200)
       throw statusError(parseStatus(await response.body.text(), response.statusCode), call.what, await this.#peer())
     let rest = ''
@@ -174,11 +177,15 @@ export class KubeRequests {
       })
       const text = await response.body.text()
       this.#trace(call, String(response.statusCode), started)
-      if (response.statusCode < 300) return { value: JSON.parse(text) as T }
+      if (response.statusCode < 300) {
+        this.#accepted = true
+        return { value: JSON.parse(text) as T }
+      }
       const code = response.statusCode
       const seconds = Number(response.headers['retry-after'] ?? 0)
       const retryAfter = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_PAUSE) : 0
-      return { status: parseStatus(text, code), retry: code === 429 || code >= 500, retryAfter }
+      const renewed = code === 401 && (await this.#renew())
+      return { status: parseStatus(text, code), retry: renewed || code === 429 || code >= 500, retryAfter }
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
       if (error instanceof SyntaxError) throw notKubernetes(await this.#peer())
@@ -203,6 +210,21 @@ export class KubeRequests {
     const { method, path } = call
     const milliseconds = Math.round(performance.now() - started)
     this.#options.trace?.(`${method} ${path} ${outcome} ${milliseconds} ms${isDryRun(call) ? ' (dry run)' : ''}`)
+  }
+
+  /**
+   * Asks for credentials anew: tokens are replaced while a forward runs.
+   * @returns false when these were never accepted: then new ones will not be either
+   */
+  async #renew(): Promise<boolean> {
+    if (!this.#accepted) return false
+    this.#accepted = false
+    const old = await this.#connection
+    this.#connection = undefined
+    this.#upgrades = undefined
+    // What is still under way on it may end.
+    void old?.dispatcher.close()
+    return true
   }
 
   /** HTTP/1.1, since HTTP/2 has no upgrades, and a connection for each. */

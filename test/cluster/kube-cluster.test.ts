@@ -257,7 +257,9 @@ describe('KubeCluster', () => {
     })
 
     it('is an error when the question fails otherwise', async () => {
-      answers(failure(401, 'Unauthorized', 'Unauthorized'))
+      const refused = failure(401, 'Unauthorized', 'Unauthorized')
+      // The second one is for new credentials, which are asked for when accepted ones are refused.
+      answers(refused, refused)
       await assert.rejects(cluster.mayAccess(access), { code: 'UNAUTHENTICATED' })
     })
   })

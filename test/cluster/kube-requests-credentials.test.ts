@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'mocha'
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { KubeRequests } from '../../src/cluster/kube-requests.ts'
 import type { UserError } from '../../src/errors.ts'
 import { ApiServer } from './api-server.ts'
@@ -128,5 +128,52 @@ describe('KubeRequests, acting as a member of several groups', () => {
     } finally {
       await ended()
     }
+  })
+})
+
+describe('KubeRequests, when credentials are replaced while it runs', () => {
+  /** A token that is new each time it is asked for: it has expired by then. */
+  const renewing = {
+    user: {
+      exec: {
+        apiVersion: 'client.authentication.k8s.io/v1',
+        command: process.execPath,
+        args: [
+          '-e',
+          `console.log(JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential',
+            status: { token: 'token-' + process.hrtime.bigint(), expirationTimestamp: '2020-01-01T00:00:00Z' } }))`,
+        ],
+        interactiveMode: 'Never',
+      },
+    },
+  }
+  let server: ApiServer
+  let clients: Clients
+  let requests: KubeRequests
+  const tokens = () => server.asked.map(({ headers }) => String(headers.authorization))
+  beforeEach(async () => {
+    server = await ApiServer.start()
+    clients = await Clients.create()
+    requests = await clients.requests(server, { config: renewing, options: { pauses: [1, 1, 1] } })
+  })
+  afterEach(async () => {
+    await clients.close()
+    await server.close()
+  })
+
+  it('asks the plugin again when they are refused that were accepted before', async () => {
+    server.answer = () => ({ status: tokens()[0] === tokens().at(-1) && tokens().length > 1 ? 401 : 200 })
+    await requests.send(LIST_PODS)
+    await requests.send(LIST_PODS)
+    const [first, second, third] = tokens()
+    assert.equal(second, first)
+    assert.notEqual(third, first)
+    assert.equal(tokens().length, 3)
+  })
+
+  it('takes a refusal of the first ones for an answer', async () => {
+    server.answer = () => ({ status: 401 })
+    await assert.rejects(requests.send(LIST_PODS), { code: 'UNAUTHENTICATED' })
+    assert.equal(tokens().length, 1)
   })
 })
