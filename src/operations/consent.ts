@@ -21,7 +21,7 @@ export async function requireConsent(
       throw new UserError('ANONYMOUS_ACCESS', `${risk}; it is not put on a reachable address unless you say so`, {
         suggestions: [
           '--allow-anonymous   # anyone who reaches the address gets in',
-          `kubectl port-forward -n ${found.namespace} service/${found.service.metadata.name} ${found.port}   # for you alone`,
+          `kubectl telemetry port-forward ${found.addon.name} -n ${found.namespace}   # for you alone`,
         ],
       })
     }

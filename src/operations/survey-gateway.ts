@@ -105,13 +105,11 @@ function whyUnreachable(gateway: IngressGateway): string {
     : `${name} has no external address, and no node's address and node port lead to it`
 }
 
-/** A forward on the gateway's own port makes this machine its address: the exposure then works here, and only here. */
 function waysWithoutAddress({ namespace, service }: IngressGateway): string[] {
   const { name } = service.metadata
-  const forward = `sudo -E kubectl -n ${namespace} port-forward service/${name} 443`
   return [
+    'kubectl telemetry port-forward   # for this machine alone, needs no gateway',
     '--ingress-ip ADDRESS   # of what leads to it from outside',
-    `${forward}   # and meanwhile, for this machine alone: --ingress-ip 127.0.0.1`,
     ...(service.spec.type === 'ClusterIP'
       ? [
           `kubectl -n ${namespace} patch service ${name} -p '{"spec":{"type":"LoadBalancer"}}'   # or NodePort: reached from outside`,

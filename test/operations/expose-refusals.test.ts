@@ -150,7 +150,7 @@ describe('expose', () => {
         objects: [...grafana(), ...inside()],
         request: { gateway: { namespace: 'edge', name: 'istio-edge' } },
         code: 'ADDRESS_NOT_FOUND',
-        flag: 'sudo -E kubectl -n edge port-forward service/istio-edge 443 ',
+        flag: 'kubectl telemetry port-forward',
       },
       {
         title: 'a gateway that may not list Secrets',
