@@ -1,4 +1,5 @@
 /** The real cluster. */
+import { isDeepStrictEqual } from 'node:util'
 import {
   type Access,
   apiVersion,
@@ -87,14 +88,22 @@ export class KubeCluster implements Cluster {
 
   async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false } = {}): Promise<T> {
     const { name, namespace } = object.metadata
-    const replaced = await this.#requests.send<T>({
+    const replacing = this.#requests.send<T>({
       method: 'PUT',
       path: pathOf(resource, namespace, name),
       query: { fieldManager: MANAGER, dryRun: dryRun ? 'All' : undefined },
       body: object,
       what: `replace ${kindName(resource)}/${name} in namespace ${namespace}`,
     })
-    return replaced as T
+    try {
+      return (await replacing) as T
+    } catch (error) {
+      if (dryRun || (error as { code?: string }).code !== 'CONFLICT') throw error
+      // A request that is repeated because its answer was lost conflicts with itself: then all is as we wanted it.
+      const present = await this.get<T>(resource, { name, ...(namespace === undefined ? {} : { namespace }) })
+      if (present !== undefined && isDeepStrictEqual(contentOf(present), contentOf(object))) return present
+      throw error
+    }
   }
 
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
@@ -172,6 +181,10 @@ export class KubeCluster implements Cluster {
   async close(): Promise<void> {
     await this.#requests.close()
   }
+}
+
+function contentOf({ metadata: { labels = {}, annotations = {} }, ...content }: KubeObject): object {
+  return { ...content, labels, annotations }
 }
 
 function pathOf(resource: Omit<Resource, 'kind'>, namespace: string | undefined, name?: string): string {
