@@ -53,8 +53,9 @@ describe('a run that is killed (SIGKILL), on the real mesh', () => {
 
     for (let write = 1; write <= cleaning; write++) {
       it(`in cleanup of ${words.join(' ')}, after write ${write} of ${cleaning}: a second one leaves nothing`, async () => {
-        const { stderr, exitCode } = workplace.telemetry(...expose)
-        assert.equal(exitCode, 0, stderr)
+        // Kiali is restarted by --link, and takes half a minute to start: its page is not waited for.
+        workplace.telemetry(...expose, '--timeout', '100ms')
+        assert.ok(difference(untouched, dump(workplace)).length >= exposing)
         assert.ok(await killedAfter(['cleanup', '-y'], write))
         assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
         assert.deepEqual(difference(untouched, dump(workplace)), [])
