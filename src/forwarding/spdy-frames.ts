@@ -152,6 +152,7 @@ export class FrameReader {
 
 function controlFrame(bytes: Buffer): Frame {
   const type = bytes.readUInt16BE(2)
+  if (type === TYPE.ping && bytes.length !== HEADER + 4) throw new FrameError('a PING without an id')
   if (type === TYPE.ping) return { kind: 'ping', bytes }
   if (type === TYPE.goaway) return { kind: 'goaway' }
   if (type !== TYPE.reset) return { kind: 'other' }

@@ -3,6 +3,9 @@
 const OPCODE = { continuation: 0, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const FINAL = 0x80
 const MASKED = 0x80
+/** Set by extensions only, and none was agreed on. */
+const RESERVED = 0x70
+const KNOWN: number[] = Object.values(OPCODE)
 const NONE = Buffer.alloc(0)
 /** Control frames are at most this long (section 5.5). */
 const LONGEST_CONTROL = 125
@@ -48,6 +51,9 @@ export interface WebSocketEvents {
   close(): void
 }
 
+/** What no server sends to a client that asked for binary frames without extensions. */
+export class WebSocketError extends Error {}
+
 /** Bytes as they come, in chunks of any size, to payload. */
 export class WebSocketReader {
   #head: Buffer = NONE
@@ -55,6 +61,7 @@ export class WebSocketReader {
   #opcode: number = OPCODE.binary
   #control: Buffer[] = []
 
+  /** @throws WebSocketError; nothing can be read after it */
   read(chunk: Buffer, events: WebSocketEvents): void {
     let rest = chunk
     while (rest.length > 0) {
@@ -84,8 +91,17 @@ export class WebSocketReader {
     this.#head = NONE
     this.#opcode = (bytes[0] ?? 0) & 0x0f
     this.#left = size === 4 ? bytes.readUInt16BE(2) : size === 10 ? Number(bytes.readBigUInt64BE(2)) : short
-    if (this.#opcode >= OPCODE.close && this.#left > LONGEST_CONTROL) throw new RangeError('a control frame too long')
+    this.#check(bytes[0] ?? 0, bytes[1] ?? 0)
     return bytes.subarray(size)
+  }
+
+  /** A tunnel that is no longer understood is given up: guessing on would hand noise to somebody as data. */
+  #check(first: number, second: number): void {
+    if ((first & RESERVED) !== 0 || (second & MASKED) !== 0 || !KNOWN.includes(this.#opcode))
+      throw new WebSocketError(`a frame that begins with ${first}, ${second}`)
+    if (!Number.isSafeInteger(this.#left)) throw new WebSocketError('a frame longer than any')
+    if (this.#opcode >= OPCODE.close && (this.#left > LONGEST_CONTROL || (first & FINAL) === 0))
+      throw new WebSocketError('a control frame too long, or in parts')
   }
 
   #finish(events: WebSocketEvents): void {
