@@ -14,8 +14,11 @@ export interface StreamEvents {
   /** The pod has said all that it will. */
   end(): void
   /** The connection is broken, for this reason. */
-  fail(reason: string): void
+  fail(reason: string, how: Failure): void
 }
+
+/** `refused`: it never reached the server. `reset`: the server broke it off. `lost`: the tunnel broke, and nobody knows how far it came. */
+export type Failure = 'refused' | 'reset' | 'lost'
 
 /** A connection's end at the tunnel. */
 export interface Stream {
@@ -33,14 +36,23 @@ interface Pair {
   data: number
   error: number
   events: StreamEvents
-  message: string
+  /** What the error stream says: text, if anything is wrong. */
+  message: Buffer
   dataEnded: boolean
   errorEnded: boolean
+  /** Whether its end was told. */
+  told: boolean
+  callOff: () => void
 }
 
 /** The error stream's text follows the data stream's end in the same burst (containerd 1.6): so long an end is held back. */
 const BURST = 250
+/** More of an error's text is not kept. */
+const LONGEST_MESSAGE = 4096
+/** In an error's text: the pod's port had been reached. Anything else is said before that. */
+const BROKEN_OFF = /reset by peer|broken pipe/i
 const NONE = Buffer.alloc(0)
+const LOST = 'the connection to the API server was lost'
 
 export class Session {
   readonly #tunnel: Tunnel
@@ -58,6 +70,8 @@ export class Session {
   #alive = true
   #waitsForRoom = false
   #heard = true
+  /** The peer said what cannot be understood, or was given up. */
+  #broken = false
 
   /** @param closed called once, when the tunnel is gone */
   constructor(upgraded: Upgraded, port: number, timers: Timers, closed: (session: Session) => void) {
@@ -67,7 +81,7 @@ export class Session {
     const events: TunnelEvents = {
       data: (bytes) => this.#read(bytes),
       drain: () => this.#drained(),
-      close: () => this.#lost('the connection to the API server was lost'),
+      close: () => this.#lost(),
     }
     this.#tunnel = tunnelOver(upgraded, events)
   }
@@ -98,9 +112,21 @@ export class Session {
     const error = this.#nextStream
     const data = error + 2
     this.#nextStream += 4
-    const pair: Pair = { data, error, events, message: '', dataEnded: false, errorEnded: false }
-    this.#streams.set(error, pair).set(data, pair)
-    this.#count++
+    const pair: Pair = {
+      data,
+      error,
+      events,
+      message: NONE,
+      dataEnded: false,
+      errorEnded: false,
+      told: false,
+      callOff: () => {},
+    }
+    if (!this.#alive) queueMicrotask(() => events.fail(LOST, 'lost'))
+    else {
+      this.#streams.set(error, pair).set(data, pair)
+      this.#count++
+    }
     const requestid = String(this.#nextRequest++)
     const syn = (stream: number, streamtype: string, isFirst: boolean, fin: boolean) =>
       synStream(stream, { streamtype, port: this.#port, requestid }, isFirst, fin)
@@ -124,18 +150,25 @@ export class Session {
   /** Ends at once, with everything in it. */
   destroy(): void {
     this.#accepts = false
-    this.#tunnel.destroy()
+    this.#giveUp()
   }
 
   /** Called now and then: keeps idle tunnels open, and finds those whose other end is gone without a word. */
   beat(): void {
     if (!this.#alive) return
-    if (!this.#heard && !this.blocked) {
-      this.#tunnel.destroy()
+    // One that was blocked may have been answered without reading it; one that has ended has nothing to wait for.
+    const isOver = !this.#accepts && this.#count === 0
+    if (!this.#heard && (isOver || !this.blocked)) {
+      this.#giveUp()
       return
     }
     this.#heard = false
     this.#send(ping(1))
+  }
+
+  #giveUp(): void {
+    this.#broken = true
+    this.#tunnel.destroy()
   }
 
   #write(pair: Pair, bytes: Buffer): boolean {
@@ -161,15 +194,17 @@ export class Session {
 
   #drained(): void {
     this.#waitsForRoom = false
+    this.#heard = true
     for (const [id, pair] of this.#streams) if (id === pair.data) pair.events.drain()
   }
 
   #read(bytes: Buffer): void {
+    if (this.#broken) return
     this.#heard = true
     try {
       this.#reader.read(bytes, (frame) => this.#take(frame))
     } catch {
-      this.#tunnel.destroy()
+      this.#giveUp()
     }
   }
 
@@ -186,59 +221,77 @@ export class Session {
     const pair = this.#streams.get(id)
     if (pair === undefined) return
     if (id === pair.error) {
-      pair.message += bytes.toString('utf8')
+      pair.message = Buffer.concat([pair.message, bytes]).subarray(0, LONGEST_MESSAGE)
       pair.errorEnded ||= fin
-    } else {
+    } else if (!pair.dataEnded) {
       if (bytes.length > 0 && !pair.events.data(bytes)) this.#block(pair)
-      pair.dataEnded ||= fin
+      pair.dataEnded = fin
     }
     if (fin) this.#settle(pair)
   }
 
   /** A reset is told by text on the error stream; an end is one only when that stream ended without. */
   #settle(pair: Pair): void {
-    if (pair.errorEnded && pair.message !== '') this.#fail(pair, pair.message)
-    else if (pair.dataEnded && pair.errorEnded) pair.events.end()
-    else if (pair.dataEnded) {
-      this.#timers.after(BURST, () => {
-        if (this.#streams.has(pair.data) && !pair.errorEnded) pair.events.end()
-      })
-    }
+    const message = pair.message.toString('utf8')
+    if (pair.errorEnded && message !== '') this.#fail(pair, message, BROKEN_OFF.test(message) ? 'reset' : 'refused')
+    else if (pair.dataEnded && pair.errorEnded) this.#end(pair)
+    else if (pair.dataEnded) pair.callOff = this.#timers.after(BURST, () => this.#end(pair))
+  }
+
+  #end(pair: Pair): void {
+    pair.callOff()
+    if (!pair.told) pair.events.end()
+    pair.told = true
   }
 
   #reset(id: number): void {
     const pair = this.#streams.get(id)
-    if (pair !== undefined && id === pair.data) this.#fail(pair, 'the pod reset the connection')
+    if (pair === undefined) return
+    if (id === pair.data) {
+      this.#fail(pair, 'the pod reset the connection', 'reset')
+      return
+    }
+    pair.errorEnded = true
+    this.#settle(pair)
   }
 
-  #fail(pair: Pair, reason: string): void {
+  #fail(pair: Pair, reason: string, how: Failure): void {
     this.#release(pair)
-    pair.events.fail(reason)
+    pair.events.fail(reason, how)
   }
 
   #block(pair: Pair): void {
+    if (!this.#streams.has(pair.data)) return
     if (this.#full.size === 0) this.#tunnel.pause()
     this.#full.add(pair)
   }
 
   #unblock(pair: Pair): void {
-    if (this.#full.delete(pair) && this.#full.size === 0) this.#tunnel.resume()
+    if (!this.#full.delete(pair) || this.#full.size > 0) return
+    // What came meanwhile is still to be read.
+    this.#heard = true
+    this.#tunnel.resume()
   }
 
   #release(pair: Pair): void {
     if (!this.#streams.delete(pair.data)) return
     this.#streams.delete(pair.error)
+    pair.callOff()
     this.#count--
     this.#unblock(pair)
     if (!this.#accepts && this.#count === 0) this.#tunnel.end()
   }
 
-  #lost(reason: string): void {
+  #lost(): void {
     this.#alive = false
     const pairs = new Set(this.#streams.values())
     this.#streams.clear()
     this.#count = 0
-    for (const pair of pairs) pair.events.fail(reason)
+    this.#full.clear()
+    for (const pair of pairs) {
+      pair.callOff()
+      pair.events.fail(LOST, 'lost')
+    }
     this.#closed(this)
   }
 }

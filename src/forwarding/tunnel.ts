@@ -1,7 +1,7 @@
 /** A byte stream through the API server to a pod's portforward endpoint, whichever way it was opened. */
 import type { Duplex } from 'node:stream'
 import type { Upgraded } from '../cluster/cluster.ts'
-import { binaryHead, closeFrame, pingFrame, pong, WebSocketReader } from './websocket-frames.ts'
+import { binaryHead, closeFrame, pong, WebSocketReader } from './websocket-frames.ts'
 
 export interface TunnelEvents {
   data(bytes: Buffer): void
@@ -16,8 +16,6 @@ export interface Tunnel {
   write(head: Buffer, bytes?: Buffer): boolean
   pause(): void
   resume(): void
-  /** Something small that keeps idle connections alive. */
-  keepAlive(): void
   end(): void
   destroy(): void
 }
@@ -32,15 +30,24 @@ export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents)
   // An error is followed by close, which says all that matters here.
   socket.on('error', () => {})
   socket.on('end', () => socket.end())
-  socket.on('close', () => {
+  const close = () => {
     if (open) events.close()
     open = false
+  }
+  socket.on('close', close)
+  // It may have gone before anybody listened.
+  if (socket.destroyed) queueMicrotask(close)
+  socket.on('data', (bytes: Buffer) => {
+    try {
+      tunnel.read(bytes)
+    } catch {
+      // What the peer says cannot be understood, and nothing after it could be either.
+      socket.destroy()
+    }
   })
-  socket.on('data', tunnel.read)
   return {
     protocol,
     write: tunnel.write,
-    keepAlive: tunnel.keepAlive,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     end: () => tunnel.end(),
@@ -48,21 +55,20 @@ export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents)
   }
 }
 
-type Coded = Pick<Tunnel, 'write' | 'keepAlive' | 'end'> & { read(bytes: Buffer): void }
+type Coded = Pick<Tunnel, 'write' | 'end'> & { read(bytes: Buffer): void }
 
 function webSocketTunnel(socket: Duplex, events: TunnelEvents): Coded {
   const reader = new WebSocketReader()
   const taking = {
     payload: (bytes: Buffer) => events.data(bytes),
-    ping: (payload: Buffer) => void socket.write(pong(payload)),
+    ping: (payload: Buffer) => void (socket.writable && socket.write(pong(payload))),
     pong: () => {},
     close: () => void socket.end(),
   }
   return {
     read: (bytes) => reader.read(bytes, taking),
     write: (head, bytes) => writeAll(socket, [binaryHead(head.length + (bytes?.length ?? 0)), head], bytes),
-    keepAlive: () => void socket.write(pingFrame()),
-    end: () => void socket.end(closeFrame()),
+    end: () => void (socket.writable && socket.end(closeFrame())),
   }
 }
 
@@ -70,7 +76,6 @@ function plainTunnel(socket: Duplex, events: TunnelEvents): Coded {
   return {
     read: (bytes) => events.data(bytes),
     write: (head, bytes) => writeAll(socket, [head], bytes),
-    keepAlive: () => {},
     end: () => void socket.end(),
   }
 }

@@ -23,11 +23,6 @@ export function pong(payload: Buffer): Buffer {
   return Buffer.concat([head(OPCODE.pong, payload.length), payload])
 }
 
-/** A ping without payload. */
-export function pingFrame(): Buffer {
-  return head(OPCODE.ping, 0)
-}
-
 /** Status 1000: all is well. */
 export function closeFrame(): Buffer {
   return Buffer.concat([head(OPCODE.close, 2), Buffer.from([0x03, 0xe8])])

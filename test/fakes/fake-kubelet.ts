@@ -57,6 +57,8 @@ export class FakeKubelet {
   readonly arrivals: number[] = []
   /** The client has said that it ends. */
   ended = false
+  /** Whether it ends too then. */
+  saysGoodbye = true
   readonly #socket: Duplex
   #bytes: Buffer = Buffer.alloc(0)
   #frames: Buffer = Buffer.alloc(0)
@@ -74,7 +76,7 @@ export class FakeKubelet {
     })
     theirs.on('end', () => {
       this.ended = true
-      theirs.end()
+      if (this.saysGoodbye) theirs.end()
     })
   }
 
