@@ -1,16 +1,17 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
 import { isLocalHost, readHead } from './request-head.ts'
-import type { Session, Stream } from './session.ts'
+import type { Failure, Session, Stream } from './session.ts'
 import { pause, type Timers } from './timers.ts'
 
 /** Where a connection may go. */
 export interface Route {
   /**
    * A session to a Ready pod.
+   * @param signal nobody waits for it any more
    * @returns undefined when there was none until then
    */
-  acquire(until: number): Promise<Session | undefined>
+  acquire(until: number, signal?: AbortSignal): Promise<Session | undefined>
   /** A session turned out to lead nowhere. */
   distrust(session: Session, reason: string): void
 }
@@ -30,6 +31,12 @@ const REPLAY = 64 * 1024
 /** Clients that let the server speak first are not made to wait longer than this. */
 const FIRST_BYTES = 30
 const RETRY_PAUSE = 50
+const LONGEST_PAUSE = 400
+/** So long a client may take to read a page of ours and to close. */
+const LINGER = 2_000
+/** Requests that may be sent again when nobody knows whether they were served (RFC 9110, section 9.2.2). */
+const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+const NOTHING = Buffer.alloc(0)
 
 /** What was carried, in bytes. */
 export interface Carried {
@@ -48,13 +55,24 @@ class Connection {
   readonly #route: Route
   readonly #options: ConnectionOptions
   readonly #carried: Carried = { up: 0, down: 0 }
-  readonly #until: number
-  /** What the client has sent, until the pod answers or it is too much. */
+  /** Aborted when the local end is closed. */
+  readonly #gone = new AbortController()
+  #until: number
+  #extended = false
+  /** What the client has sent, until the pod answers or it is too much to send again. */
   #sent: Buffer[] | undefined = []
   #sentLength = 0
+  /** Whether what the client has sent may go to the pod. */
+  #passed = false
+  #begun = false
   #stream: Stream | undefined
   #answered = false
-  #ended = false
+  #clientEnded = false
+  #podEnded = false
+  /** A page of ours ends it: nothing goes to the pod any more. */
+  #dismissed = false
+  #reason = ''
+  #callOff = () => {}
   #finish: (carried: Carried) => void = () => {}
 
   constructor(local: Socket, route: Route, options: ConnectionOptions) {
@@ -68,102 +86,66 @@ class Connection {
     local.on('error', () => {})
     local.on('close', () => this.#close())
     local.on('drain', () => this.#stream?.resumed())
+    local.on('data', (bytes: Buffer) => this.#take(bytes))
     local.on('end', () => {
-      this.#ended = true
+      this.#clientEnded = true
+      if (this.#dismissed) return
+      this.#pass()
       this.#stream?.end()
     })
-    this.#begin()
+    // A client that waits for the server to speak is not waited for.
+    this.#callOff = options.timers.after(FIRST_BYTES, () => {
+      if (this.#sentLength === 0) this.#begin()
+    })
+    if (local.destroyed) this.#close()
+    else local.resume()
   }
 
-  /** Reads the first bytes, which say whose request it is, then connects. A client that waits for the server is not waited for. */
   #begin(): void {
-    let begun = false
-    const connect = () => {
-      if (begun) return
-      begun = true
-      this.#connect().catch(() => this.#local.resetAndDestroy())
-    }
-    const callOff = this.#options.timers.after(FIRST_BYTES, () => {
-      if (this.#sentLength === 0) connect()
-    })
-    this.#local.on('data', (bytes: Buffer) => {
-      this.#carried.up += bytes.length
-      if (this.#stream !== undefined) return this.#send(bytes)
-      this.#remember(bytes)
-      const verdict = this.#judge()
-      if (verdict === 'refused') this.#refuse()
-      if (verdict !== 'ready') return
-      callOff()
-      connect()
-    })
-    this.#local.resume()
+    if (this.#begun) return
+    this.#begun = true
+    this.#callOff()
+    this.#connect().catch(() => this.#local.resetAndDestroy())
   }
 
-  #judge(): 'ready' | 'refused' | 'more' {
+  #take(bytes: Buffer): void {
+    if (this.#dismissed) return
+    this.#carried.up += bytes.length
+    this.#remember(bytes)
+    if (this.#passed) {
+      if (this.#stream?.write(bytes) === false) this.#local.pause()
+      return
+    }
+    // Also when a stream is open already: browsers connect ahead of the request that they are going to send.
     const head = readHead(Buffer.concat(this.#sent ?? []))
-    if (head.kind === 'more') return 'more'
-    if (head.kind === 'http' && this.#options.localHostsOnly && !isLocalHost(head.host)) return 'refused'
-    return 'ready'
+    if (head.kind === 'more') return
+    if (head.kind === 'http' && this.#isForeign(head.host)) this.#refuse()
+    else this.#pass()
+  }
+
+  #isForeign(host: string | undefined): boolean {
+    return this.#options.localHostsOnly && host !== undefined && !isLocalHost(host)
   }
 
   #refuse(): void {
     this.#page('403 Forbidden', 'this port serves requests for localhost only (the Host header names somebody else)')
+    this.#stream?.close()
+    this.#stream = undefined
   }
 
-  async #connect(): Promise<void> {
-    while (!this.#local.destroyed) {
-      // A head that is not complete yet may still turn out to be somebody else's.
-      if (this.#judge() === 'refused') return this.#refuse()
-      const session = await this.#route.acquire(this.#until)
-      if (this.#local.destroyed) return
-      if (session === undefined) return this.#nobody()
-      if (await this.#attach(session)) return
-      if (this.#options.timers.now() >= this.#until) return this.#nobody()
-      await pause(this.#options.timers, RETRY_PAUSE)
-    }
-  }
-
-  /** @returns false when the session led nowhere and nothing is lost: then another one may be tried */
-  #attach(session: Session): Promise<boolean> {
-    return new Promise((resolve) => {
-      this.#stream = session.open(
-        {
-          data: (bytes) => {
-            this.#answered = true
-            this.#sent = undefined
-            resolve(true)
-            this.#carried.down += bytes.length
-            return this.#local.write(bytes)
-          },
-          drain: () => this.#local.resume(),
-          end: () => {
-            resolve(true)
-            this.#local.end()
-          },
-          fail: (reason) => {
-            this.#stream = undefined
-            const mayRetry = !this.#answered && this.#sent !== undefined
-            this.#route.distrust(session, reason)
-            if (!mayRetry) this.#local.resetAndDestroy()
-            resolve(!mayRetry)
-          },
-        },
-        Buffer.concat(this.#sent ?? []),
-      )
-      if (this.#ended) this.#stream?.end()
-      if (this.#sentLength > REPLAY) this.#sent = undefined
-      this.#local.resume()
-    })
-  }
-
-  #send(bytes: Buffer): void {
-    this.#remember(bytes)
-    if (this.#stream?.write(bytes) === false) this.#local.pause()
+  /** What the client has sent is the pod's. */
+  #pass(): void {
+    if (this.#passed) return
+    this.#passed = true
+    const held = Buffer.concat(this.#sent ?? [])
+    if (held.length > 0 && this.#stream?.write(held) === false) this.#local.pause()
+    if (this.#answered) this.#sent = undefined
+    this.#begin()
   }
 
   #remember(bytes: Buffer): void {
     this.#sentLength += bytes.length
-    if (this.#answered || this.#sentLength > REPLAY) {
+    if (this.#sentLength > REPLAY && this.#passed) {
       // Before there is a stream everything has to be kept, so the client has to wait.
       if (this.#stream !== undefined) this.#sent = undefined
       else this.#local.pause()
@@ -171,29 +153,118 @@ class Connection {
     this.#sent?.push(bytes)
   }
 
+  async #connect(): Promise<void> {
+    const { timers, wait } = this.#options
+    for (let pauses = 0; this.#isOpen(); pauses++) {
+      const session = await this.#route.acquire(this.#until, this.#gone.signal)
+      if (!this.#isOpen()) return
+      if (session === undefined) return this.#nobody()
+      const failure = await this.#attach(session)
+      if (failure === undefined) return
+      // One that had found a pod waits for the next one as long as a new one does, once.
+      if (failure === 'lost' && !this.#extended) this.#until = Math.max(this.#until, timers.now() + wait)
+      this.#extended ||= failure === 'lost'
+      if (timers.now() >= this.#until) return this.#nobody()
+      await pause(timers, Math.min(RETRY_PAUSE * 2 ** pauses, LONGEST_PAUSE), this.#gone.signal)
+    }
+  }
+
+  #isOpen(): boolean {
+    return !this.#local.destroyed && !this.#dismissed
+  }
+
+  /** @returns how it failed, when the session led nowhere and nothing is lost: then another one may be tried */
+  #attach(session: Session): Promise<Failure | undefined> {
+    return new Promise((resolve) => {
+      this.#stream = session.open(
+        {
+          data: (bytes) => {
+            this.#answer()
+            resolve(undefined)
+            this.#carried.down += bytes.length
+            return this.#local.write(bytes)
+          },
+          drain: () => this.#local.resume(),
+          end: () => {
+            this.#podEnded = true
+            resolve(undefined)
+            this.#local.end()
+          },
+          fail: (reason, how) => resolve(this.#failed(session, reason, how)),
+        },
+        this.#passed ? Buffer.concat(this.#sent ?? []) : NOTHING,
+      )
+      if (this.#clientEnded) this.#stream.end()
+      if (this.#sentLength > REPLAY && this.#passed) this.#sent = undefined
+      this.#local.resume()
+    })
+  }
+
+  /** A server that speaks first does not speak HTTP. */
+  #answer(): void {
+    this.#answered = true
+    this.#pass()
+    this.#sent = undefined
+  }
+
+  /** @returns how, when another session may be tried */
+  #failed(session: Session, reason: string, how: Failure): Failure | undefined {
+    this.#stream = undefined
+    this.#reason = reason
+    if (this.#podEnded) {
+      // All that it had to say has been said; the client may still be reading it.
+      this.#local.destroySoon()
+      return undefined
+    }
+    if (!this.#mayReplay(how)) {
+      this.#local.resetAndDestroy()
+      return undefined
+    }
+    if (how !== 'lost') this.#route.distrust(session, reason)
+    return how
+  }
+
+  #mayReplay(how: Failure): boolean {
+    if (this.#answered || this.#sent === undefined || how === 'reset') return false
+    if (how === 'refused' || !this.#passed || this.#sentLength === 0) return true
+    const head = readHead(Buffer.concat(this.#sent))
+    return head.kind === 'http' && SAFE.includes(head.method)
+  }
+
   #nobody(): void {
-    this.#page('502 Bad Gateway', `no Ready pod of ${this.#options.title} within ${this.#options.wait / 1000} s`)
+    const { title, wait } = this.#options
+    const what = this.#reason === '' ? `no Ready pod of ${title}` : `no pod of ${title} that answers`
+    const why = this.#reason === '' ? '' : `: ${this.#reason}`
+    this.#page('502 Bad Gateway', `${what} within ${wait / 1000} s${why}`)
   }
 
   #page(status: string, why: string): void {
-    const isHttp = readHead(Buffer.concat(this.#sent ?? [])).kind === 'http'
-    if (!isHttp) {
+    this.#dismissed = true
+    this.#callOff()
+    if (readHead(Buffer.concat(this.#sent ?? [])).kind !== 'http') {
       this.#local.resetAndDestroy()
       return
     }
-    const body = `kubectl telemetry port-forward: ${why}\n`
+    const body = Buffer.from(`kubectl telemetry port-forward: ${why}\n`)
     const head = [
       `HTTP/1.1 ${status}`,
-      'Content-Type: text/plain',
+      'Content-Type: text/plain; charset=utf-8',
       `Content-Length: ${body.length}`,
       'Connection: close',
     ]
-    this.#local.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+    this.#sent = undefined
+    this.#local.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    // What the client still sends is read and dropped: closing before would take the page away from it.
+    this.#local.resume()
+    this.#callOff = this.#options.timers.after(LINGER, () => this.#local.destroy())
   }
 
   #close(): void {
+    this.#callOff()
+    this.#gone.abort()
     this.#stream?.close()
     this.#stream = undefined
+    this.#sent = undefined
     this.#finish(this.#carried)
   }
 }

@@ -2,7 +2,7 @@
 import type { Route } from './connection.ts'
 import type { Session } from './session.ts'
 import { SessionPool } from './session-pool.ts'
-import { pause, type Timers } from './timers.ts'
+import { LONGEST, type Timers } from './timers.ts'
 
 /** A pod, and the port of its container that the Service's port leads to. */
 export interface ForwardTarget {
@@ -10,7 +10,10 @@ export interface ForwardTarget {
   port: number
 }
 
-export type RouteEvent = { event: 'connected'; pod: string } | { event: 'waiting' } | { event: 'lost'; reason: string }
+export type RouteEvent =
+  | { event: 'connected'; pod: string }
+  | { event: 'waiting' }
+  | { event: 'lost'; reason: string; cause: Error }
 
 export interface PodRouteOptions {
   /** Opens a tunnel. @throws UserError when it is refused */
@@ -18,6 +21,8 @@ export interface PodRouteOptions {
   /** Told once for each change, not for each connection. */
   tell(event: RouteEvent): void
   timers: Timers
+  /** 0 to 1, for jitter: many clients must not come back at the same moment. */
+  chance(): number
 }
 
 const RETRY_PAUSE = 100
@@ -26,116 +31,165 @@ const LONGEST_PAUSE = 2_000
 export class PodRoute implements Route {
   readonly #options: PodRouteOptions
   readonly #pools = new Map<string, SessionPool>()
+  /** Those of pods that are gone too, while connections last. */
+  readonly #sessions = new Set<Session>()
   #ready: ForwardTarget[] = []
-  #waiters = new Set<() => void>()
+  readonly #waiters = new Set<() => void>()
   #state: RouteEvent['event'] | undefined
   #current: string | undefined
+  #warming = false
   #closed = false
 
   constructor(options: PodRouteOptions) {
     this.#options = options
   }
 
-  get sessions(): Session[] {
-    return [...this.#pools.values()].flatMap((pool) => [...pool.sessions])
-  }
-
   /** The pods that are Ready now. Sessions to any other take no more connections. */
   update(ready: ForwardTarget[]): void {
+    if (this.#closed) return
     this.#ready = ready
-    for (const [pod, pool] of this.#pools) {
-      if (ready.some((target) => target.pod === pod)) continue
+    const names = new Set(ready.map(nameOf))
+    for (const [name, pool] of this.#pools) {
+      if (names.has(name)) continue
       pool.retire()
-      this.#pools.delete(pod)
+      this.#pools.delete(name)
     }
     if (ready.length === 0) this.#say({ event: 'waiting' })
-    else this.#warm()
-    for (const wake of this.#waiters) wake()
+    for (const wake of [...this.#waiters]) wake()
+    if (ready.length > 0) void this.#warm()
   }
 
-  async acquire(until: number): Promise<Session | undefined> {
-    const { timers } = this.#options
-    for (let failures = 0; !this.#closed; failures++) {
-      const [target] = this.#ready
-      if (target === undefined) {
-        if (!(await this.#change(until - timers.now()))) return undefined
-        continue
-      }
-      try {
-        const session = await this.#poolOf(target).acquire()
-        this.#connected(target.pod)
-        return session
-      } catch (error) {
-        this.#say({ event: 'lost', reason: (error as Error).message })
-        const left = until - timers.now()
-        if (left <= 0) return undefined
-        await pause(timers, Math.min(RETRY_PAUSE * 2 ** Math.min(failures, 5), LONGEST_PAUSE, left))
-      }
-    }
-    return undefined
+  acquire(until: number, signal?: AbortSignal): Promise<Session | undefined> {
+    return this.#reach((pool) => pool.acquire(), until, signal)
   }
 
   distrust(session: Session): void {
-    if (!session.accepts) return
     // Its pod may be gone, or only the port closed: the watch knows the one, and a new session costs little for the other.
-    session.retire()
+    if (session.accepts) session.retire()
   }
 
   /** Keeps tunnels alive, and finds dead ones. */
   beat(): void {
-    for (const session of this.sessions) session.beat()
+    for (const session of this.#sessions) session.beat()
   }
 
   close(): void {
     this.#closed = true
     for (const pool of this.#pools.values()) pool.destroy()
     this.#pools.clear()
-    for (const wake of this.#waiters) wake()
+    for (const session of this.#sessions) session.destroy()
+    for (const wake of [...this.#waiters]) wake()
   }
 
-  #warm(): void {
-    const [target] = this.#ready
-    if (target === undefined || this.#closed) return
-    this.#poolOf(target)
-      .warm()
-      .then(() => this.#connected(target.pod))
-      .catch(() => {})
+  /** Opens the first tunnel to a pod before anybody needs it, and so says early what stands in its way. */
+  async #warm(): Promise<void> {
+    if (this.#warming) return
+    this.#warming = true
+    await this.#reach((pool) => pool.warm(), Number.POSITIVE_INFINITY)
+    this.#warming = false
+  }
+
+  async #reach(
+    take: (pool: SessionPool) => Promise<Session>,
+    until: number,
+    signal?: AbortSignal,
+  ): Promise<Session | undefined> {
+    const { timers, chance } = this.#options
+    for (let failures = 0; !this.#closed && !signal?.aborted; ) {
+      const target = this.#choose(failures)
+      const left = until - timers.now()
+      if (target === undefined) {
+        if (!(await this.#change(left, signal))) return undefined
+        failures = 0
+        continue
+      }
+      const session = await this.#try(target, take)
+      if (session !== undefined) return session
+      if (!this.#isReady(target)) continue
+      if (until <= timers.now()) return undefined
+      const longest = Math.min(RETRY_PAUSE * 2 ** failures++, LONGEST_PAUSE) * (0.5 + chance() / 2)
+      await this.#change(Math.min(longest, until - timers.now()), signal)
+    }
+    return undefined
+  }
+
+  /** @returns undefined when the pod cannot be reached now */
+  async #try(target: ForwardTarget, take: (pool: SessionPool) => Promise<Session>): Promise<Session | undefined> {
+    try {
+      const session = await take(this.#poolOf(target))
+      if (!session.accepts) return undefined
+      this.#connected(target.pod)
+      return session
+    } catch (error) {
+      const cause = error as Error & { code?: string }
+      // A pod that has gone before the watch says so: nothing is lost.
+      if (cause.code !== 'NOT_FOUND') this.#say({ event: 'lost', reason: cause.message, cause })
+      return undefined
+    }
+  }
+
+  /** The pod that connections go to already, as long as it is Ready; after a failure the next one. */
+  #choose(failures: number): ForwardTarget | undefined {
+    const current = this.#ready.findIndex(({ pod }) => pod === this.#current)
+    return this.#ready[(Math.max(0, current) + failures) % this.#ready.length]
+  }
+
+  #isReady(target: ForwardTarget): boolean {
+    return this.#ready.some((one) => nameOf(one) === nameOf(target))
   }
 
   #poolOf(target: ForwardTarget): SessionPool {
-    const known = this.#pools.get(target.pod)
+    const known = this.#pools.get(nameOf(target))
     if (known !== undefined) return known
-    const pool = new SessionPool((closed) => this.#options.dial(target, closed))
-    this.#pools.set(target.pod, pool)
+    const pool = new SessionPool((closed) => this.#dial(target, closed))
+    this.#pools.set(nameOf(target), pool)
     return pool
   }
 
+  async #dial(target: ForwardTarget, closed: (session: Session) => void): Promise<Session> {
+    let gone = false
+    const session = await this.#options.dial(target, (one) => {
+      gone = true
+      this.#sessions.delete(one)
+      closed(one)
+    })
+    if (!gone) this.#sessions.add(session)
+    return session
+  }
+
   #connected(pod: string): void {
+    if (this.#closed) return
     if (this.#state === 'connected' && this.#current === pod) return
     this.#current = pod
     this.#say({ event: 'connected', pod })
   }
 
   #say(event: RouteEvent): void {
-    if (event.event !== 'connected' && this.#state === event.event) return
+    if (this.#closed || (event.event !== 'connected' && this.#state === event.event)) return
     this.#state = event.event
     this.#options.tell(event)
   }
 
   /** @returns whether something changed before the time was up */
-  #change(milliseconds: number): Promise<boolean> {
-    if (milliseconds <= 0) return Promise.resolve(false)
+  #change(milliseconds: number, signal?: AbortSignal): Promise<boolean> {
+    if (milliseconds <= 0 || signal?.aborted) return Promise.resolve(false)
     return new Promise((resolve) => {
-      const wake = () => {
+      const end = (changed: boolean) => {
         callOff()
         this.#waiters.delete(wake)
-        resolve(true)
+        signal?.removeEventListener('abort', giveUp)
+        resolve(changed)
       }
-      const callOff = this.#options.timers.after(milliseconds, () => {
-        this.#waiters.delete(wake)
-        resolve(false)
-      })
+      const wake = () => end(true)
+      const giveUp = () => end(false)
+      const callOff = this.#options.timers.after(Math.min(milliseconds, LONGEST), giveUp)
+      signal?.addEventListener('abort', giveUp)
       this.#waiters.add(wake)
     })
   }
+}
+
+/** A pod's port may change while it runs, when the Service does. */
+function nameOf({ pod, port }: ForwardTarget): string {
+  return `${pod}:${port}`
 }

@@ -1,64 +1,64 @@
 /** Tunnels to one pod: a slow connection makes its session wait, so others get another one. */
 import type { Session } from './session.ts'
 
-/** More tunnels than this gain nothing; each is a connection to the API server. */
+/** More tunnels that take connections than this gain nothing; each is a connection to the API server. */
 const LIMIT = 8
 
 export class SessionPool {
   readonly #dial: (closed: (session: Session) => void) => Promise<Session>
   readonly #sessions = new Set<Session>()
   #opening: Promise<Session> | undefined
-  #count = 0
-  #retired = false
+  #over: 'retired' | 'destroyed' | undefined
 
   /** @param dial opens a tunnel; told what to call when it is gone */
   constructor(dial: (closed: (session: Session) => void) => Promise<Session>) {
     this.#dial = dial
   }
 
-  get sessions(): Iterable<Session> {
-    return this.#sessions
-  }
-
   /**
    * A session for the next connection: one without connections, else the one with the fewest, never a blocked one while another can be
-   * had. Keeps a spare one open.
+   * had. Keeps a spare one open. Between the dial and the answer it may have gone: ask whether it accepts.
    * @throws what the dial throws
    */
   async acquire(): Promise<Session> {
-    const free = this.#best()
-    if (free === undefined) return this.#open()
+    const session = await this.warm()
     // The spare is opened beside the connection, not before it.
-    queueMicrotask(() => this.#keepSpare())
-    return free
+    queueMicrotask(() => this.#keepSpare(session))
+    return session
   }
 
   /** Opens the first tunnel before anybody needs it. */
-  warm(): Promise<unknown> {
-    return this.#best() === undefined ? this.#open() : Promise.resolve()
+  async warm(): Promise<Session> {
+    return this.#best() ?? this.#open()
   }
 
   /** No more connections; those that are there may end. */
   retire(): void {
-    this.#retired = true
+    this.#over ??= 'retired'
     for (const session of this.#sessions) session.retire()
   }
 
   destroy(): void {
-    this.#retired = true
+    this.#over = 'destroyed'
     for (const session of this.#sessions) session.destroy()
   }
 
-  #best(): Session | undefined {
-    const usable = [...this.#sessions].filter(({ accepts }) => accepts)
-    const unblocked = usable.filter(({ blocked }) => !blocked)
-    const fewest = (sessions: Session[]) => sessions.toSorted((a, b) => a.load - b.load)[0]
-    return fewest(unblocked) ?? (this.#count < LIMIT ? undefined : fewest(usable))
+  #usable(): Session[] {
+    return [...this.#sessions].filter(({ accepts }) => accepts)
   }
 
-  #keepSpare(): void {
-    const hasSpare = [...this.#sessions].some(({ accepts, load }) => accepts && load === 0)
-    if (!hasSpare && !this.#retired && this.#count < LIMIT) this.#open().catch(() => {})
+  #best(): Session | undefined {
+    const usable = this.#usable()
+    const fewest = (sessions: Session[]) => sessions.toSorted((a, b) => a.load - b.load)[0]
+    const unblocked = usable.filter(({ blocked }) => !blocked)
+    return fewest(unblocked) ?? (usable.length < LIMIT ? undefined : fewest(usable))
+  }
+
+  /** @param taken the connection that it was given to comes in a moment */
+  #keepSpare(taken: Session): void {
+    const usable = this.#usable()
+    const hasSpare = usable.some((session) => session !== taken && session.load === 0)
+    if (!hasSpare && this.#over === undefined && usable.length < LIMIT) this.#open().catch(() => {})
   }
 
   #open(): Promise<Session> {
@@ -69,17 +69,14 @@ export class SessionPool {
   }
 
   async #dialOne(): Promise<Session> {
-    this.#count++
-    try {
-      const session = await this.#dial((closed) => {
-        if (this.#sessions.delete(closed)) this.#count--
-      })
-      this.#sessions.add(session)
-      if (this.#retired) session.retire()
-      return session
-    } catch (error) {
-      this.#count--
-      throw error
-    }
+    let gone = false
+    const session = await this.#dial((closed) => {
+      gone = true
+      this.#sessions.delete(closed)
+    })
+    if (!gone) this.#sessions.add(session)
+    if (this.#over === 'retired') session.retire()
+    if (this.#over === 'destroyed') session.destroy()
+    return session
   }
 }

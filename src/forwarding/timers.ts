@@ -6,6 +6,19 @@ export interface Timers {
   after(milliseconds: number, act: () => void): () => void
 }
 
-export function pause(timers: Timers, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => timers.after(milliseconds, resolve))
+/** Timers of JavaScript take more for nothing. */
+export const LONGEST = 2 ** 31 - 1
+
+/** @param signal ends it early */
+export function pause(timers: Timers, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      callOff()
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const callOff = timers.after(Math.min(milliseconds, LONGEST), end)
+    if (signal?.aborted) end()
+    else signal?.addEventListener('abort', end)
+  })
 }

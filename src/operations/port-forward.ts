@@ -182,8 +182,10 @@ async function start(
     say({ event: 'lost', reason })
     if (request.exitOnLoss) stop('lost')
   }
+  const chance = () => (random(1)[0] ?? 0) / 256
   const route = new PodRoute({
     timers,
+    chance,
     tell: (event: RouteEvent) => (event.event === 'lost' ? lost(event.reason) : say(event)),
     dial: async ({ pod, port }, closed) => {
       const upgraded = await cluster.portForward(podName(forward, pod))
@@ -199,7 +201,6 @@ async function start(
   const listening = await listenNear(listener, request.addresses, { asked, usual: forward.usualPort }, take)
   url = urlOf(request.addresses, listening, forward.path)
   say({ event: 'listening' })
-  const chance = () => (random(1)[0] ?? 0) / 256
   const beating = beat(route, timers)
   return {
     following: followEndpoints(forward, route, { cluster, timers, signal, chance, lost }),

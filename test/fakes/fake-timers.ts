@@ -48,3 +48,12 @@ export class FakeTimers implements Timers {
     return [...this.#due].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
   }
 }
+
+/** Waits for sockets of this machine, which need a moment and no more. */
+export async function eventually(isSo: () => boolean, what = String(isSo)): Promise<void> {
+  const started = performance.now()
+  while (!isSo()) {
+    if (performance.now() - started > 3_000) throw new Error(`never: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
