@@ -37,6 +37,8 @@ export class PodRoute implements Route {
   readonly #waiters = new Set<() => void>()
   #state: RouteEvent['event'] | undefined
   #current: string | undefined
+  /** Where connections go: the pod that was reached last. */
+  #preferred: ForwardTarget | undefined
   #warming = false
   #closed = false
 
@@ -95,8 +97,9 @@ export class PodRoute implements Route {
     signal?: AbortSignal,
   ): Promise<Session | undefined> {
     const { timers, chance } = this.#options
+    let failed: ForwardTarget | undefined
     for (let failures = 0; !this.#closed && !signal?.aborted; ) {
-      const target = this.#choose(failures)
+      const target = this.#choose(failed)
       const left = until - timers.now()
       if (target === undefined) {
         if (!(await this.#change(left, signal))) return undefined
@@ -106,6 +109,7 @@ export class PodRoute implements Route {
       const session = await this.#try(target, take)
       if (session !== undefined) return session
       if (!this.#isReady(target)) continue
+      failed = target
       if (until <= timers.now()) return undefined
       const longest = Math.min(RETRY_PAUSE * 2 ** failures++, LONGEST_PAUSE) * (0.5 + chance() / 2)
       await this.#change(Math.min(longest, until - timers.now()), signal)
@@ -118,10 +122,12 @@ export class PodRoute implements Route {
     try {
       const session = await take(this.#poolOf(target))
       if (!session.accepts) return undefined
+      this.#preferred = target
       this.#connected(target.pod)
       return session
     } catch (error) {
       const cause = error as Error & { code?: string }
+      if (this.#preferred !== undefined && nameOf(this.#preferred) === nameOf(target)) this.#preferred = undefined
       // A pod that has gone before the watch says so: nothing is lost.
       if (cause.code !== 'NOT_FOUND') this.#say({ event: 'lost', reason: cause.message, cause })
       return undefined
@@ -129,13 +135,18 @@ export class PodRoute implements Route {
   }
 
   /** The pod that connections go to already, as long as it is Ready; after a failure the next one. */
-  #choose(failures: number): ForwardTarget | undefined {
-    const current = this.#ready.findIndex(({ pod }) => pod === this.#current)
-    return this.#ready[(Math.max(0, current) + failures) % this.#ready.length]
+  #choose(failed: ForwardTarget | undefined): ForwardTarget | undefined {
+    const after = failed === undefined ? -1 : this.#indexOf(failed)
+    const preferred = this.#preferred === undefined ? -1 : this.#indexOf(this.#preferred)
+    return this.#ready[preferred >= 0 ? preferred : (after + 1) % this.#ready.length]
+  }
+
+  #indexOf(target: ForwardTarget): number {
+    return this.#ready.findIndex((one) => nameOf(one) === nameOf(target))
   }
 
   #isReady(target: ForwardTarget): boolean {
-    return this.#ready.some((one) => nameOf(one) === nameOf(target))
+    return this.#indexOf(target) >= 0
   }
 
   #poolOf(target: ForwardTarget): SessionPool {
@@ -172,7 +183,7 @@ export class PodRoute implements Route {
 
   /** @returns whether something changed before the time was up */
   #change(milliseconds: number, signal?: AbortSignal): Promise<boolean> {
-    if (milliseconds <= 0 || signal?.aborted) return Promise.resolve(false)
+    if (milliseconds <= 0 || this.#closed || signal?.aborted) return Promise.resolve(false)
     return new Promise((resolve) => {
       const end = (changed: boolean) => {
         callOff()

@@ -22,7 +22,7 @@ export class TcpListener implements Listener {
       const failure = await bind(server, address, port)
       if (failure === undefined) servers.push(server)
       // A machine without IPv6 has no ::1, which nobody misses.
-      else if (failure !== 'not-here' || address !== '::1') {
+      else if (failure !== 'not-here' || address !== '::1' || addresses.length === 1) {
         for (const one of servers) one.close()
         return { failure, address }
       }
@@ -34,7 +34,8 @@ export class TcpListener implements Listener {
 function bind(server: Server, host: string, port: number): Promise<ListenFailure | undefined> {
   return new Promise((resolve, reject) => {
     server.once('listening', () => resolve(undefined))
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Not once: what cannot be accepted (no more file descriptors, say) is an error too, and no reason to die.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       const failure = FAILURES[error.code ?? '']
       if (failure === undefined) reject(error)
       else resolve(failure)

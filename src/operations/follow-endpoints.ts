@@ -20,46 +20,91 @@ interface Following {
   signal: AbortSignal
   /** 0 to 1, for jitter: many clients must not come back at the same moment. */
   chance(): number
-  /** The watch broke, for this reason. */
+  /** The watch broke, for this reason. Told once, until it works again. */
   lost(reason: string): void
 }
 
-/** Without any endpoint a watch says nothing; after this long it is taken for that. */
+/** Without any slice a watch says nothing; after this long it is taken for that. */
 const SILENCE = 400
+/** When pods are known from the watch before: a slow API server is no reason to leave them. */
+const LONG_SILENCE = 5_000
+/** A watch begins with all slices, one by one: pods of those still to come are not gone. */
+const BEGINNING = 50
 const SHORTEST_PAUSE = 200
 const LONGEST_PAUSE = 5_000
 
 /** @throws UserError when the first try is refused: what is not allowed will not be in a second */
 export async function followEndpoints(followed: Followed, route: PodRoute, following: Following): Promise<void> {
-  const { timers, signal, chance, lost } = following
+  const { timers, signal, chance } = following
   let failures = 0
+  const outage = new Outage(following)
   for (let first = true; !signal.aborted; first = false) {
     const started = timers.now()
     try {
-      await watchOnce(followed, route, following)
+      await watchOnce(followed, route, following, first, outage)
     } catch (error) {
       if (signal.aborted) return
-      if (first && error instanceof UserError && error.code !== 'CLUSTER_UNREACHABLE') throw error
-      lost((error as Error).message)
+      if (first && isRefusal(error)) throw error
+      outage.begin(error as Error)
     }
     failures = timers.now() - started > LONGEST_PAUSE ? 0 : failures + 1
     const longest = Math.min(SHORTEST_PAUSE * 2 ** failures, LONGEST_PAUSE)
-    if (!signal.aborted) await pause(timers, longest * (0.5 + chance() / 2))
+    if (!signal.aborted) await pause(timers, longest * (0.5 + chance() / 2), signal)
   }
 }
 
-async function watchOnce(followed: Followed, route: PodRoute, { cluster, timers, signal }: Following): Promise<void> {
-  const { namespace, service, portName } = followed
+/** Tells once that the watch broke, until it works again. */
+class Outage {
+  readonly #lost: (reason: string) => void
+  #told = false
+
+  constructor({ lost }: Following) {
+    this.#lost = lost
+  }
+
+  begin({ message }: Error): void {
+    if (!this.#told) this.#lost(message)
+    this.#told = true
+  }
+
+  end(): void {
+    this.#told = false
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof UserError && error.code !== 'CLUSTER_UNREACHABLE'
+}
+
+async function watchOnce(
+  { namespace, service, portName }: Followed,
+  route: PodRoute,
+  { cluster, timers, signal }: Following,
+  first: boolean,
+  outage: Outage,
+): Promise<void> {
   const slices = new Map<string, EndpointSlice>()
-  const update = () => route.update(readyTargets(slices.values(), portName))
-  const callOff = timers.after(SILENCE, update)
+  let begins = true
+  const update = () => {
+    begins = false
+    callOff()
+    route.update(readyTargets(slices.values(), portName))
+  }
+  let callOff = timers.after(first ? SILENCE : LONG_SILENCE, update)
+  let isQuiet = true
   try {
     const labels = `kubernetes.io/service-name=${service}`
     for await (const { type, object } of cluster.watch<EndpointSlice>(ENDPOINT_SLICES, { namespace, labels, signal })) {
-      callOff()
+      outage.end()
+      if (type === 'BOOKMARK') continue
       if (type === 'DELETED') slices.delete(object.metadata.name)
       else slices.set(object.metadata.name, object)
-      update()
+      if (!begins || (first && readyTargets(slices.values(), portName).length > 0)) update()
+      else if (isQuiet) {
+        callOff()
+        callOff = timers.after(BEGINNING, update)
+      }
+      isQuiet = false
     }
   } finally {
     callOff()

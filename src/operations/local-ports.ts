@@ -8,6 +8,8 @@ export type LocalPortChoice = { addon?: string | undefined; port: number }[]
 
 /** So many ports after the usual one are tried. */
 const NEARBY = 20
+/** Where the usual port is root's: 8080 for 80, 8443 for 443. */
+const INSTEAD = 8_000
 
 /**
  * @returns the port that was asked for an add-on, if any
@@ -35,12 +37,16 @@ export async function listenNear(
   wish: { asked: number | undefined; usual: number },
   take: (socket: Socket) => void,
 ): Promise<Listening> {
-  const first = wish.asked ?? wish.usual
-  const last = wish.asked === undefined ? Math.min(first + NEARBY, 65_535) : first
+  let first = wish.asked ?? wish.usual
+  let last = wish.asked === undefined ? Math.min(first + NEARBY, 65_535) : first
   for (let port = first; ; port++) {
     const result = await listener.listen(addresses, port, take)
     if (!('failure' in result)) return result
-    if (result.failure !== 'taken' || port >= last) throw refused(result.failure, result.address, first, last)
+    if (result.failure === 'forbidden' && wish.asked === undefined && port < 1024) {
+      first = wish.usual + INSTEAD
+      last = first + NEARBY
+      port = first - 1
+    } else if (result.failure !== 'taken' || port >= last) throw refused(result.failure, result.address, first, last)
   }
 }
 

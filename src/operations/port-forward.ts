@@ -4,12 +4,12 @@ import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, ObjectName } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
+import { interrupted, UserError } from '../errors.ts'
 import { carry } from '../forwarding/connection.ts'
 import type { Listener, Listening } from '../forwarding/listener.ts'
 import { PodRoute, type RouteEvent } from '../forwarding/pod-route.ts'
 import { Session } from '../forwarding/session.ts'
-import type { Timers } from '../forwarding/timers.ts'
+import { pause, type Timers } from '../forwarding/timers.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { type Followed, followEndpoints } from './follow-endpoints.ts'
 import { type LocalPortChoice, listenNear, portAskedFor } from './local-ports.ts'
@@ -70,23 +70,42 @@ export async function portForward(
   dependencies: Needs,
   forwarding: Forwarding,
 ): Promise<PortForwardResult> {
-  const { forwards, warnings } = await gather(request, dependencies)
+  const { signal } = forwarding
+  const gathered = await Promise.race([gather(request, dependencies), aborted(signal)])
+  if (gathered === undefined) throw interrupted()
+  const { forwards, warnings } = gathered
   const ending = new AbortController()
-  const stop = (outcome: PortForwardResult['outcome']) => ending.abort(outcome)
-  forwarding.signal.addEventListener('abort', () => stop('interrupted'), { once: true })
-  if (forwarding.signal.aborted) stop('interrupted')
-  const names = forwards.map(({ name }) => name)
-  const running = await startAll(forwards, names, request, dependencies, { ...forwarding, signal: ending.signal }, stop)
-  const { duration } = request
-  const callOff = duration === undefined ? () => {} : forwarding.timers.after(duration, () => stop('ended'))
+  const stop = (outcome: Ending) => ending.abort(outcome)
+  const interrupt = () => stop('interrupted')
+  signal.addEventListener('abort', interrupt)
+  let hasServed = false
+  const tell = (event: ForwardEvent) => {
+    hasServed ||= event.event === 'connected'
+    forwarding.tell(event)
+  }
+  const running: Running[] = []
   try {
+    await startAll(forwards, running, request, dependencies, { ...forwarding, tell, signal: ending.signal }, stop)
+    if (request.duration !== undefined) void endAfter(request.duration, forwarding.timers, ending)
     await Promise.race([Promise.all(running.map(({ following }) => following)), aborted(ending.signal)])
-    return { outcome: (ending.signal.reason ?? 'ended') as PortForwardResult['outcome'], warnings }
+    const outcome: Ending = ending.signal.reason ?? 'ended'
+    if (outcome instanceof Error) throw outcome
+    if (outcome === 'interrupted' && !hasServed) throw interrupted()
+    return { outcome, warnings }
   } finally {
-    callOff()
+    signal.removeEventListener('abort', interrupt)
     ending.abort('ended')
     for (const { close } of running) close()
   }
+}
+
+/** Why it ends: an error is the answer then. */
+type Ending = PortForwardResult['outcome'] | UserError
+
+async function endAfter(duration: number, timers: Timers, ending: AbortController): Promise<void> {
+  const until = timers.now() + duration
+  while (timers.now() < until && !ending.signal.aborted) await pause(timers, until - timers.now(), ending.signal)
+  ending.abort('ended')
 }
 
 /** Whether the exit code is 0. */
@@ -129,7 +148,7 @@ async function namedForward(
   if (chosen === undefined || !known.includes(chosen)) {
     throw new UserError(
       'PORT_MISSING',
-      `Service ${namespace}/${name} has no port ${port}; it has ${known.join(', ')}`,
+      `Service ${namespace}/${name} has no port${port === undefined ? 's' : ` ${port}; it has ${known.join(', ') || 'none'}`}`,
       {
         suggestions: known.map((number) => `svc/${name}:${number}`),
       },
@@ -142,24 +161,22 @@ function portNameOf({ spec }: Service, number: number): string {
   return spec.ports?.find(({ port }) => port === number)?.name ?? ''
 }
 
+/** @param running gets each as soon as it runs: whoever asks ends them, also when a later one cannot be started */
 async function startAll(
   forwards: Forward[],
-  names: string[],
+  running: Running[],
   request: PortForwardRequest,
   dependencies: Needs,
   forwarding: Forwarding,
-  stop: (outcome: 'lost') => void,
-): Promise<Running[]> {
-  const running: Running[] = []
-  try {
-    for (const forward of forwards) {
-      const asked = portAskedFor(request.ports, forward.name, names)
-      running.push(await start(forward, asked, request, dependencies, forwarding, stop))
-    }
-    return running
-  } catch (error) {
-    for (const { close } of running) close()
-    throw error
+  stop: (outcome: Ending) => void,
+): Promise<void> {
+  const names = forwards.map(({ name }) => name)
+  for (const forward of forwards) {
+    const asked = portAskedFor(request.ports, forward.name, names)
+    const one = await start(forward, asked, request, dependencies, forwarding, stop)
+    // Its failure is waited for once all have been started.
+    one.following.catch(() => {})
+    running.push(one)
   }
 }
 
@@ -174,9 +191,10 @@ async function start(
   request: PortForwardRequest,
   { cluster, random }: Needs,
   { listener, timers, signal, tell }: Forwarding,
-  stop: (outcome: 'lost') => void,
+  stop: (outcome: Ending) => void,
 ): Promise<Running> {
   let url = ''
+  let hasServed = false
   const say = (event: Omit<ForwardEvent, 'addon' | 'url'>) => tell({ ...event, addon: forward.name, url })
   const lost = (reason: string) => {
     say({ event: 'lost', reason })
@@ -186,7 +204,13 @@ async function start(
   const route = new PodRoute({
     timers,
     chance,
-    tell: (event: RouteEvent) => (event.event === 'lost' ? lost(event.reason) : say(event)),
+    tell: (event: RouteEvent) => {
+      hasServed ||= event.event === 'connected'
+      if (event.event !== 'lost') say(event)
+      // What is not allowed at the beginning will not be in a second.
+      else if (!hasServed && event.cause instanceof UserError && event.cause.code === 'FORBIDDEN') stop(event.cause)
+      else lost(event.reason)
+    },
     dial: async ({ pod, port }, closed) => {
       const upgraded = await cluster.portForward(podName(forward, pod))
       return new Session(upgraded, port, timers, closed)
@@ -208,7 +232,8 @@ async function start(
       beating()
       listening.close()
       route.close()
-      for (const socket of sockets) socket.destroy()
+      // An end would look like all there is.
+      for (const socket of sockets) socket.resetAndDestroy()
       say({ event: 'closed' })
     },
   }
@@ -232,14 +257,18 @@ function isLoopback(addresses: string[]): boolean {
   return addresses.every((address) => address === '::1' || address === 'localhost' || address.startsWith('127.'))
 }
 
+const EVERYWHERE = ['127.0.0.1', '::1', '0.0.0.0', '::']
+
+/** `localhost` leads to 127.0.0.1 and ::1 alone. */
 function urlOf(addresses: string[], { port }: Listening, path: string): string {
-  const host = isLoopback(addresses) ? 'localhost' : (addresses[0] ?? 'localhost')
+  const [first = 'localhost'] = addresses
+  const host = addresses.some((address) => EVERYWHERE.includes(address)) ? 'localhost' : first
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve(undefined)
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
 }

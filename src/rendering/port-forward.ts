@@ -16,7 +16,7 @@ export function eventRenderer(
     if (event.event === 'connected') shown.add(addon)
     switch (event.event) {
       case 'connected':
-        return isFirst ? [`${addon.padEnd(12)}${url}  (pod ${pod})`, ''] : ['', `${addon}: connected to ${pod}`]
+        return isFirst ? [`${addon.padEnd(11)} ${url}  (pod ${pod})`, ''] : ['', `${addon}: connected to ${pod}`]
       case 'waiting':
         return ['', isFirst ? `${addon}: no Ready pod yet, waiting; ${url}` : `${addon}: pod gone, waiting`]
       case 'lost':

@@ -1,6 +1,16 @@
 /** A small cluster in memory: server-side apply with owners of fields, resource versions, label selectors, and faults on demand. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Access, Cluster, KubeObject, ListOptions, ObjectName, Resource } from '../../src/cluster/cluster.ts'
+import type {
+  Access,
+  Cluster,
+  KubeObject,
+  ListOptions,
+  ObjectName,
+  Resource,
+  Upgraded,
+  WatchEvent,
+  WatchOptions,
+} from '../../src/cluster/cluster.ts'
 import { isOwned } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
 import { applied } from './server-side-apply.ts'
@@ -109,11 +119,11 @@ export class FakeCluster implements Cluster {
   }
 
   // biome-ignore lint/correctness/useYield: nothing happens here
-  async *watch(): AsyncIterable<never> {
+  async *watch<T extends KubeObject>(_resource: Resource, _options: WatchOptions): AsyncIterable<WatchEvent<T>> {
     throw new Error('the fake cluster has no watches')
   }
 
-  async portForward(): Promise<never> {
+  async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
     throw new Error('the fake cluster has no pods that run')
   }
 

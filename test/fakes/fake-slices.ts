@@ -1,0 +1,115 @@
+/** EndpointSlices, and a cluster that has them watched and pods that take tunnels. */
+import type { KubeObject, ObjectName, Resource, Upgraded, WatchEvent, WatchOptions } from '../../src/cluster/cluster.ts'
+import type { EndpointSlice } from '../../src/cluster/objects.ts'
+import { FakeCluster } from './fake-cluster.ts'
+import { FakeKubelet } from './fake-kubelet.ts'
+
+type Endpoint = NonNullable<EndpointSlice['endpoints']>[number]
+type Event = WatchEvent<EndpointSlice>
+
+export function endpoint(pod: string, conditions: Endpoint['conditions'] = { ready: true }): Endpoint {
+  return { ...(conditions && { conditions }), targetRef: { kind: 'Pod', name: pod } }
+}
+
+export function slice(
+  name: string,
+  endpoints: EndpointSlice['endpoints'],
+  ports: EndpointSlice['ports'] = [{ name: '', port: 3000 }],
+): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, namespace: 'default' },
+    ...(ports !== undefined && { ports }),
+    ...(endpoints !== undefined && { endpoints }),
+  }
+}
+
+export class FakeWatchCluster extends FakeCluster {
+  /** Watches that run, in order of their beginning. */
+  readonly watches: FakeWatch[] = []
+  /** How many there have been. */
+  begun = 0
+  readonly asked: WatchOptions[] = []
+  /** The next watches fail so. */
+  readonly refusals: Error[] = []
+  /** What a watch begins with. */
+  slices: EndpointSlice[] = []
+  readonly kubelets: { pod: string; kubelet: FakeKubelet }[] = []
+  /** Tunnels that were asked for, also those that failed. */
+  dials = 0
+  /** Tunnels to these pods fail. */
+  readonly unreachable = new Map<string, Error>()
+
+  override async *watch<T extends KubeObject>(
+    _resource: Resource,
+    options: WatchOptions,
+  ): AsyncIterable<WatchEvent<T>> {
+    this.begun++
+    this.asked.push(options)
+    const refusal = this.refusals.shift()
+    if (refusal !== undefined) throw refusal
+    const watch = new FakeWatch(options.signal)
+    this.watches.push(watch)
+    for (const object of this.slices) watch.say('ADDED', object)
+    try {
+      for await (const event of watch.events()) yield event as unknown as WatchEvent<T>
+    } finally {
+      this.watches.splice(this.watches.indexOf(watch), 1)
+    }
+  }
+
+  override async portForward({ name }: Required<ObjectName>): Promise<Upgraded> {
+    this.dials++
+    const refusal = this.unreachable.get(name)
+    if (refusal !== undefined) throw refusal
+    const kubelet = new FakeKubelet()
+    this.kubelets.push({ pod: name, kubelet })
+    return kubelet.upgraded
+  }
+
+  /** The slices change, and whoever watches is told. */
+  change(...slices: EndpointSlice[]): void {
+    this.slices = slices
+    for (const object of slices) for (const watch of this.watches) watch.say('MODIFIED', object)
+  }
+}
+
+class FakeWatch {
+  readonly #queue: (Event | Error | 'end')[] = []
+  #wake: () => void = () => {}
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener('abort', () => this.fail(new Error('called off')))
+  }
+
+  say(type: Event['type'], object: EndpointSlice): void {
+    this.#push({ type, object })
+  }
+
+  end(): void {
+    this.#push('end')
+  }
+
+  fail(error: Error): void {
+    this.#push(error)
+  }
+
+  async *events(): AsyncIterable<Event> {
+    for (;;) {
+      const next = this.#queue.shift()
+      if (next === 'end') return
+      if (next instanceof Error) throw next
+      if (next !== undefined) yield next
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+    }
+  }
+
+  #push(event: Event | Error | 'end'): void {
+    this.#queue.push(event)
+    this.#wake()
+  }
+}
