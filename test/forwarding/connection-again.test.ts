@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { says } from '../fakes/fake-kubelet.ts'
+import { eventually, settle } from '../fakes/fake-timers.ts'
+import { arrived, forwarded, GET, leavesNothing, opened, over, POST, REFUSED, start } from './carrying.ts'
+
+leavesNothing()
+
+describe('trying again', () => {
+  it('sends the first bytes to the next session when the dial failed in the pod', async () => {
+    const client = await start()
+    await client.send(POST)
+    await arrived(POST)
+    forwarded.route.kubelet.say(says.data(3, '', true), says.data(1, REFUSED, true))
+    await eventually(() => forwarded.route.distrusted.length === 1)
+    await client.send('more')
+    await forwarded.timers.pass(50)
+    await eventually(
+      () => forwarded.route.kubelets.length === 2 && forwarded.route.kubelet.opened[0]?.text === `${POST}more`,
+    )
+    forwarded.route.kubelet.say(says.data(3, 'HTTP/1.1 200 OK'))
+    await eventually(() => client.text === 'HTTP/1.1 200 OK')
+    assert.deepEqual(forwarded.route.distrusted, [REFUSED])
+  })
+
+  it('says an end that had been said before once more', async () => {
+    const client = await start()
+    client.socket.end(GET)
+    await eventually(() => forwarded.route.kubelets[0]?.opened[0]?.fin === true)
+    forwarded.route.kubelet.say(says.data(1, REFUSED, true))
+    await settle()
+    await forwarded.timers.pass(50)
+    const [, second] = await opened(2)
+    assert.deepEqual([second?.text, second?.fin], [GET, true])
+  })
+
+  it('takes longer and longer pauses', async () => {
+    const client = await start({ wait: 100_000 })
+    await client.send(GET)
+    for (const [attempt, pause] of [50, 100, 200, 400, 400, 400].entries()) {
+      await opened(attempt + 1)
+      forwarded.route.kubelet.say(says.data(1, REFUSED, true))
+      await settle()
+      await forwarded.timers.pass(pause - 1)
+      assert.equal((await opened(attempt + 1)).length, attempt + 1)
+      await forwarded.timers.pass(1)
+    }
+  })
+
+  it('says at the end of its patience why no pod answered', async () => {
+    const client = await start({ wait: 60 })
+    await client.send(GET)
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await opened(attempt)
+      forwarded.route.kubelet.say(says.data(1, REFUSED, true))
+      await settle()
+      await forwarded.timers.pass(60)
+    }
+    await eventually(() => client.isEnded)
+    assert.match(client.text, /^HTTP\/1\.1 502 .*no pod of grafana that answers within 0\.06 s: failed to connect/s)
+  })
+
+  const lost: [string, string, boolean][] = [
+    ['a GET', GET, true],
+    ['nothing at all', '', true],
+    ['half a head, which had been held back', 'GET / HT', true],
+    ['a POST, which may have been served', POST, false],
+    ['something that is not HTTP', 'SET a 1\r\n', false],
+  ]
+  for (const [name, text, again] of lost) {
+    it(`${again ? 'repeats' : 'does not repeat'} ${name} when the tunnel is lost before any answer`, async () => {
+      const client = await start()
+      await forwarded.timers.pass(30)
+      await opened()
+      if (text !== '') await client.send(text)
+      await eventually(() => forwarded.locals[0]?.bytesRead === text.length)
+      await settle()
+      forwarded.route.kubelet.lose()
+      await settle()
+      await forwarded.timers.pass(50)
+      if (again) {
+        await eventually(() => forwarded.route.kubelets.length === 2)
+        await opened(2)
+        assert.equal(client.error, undefined)
+      } else {
+        await over(client)
+        assert.deepEqual([client.error, forwarded.route.kubelets.length], ['ECONNRESET', 1])
+      }
+      assert.deepEqual(forwarded.route.distrusted, [])
+    })
+  }
+
+  it('waits for the next pod as long as a new connection does, when a long poll is cut', async () => {
+    const client = await start()
+    await client.send(GET)
+    await arrived(GET)
+    await forwarded.timers.pass(60_000)
+    forwarded.route.isEmpty = true
+    forwarded.route.kubelet.lose()
+    await settle()
+    await forwarded.timers.pass(5_000)
+    forwarded.route.ready()
+    await opened(2)
+    assert.equal(client.isEnded, false)
+  })
+
+  it('resets what has been answered already', async () => {
+    const client = await start()
+    await client.send(GET)
+    await arrived(GET)
+    forwarded.route.kubelet.say(says.data(3, 'HTTP/1.1 200 OK\r\n'))
+    await eventually(() => client.text !== '')
+    forwarded.route.kubelet.lose()
+    await over(client)
+    assert.deepEqual([client.error, forwarded.route.kubelets.length], ['ECONNRESET', 1])
+  })
+
+  it('resets what was too long to keep', async () => {
+    const client = await start()
+    const head = GET.replace('GET', 'PUT')
+    await client.send(head, Buffer.alloc(64 * 1024, 'x'))
+    await eventually(() => forwarded.route.kubelets[0]?.opened[0]?.text.length === head.length + 64 * 1024)
+    forwarded.route.kubelet.say(says.data(1, REFUSED, true))
+    await over(client)
+    assert.deepEqual([client.error, forwarded.route.kubelets.length], ['ECONNRESET', 1])
+  })
+
+  it('keeps exactly 64 KiB', async () => {
+    const client = await start()
+    const text = GET + 'x'.repeat(64 * 1024 - GET.length)
+    await client.send(text)
+    await arrived(text)
+    forwarded.route.kubelet.say(says.data(1, REFUSED, true))
+    await settle()
+    await forwarded.timers.pass(50)
+    await eventually(() => forwarded.route.kubelets[1]?.opened[0]?.text === text)
+  })
+})
+
+describe('without a pod', () => {
+  it('holds the connection until there is one, and loses nothing', async () => {
+    const client = await start()
+    forwarded.route.isEmpty = true
+    await client.send(GET)
+    await eventually(() => forwarded.route.waiting === 1)
+    await forwarded.timers.pass(9_000)
+    assert.equal(client.text, '')
+    forwarded.route.ready()
+    await arrived(GET)
+  })
+
+  it('answers HTTP with a page when there is none in time', async () => {
+    const client = await start()
+    forwarded.route.isEmpty = true
+    await client.send(GET)
+    await eventually(() => forwarded.route.waiting === 1)
+    await forwarded.timers.pass(10_000)
+    await eventually(() => client.isEnded)
+    assert.match(
+      client.text,
+      /^HTTP\/1\.1 502 Bad Gateway\r\n.*Connection: close\r\n\r\n.*no Ready pod of grafana within 10 s\n$/s,
+    )
+    client.socket.end()
+    await over(client)
+  })
+
+  it('resets a client that does not speak HTTP', async () => {
+    const client = await start()
+    forwarded.route.isEmpty = true
+    await client.send('\0\0')
+    await eventually(() => forwarded.route.waiting === 1)
+    await forwarded.timers.pass(10_000)
+    await over(client)
+    assert.equal(client.error, 'ECONNRESET')
+  })
+
+  it('forgets a client that goes away meanwhile', async () => {
+    const client = await start()
+    forwarded.route.isEmpty = true
+    await client.send(GET)
+    await eventually(() => forwarded.route.waiting === 1)
+    client.socket.resetAndDestroy()
+    await eventually(() => forwarded.done.length === 1 && forwarded.route.waiting === 0)
+  })
+
+  it('takes no more than it has to before there is one: at most 192 KiB', async () => {
+    const client = await start()
+    forwarded.route.isEmpty = true
+    const body = Buffer.alloc(8 * 1024 * 1024, 'abcdefghijklmnopqrstuvwxyz')
+    const head = `PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n`
+    await client.send(head, body)
+    await eventually(() => forwarded.locals[0]?.isPaused() === true)
+    await settle(20)
+    assert.ok((forwarded.locals[0]?.bytesRead ?? 0) <= 192 * 1024, `${forwarded.locals[0]?.bytesRead} bytes`)
+    forwarded.route.ready()
+    await eventually(() => forwarded.route.kubelets[0]?.opened[0]?.text.length === head.length + body.length)
+    assert.ok(forwarded.route.kubelet.opened[0]?.text === head + body.toString('latin1'))
+  })
+})
