@@ -53,7 +53,7 @@ export abstract class TelemetryCommand extends Command {
   }
 
   /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
-  protected async forwarding(): Promise<Omit<Forwarding, 'tell'>> {
+  protected async forwarding(): Promise<Omit<Forwarding, 'tell' | 'warn'>> {
     const { TcpListener } = await import('./forwarding/tcp-listener.ts')
     const ending = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))

@@ -104,7 +104,7 @@ export const yes = Flags.boolean({ char: 'y', description: 'do it without asking
 
 /** Flags of `expose`. */
 export const exposeFlags = {
-  domain: domain({ description: 'hosts are names below it (default: ADDRESS.nip.io)' }),
+  domain: domain({ description: 'hosts are names below it (default: ADDRESS.nip.io, or .sslip.io for IPv6)' }),
   'ingress-ip': address({
     description: 'where the ingress gateway is reached (default: what its Service or a node says)',
   }),

@@ -4,6 +4,7 @@ import type { Cluster } from './cluster.ts'
 
 export class AbsentCluster implements Cluster {
   readonly context = ''
+  readonly namespace = ''
   readonly server = ''
   readonly #why: UserError
 

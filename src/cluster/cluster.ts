@@ -77,6 +77,8 @@ export interface Access {
 export interface Cluster {
   /** The kubeconfig context in use. */
   readonly context: string
+  /** The context's namespace, as kubectl takes it when none is named. */
+  readonly namespace: string
   /** The API server's URL. */
   readonly server: string
   /** Versions of an API group that are served, the preferred one first; empty when the group is not there. */

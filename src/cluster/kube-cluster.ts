@@ -36,6 +36,10 @@ export class KubeCluster implements Cluster {
     return this.#requests.context
   }
 
+  get namespace(): string {
+    return this.#requests.namespace
+  }
+
   get server(): string {
     return this.#requests.server
   }
@@ -153,7 +157,8 @@ export class KubeCluster implements Cluster {
     { namespace, labels, signal }: WatchOptions,
   ): AsyncIterable<WatchEvent<T>> {
     const path = pathOf(resource, namespace)
-    const query = { watch: 'true', labelSelector: labels }
+    // Bookmarks come about once a minute: a watch without a word for longer is of a connection that is dead.
+    const query = { watch: 'true', labelSelector: labels, allowWatchBookmarks: 'true', timeoutSeconds: '300' }
     for await (const line of this.#requests.lines({ path, query, what: `watch ${resource.plural}` }, signal)) {
       const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR' }
       // 410: too much has happened since; whoever watches begins anew.

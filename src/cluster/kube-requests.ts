@@ -38,6 +38,8 @@ type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: bool
 
 /** All of our requests may be repeated: reads, server-side apply, delete by uid. */
 const PAUSES = [200, 800, 2_000]
+/** An answer that does not end says something more often than this (bookmarks of a watch). */
+const SILENCE = 150_000
 /** A server that asks for more patience than this is not waited for. */
 const LONGEST_PAUSE = 10_000
 /** The connection broke in the middle; anything else (refused, not trusted, not found) will not be better in a second. */
@@ -68,6 +70,10 @@ export class KubeRequests {
     return this.#config.getCurrentCluster()?.server ?? ''
   }
 
+  get namespace(): string {
+    return this.#config.getContextObject(this.context)?.namespace ?? 'default'
+  }
+
   get context(): string {
     return this.#config.getCurrentContext()
   }
@@ -94,7 +100,7 @@ export class KubeRequests {
       headers,
       signal,
       headersTimeout: this.#options.timeout,
-      bodyTimeout: 0,
+      bodyTimeout: SILENCE,
     }
     const response = await request(this.#url({ ...call, method: 'GET' }), sent).catch(async (error: unknown) => {
       throw networkError(error, await this.#peer())

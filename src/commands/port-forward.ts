@@ -40,7 +40,8 @@ export default class PortForward extends TelemetryCommand {
     const [dependencies, forwarding] = await Promise.all([this.connect(flags), this.forwarding()])
     const render = eventRenderer(flags.output)
     const tell = (event: Parameters<typeof render>[0]) => this.answer(...render(event), true)
-    const result = await portForward(request, dependencies, { ...forwarding, tell })
-    this.answer('', renderWarnings(result.warnings), succeeded(result))
+    const warn = (warnings: Parameters<typeof renderWarnings>[0]) => this.answer('', renderWarnings(warnings), true)
+    const result = await portForward(request, dependencies, { ...forwarding, tell, warn })
+    this.answer('', '', succeeded(result))
   }
 }

@@ -14,7 +14,7 @@ import type { Dependencies, Warning } from './dependencies.ts'
 import { type Followed, followEndpoints } from './follow-endpoints.ts'
 import { type LocalPortChoice, listenNear, portAskedFor } from './local-ports.ts'
 import { readServices } from './reading.ts'
-import { surveyAddons } from './survey-addons.ts'
+import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
 
 export interface PortForwardRequest {
   /** Ignored when a Service is named. */
@@ -45,11 +45,12 @@ export interface Forwarding {
   /** Ends it: Ctrl-C, a closed terminal. */
   signal: AbortSignal
   tell(event: ForwardEvent): void
+  /** Before anything is forwarded. */
+  warn(warnings: Warning[]): void
 }
 
 export interface PortForwardResult {
   outcome: 'ended' | 'interrupted' | 'lost'
-  warnings: Warning[]
 }
 
 /** What one local port leads to. */
@@ -74,6 +75,7 @@ export async function portForward(
   const gathered = await Promise.race([gather(request, dependencies), aborted(signal)])
   if (gathered === undefined) throw interrupted()
   const { forwards, warnings } = gathered
+  forwarding.warn(warnings)
   const ending = new AbortController()
   const stop = (outcome: Ending) => ending.abort(outcome)
   const interrupt = () => stop('interrupted')
@@ -91,7 +93,7 @@ export async function portForward(
     const outcome: Ending = ending.signal.reason ?? 'ended'
     if (outcome instanceof Error) throw outcome
     if (outcome === 'interrupted' && !hasServed) throw interrupted()
-    return { outcome, warnings }
+    return { outcome }
   } finally {
     signal.removeEventListener('abort', interrupt)
     ending.abort('ended')
@@ -129,14 +131,26 @@ async function gather(
     usualPort: found.addon.ports.numbers[0] ?? found.port,
     path,
   }))
-  return { forwards, warnings }
+  return { forwards, warnings: [...warnings, ...openWarnings(addons, request.addresses)] }
+}
+
+/** A port for the whole network leads whoever finds it to an add-on that lets anyone in. */
+function openWarnings(addons: SurveyedAddon[], addresses: string[]): Warning[] {
+  if (isLoopback(addresses)) return []
+  return addons.flatMap(({ found: { addon }, access }) => {
+    if (access.kind === 'login') return []
+    const who = access.kind === 'anonymous' ? `lets anyone in as ${access.role}` : 'may let anyone in'
+    const message = `${addon.title} ${who}, and ${addresses.join(', ')} is reached from the network`
+    return [{ code: 'ADDRESS_OPEN', message, remedy: 'leave --address out: then only this machine reaches it' }]
+  })
 }
 
 async function namedForward(
   { name, port }: { name: string; port?: number | undefined },
-  namespace = 'default',
+  named: string | undefined,
   cluster: Cluster,
 ): Promise<Forward> {
+  const namespace = named ?? cluster.namespace
   const service = await cluster.get<Service>(SERVICES, { name, namespace })
   if (service === undefined) {
     throw new UserError('SERVICE_NOT_FOUND', `there is no Service ${name} in namespace ${namespace}`, {

@@ -8,7 +8,7 @@ export function renderError(
   format: OutputFormat | undefined,
   oneLine = false,
 ): string {
-  if (format !== undefined && oneLine) return JSON.stringify({ error: { code, message, suggestions } })
+  if (format === 'json' && oneLine) return JSON.stringify({ error: { code, message, suggestions } })
   if (format !== undefined) return renderData({ error: { code, message, suggestions } }, format)
   return [`error: ${message} (${code})`, ...suggestions.map((suggestion) => `  try: ${suggestion}`)].join('\n')
 }

@@ -1,14 +1,15 @@
 import type { ForwardEvent } from '../operations/port-forward.ts'
-import type { OutputFormat } from './output.ts'
+import { type OutputFormat, renderData } from './output.ts'
 
 /**
- * What is said of each event, on stdout and on stderr. As data one JSON object a line; YAML documents would need no less to read.
+ * What is said of each event, on stdout and on stderr. As data one JSON object a line, or one YAML document each.
  * People get the URL once a pod is there, and after that only what changes.
  */
 export function eventRenderer(
   format: OutputFormat | undefined,
 ): (event: ForwardEvent) => [page: string, aside: string] {
-  if (format !== undefined) return (event) => [JSON.stringify(event), '']
+  if (format === 'json') return (event) => [JSON.stringify(event), '']
+  if (format === 'yaml') return (event) => [`---\n${renderData(event, 'yaml')}`, '']
   const shown = new Set<string>()
   return (event) => {
     const { addon, url, pod, reason } = event

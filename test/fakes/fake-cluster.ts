@@ -25,6 +25,7 @@ export interface Write {
 
 export class FakeCluster implements Cluster {
   readonly context = 'fake'
+  readonly namespace = 'default'
   readonly server = 'https://fake.example:6443'
   readonly objects: KubeObject[]
   readonly writes: Write[] = []

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { requireAddons } from '../../src/addons/catalog.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { UserError } from '../../src/errors.ts'
+import type { Warning } from '../../src/operations/dependencies.ts'
 import {
   type ForwardEvent,
   type PortForwardRequest,
@@ -50,6 +51,7 @@ export function run(
     listener: new FakeListener(),
     timers: new FakeTimers(),
     events: [] as ForwardEvent[],
+    warnings: [] as Warning[],
     ending: new AbortController(),
     result: '' as string,
     error: undefined as UserError | undefined,
@@ -58,8 +60,9 @@ export function run(
   world.start = () => {
     const needs = { cluster, terminal: new FakeTerminal(), random: () => new Uint8Array([255]) }
     const tell = (event: ForwardEvent) => world.events.push(event)
+    const warn = (warnings: Warning[]) => world.warnings.push(...warnings)
     const { listener, timers, ending } = world
-    void portForward({ ...request, ...changes }, needs, { listener, timers, signal: ending.signal, tell }).then(
+    void portForward({ ...request, ...changes }, needs, { listener, timers, signal: ending.signal, tell, warn }).then(
       (result) => {
         world.result = `${result.outcome} ${succeeded(result) ? 0 : 1}`
       },

@@ -167,3 +167,18 @@ describe('port-forward', () => {
     assert.deepEqual(world.cluster.kubelets[0]?.kubelet.heard, [{ frame: 'ping', id: 1 }])
   })
 })
+
+describe('port-forward on an address of the network', () => {
+  it('warns of add-ons that let anyone in, before it listens', async () => {
+    const { warnings } = await started({ addons: { names: ['grafana'], named: true }, addresses: ['0.0.0.0'] })
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['ADDRESS_OPEN'],
+    )
+    assert.match(warnings[0]?.message ?? '', /^Grafana lets anyone in as Admin, and 0\.0\.0\.0 is reached/)
+  })
+
+  it('says nothing at loopback addresses', async () => {
+    assert.deepEqual((await started({ addons: { names: ['grafana'], named: true } })).warnings, [])
+  })
+})

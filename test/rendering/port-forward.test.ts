@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { parseAllDocuments } from 'yaml'
 import type { ForwardEvent } from '../../src/operations/port-forward.ts'
 import { eventRenderer } from '../../src/rendering/port-forward.ts'
 
@@ -44,13 +45,20 @@ describe('eventRenderer', () => {
     assert.match(page, /^my-very-long-service http:\/\/localhost/)
   })
 
-  for (const format of ['json', 'yaml'] as const) {
-    it(`writes every event on a line of its own (${format})`, () => {
-      const render = eventRenderer(format)
-      for (const one of [event('listening'), connected('p'), event('lost', { reason: 'a\nb' }), event('closed')]) {
-        const [page, aside] = render(one)
-        assert.deepEqual([JSON.parse(page), page.includes('\n'), aside], [one, false, ''])
-      }
-    })
-  }
+  const events = [event('listening'), connected('p'), event('lost', { reason: 'a\nb' }), event('closed')]
+
+  it('writes every event as JSON on a line of its own', () => {
+    for (const one of events) {
+      const [page, aside] = eventRenderer('json')(one)
+      assert.deepEqual([JSON.parse(page), page.includes('\n'), aside], [one, false, ''])
+    }
+  })
+
+  it('writes every event as a YAML document of its own', () => {
+    const pages = events.map((one) => eventRenderer('yaml')(one)[0])
+    assert.deepEqual(
+      parseAllDocuments(`${pages.join('\n')}\n`).map((document) => document.toJS()),
+      events,
+    )
+  })
 })
