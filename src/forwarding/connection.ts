@@ -1,6 +1,7 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
 import { isLocalHost, readHead } from './request-head.ts'
+import { reset } from './reset.ts'
 import type { Failure, Session, Stream } from './session.ts'
 import { pause, type Timers } from './timers.ts'
 
@@ -105,7 +106,7 @@ class Connection {
     if (this.#begun) return
     this.#begun = true
     this.#callOff()
-    this.#connect().catch(() => this.#local.resetAndDestroy())
+    this.#connect().catch(() => reset(this.#local))
   }
 
   #take(bytes: Buffer): void {
@@ -217,7 +218,7 @@ class Connection {
       return undefined
     }
     if (!this.#mayReplay(how)) {
-      this.#local.resetAndDestroy()
+      reset(this.#local)
       return undefined
     }
     if (how !== 'lost') this.#route.distrust(session, reason)
@@ -242,7 +243,7 @@ class Connection {
     this.#dismissed = true
     this.#callOff()
     if (readHead(Buffer.concat(this.#sent ?? [])).kind !== 'http') {
-      this.#local.resetAndDestroy()
+      reset(this.#local)
       return
     }
     const body = Buffer.from(`kubectl telemetry port-forward: ${why}\n`)

@@ -8,6 +8,7 @@ import { interrupted, UserError } from '../errors.ts'
 import { carry } from '../forwarding/connection.ts'
 import type { Listener, Listening } from '../forwarding/listener.ts'
 import { PodRoute, type RouteEvent } from '../forwarding/pod-route.ts'
+import { reset } from '../forwarding/reset.ts'
 import { Session } from '../forwarding/session.ts'
 import { pause, type Timers } from '../forwarding/timers.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
@@ -247,7 +248,7 @@ async function start(
       listening.close()
       route.close()
       // An end would look like all there is.
-      for (const socket of sockets) socket.resetAndDestroy()
+      for (const socket of sockets) reset(socket)
       say({ event: 'closed' })
     },
   }
