@@ -123,7 +123,8 @@ async function gather(
   const { service, namespace } = request
   if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
   const services = await readServices(asking.cluster)
-  const { addons, warnings } = await surveyAddons(request.addons, services, namespace, asking)
+  const wanting = isLoopback(request.addresses) ? 'path' : 'access and path'
+  const { addons, warnings } = await surveyAddons(request.addons, services, namespace, asking, wanting)
   const forwards = addons.map(({ found, path }) => ({
     name: found.addon.name,
     namespace: found.namespace,

@@ -28,6 +28,7 @@ type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
 
 /**
  * The chosen add-ons. Of "all" those that are there; the others are warnings.
+ * @param wanting `path`: nobody asks who may enter, so an add-on whose page is always at the same path is not read
  * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
  */
 export async function surveyAddons(
@@ -35,6 +36,7 @@ export async function surveyAddons(
   services: Service[],
   namespace: string | undefined,
   asking: Asking,
+  wanting: 'access and path' | 'path' = 'access and path',
 ): Promise<{ addons: SurveyedAddon[]; warnings: Warning[] }> {
   const chosen: FoundAddon[] = []
   const missing: UserError[] = []
@@ -47,7 +49,8 @@ export async function surveyAddons(
   const [first] = missing
   if (first !== undefined && (named || chosen.length === 0)) throw first
   const warnings = missing.map(({ code, message, suggestions }) => ({ code, message, remedy: suggestions[0] ?? '' }))
-  return { addons: await configured(chosen, asking.cluster), warnings }
+  const isRead = ({ addon }: FoundAddon) => wanting !== 'path' || addon.path.setting !== undefined
+  return { addons: await configured(chosen, asking.cluster, isRead), warnings }
 }
 
 async function choose(name: string, found: FoundAddon[], { terminal }: Asking): Promise<FoundAddon> {
@@ -89,12 +92,17 @@ function notFound(name: string, namespace: string | undefined, everywhere: Found
 }
 
 /** One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell. */
-async function configured(chosen: FoundAddon[], cluster: Cluster): Promise<SurveyedAddon[]> {
-  const namespaces = [...new Set(chosen.map(({ namespace }) => namespace))]
+async function configured(
+  chosen: FoundAddon[],
+  cluster: Cluster,
+  isRead: (found: FoundAddon) => boolean,
+): Promise<SurveyedAddon[]> {
+  const namespaces = [...new Set(chosen.filter(isRead).map(({ namespace }) => namespace))]
   const lists = await Promise.all(namespaces.map((namespace) => readable(cluster.list<Pod>(PODS, { namespace }))))
   const pods = lists.flatMap((list) => list ?? [])
   return Promise.all(
     chosen.map(async (found) => {
+      if (!isRead(found)) return { found, access: { kind: 'unknown' }, path: found.addon.path.byDefault }
       const behind = pods.filter(
         (pod) => pod.metadata.namespace === found.namespace && matchesSelector(pod, found.service.spec.selector),
       )
