@@ -1,6 +1,6 @@
 // The lab's daemons. No pid files: /proc is asked each time, so nothing can be stale after a crash or a reboot.
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { run, runPaths } from './layout.ts'
@@ -51,9 +51,12 @@ export async function start(daemon: Daemon): Promise<void> {
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject))
   child.unref()
   await log.close()
-  // Until nsenter has become the daemon it would not be recognised.
+  // Until nsenter has become the daemon it would not be recognised; in between it has no command line at all, and the longer so the
+  // more of the program has to be read from disk.
   await until(`${daemon.name} to start`, async () => {
-    if (processes().some(({ pid, argv }) => pid === child.pid && argv[0] === program)) throw new Error('not yet')
+    const argv = processes().find(({ pid }) => pid === child.pid)?.argv ?? []
+    const isAlive = existsSync(`/proc/${child.pid}`)
+    if (isAlive && argv[0] !== daemon.argv[0]) throw new Error('not yet')
   })
 }
 
