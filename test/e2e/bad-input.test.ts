@@ -5,25 +5,13 @@ import { after, before, describe, it } from 'mocha'
 import { labPaths, loadBalancer } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { type Outcome, Workplace } from './mesh.ts'
+import { assertOneError } from './one-error.ts'
 
 const EXPOSE = ['expose', 'grafana', '--allow-anonymous', '-y']
 
 /** One clear error: `error: … (CODE)`, suggestions below it, nothing on stdout. */
-function assertRefused(
-  { stdout, stderr, exitCode }: Outcome,
-  code: string,
-  expectedExit: number,
-  says: RegExp = /./,
-): void {
-  const [first = '', ...rest] = stderr.trim().split('\n')
-  assert.match(first, new RegExp(`^error: .+ \\(${code}\\)$`), stderr)
-  assert.ok(
-    rest.every((line) => line.startsWith('  try: ')),
-    stderr,
-  )
-  assert.match(stderr, says)
-  assert.deepEqual([stdout, exitCode], ['', expectedExit])
-}
+const assertRefused = (outcome: Outcome, code: string, expectedExit: number, says?: RegExp) =>
+  assertOneError(outcome, code, says, expectedExit)
 
 describe('bad input, on the real mesh', () => {
   const workplace = new Workplace()

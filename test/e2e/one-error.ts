@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import type { Outcome } from './mesh.ts'
 
 /** One clear error and nothing else: `error: … (CODE)` with suggestions below it; no stack trace, nothing on stdout. */
-export function assertOneError({ stdout, stderr, exitCode }: Outcome, code: string, says: RegExp = /./): void {
+export function assertOneError(
+  { stdout, stderr, exitCode }: Outcome,
+  code: string,
+  says: RegExp = /./,
+  expectedExit = 1,
+): void {
   const [first = '', ...rest] = stderr.trim().split('\n')
   assert.match(first, new RegExp(`^error: .+ \\(${code}\\)$`), stderr)
   assert.ok(
@@ -10,5 +15,5 @@ export function assertOneError({ stdout, stderr, exitCode }: Outcome, code: stri
     stderr,
   )
   assert.match(stderr, says)
-  assert.deepEqual([stdout, exitCode], ['', 1])
+  assert.deepEqual([stdout, exitCode], ['', expectedExit])
 }
