@@ -45,7 +45,8 @@ const namespacedName = Flags.custom<{ namespace: string; name: string }>({
 export const dryRun = Flags.option({
   options: ['none', 'client', 'server'] as const,
   default: 'none' as const,
-  description: 'client: print what would be sent; server: let the API server try it too. Nothing is kept either way',
+  description:
+    'client: print what would be sent, also without a cluster; server: let the API server try it. Nothing is changed either way',
 })
 
 const layout = Flags.option({ options: LAYOUTS })
@@ -110,7 +111,8 @@ export const exposeFlags = {
   }),
   gateway: namespacedName({ description: 'which ingress gateway (default: the only one)' }),
   layout: layout({
-    description: 'hosts: a host for each add-on on one port; ports: one host, ports 15029 to 15032 (default: hosts)',
+    description:
+      'hosts: a host for each add-on on one port; ports: one host, ports 15029 to 15032 (default: the one in use, else hosts)',
   }),
   'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
   insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
@@ -151,7 +153,7 @@ export const portForwardFlags = {
   }),
   address: localAddress({
     default: ['127.0.0.1', '::1'],
-    description: 'address of this machine to listen on; may be repeated (default: 127.0.0.1 and ::1)',
+    description: 'address of this machine to listen on; may be repeated',
   }),
   for: duration({ flag: '--for', description: 'end after this long (default: on Ctrl-C)' }),
   wait: duration({
