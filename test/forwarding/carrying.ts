@@ -27,7 +27,7 @@ export async function arrived(text: string): Promise<void> {
 }
 export const over = (client: Client) => eventually(() => client.isClosed && forwarded.done.length > 0, 'it is over')
 
-/** Called once in each file. */
+/** Called in each describe: a hook outside of one would be everybody's. */
 export function leavesNothing(): void {
   afterEach(async () => {
     forwarded.close()

@@ -4,9 +4,9 @@ import { says } from '../fakes/fake-kubelet.ts'
 import { eventually, settle } from '../fakes/fake-timers.ts'
 import { arrived, forwarded, GET, leavesNothing, opened, over, POST, REFUSED, start } from './carrying.ts'
 
-leavesNothing()
-
 describe('trying again', () => {
+  leavesNothing()
+
   it('sends the first bytes to the next session when the dial failed in the pod', async () => {
     const client = await start()
     await client.send(POST)
@@ -138,6 +138,8 @@ describe('trying again', () => {
 })
 
 describe('without a pod', () => {
+  leavesNothing()
+
   it('holds the connection until there is one, and loses nothing', async () => {
     const client = await start()
     forwarded.route.isEmpty = true

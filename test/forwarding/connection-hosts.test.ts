@@ -5,9 +5,9 @@ import { eventually, settle } from '../fakes/fake-timers.ts'
 import { pieces, seeded } from '../fakes/random.ts'
 import { arrived, EVIL, forwarded, GET, leavesNothing, opened, over, start } from './carrying.ts'
 
-leavesNothing()
-
 describe('whom a local port serves', () => {
+  leavesNothing()
+
   const served = [
     'localhost:3000',
     'localhost',

@@ -4,9 +4,9 @@ import { says } from '../fakes/fake-kubelet.ts'
 import { eventually, settle } from '../fakes/fake-timers.ts'
 import { arrived, forwarded, GET, leavesNothing, opened, over, start } from './carrying.ts'
 
-leavesNothing()
-
 describe('what is carried', () => {
+  leavesNothing()
+
   it('ends the client when the pod ends, and goes on the other way', async () => {
     const client = await start()
     await client.send(GET)
