@@ -22,7 +22,10 @@ describe('a run that is killed (SIGKILL), on the real mesh', () => {
     await loadBalancer('on')
     untouched = dump(workplace)
   })
-  after(() => workplace.end())
+  after(() => {
+    workplace.end()
+    workplace.rolledOut('kiali')
+  })
 
   /** Kills the run as soon as its n-th write has been answered. @returns whether it was killed */
   function killedAfter(words: string[], n: number): Promise<boolean> {

@@ -10,7 +10,10 @@ const KIALI = ['-n', 'istio-system', 'get', 'configmap', 'kiali', '-o']
 describe('expose --link, on the real mesh', () => {
   const workplace = new Workplace()
   before(() => loadBalancer('on'))
-  after(() => workplace.end())
+  after(() => {
+    workplace.end()
+    workplace.rolledOut('kiali')
+  })
 
   const expose = (...words: string[]) => {
     const { stdout, exitCode } = workplace.telemetry('expose', ...words, '--allow-anonymous', '-y', '-o', 'json')

@@ -93,6 +93,11 @@ export class Workplace {
     }
   }
 
+  /** Waits for a Deployment in istio-system: a restarted Kiali takes half a minute, which the next test file need not know of. */
+  rolledOut(deployment: string): void {
+    this.kubectl('-n', 'istio-system', 'rollout', 'status', `deployment/${deployment}`, '--timeout=85s')
+  }
+
   /** Takes away what tests left in the cluster and on this machine. */
   end(): void {
     this.telemetry('cleanup', '-y')

@@ -16,7 +16,7 @@ describe('port-forward, on the real mesh', () => {
     started.push(forwarding)
     return forwarding
   }
-  const ready = () => workplace.kubectl(...GRAFANA, 'rollout', 'status', 'deployment/grafana', '--timeout=60s')
+  const ready = () => workplace.rolledOut('grafana')
 
   afterEach(async () => {
     for (const { child } of started.splice(0)) {
