@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { Node, Pod, Service } from '../cluster/objects.ts'
 import { isReady } from '../cluster/objects.ts'
 import { canonicalAddress } from './address-domain.ts'
-import type { IngressGateway } from './find.ts'
+import { type IngressGateway, portNumbered } from './find.ts'
 
 export interface IngressAddress {
   /** An IP address or a host name. */
@@ -82,7 +82,7 @@ export function ipAddresses({ address, others }: IngressAddress): string[] {
 
 /** The port by which the outside reaches a port of the Service; `undefined` while that has no node port. */
 export function outsidePort({ onNode }: IngressAddress, service: Service, number: number): number | undefined {
-  return onNode ? service.spec.ports?.find(({ port }) => port === number)?.nodePort : number
+  return onNode ? portNumbered(service, number)?.nodePort : number
 }
 
 function hasNodePorts({ spec }: Service): boolean {

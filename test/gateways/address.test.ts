@@ -182,6 +182,16 @@ describe('outsidePort', () => {
     assert.equal(outsidePort(namedAddress('10.0.0.1', gateway(), nodes), service(), 443), 30443)
   })
 
+  it("is TCP's when UDP has the same number (HTTP/3)", () => {
+    const ports = [
+      { name: 'http3', port: 443, protocol: 'UDP', nodePort: 31003 },
+      { name: 'https', port: 443, protocol: 'TCP', nodePort: 31443 },
+    ]
+    const address = nodeAddress(gateway({ ports }), [node('a', { InternalIP: '10.0.0.1' })])
+    assert.ok(address)
+    assert.equal(outsidePort(address, service({ ports }), 443), 31443)
+  })
+
   it('is not known for a port that the Service does not have yet', () => {
     const address = nodeAddress(gateway(), [node('a', { InternalIP: '10.0.0.1' })])
     assert.ok(address)
