@@ -1,6 +1,5 @@
 /** One tunnel to a pod and the connections in it, as pairs of SPDY streams. */
 import type { Upgraded } from '../cluster/cluster.ts'
-
 import { dataHead, type Frame, FrameReader, ping, resetStream, synStream } from './spdy-frames.ts'
 import type { Timers } from './timers.ts'
 import { type Tunnel, type TunnelEvents, tunnelOver } from './tunnel.ts'

@@ -155,7 +155,7 @@ function portsIn(object: KubeObject | undefined): { nodePort?: number }[] {
   return ((object?.spec ?? {}) as { ports?: { nodePort?: number }[] }).ports ?? []
 }
 
-/** The fields of `whole` that `like` has too; of a list those items that are for the same port or name. */
+/** The fields of `whole` that `like` has too; lists whole. */
 function part(whole: unknown, like: unknown): unknown {
   if (Array.isArray(like) || typeof like !== 'object' || like === null) return whole
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return whole

@@ -4,13 +4,12 @@ import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { appliedFields, componentOf, OWNED } from '../cluster/ownership.ts'
 import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
-import { servicePorts } from '../manifests/service-ports.ts'
-import { type Change, planChanges } from './changes.ts'
+import type { Change } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
 import { LINKED_LABEL, linkedAddons } from './links.ts'
 import { findIstioVersion, readable } from './reading.ts'
-import { planShrinking } from './shrink.ts'
+import { planOwnPorts, planShrinking } from './shrink.ts'
 
 export interface Owned {
   resource: Resource
@@ -132,18 +131,9 @@ export function findLinks(cluster: Cluster): Promise<KubeObject[] | undefined> {
   return readable(cluster.list(CONFIG_MAPS, { labels: LINKED_LABEL, metadataOnly: true }))
 }
 
-/** Applying nothing takes back what we had applied, and leaves the rest as it is. */
 async function planRestores(cluster: Cluster, shared: Owned[]): Promise<Change[]> {
   const services = await Promise.all(shared.map(({ object }) => cluster.get<Service>(SERVICES, object.metadata)))
-  return services
-    .filter((service) => service !== undefined)
-    .flatMap((service) => {
-      const { name, namespace = '' } = service.metadata
-      return planChanges(
-        [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, []), by: 'sharing' }],
-        [service],
-      )
-    })
+  return services.filter((service) => service !== undefined).flatMap((service) => planOwnPorts(service, []))
 }
 
 export async function findDocumented({ documentedSetup }: CleanupChoice, cluster: Cluster): Promise<Owned[]> {

@@ -13,7 +13,8 @@ import { requireEntriesFree } from './entries-free.ts'
 import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
-import { type NodePortChoice, requireNodePorts } from './node-ports.ts'
+import { requireNodePorts } from './node-ports.ts'
+import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
 import { resolutionWarnings } from './resolution.ts'
 import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
@@ -34,7 +35,7 @@ export interface Gathering {
   insecure: boolean
   /** Kiali's pages are to link to the others. */
   link?: boolean
-  nodePorts: NodePortChoice
+  nodePorts: PortChoice
 }
 
 export interface Gathered {
@@ -113,7 +114,7 @@ export async function readPresent(
 }
 
 /** Gateways, and the VirtualServices of a namespace. */
-export async function readServing(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
+async function readServing(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
   const [found, routes] = await Promise.all([
     readGateways(cluster, istioVersion, namespace),
     cluster.list(virtualServices(istioVersion), { namespace }),

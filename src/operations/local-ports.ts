@@ -1,10 +1,8 @@
 /** Which port of this machine leads to which add-on. */
 import type { Socket } from 'node:net'
-import { UserError, usageError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import type { Listener, ListenFailure, Listening } from '../forwarding/listener.ts'
-
-/** `-p`, as typed: for an add-on, or for the only one. */
-export type LocalPortChoice = { addon?: string | undefined; port: number }[]
+import { type PortChoice, requireMeant } from './port-choice.ts'
 
 /** So many ports after the usual one are tried. */
 const NEARBY = 20
@@ -15,15 +13,8 @@ const INSTEAD = 8_000
  * @returns the port that was asked for an add-on, if any
  * @throws UserError PORT_INVALID (exit 2) when it cannot be told which one is meant
  */
-export function portAskedFor(choice: LocalPortChoice, name: string, names: string[]): number | undefined {
-  for (const { addon, port } of choice) {
-    if (addon === undefined && names.length > 1)
-      throw usageError('PORT_INVALID', `-p ${port}: for which of ${names.join(', ')}?`, [`-p ${names[0]}=${port}`])
-    if (addon !== undefined && !names.includes(addon))
-      throw usageError('PORT_INVALID', `-p ${addon}=${port}: ${addon} is not forwarded by this command`, [
-        `-p ${names[0]}=${port}`,
-      ])
-  }
+export function portAskedFor(choice: PortChoice, name: string, names: string[]): number | undefined {
+  requireMeant(choice, names, { flag: '-p', code: 'PORT_INVALID', done: 'forwarded' })
   return choice.find(({ addon }) => addon === undefined || addon === name)?.port
 }
 

@@ -13,7 +13,8 @@ import { Session } from '../forwarding/session.ts'
 import { pause, type Timers } from '../forwarding/timers.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { type Followed, followEndpoints } from './follow-endpoints.ts'
-import { type LocalPortChoice, listenNear, portAskedFor } from './local-ports.ts'
+import { listenNear, portAskedFor } from './local-ports.ts'
+import type { PortChoice } from './port-choice.ts'
 import { readServices } from './reading.ts'
 import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
 
@@ -22,7 +23,7 @@ export interface PortForwardRequest {
   addons: AddonChoice
   service?: { name: string; port?: number | undefined } | undefined
   namespace?: string | undefined
-  ports: LocalPortChoice
+  ports: PortChoice
   addresses: string[]
   /** Milliseconds that a connection waits for a Ready pod. */
   wait: number

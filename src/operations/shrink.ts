@@ -5,7 +5,7 @@ import { ownedLabels } from '../cluster/ownership.ts'
 import { gateways, SECRETS, SERVICES, typeOf, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { domainOf, serversIn } from '../gateways/layout.ts'
-import { ownPorts } from '../gateways/service-ports.ts'
+import { type OwnPort, ownPorts } from '../gateways/service-ports.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
@@ -55,7 +55,14 @@ export async function planShrinking(
 }
 
 function shrunkPorts(present: Service, routes: ExposedRoute[]): Change[] {
-  const ports = ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port))
+  return planOwnPorts(
+    present,
+    ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port)),
+  )
+}
+
+/** @param ports those of ours that stay; without any, all that we had applied is taken back, and the rest is left as it is */
+export function planOwnPorts(present: Service, ports: OwnPort[]): Change[] {
   const { name, namespace = '' } = present.metadata
   return planChanges(
     [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }],

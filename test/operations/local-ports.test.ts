@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { UserError } from '../../src/errors.ts'
-import { type LocalPortChoice, listenNear, portAskedFor } from '../../src/operations/local-ports.ts'
+import { listenNear, portAskedFor } from '../../src/operations/local-ports.ts'
+import type { PortChoice } from '../../src/operations/port-choice.ts'
 import { FakeListener } from '../fakes/fake-listener.ts'
 
 const LOCAL = ['127.0.0.1', '::1']
@@ -16,7 +17,7 @@ const refusal = (code: string, message: RegExp) => (error: UserError) =>
   error.code === code && message.test(error.message) && error.suggestions.length > 0
 
 describe('portAskedFor', () => {
-  const table: [string, LocalPortChoice, string[], number | undefined][] = [
+  const table: [string, PortChoice, string[], number | undefined][] = [
     ['nothing', [], ['grafana'], undefined],
     ['one for the only one', [{ port: 3001 }], ['grafana'], 3001],
     ['one by name', [{ addon: 'grafana', port: 3001 }], ['grafana', 'kiali'], 3001],
@@ -25,7 +26,7 @@ describe('portAskedFor', () => {
   for (const [name, choice, names, port] of table)
     it(`takes ${name}`, () => assert.equal(portAskedFor(choice, 'grafana', names), port))
 
-  const wrong: [string, LocalPortChoice, RegExp][] = [
+  const wrong: [string, PortChoice, RegExp][] = [
     ['a port for nobody knows whom', [{ port: 3001 }], /for which of grafana, kiali/],
     ['a port for one that is not forwarded', [{ addon: 'tracing', port: 1 }], /tracing is not forwarded/],
   ]
