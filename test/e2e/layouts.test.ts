@@ -10,6 +10,7 @@ const CONSENT = ['--allow-anonymous', '-y']
 
 describe('layouts, on the real mesh', () => {
   const workplace = new Workplace()
+  before(() => loadBalancer('on'))
   after(() => workplace.end())
 
   /** The status that curl gets at a URL of ours, with our authority and without DNS. */
