@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { main } from '../src/main.ts'
 
-await main(new URL('..', import.meta.url), './src/commands')
+await main(new URL('../src/', import.meta.url))

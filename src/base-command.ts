@@ -20,15 +20,29 @@ export abstract class TelemetryCommand extends Command {
 
   /** Whether `-o` prints one JSON object a line, errors too. */
   protected readonly oneLine: boolean = false
-  #dependencies: Dependencies | undefined
+  #cluster: Cluster | undefined
 
-  /** The real world. Adapters are loaded when a command runs, so that `--help` does not wait for the cluster client. */
+  /** The real world. Adapters are loaded when a command runs, so that none waits for what it does not use. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {
-    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { WebProber }] = await Promise.all([
-      import('./cluster/kube-cluster.ts'),
-      import('./terminal/console-terminal.ts'),
+    const [reached, { DirectoryAuthorityStore }, { WebProber }] = await Promise.all([
+      this.reach(flags),
       import('./certificates/directory-authority-store.ts'),
       import('./probing/web-prober.ts'),
+    ])
+    return {
+      ...reached,
+      authorities: new DirectoryAuthorityStore(join(dataHome(process.env), 'kubectl-telemetry', 'authorities')),
+      prober: new WebProber(),
+      clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
+      generateKey,
+    }
+  }
+
+  /** What every command needs of it: the cluster, and somebody to ask. */
+  protected async reach(flags: SharedFlags): Promise<Pick<Dependencies, 'cluster' | 'terminal' | 'random'>> {
+    const [{ KubeCluster }, { ConsoleTerminal }] = await Promise.all([
+      import('./cluster/kube-cluster.ts'),
+      import('./terminal/console-terminal.ts'),
     ])
     const terminal = new ConsoleTerminal()
     const environment = process.env
@@ -40,16 +54,8 @@ export abstract class TelemetryCommand extends Command {
     }
     const choice = { file: flags.kubeconfig, context: flags.context, environment }
     const cluster = orAbsent(() => new KubeCluster(choice, options))
-    this.#dependencies = {
-      cluster,
-      terminal,
-      authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
-      prober: new WebProber(),
-      clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
-      random: randomBytes,
-      generateKey,
-    }
-    return this.#dependencies
+    this.#cluster = cluster
+    return { cluster, terminal, random: randomBytes }
   }
 
   /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
@@ -85,7 +91,7 @@ export abstract class TelemetryCommand extends Command {
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
-    await this.#dependencies?.cluster.close()
+    await this.#cluster?.close()
     return super.finally(error)
   }
 }

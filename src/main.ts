@@ -3,19 +3,16 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
 
-/**
- * @param root the package's directory
- * @param commands the directory of commands below it: `dist/commands`, or `src/commands` when run from source
- */
-export async function main(root: URL, commands: string): Promise<void> {
+/** @param root where `commands` is: `dist/`, or `src/` when run from source. What `npm run build` made has oclif's manifest there, too. */
+export async function main(root: URL): Promise<void> {
   // `kubectl telemetry --help | head` closes our stdout early, which is no failure of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
   try {
-    const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Interfaces.PJSON
+    const packageJson = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8')) as Interfaces.PJSON
     const config = await Config.load({
       root: fileURLToPath(root),
       // People type it as a kubectl plugin, so that is how help shows it.
-      pjson: { ...packageJson, oclif: { ...packageJson.oclif, bin: 'kubectl telemetry', commands } },
+      pjson: { ...packageJson, oclif: { ...packageJson.oclif, bin: 'kubectl telemetry', commands: './commands' } },
     })
     await run(process.argv.slice(2), config)
     await flush()

@@ -41,6 +41,8 @@ export class AbsentCluster implements Cluster {
     throw this.#why
   }
 
+  async expectForward(): Promise<void> {}
+
   portForward(): Promise<never> {
     return Promise.reject(this.#why)
   }

@@ -167,6 +167,11 @@ export class KubeCluster implements Cluster {
     }
   }
 
+  async expectForward(): Promise<void> {
+    // Why it cannot be had is told to the first request.
+    await this.#requests.expectUpgrade().catch(() => {})
+  }
+
   /** The WebSocket tunnel as kubectl prefers it (API server 1.31 and newer), else SPDY itself. */
   async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
     const path = `${pathOf({ group: '', version: 'v1', plural: 'pods' }, namespace, name)}/portforward`

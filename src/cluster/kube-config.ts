@@ -98,7 +98,10 @@ function parse(path: string): KubeConfig {
 
 /** client-node knows `token-file`; kubeconfig files say `tokenFile`. Relative to the file that says so, as all its paths. */
 function readTokenFiles(config: KubeConfig, path: string): void {
-  const { users = [] } = parseYaml(readFileSync(path, 'utf8')) as {
+  const text = readFileSync(path, 'utf8')
+  // Few have any, and parsing it all twice takes longer than asking the API server.
+  if (!text.includes('tokenFile')) return
+  const { users = [] } = parseYaml(text) as {
     users?: { name: string; user?: { token?: string; tokenFile?: string } }[]
   }
   for (const { name, user: { token, tokenFile } = {} } of users) {

@@ -2,6 +2,7 @@
 import type { RequestOptions } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
+import { EarlyConnector } from './kube-early-connector.ts'
 import { credentialsError } from './kube-errors.ts'
 
 export interface Impersonation {
@@ -53,19 +54,52 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
   }
 }
 
-/** @param one how many connections, and which HTTP */
-export function dispatcherFor(
+/** What opens a connection for each upgrade: by HTTP/1.1, since HTTP/2 has none. */
+export interface Upgrades {
+  dispatcher: Dispatcher
+  /** Without a proxy. */
+  early?: EarlyConnector
+}
+
+export function upgradesTo(
+  server: string,
   proxy: string | undefined,
   tls: object,
-  { environment, timeout }: ConnectionOptions,
+  connecting: ConnectionOptions,
+): Upgrades {
+  const only = { allowH2: false, pipelining: 1 }
+  const proxied = proxyFor(proxy, tls, connecting, only)
+  if (proxied !== undefined) return { dispatcher: proxied }
+  const early = new EarlyConnector(server, { ...tls, ...only, timeout: patience(connecting) })
+  return { dispatcher: new Agent({ connect: early.connect, ...only }), early }
+}
+
+/** @param one how many connections, and which HTTP */
+function dispatcherFor(
+  proxy: string | undefined,
+  tls: object,
+  connecting: ConnectionOptions,
   one: Agent.Options,
 ): Dispatcher {
+  const direct = () => new Agent({ connect: { ...tls, timeout: patience(connecting) }, ...one })
+  return proxyFor(proxy, tls, connecting, one) ?? direct()
+}
+
+function proxyFor(
+  proxy: string | undefined,
+  tls: object,
+  { environment }: ConnectionOptions,
+  one: Agent.Options,
+): Dispatcher | undefined {
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
   const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
   const noProxy = environment.NO_PROXY ?? environment.no_proxy
-  if (httpsProxy)
-    return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
-  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, ...one })
+  if (!httpsProxy) return undefined
+  return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
+}
+
+function patience({ timeout }: ConnectionOptions): number {
+  return Math.min(timeout, CONNECT_TIMEOUT)
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

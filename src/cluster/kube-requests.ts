@@ -6,9 +6,15 @@ import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { type Dispatcher, request, upgrade } from 'undici'
+import type { Dispatcher } from 'undici'
 import { UserError } from '../errors.ts'
-import { type Connection, type ConnectionOptions, dispatcherFor, openConnection } from './kube-connection.ts'
+import {
+  type Connection,
+  type ConnectionOptions,
+  openConnection,
+  type Upgrades,
+  upgradesTo,
+} from './kube-connection.ts'
 import { networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
@@ -57,7 +63,7 @@ export class KubeRequests {
   readonly #config: KubeConfig
   readonly #options: KubeRequestsOptions
   #connection: Promise<Connection> | undefined
-  #upgrades: Dispatcher | undefined
+  #upgrades: Upgrades | undefined
   /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
   #accepted = false
 
@@ -95,14 +101,13 @@ export class KubeRequests {
   async *lines(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
     const { dispatcher, headers } = await this.#connect()
     const sent = {
-      dispatcher,
-      method: 'GET' as const,
+      ...this.#target({ ...call, method: 'GET' }),
       headers,
       signal,
       headersTimeout: this.#options.timeout,
       bodyTimeout: SILENCE,
     }
-    const response = await request(this.#url({ ...call, method: 'GET' }), sent).catch(async (error: unknown) => {
+    const response = await dispatcher.request(sent).catch(async (error: unknown) => {
       throw networkError(error, await this.#peer())
     })
     if (response.statusCode === 401) await this.#renew()
@@ -125,9 +130,9 @@ export class KubeRequests {
     const { headers } = await this.#connect()
     const started = performance.now()
     try {
-      const upgraded = await upgrade(this.#url(call), {
-        dispatcher: await this.#upgrading(),
-        method: call.method,
+      const { dispatcher } = await this.#upgrading()
+      const upgraded = await dispatcher.upgrade({
+        ...this.#target(call),
         protocol: call.protocol,
         headers: {
           ...headers,
@@ -159,19 +164,25 @@ export class KubeRequests {
     )
   }
 
+  /** Connects for the upgrade that comes next. */
+  async expectUpgrade(): Promise<void> {
+    const { early } = await this.#upgrading()
+    early?.open()
+  }
+
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined)
     await connection?.dispatcher.destroy()
-    await this.#upgrades?.destroy()
+    this.#upgrades?.early?.close()
+    await this.#upgrades?.dispatcher.destroy()
   }
 
   async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
     const { dispatcher, headers } = await this.#connect()
     const started = performance.now()
     try {
-      const response = await request(this.#url(call), {
-        dispatcher,
-        method: call.method,
+      const response = await dispatcher.request({
+        ...this.#target(call),
         headers: {
           ...headers,
           accept: call.accept ?? 'application/json',
@@ -201,10 +212,10 @@ export class KubeRequests {
     }
   }
 
-  #url({ path, query = {} }: KubeRequest): string {
+  #target({ method, path, query = {} }: KubeRequest): Pick<Dispatcher.RequestOptions, 'method' | 'origin' | 'path'> {
     const url = new URL(this.server.replace(/\/$/, '') + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
-    return url.href
+    return { method, origin: url.origin, path: `${url.pathname}${url.search}` }
   }
 
   async #peer(): Promise<Peer> {
@@ -227,19 +238,16 @@ export class KubeRequests {
     this.#accepted = false
     const old = await this.#connection
     this.#connection = undefined
+    this.#upgrades?.early?.close()
     this.#upgrades = undefined
     // What is still under way on it may end.
     void old?.dispatcher.close()
     return true
   }
 
-  /** HTTP/1.1, since HTTP/2 has no upgrades, and a connection for each. */
-  async #upgrading(): Promise<Dispatcher> {
+  async #upgrading(): Promise<Upgrades> {
     const { tls } = await this.#connect()
-    this.#upgrades ??= dispatcherFor(this.#config.getCurrentCluster()?.proxyUrl, tls, this.#options, {
-      allowH2: false,
-      pipelining: 1,
-    })
+    this.#upgrades ??= upgradesTo(this.server, this.#config.getCurrentCluster()?.proxyUrl, tls, this.#options)
     return this.#upgrades
   }
 

@@ -37,7 +37,7 @@ export default class PortForward extends TelemetryCommand {
       duration,
       exitOnLoss,
     }
-    const [dependencies, forwarding] = await Promise.all([this.connect(flags), this.forwarding()])
+    const [dependencies, forwarding] = await Promise.all([this.reach(flags), this.forwarding()])
     const render = eventRenderer(flags.output)
     const tell = (event: Parameters<typeof render>[0]) => this.answer(...render(event), true)
     const warn = (warnings: Parameters<typeof renderWarnings>[0]) => this.answer('', renderWarnings(warnings), true)

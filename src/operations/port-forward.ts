@@ -122,6 +122,7 @@ async function gather(
   asking: Needs,
 ): Promise<{ forwards: Forward[]; warnings: Warning[] }> {
   const { service, namespace } = request
+  void asking.cluster.expectForward()
   if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
   const services = await readServices(asking.cluster)
   const wanting = isLoopback(request.addresses) ? 'path' : 'access and path'

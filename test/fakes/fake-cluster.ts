@@ -124,6 +124,8 @@ export class FakeCluster implements Cluster {
     throw new Error('the fake cluster has no watches')
   }
 
+  async expectForward(): Promise<void> {}
+
   async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
     throw new Error('the fake cluster has no pods that run')
   }
