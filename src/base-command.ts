@@ -12,6 +12,7 @@ import type { Dependencies } from './operations/dependencies.ts'
 import type { Forwarding } from './operations/port-forward.ts'
 import { renderError } from './rendering/error.ts'
 import type { OutputFormat } from './rendering/output.ts'
+import { StatusLine } from './terminal/status-line.ts'
 
 type SharedFlags = Interfaces.InferredFlags<typeof shared>
 
@@ -20,6 +21,7 @@ export abstract class TelemetryCommand extends Command {
 
   /** Whether `-o` prints one JSON object a line, errors too. */
   protected readonly oneLine: boolean = false
+  readonly #statusLine = new StatusLine(process.stderr)
   #cluster: Cluster | undefined
 
   /** The real world. Adapters are loaded when a command runs, so that none waits for what it does not use. */
@@ -50,7 +52,7 @@ export abstract class TelemetryCommand extends Command {
       impersonate: { user: flags.as, groups: flags['as-group'] },
       timeout: flags['request-timeout'],
       environment,
-      trace: flags.verbose ? (line: string) => terminal.note(line) : undefined,
+      trace: flags.verbose ? (line: string) => this.#statusLine.above(() => terminal.note(line)) : undefined,
     }
     const choice = { file: flags.kubeconfig, context: flags.context, environment }
     const cluster = orAbsent(() => new KubeCluster(choice, options))
@@ -59,8 +61,11 @@ export abstract class TelemetryCommand extends Command {
   }
 
   /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
-  protected async forwarding(): Promise<Omit<Forwarding, 'tell' | 'warn'>> {
-    const { TcpListener } = await import('./forwarding/tcp-listener.ts')
+  protected async forwarding(): Promise<Forwarding> {
+    const [{ TcpListener }, { DesktopBrowser }] = await Promise.all([
+      import('./forwarding/tcp-listener.ts'),
+      import('./terminal/desktop-browser.ts'),
+    ])
     const ending = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
     const timers = {
@@ -70,17 +75,31 @@ export abstract class TelemetryCommand extends Command {
         return () => clearTimeout(timer)
       },
     }
-    return { listener: new TcpListener(), timers, signal: ending.signal }
+    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: ending.signal }
   }
 
   /** The answer on stdout, what belongs beside it on stderr, and the exit code. */
   protected answer(page: string, aside: string, succeeded: boolean): void {
-    if (page !== '') process.stdout.write(`${page}\n`)
-    if (aside !== '') process.stderr.write(`${aside}\n`)
+    this.#statusLine.above(() => {
+      if (page !== '') process.stdout.write(`${page}\n`)
+      if (aside !== '') process.stderr.write(`${aside}\n`)
+    })
     if (!succeeded) process.exitCode = EXIT.failed
   }
 
+  /** What only -v is to show. */
+  protected detail(line: string, { verbose }: SharedFlags): void {
+    if (verbose) this.answer('', line, true)
+  }
+
+  /** @returns what shows people who watch how things are; undefined where the output is read by something else */
+  protected status<T>({ output }: SharedFlags, render: (state: T) => string): ((state: T) => void) | undefined {
+    if (output !== undefined || !process.stdout.isTTY || !process.stderr.isTTY) return undefined
+    return (state) => this.#statusLine.show(render(state))
+  }
+
   protected override async catch(error: Error & { oclif?: { exit?: number } }): Promise<void> {
+    this.#statusLine.hide()
     const known = asUserError(error)
     if (known === undefined) return super.catch(error)
     const format = outputFormat(this.argv)
@@ -91,6 +110,7 @@ export abstract class TelemetryCommand extends Command {
   }
 
   protected override async finally(error: Error | undefined): Promise<void> {
+    this.#statusLine.hide()
     await this.#cluster?.close()
     return super.finally(error)
   }

@@ -162,6 +162,7 @@ export const portForwardFlags = {
     defaultHelp: async () => '10s',
     description: 'how long a connection waits for a Ready pod',
   }),
+  open: Flags.boolean({ description: 'open the pages in the browser' }),
   'exit-on-loss': Flags.boolean({
     description: 'end with exit code 1 when the cluster is lost, instead of trying again',
   }),
@@ -192,5 +193,8 @@ export const shared = {
     description: 'for one request to the API server',
   }),
   output: Flags.option({ options: ['json', 'yaml'] as const })({ char: 'o', description: 'print the answer as data' }),
-  verbose: Flags.boolean({ char: 'v', description: 'print every request to the API server on stderr' }),
+  verbose: Flags.boolean({
+    char: 'v',
+    description: 'print every request to the API server, and every connection forwarded, on stderr',
+  }),
 }

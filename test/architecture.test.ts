@@ -46,7 +46,8 @@ const MAY_IMPORT: Record<string, string[]> = {
 }
 
 /** Files that touch the world. Only the composition root picks them. */
-const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|web-prober|tcp-listener)\.ts$/
+const ADAPTERS =
+  /\/(kube-[a-z-]+|console-terminal|desktop-browser|directory-authority-store|web-prober|tcp-listener)\.ts$/
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
@@ -56,6 +57,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@inquirer/confirm': /^terminal\/console-/,
   '@inquirer/input': /^terminal\/console-/,
   '@inquirer/select': /^terminal\/console-/,
+  open: /^terminal\/desktop-browser\.ts$/,
   'node-forge': /^certificates\/x509\.ts$/,
   diff: /^rendering\/diff\.ts$/,
   yaml: /^(rendering\/output|addons\/(configuration|links)|cluster\/kube-config)\.ts$/,

@@ -2,7 +2,7 @@ import { Args } from '@oclif/core'
 import { TelemetryCommand } from '../base-command.ts'
 import { portForwardFlags, requireForwarded } from '../flags.ts'
 import { portForward, succeeded } from '../operations/port-forward.ts'
-import { eventRenderer } from '../rendering/port-forward.ts'
+import { eventRenderer, renderConnection, renderTraffic } from '../rendering/port-forward.ts'
 import { renderWarnings } from '../rendering/warnings.ts'
 
 export default class PortForward extends TelemetryCommand {
@@ -27,21 +27,19 @@ export default class PortForward extends TelemetryCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(PortForward)
-    const { port: ports, address: addresses, for: duration, 'exit-on-loss': exitOnLoss, wait, namespace } = flags
+    const { port: ports, address: addresses, for: duration, 'exit-on-loss': exitOnLoss, wait, namespace, open } = flags
     const request = {
       ...requireForwarded(args.addon ?? []),
-      namespace,
-      ports: ports ?? [],
-      addresses,
-      wait,
-      duration,
-      exitOnLoss,
+      ...{ namespace, ports: ports ?? [], addresses, wait, duration, exitOnLoss, open },
     }
     const [dependencies, forwarding] = await Promise.all([this.reach(flags), this.forwarding()])
     const render = eventRenderer(flags.output)
-    const tell = (event: Parameters<typeof render>[0]) => this.answer(...render(event), true)
-    const warn = (warnings: Parameters<typeof renderWarnings>[0]) => this.answer('', renderWarnings(warnings), true)
-    const result = await portForward(request, dependencies, { ...forwarding, tell, warn })
+    const result = await portForward(request, dependencies, forwarding, {
+      tell: (event) => this.answer(...render(event), true),
+      warn: (warnings) => this.answer('', renderWarnings(warnings), true),
+      tellConnection: (report) => this.detail(renderConnection(report), flags),
+      tellTraffic: this.status(flags, renderTraffic),
+    })
     this.answer('', '', succeeded(result))
   }
 }

@@ -45,9 +45,17 @@ export interface Carried {
   down: number
 }
 
-/** @returns when both ends are closed; never throws */
-export function carry(local: Socket, route: Route, options: ConnectionOptions): Promise<Carried> {
-  return new Connection(local, route, options).done
+/**
+ * @param carried bytes are added to it as they pass
+ * @returns when both ends are closed; never throws
+ */
+export function carry(
+  local: Socket,
+  route: Route,
+  options: ConnectionOptions,
+  carried: Carried = { up: 0, down: 0 },
+): Promise<Carried> {
+  return new Connection(local, route, options, carried).done
 }
 
 class Connection {
@@ -55,7 +63,7 @@ class Connection {
   readonly #local: Socket
   readonly #route: Route
   readonly #options: ConnectionOptions
-  readonly #carried: Carried = { up: 0, down: 0 }
+  readonly #carried: Carried
   /** Aborted when the local end is closed. */
   readonly #gone = new AbortController()
   #until: number
@@ -76,7 +84,8 @@ class Connection {
   #callOff = () => {}
   #finish: (carried: Carried) => void = () => {}
 
-  constructor(local: Socket, route: Route, options: ConnectionOptions) {
+  constructor(local: Socket, route: Route, options: ConnectionOptions, carried: Carried) {
+    this.#carried = carried
     this.#local = local
     this.#route = route
     this.#options = options

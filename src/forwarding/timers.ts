@@ -22,3 +22,16 @@ export function pause(timers: Timers, milliseconds: number, signal?: AbortSignal
     else signal?.addEventListener('abort', end)
   })
 }
+
+/** Does it again and again. @returns what ends it */
+export function every(milliseconds: number, timers: Timers, act: () => void): () => void {
+  let callOff = () => {}
+  const begin = () => {
+    callOff = timers.after(milliseconds, () => {
+      begin()
+      act()
+    })
+  }
+  begin()
+  return () => callOff()
+}

@@ -17,7 +17,9 @@ interface Wording {
  */
 export function requireMeant(choice: PortChoice, names: string[], { flag, code, done }: Wording): void {
   const wrong = (why: string, port: number) => usageError(code, `${flag} ${why}`, [`${flag} ${names[0]}=${port}`])
-  for (const { addon, port } of choice) {
+  for (const [index, { addon, port }] of choice.entries()) {
+    const earlier = choice.slice(0, index).find((one) => (one.addon ?? names[0]) === (addon ?? names[0]))
+    if (earlier !== undefined) throw wrong(`${port}: it was to be ${earlier.port} already`, port)
     if (addon === undefined && names.length > 1) throw wrong(`${port}: for which of ${names.join(', ')}?`, port)
     if (addon !== undefined && !names.includes(addon))
       throw wrong(`${addon}=${port}: ${addon} is not ${done} by this command`, port)

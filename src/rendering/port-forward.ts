@@ -1,4 +1,5 @@
-import type { ForwardEvent } from '../operations/port-forward.ts'
+import type { ForwardEvent } from '../operations/local-forward.ts'
+import type { ConnectionReport, TrafficReport } from '../operations/traffic.ts'
 import { type OutputFormat, renderData } from './output.ts'
 
 /**
@@ -27,4 +28,29 @@ export function eventRenderer(
         return ['', '']
     }
   }
+}
+
+/** `grafana: connection 3 over after 0.12 s, 420 B sent, 12.3 KiB received`, as the client sees it. */
+export function renderConnection({ addon, number, up, down, milliseconds }: ConnectionReport): string {
+  const seconds = (milliseconds / 1000).toFixed(2)
+  return `${addon}: connection ${number} over after ${seconds} s, ${renderBytes(up)} sent, ${renderBytes(down)} received`
+}
+
+/** `2 of 31 connections open, 1.2 KiB sent, 3.4 MiB received, reconnected 2 times`. */
+export function renderTraffic({ open, connections, up, down, reconnects }: TrafficReport): string {
+  const parts = [
+    connections === 1 ? `${open} of 1 connection open` : `${open} of ${connections} connections open`,
+    `${renderBytes(up)} sent`,
+    `${renderBytes(down)} received`,
+    ...(reconnects === 0 ? [] : [reconnects === 1 ? 'reconnected once' : `reconnected ${reconnects} times`]),
+  ]
+  return parts.join(', ')
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+function renderBytes(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1)
+  const amount = bytes / 1024 ** power
+  return `${power === 0 ? amount : amount.toFixed(1)} ${UNITS[power]}`
 }

@@ -4,12 +4,9 @@ import { requireAddons } from '../../src/addons/catalog.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { UserError } from '../../src/errors.ts'
 import type { Warning } from '../../src/operations/dependencies.ts'
-import {
-  type ForwardEvent,
-  type PortForwardRequest,
-  portForward,
-  succeeded,
-} from '../../src/operations/port-forward.ts'
+import type { ForwardEvent } from '../../src/operations/local-forward.ts'
+import { type PortForwardRequest, portForward, succeeded } from '../../src/operations/port-forward.ts'
+import type { ConnectionReport, TrafficReport } from '../../src/operations/traffic.ts'
 import { FakeListener } from '../fakes/fake-listener.ts'
 import { endpoint, FakeWatchCluster, slice } from '../fakes/fake-slices.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
@@ -22,6 +19,7 @@ const request: PortForwardRequest = {
   addresses: ['127.0.0.1', '::1'],
   wait: 10_000,
   exitOnLoss: false,
+  open: false,
 }
 export const SHOP = service(
   'default',
@@ -52,6 +50,13 @@ export function run(
     timers: new FakeTimers(),
     events: [] as ForwardEvent[],
     warnings: [] as Warning[],
+    connections: [] as ConnectionReport[],
+    traffic: [] as TrafficReport[],
+    /** Whether somebody watches the traffic. */
+    watched: false,
+    opened: [] as string[],
+    /** Why there is no browser. */
+    noBrowser: undefined as string | undefined,
     ending: new AbortController(),
     result: '' as string,
     error: undefined as UserError | undefined,
@@ -59,10 +64,21 @@ export function run(
   }
   world.start = () => {
     const needs = { cluster, terminal: new FakeTerminal(), random: () => new Uint8Array([255]) }
-    const tell = (event: ForwardEvent) => world.events.push(event)
-    const warn = (warnings: Warning[]) => world.warnings.push(...warnings)
+    const audience = {
+      tell: (event: ForwardEvent) => world.events.push(event),
+      warn: (warnings: Warning[]) => world.warnings.push(...warnings),
+      tellConnection: (report: ConnectionReport) => world.connections.push(report),
+      tellTraffic: world.watched ? (report: TrafficReport) => world.traffic.push(report) : undefined,
+    }
+    const browser = {
+      open: async (url: string) => {
+        world.opened.push(url)
+        return world.noBrowser
+      },
+    }
     const { listener, timers, ending } = world
-    void portForward({ ...request, ...changes }, needs, { listener, timers, signal: ending.signal, tell, warn }).then(
+    const forwarding = { listener, timers, browser, signal: ending.signal }
+    void portForward({ ...request, ...changes }, needs, forwarding, audience).then(
       (result) => {
         world.result = `${result.outcome} ${succeeded(result) ? 0 : 1}`
       },

@@ -28,6 +28,14 @@ describe('portAskedFor', () => {
 
   const wrong: [string, PortChoice, RegExp][] = [
     ['a port for nobody knows whom', [{ port: 3001 }], /for which of grafana, kiali/],
+    [
+      'two ports for one',
+      [
+        { addon: 'kiali', port: 1 },
+        { addon: 'kiali', port: 2 },
+      ],
+      /-p 2: it was to be 1 already/,
+    ],
     ['a port for one that is not forwarded', [{ addon: 'tracing', port: 1 }], /tracing is not forwarded/],
   ]
   for (const [name, choice, message] of wrong)

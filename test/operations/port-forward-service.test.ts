@@ -71,6 +71,8 @@ describe('port-forward of any Service', () => {
     world.ending.abort()
     await eventually(() => client.destroyed)
     assert.deepEqual([seen.error, world.result], ['ECONNRESET', 'interrupted 0'])
+    const { milliseconds, ...report } = world.connections[0] ?? { milliseconds: -1 }
+    assert.deepEqual([report, milliseconds >= 0], [{ addon: 'shop', number: 1, up: 35, down: 10 }, true])
     server.close()
     assertOver(world)
   })

@@ -181,4 +181,46 @@ describe('port-forward on an address of the network', () => {
   it('says nothing at loopback addresses', async () => {
     assert.deepEqual((await started({ addons: { names: ['grafana'], named: true } })).warnings, [])
   })
+
+  it('opens each page once, when it first has a pod', async () => {
+    const world = await started({ addons: requireAddons(['grafana', 'kiali']), open: true })
+    assert.deepEqual(world.opened.sort(), ['http://localhost:20001/kiali/', 'http://localhost:3000/'])
+    world.cluster.change(slice('a', [endpoint('q')], NAMED))
+    await settle(12)
+    assert.deepEqual(
+      world.events
+        .filter(({ pod }) => pod === 'q')
+        .map(({ addon }) => addon)
+        .sort(),
+      ['grafana', 'kiali'],
+    )
+    assert.equal(world.opened.length, 2)
+    world.ending.abort()
+    await settle()
+    assertOver(world)
+  })
+
+  it('opens nothing unless asked to, and says why when there is no browser', async () => {
+    assert.deepEqual((await started()).opened, [])
+    const world = run({ open: true })
+    world.noBrowser = 'this is an SSH session'
+    world.start()
+    await settle(12)
+    assert.deepEqual(world.warnings, [
+      {
+        code: 'BROWSER_NOT_OPENED',
+        message: 'the page was not opened: this is an SSH session',
+        remedy: 'open http://localhost:3000/; from another machine after: ssh -L 3000:localhost:3000 THIS_MACHINE',
+      },
+    ])
+  })
+
+  it('tells of the traffic when there is any, and only then', async () => {
+    const world = run()
+    world.watched = true
+    world.start()
+    await world.timers.pass(1_000)
+    await world.timers.pass(5_000)
+    assert.deepEqual(world.traffic, [{ open: 0, connections: 0, up: 0, down: 0, reconnects: 0 }])
+  })
 })

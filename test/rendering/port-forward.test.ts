@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parseAllDocuments } from 'yaml'
-import type { ForwardEvent } from '../../src/operations/port-forward.ts'
-import { eventRenderer } from '../../src/rendering/port-forward.ts'
+import type { ForwardEvent } from '../../src/operations/local-forward.ts'
+import { eventRenderer, renderConnection, renderTraffic } from '../../src/rendering/port-forward.ts'
 
 const event = (name: ForwardEvent['event'], more: Partial<ForwardEvent> = {}): ForwardEvent => ({
   event: name,
@@ -61,4 +61,29 @@ describe('eventRenderer', () => {
       events,
     )
   })
+})
+
+describe('renderConnection', () => {
+  it('says whose it was, and what went through it', () => {
+    const report = { addon: 'grafana', number: 3, up: 420, down: 12_595, milliseconds: 123 }
+    assert.equal(renderConnection(report), 'grafana: connection 3 over after 0.12 s, 420 B sent, 12.3 KiB received')
+  })
+})
+
+describe('renderTraffic', () => {
+  const none = { open: 0, connections: 0, up: 0, down: 0, reconnects: 0 }
+  const cases: [Partial<typeof none>, string][] = [
+    [{}, '0 of 0 connections open, 0 B sent, 0 B received'],
+    [{ open: 1, connections: 1, up: 1023 }, '1 of 1 connection open, 1023 B sent, 0 B received'],
+    [
+      { open: 2, connections: 31, up: 1024, reconnects: 1 },
+      '2 of 31 connections open, 1.0 KiB sent, 0 B received, reconnected once',
+    ],
+    [
+      { down: 1024 ** 3 * 1.5, reconnects: 2 },
+      '0 of 0 connections open, 0 B sent, 1.5 GiB received, reconnected 2 times',
+    ],
+    [{ down: 1024 ** 5 }, '0 of 0 connections open, 0 B sent, 1024.0 TiB received'],
+  ]
+  for (const [changes, text] of cases) it(text, () => assert.equal(renderTraffic({ ...none, ...changes }), text))
 })

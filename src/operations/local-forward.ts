@@ -1,0 +1,134 @@
+/** One local port that leads to the pods of one Service. */
+import type { Socket } from 'node:net'
+import type { ObjectName } from '../cluster/cluster.ts'
+import { UserError } from '../errors.ts'
+import { carry } from '../forwarding/connection.ts'
+import type { Listener, Listening } from '../forwarding/listener.ts'
+import { PodRoute, type RouteEvent } from '../forwarding/pod-route.ts'
+import { reset } from '../forwarding/reset.ts'
+import { Session } from '../forwarding/session.ts'
+import { every, type Timers } from '../forwarding/timers.ts'
+import type { Dependencies } from './dependencies.ts'
+import { followEndpoints } from './follow-endpoints.ts'
+import { type Forward, isLoopback } from './forwards.ts'
+import { listenNear } from './local-ports.ts'
+import type { ConnectionReport, Traffic } from './traffic.ts'
+
+/** One line of `-o json`. */
+export interface ForwardEvent {
+  event: 'listening' | 'connected' | 'waiting' | 'lost' | 'closed'
+  addon: string
+  url: string
+  pod?: string
+  reason?: string
+}
+
+/** How all of a run's ports behave, and what they tell. */
+export interface LocalForwarding {
+  addresses: string[]
+  /** Milliseconds that a connection waits for a Ready pod. */
+  wait: number
+  listener: Listener
+  timers: Timers
+  signal: AbortSignal
+  traffic: Traffic
+  tell(event: ForwardEvent): void
+  tellConnection(report: ConnectionReport): void
+  /** The cluster is lost, for now. */
+  lost(): void
+  /** It makes no sense to go on. */
+  fail(error: UserError): void
+}
+
+/** A port that is open. */
+export interface LocalForward {
+  /** Settles when it has come to an end by itself. */
+  following: Promise<void>
+  close(): void
+}
+
+/** Often enough for load balancers that cut what is idle for a minute. */
+const BEAT = 20_000
+
+/**
+ * @param asked the port, if there is no choice
+ * @throws UserError; see the codes in local-ports.ts
+ */
+export async function startForward(
+  forward: Forward,
+  asked: number | undefined,
+  { cluster, random }: Pick<Dependencies, 'cluster' | 'random'>,
+  forwarding: LocalForwarding,
+): Promise<LocalForward> {
+  const { addresses, listener, timers, signal } = forwarding
+  let url = ''
+  let hasServed = false
+  const say = (event: Omit<ForwardEvent, 'addon' | 'url'>) => forwarding.tell({ ...event, addon: forward.name, url })
+  const lost = (reason: string) => {
+    say({ event: 'lost', reason })
+    forwarding.lost()
+  }
+  const chance = () => (random(1)[0] ?? 0) / 256
+  const route = new PodRoute({
+    timers,
+    chance,
+    tell: (event: RouteEvent) => {
+      hasServed ||= event.event === 'connected'
+      if (event.event !== 'lost') say(event)
+      // What is not allowed at the beginning will not be in a second.
+      else if (!hasServed && event.cause instanceof UserError && event.cause.code === 'FORBIDDEN')
+        forwarding.fail(event.cause)
+      else lost(event.reason)
+    },
+    dial: async ({ pod, port }, closed) => {
+      const upgraded = await cluster.portForward(podName(forward, pod))
+      return new Session(upgraded, port, timers, closed)
+    },
+  })
+  const sockets = new Set<Socket>()
+  const take = (socket: Socket) => {
+    sockets.add(socket)
+    void serve(socket, route, forward.name, forwarding).then(() => sockets.delete(socket))
+  }
+  const listening = await listenNear(listener, addresses, { asked, usual: forward.usualPort }, take)
+  url = urlOf(addresses, listening, forward.path)
+  say({ event: 'listening' })
+  const stopBeating = every(BEAT, timers, () => route.beat())
+  return {
+    following: followEndpoints(forward, route, { cluster, timers, signal, chance, lost }),
+    close: () => {
+      stopBeating()
+      listening.close()
+      route.close()
+      // An end would look like all there is.
+      for (const socket of sockets) reset(socket)
+      say({ event: 'closed' })
+    },
+  }
+}
+
+async function serve(
+  socket: Socket,
+  route: PodRoute,
+  addon: string,
+  { addresses, wait, timers, traffic, tellConnection }: LocalForwarding,
+): Promise<void> {
+  const started = timers.now()
+  const carried = traffic.begin()
+  await carry(socket, route, { wait, localHostsOnly: isLoopback(addresses), title: addon, timers }, carried)
+  traffic.end(carried)
+  tellConnection({ ...carried, addon, milliseconds: timers.now() - started })
+}
+
+function podName({ namespace }: Forward, name: string): Required<ObjectName> {
+  return { namespace, name }
+}
+
+const EVERYWHERE = ['127.0.0.1', '::1', '0.0.0.0', '::']
+
+/** `localhost` leads to 127.0.0.1 and ::1 alone. */
+function urlOf(addresses: string[], { port }: Listening, path: string): string {
+  const [first = 'localhost'] = addresses
+  const host = addresses.some((address) => EVERYWHERE.includes(address)) ? 'localhost' : first
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+}
