@@ -63,10 +63,11 @@ export async function portForward(
   const interrupt = () => ending.abort('interrupted')
   signal.addEventListener('abort', interrupt)
   const served = new Set<string>()
+  const openPage = pageOpener(forwarding.browser, audience)
   const local = localForwarding(request, { ...forwarding, signal: ending.signal }, audience, {
     traffic,
     connected: ({ addon, url }) => {
-      if (request.open && !served.has(addon)) void openPage(url, forwarding.browser, audience)
+      if (request.open && !served.has(addon)) void openPage(url)
       served.add(addon)
     },
     stop: (outcome) => ending.abort(outcome),
@@ -158,12 +159,17 @@ function watchTraffic(traffic: Traffic, timers: Timers, tell: (report: TrafficRe
   })
 }
 
-async function openPage(url: string, browser: Browser, { warn }: ForwardAudience): Promise<void> {
-  const why = await browser.open(url)
-  if (why === undefined) return
-  const { host } = new URL(url)
-  const remedy = `open ${url}; from another machine after: ssh -L ${host.split(':').pop()}:${host} THIS_MACHINE`
-  warn([{ code: 'BROWSER_NOT_OPENED', message: `the page was not opened: ${why}`, remedy }])
+/** @returns what opens a page; says once why none can be opened */
+function pageOpener(browser: Browser, { warn }: ForwardAudience): (url: string) => Promise<void> {
+  let hasWarned = false
+  return async (url) => {
+    const why = await browser.open(url)
+    if (why === undefined || hasWarned) return
+    hasWarned = true
+    const { host } = new URL(url)
+    const remedy = `open ${url} yourself; from another machine after: ssh -L ${host.split(':').pop()}:${host} THIS_MACHINE`
+    warn([{ code: 'BROWSER_NOT_OPENED', message: `no page was opened: ${why}`, remedy }])
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -200,17 +200,18 @@ describe('port-forward on an address of the network', () => {
     assertOver(world)
   })
 
-  it('opens nothing unless asked to, and says why when there is no browser', async () => {
+  it('opens nothing unless asked to, and says why once when there is no browser', async () => {
     assert.deepEqual((await started()).opened, [])
-    const world = run({ open: true })
+    const world = run({ addons: requireAddons(['grafana', 'kiali']), open: true })
     world.noBrowser = 'this is an SSH session'
     world.start()
     await settle(12)
     assert.deepEqual(world.warnings, [
       {
         code: 'BROWSER_NOT_OPENED',
-        message: 'the page was not opened: this is an SSH session',
-        remedy: 'open http://localhost:3000/; from another machine after: ssh -L 3000:localhost:3000 THIS_MACHINE',
+        message: 'no page was opened: this is an SSH session',
+        remedy:
+          'open http://localhost:3000/ yourself; from another machine after: ssh -L 3000:localhost:3000 THIS_MACHINE',
       },
     ])
   })
