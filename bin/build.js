@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Bundles src into dist, and writes oclif's manifest beside it. A command starts without loading what it does not use: figures in
- * docs/decisions/0013-start-up.md.
+ * docs/decisions/0015-start-up.md.
  */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'

@@ -29,7 +29,10 @@ export class KubeCluster implements Cluster {
   #refusesWebSocket = false
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
-    this.#requests = new KubeRequests(loadKubeConfig(choice), options)
+    this.#requests = new KubeRequests(
+      (context) => loadKubeConfig({ ...choice, context: context ?? choice.context }),
+      options,
+    )
   }
 
   get context(): string {

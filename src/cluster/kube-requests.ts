@@ -40,6 +40,9 @@ export interface UpgradeRequest extends KubeRequest {
   headers: Record<string, string>
 }
 
+/** @param context that has to be current in it, whatever the file says by now */
+export type ReadKubeConfig = (context?: string) => KubeConfig
+
 type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
 
 /** All of our requests may be repeated: reads, server-side apply, delete by uid. */
@@ -60,15 +63,17 @@ const BROKEN = new Set([
 ])
 
 export class KubeRequests {
-  readonly #config: KubeConfig
+  readonly #read: ReadKubeConfig
+  #config: KubeConfig
   readonly #options: KubeRequestsOptions
   #connection: Promise<Connection> | undefined
   #upgrades: Upgrades | undefined
   /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
   #accepted = false
 
-  constructor(config: KubeConfig, options: KubeRequestsOptions) {
-    this.#config = config
+  constructor(read: ReadKubeConfig, options: KubeRequestsOptions) {
+    this.#read = read
+    this.#config = read()
     this.#options = options
   }
 
@@ -237,12 +242,24 @@ export class KubeRequests {
     if (!this.#accepted) return false
     this.#accepted = false
     const old = await this.#connection
+    this.#config = this.#reread()
     this.#connection = undefined
     this.#upgrades?.early?.close()
     this.#upgrades = undefined
     // What is still under way on it may end.
     void old?.dispatcher.close()
     return true
+  }
+
+  /** client-node keeps what an exec plugin once said without an end to it; files may have new credentials too. */
+  #reread(): KubeConfig {
+    try {
+      const config = this.#read(this.context)
+      return config.getCurrentCluster()?.server === this.server ? config : this.#config
+    } catch {
+      // It may be being written.
+      return this.#config
+    }
   }
 
   async #upgrading(): Promise<Upgrades> {

@@ -24,7 +24,9 @@ export class Clients {
 
   async requests(server: ApiServer, { config, options }: ClientSettings = {}): Promise<KubeRequests> {
     const file = await this.#file(server, config)
-    return this.#opened(new KubeRequests(loadKubeConfig({ file, environment: {} }), optionsOf(options)))
+    return this.#opened(
+      new KubeRequests((context) => loadKubeConfig({ file, context, environment: {} }), optionsOf(options)),
+    )
   }
 
   async cluster(server: ApiServer, { config, options }: ClientSettings = {}): Promise<KubeCluster> {

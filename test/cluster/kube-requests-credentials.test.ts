@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
-import type { KubeRequests } from '../../src/cluster/kube-requests.ts'
+import { loadKubeConfig } from '../../src/cluster/kube-config.ts'
+import { KubeRequests } from '../../src/cluster/kube-requests.ts'
 import type { UserError } from '../../src/errors.ts'
 import { ApiServer } from './api-server.ts'
-import { type ClientSettings, Clients } from './clients.ts'
+import { Clients } from './clients.ts'
+import { type KubeConfigSettings, kubeConfig } from './kubeconfig-files.ts'
 
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 
@@ -42,7 +44,7 @@ describe('KubeRequests, when credentials cannot be had', () => {
     },
   }
 
-  const cases: [string, ClientSettings['config'] & object, RegExp][] = [
+  const cases: [string, KubeConfigSettings & object, RegExp][] = [
     [
       'an exec plugin that fails',
       exec("console.error('token expired: log in'); process.exit(3)"),
@@ -132,8 +134,8 @@ describe('KubeRequests, acting as a member of several groups', () => {
 })
 
 describe('KubeRequests, when credentials are replaced while it runs', () => {
-  /** A token that is new each time it is asked for: it has expired by then. */
-  const renewing = {
+  /** A token that is new each time it is asked for. */
+  const renewing = (expirationTimestamp?: string) => ({
     user: {
       exec: {
         apiVersion: 'client.authentication.k8s.io/v1',
@@ -141,39 +143,67 @@ describe('KubeRequests, when credentials are replaced while it runs', () => {
         args: [
           '-e',
           `console.log(JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential',
-            status: { token: 'token-' + process.hrtime.bigint(), expirationTimestamp: '2020-01-01T00:00:00Z' } }))`,
+            status: { token: 'token-' + process.hrtime.bigint(), ...${JSON.stringify({ expirationTimestamp })} } }))`,
         ],
         interactiveMode: 'Never',
       },
     },
-  }
+  })
   let server: ApiServer
   let clients: Clients
-  let requests: KubeRequests
+  const requestsOf = (config: KubeConfigSettings) =>
+    clients.requests(server, { config, options: { pauses: [1, 1, 1] } })
   const tokens = () => server.asked.map(({ headers }) => String(headers.authorization))
   beforeEach(async () => {
     server = await ApiServer.start()
     clients = await Clients.create()
-    requests = await clients.requests(server, { config: renewing, options: { pauses: [1, 1, 1] } })
   })
   afterEach(async () => {
     await clients.close()
     await server.close()
   })
 
-  it('asks the plugin again when they are refused that were accepted before', async () => {
-    server.answer = () => ({ status: tokens()[0] === tokens().at(-1) && tokens().length > 1 ? 401 : 200 })
-    await requests.send(LIST_PODS)
-    await requests.send(LIST_PODS)
-    const [first, second, third] = tokens()
-    assert.equal(second, first)
-    assert.notEqual(third, first)
-    assert.equal(tokens().length, 3)
-  })
+  for (const [name, until] of [
+    ['has expired', '2020-01-01T00:00:00Z'],
+    ['has not', '2100-01-01T00:00:00Z'],
+    ['has no end', undefined],
+  ] as const) {
+    it(`asks the plugin again when a token is refused that was accepted before, and ${name}`, async () => {
+      const requests = await requestsOf(renewing(until))
+      server.answer = () => ({ status: tokens()[0] === tokens().at(-1) && tokens().length > 1 ? 401 : 200 })
+      await requests.send(LIST_PODS)
+      await requests.send(LIST_PODS)
+      const [first, second, third] = tokens()
+      assert.equal(second, first)
+      assert.notEqual(third, first)
+      assert.equal(tokens().length, 3)
+    })
+  }
 
   it('takes a refusal of the first ones for an answer', async () => {
+    const requests = await requestsOf(renewing())
     server.answer = () => ({ status: 401 })
     await assert.rejects(requests.send(LIST_PODS), { code: 'UNAUTHENTICATED' })
     assert.equal(tokens().length, 1)
+  })
+
+  it('reads the file again, in which somebody chose another context meanwhile', async () => {
+    const settings = { server: server.url, authority: server.authority.certificate }
+    const config = (token: string, current: string) => ({
+      ...kubeConfig({ ...settings, user: { token } }),
+      'current-context': current,
+    })
+    const file = await clients.files.write('rotating', config('first', 'test'))
+    const requests = new KubeRequests((context) => loadKubeConfig({ file, context, environment: {} }), {
+      ...{ impersonate: {}, timeout: 5_000, environment: {}, pauses: [1, 1] },
+    })
+    server.answer = ({ headers }, nth) => ({
+      status: nth > 1 && String(headers.authorization) === 'Bearer first' ? 401 : 200,
+    })
+    await requests.send(LIST_PODS)
+    await clients.files.write('rotating', config('second', 'elsewhere'))
+    await requests.send(LIST_PODS)
+    assert.deepEqual(tokens(), ['Bearer first', 'Bearer first', 'Bearer second'])
+    await requests.close()
   })
 })

@@ -2,7 +2,7 @@
  * A proxy in front of the real API server that misbehaves on demand. It has the lab's admin credentials itself: a client certificate
  * cannot be handed on through TLS.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { createSecureServer, type Http2SecureServer } from 'node:http2'
 import { Agent, request } from 'node:https'
@@ -10,7 +10,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { clusterAuthority, type Pair, serverCertificate } from '../cluster/pki.ts'
-import { labPaths } from '../lab/lab.ts'
+import { kubeConfigWith, labCredentials } from './lab-credentials.ts'
 
 export type Fault =
   /** An answer of the proxy's own: the API server never sees the request. */
@@ -47,22 +47,12 @@ interface Answer {
   body: Buffer
 }
 
-interface User {
-  'client-certificate': string
-  'client-key': string
-}
-
-interface KubeConfig {
-  clusters: [{ cluster: { server: string; 'certificate-authority': string } }]
-  users: [{ user: User }]
-}
-
 export class FaultyApiServer {
   /** What becomes of a request; it may wait before it says so. */
   fault: (passing: Passing) => Fault | undefined | Promise<Fault | undefined> = () => undefined
   /** Faults that were injected so far. */
   injected = 0
-  readonly #real = JSON.parse(readFileSync(labPaths().kubeconfig, 'utf8')) as KubeConfig
+  readonly #real = labCredentials()
   readonly #authority: string
   readonly #agent: Agent
   readonly #server: Http2SecureServer
@@ -78,14 +68,8 @@ export class FaultyApiServer {
 
   private constructor({ certificate, key }: Pair, authority: string) {
     this.#authority = authority
-    const { 'client-certificate': cert, 'client-key': clientKey } = this.#real.users[0].user
-    const ca = this.#real.clusters[0].cluster['certificate-authority']
-    this.#agent = new Agent({
-      keepAlive: true,
-      ca: readFileSync(ca),
-      cert: readFileSync(cert),
-      key: readFileSync(clientKey),
-    })
+    const { ca, cert, key: clientKey } = this.#real
+    this.#agent = new Agent({ keepAlive: true, ca, cert, key: clientKey })
     this.#server = createSecureServer({ cert: certificate, key, allowHTTP1: true }, (request, response) => {
       const [asked, answer] = [request as unknown as IncomingMessage, response as unknown as ServerResponse]
       this.#handle(asked, answer).catch(() => this.#cut())
@@ -111,7 +95,7 @@ export class FaultyApiServer {
       server: `https://127.0.0.1:${port}`,
       'certificate-authority-data': Buffer.from(this.#authority).toString('base64'),
     }
-    writeFileSync(path, JSON.stringify({ ...this.#real, clusters: [{ name: 'lab', cluster }] }))
+    writeFileSync(path, kubeConfigWith({ cluster }))
   }
 
   close(): void {
@@ -154,7 +138,7 @@ export class FaultyApiServer {
   }
 
   #carryOut({ method = '', url, headers }: IncomingMessage, body: Buffer): Promise<Answer> {
-    const { server } = this.#real.clusters[0].cluster
+    const { server } = this.#real
     const { accept, 'content-type': type } = headers
     return new Promise((resolve, reject) => {
       const wanted = { accept, ...(type && { 'content-type': type }), 'content-length': body.length }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, describe, it } from 'mocha'
 import { Asking, ask, Forwarding } from './forwarding.ts'
 import { Workplace } from './mesh.ts'
+import { running } from './running.ts'
 
 const GRAFANA = ['-n', 'istio-system']
 
@@ -145,5 +146,49 @@ describe('port-forward, on the real mesh', () => {
       const { error } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}')
       assert.deepEqual([error?.code, exitCode], [code, exit], words.join(' '))
     }
+  })
+
+  it('says that only root may have a low port, and takes another one unless it was asked for', () => {
+    const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'low', namespace: 'default' } }
+    workplace.apply({ ...service, spec: { selector: { app: 'nobody' }, ports: [{ port: 80 }] } })
+    const unprivileged = (...words: string[]) =>
+      workplace.run('setpriv', [
+        ...['--bounding-set=-net_bind_service', '--inh-caps=-net_bind_service', 'kubectl-telemetry', 'port-forward'],
+        ...['svc/low', '-n', 'default', '-o', 'json', ...words],
+      ])
+    const { error } = JSON.parse(unprivileged('-p', '80').stdout)
+    assert.deepEqual([error.code, error.message], ['PORT_FORBIDDEN', 'only root may listen on port 80'])
+    const [listening] = unprivileged('--for', '1s').stdout.split('\n')
+    assert.equal(JSON.parse(listening ?? '').url, 'http://localhost:8080/')
+    workplace.kubectl('-n', 'default', 'delete', 'service', 'low')
+  })
+
+  it('says at once that it waits when there is no Ready pod, and 502 to whoever waits longer than --wait', async () => {
+    const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'empty', namespace: 'default' } }
+    workplace.apply({ ...service, spec: { selector: { app: 'nobody' }, ports: [{ port: 8123 }] } })
+    const words = ['port-forward', 'svc/empty', '-n', 'default', '--wait', '1s', '--for', '5s', '-o', 'json']
+    const ended = running(workplace, ...words)
+    let answer = await ask('http://localhost:8123/')
+    // Until the port is open.
+    for (; answer.status === 0; answer = await ask('http://localhost:8123/')) await sleep(20)
+    assert.deepEqual([answer.status, answer.body.includes('no Ready pod of empty within 1 s')], [502, true])
+    const { stdout, exitCode } = await ended
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).event)
+    assert.deepEqual([events, exitCode], [['listening', 'waiting', 'closed'], 0])
+    workplace.kubectl('-n', 'default', 'delete', 'service', 'empty')
+  })
+
+  it('says what is wrong with a pod that does not listen at the port', async () => {
+    const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'wrong-port', namespace: 'istio-system' } }
+    const selector = { 'app.kubernetes.io/name': 'grafana' }
+    workplace.apply({ ...service, spec: { selector, ports: [{ port: 8124, targetPort: 9 }] } })
+    const forwarding = await start('svc/wrong-port', '-n', 'istio-system', '--wait', '1s')
+    const { status, body } = await ask(forwarding.url('wrong-port'))
+    assert.equal(status, 502)
+    assert.match(body, /no pod of wrong-port that answers within 1 s: .*connection refused/s)
+    workplace.kubectl('-n', 'istio-system', 'delete', 'service', 'wrong-port')
   })
 })

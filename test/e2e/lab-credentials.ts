@@ -1,0 +1,45 @@
+/** The lab's API server and its admin, for servers that stand between. */
+import { readFileSync } from 'node:fs'
+import { labPaths } from '../lab/lab.ts'
+
+interface KubeConfig {
+  clusters: [{ cluster: { server: string; 'certificate-authority': string } }]
+  users: [{ user: { 'client-certificate': string; 'client-key': string } }]
+}
+
+export interface LabCredentials {
+  server: string
+  /** PEM. */
+  ca: string
+  cert: string
+  key: string
+}
+
+export function labKubeConfig(): KubeConfig {
+  return JSON.parse(readFileSync(labPaths().kubeconfig, 'utf8')) as KubeConfig
+}
+
+export function labCredentials(): LabCredentials {
+  const { clusters, users } = labKubeConfig()
+  const [{ cluster }] = clusters
+  const [{ user }] = users
+  const read = (path: string) => readFileSync(path, 'utf8')
+  return {
+    server: cluster.server,
+    ca: read(cluster['certificate-authority']),
+    cert: read(user['client-certificate']),
+    key: read(user['client-key']),
+  }
+}
+
+/** @returns the lab's kubeconfig with something else in place of its cluster or user */
+export function kubeConfigWith(change: { cluster?: object; user?: object }): string {
+  const { clusters, users, ...rest } = labKubeConfig()
+  const [{ cluster, ...named }] = clusters
+  const [{ user, ...person }] = users
+  return JSON.stringify({
+    ...rest,
+    clusters: [{ ...named, cluster: change.cluster ?? cluster }],
+    users: [{ ...person, user: change.user ?? user }],
+  })
+}
