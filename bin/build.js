@@ -58,7 +58,8 @@ const PARTS = {
 const lazy = ({ path, pluginData }) => {
   const loaded = isBuiltin(path) ? `process.getBuiltinModule('${path}')` : `require('${path}')`
   const getters = Object.keys(require(path)).map((name) => `get '${name}'() { return ${loaded}['${name}'] }`)
-  return { contents: `module.exports = { ${getters.join(', ')} }`, resolveDir: pluginData }
+  const marks = require(path).__esModule ? ['__esModule: true'] : []
+  return { contents: `module.exports = { ${[...marks, ...getters].join(', ')} }`, resolveDir: pluginData }
 }
 
 /** Constructed, at most: client-node makes agents for whoever wants them. */

@@ -1,11 +1,13 @@
 /** The real terminal: inquirer's prompts, loaded when the first question is asked, written to stderr. */
+import { isatty } from 'node:tty'
 import { interrupted } from '../errors.ts'
 import type { Choice, Terminal } from './terminal.ts'
 
 const context = { output: process.stderr }
 
 export class ConsoleTerminal implements Terminal {
-  readonly interactive = Boolean(process.stdin.isTTY && process.stderr.isTTY)
+  // `process.stdin.isTTY` would open the stream, which most runs never read.
+  readonly interactive = isatty(0) && isatty(2)
 
   note(line: string): void {
     process.stderr.write(`${line}\n`)
