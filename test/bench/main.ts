@@ -1,15 +1,38 @@
-/** `npm run bench -- NAME`: what is compared with whom. Figures are ratios within one run; nothing fails because of them. */
+/** `npm run bench -- NAME`: what is compared with whom. No figure makes it fail; a tool that does not serve does. */
 import { up } from '../lab/lab.ts'
 import { build } from '../plugin.ts'
+import { type Options, parseOptions } from './options.ts'
 
-const BENCHES: Record<string, () => Promise<unknown>> = { forward: () => import('./forward.ts') }
-
-const [name = ''] = process.argv.slice(2)
-const bench = BENCHES[name]
-if (bench === undefined) {
-  console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`)
-  process.exit(2)
+interface Bench {
+  sections: readonly string[]
+  tools: readonly string[]
+  run(options: Options): Promise<boolean>
 }
+
+const BENCHES: Record<string, () => Promise<Bench>> = { forward: () => import('./forward.ts') }
+
+const [name = '', ...words] = process.argv.slice(2)
+const bench = await BENCHES[name]?.()
+if (bench === undefined) usage(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`)
+const { sections, tools, run } = bench
+const options = chosen()
 build()
 await up()
-await bench()
+if (!(await run(options))) process.exitCode = 1
+
+function chosen(): Options {
+  try {
+    return parseOptions(words, sections, tools)
+  } catch (error) {
+    return usage(
+      `${(error as Error).message}
+usage: npm run bench -- ${name} [--only SECTIONS] [--tools TOOLS] [--rounds N]
+sections: ${sections.join(',')}; tools: ${tools.join(',')}`,
+    )
+  }
+}
+
+function usage(text: string): never {
+  console.error(text)
+  process.exit(2)
+}

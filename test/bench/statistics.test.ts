@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { figure, median, quantile, table } from './statistics.ts'
+import { figure, median, quantile, ratio, typical } from './statistics.ts'
 
 describe('statistics of benches', () => {
   it('takes quantiles by nearest rank', () => {
@@ -10,23 +10,27 @@ describe('statistics of benches', () => {
     assert.ok(Number.isNaN(median([])))
   })
 
-  it('writes three digits', () => {
-    assert.deepEqual([figure(1.2345), figure(12.345), figure(123.45), figure(undefined)], ['1.23', '12.3', '123', '-'])
+  it('writes three digits, and counts as they are', () => {
+    assert.deepEqual([1.2345, 12.345, 123.45, 5, 0, undefined, Number.NaN].map(figure), [
+      '1.23',
+      '12.3',
+      '123',
+      '5',
+      '0',
+      '-',
+      '-',
+    ])
   })
 
-  it('compares with the first tool', () => {
-    const text = table(
-      ['kubectl', 'ours'],
-      [
-        { what: 'x, ms', values: [4, 2] },
-        { what: 'y', values: [undefined, 2] },
-      ],
-    )
-    assert.deepEqual(text.split('\n'), [
-      '| | kubectl | ours |',
-      '| --- | --- | --- |',
-      '| x, ms | 4.00 | 2.00 (0.50x) |',
-      '| y | - | 2.00 |',
-    ])
+  it('takes the median of the rounds that have a figure', () => {
+    assert.equal(typical([3, undefined, 1, Number.NaN, 2]), 2)
+    assert.equal(typical([undefined, undefined]), undefined)
+  })
+
+  it('compares within each round: a round that was slow for both counts like any other', () => {
+    assert.equal(ratio([1, 10, 3], [2, 20, 6]), 0.5)
+    assert.equal(ratio([1, undefined, 3], [undefined, 2, 6]), 0.5)
+    assert.equal(ratio([1], [0]), undefined)
+    assert.equal(ratio([], []), undefined)
   })
 })

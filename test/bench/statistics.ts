@@ -1,4 +1,4 @@
-/** Figures of a bench: medians and tails of what was measured, and ratios to a peer of the same run. Pure. */
+/** Figures of a bench: medians and tails of what was measured. Pure. */
 
 /** The value below which this part (0 to 1) of the values lies: nearest rank. */
 export function quantile(values: readonly number[], part: number): number {
@@ -10,27 +10,31 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** `2.31`, `118`, `-`: three digits. */
+/** `2.31`, `118`, `0`, `-`: three digits; counts without a fraction. */
 export function figure(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '-'
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return value.toFixed(0)
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
-export interface Row {
-  what: string
-  /** By tool, in its order of columns; the first is what the others are compared with. */
-  values: (number | undefined)[]
+/** By round; a round in which there was nothing to measure has no figure. */
+export type Rounds = readonly (number | undefined)[]
+
+/** The median over the rounds; undefined when there is no figure at all. */
+export function typical(rounds: Rounds): number | undefined {
+  const known = rounds.filter((value) => value !== undefined && !Number.isNaN(value))
+  return known.length === 0 ? undefined : median(known as number[])
 }
 
-/** A Markdown table; every tool but the first with its ratio to the first. */
-export function table(tools: readonly string[], rows: readonly Row[]): string {
-  const lines = rows.map(({ what, values }) => {
-    const [base] = values
-    const cells = values.map((value, index) => {
-      const ratio = index === 0 || !base || value === undefined ? '' : ` (${(value / base).toFixed(2)}x)`
-      return `${figure(value)}${ratio}`
-    })
-    return `| ${[what, ...cells].join(' | ')} |`
-  })
-  return [`| | ${tools.join(' | ')} |`, `|${' --- |'.repeat(tools.length + 1)}`, ...lines].join('\n')
+/**
+ * How much of the peer's: the median of the ratios of each round, because what else a machine does moves both figures of a round.
+ * @returns undefined when no round has both, or the peer's are 0
+ */
+export function ratio(rounds: Rounds, peer: Rounds): number | undefined {
+  return typical(
+    rounds.map((value, index) => {
+      const base = peer[index]
+      return value === undefined || !base ? undefined : value / base
+    }),
+  )
 }

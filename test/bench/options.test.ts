@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { parseOptions } from './options.ts'
+
+const parse = (...words: string[]) => parseOptions(words, ['start', 'slow', 'recovery'], ['kubectl', 'ours'])
+
+describe("a bench's options", () => {
+  it('runs everything three times unless told otherwise', () => {
+    assert.deepEqual(parse(), { only: ['start', 'slow', 'recovery'], tools: ['kubectl', 'ours'], rounds: 3 })
+  })
+
+  it('takes sections and tools in their own order', () => {
+    assert.deepEqual(parse('--only', 'slow,start', '--tools=ours', '--rounds', '5'), {
+      only: ['start', 'slow'],
+      tools: ['ours'],
+      rounds: 5,
+    })
+  })
+
+  it('names what it knows', () => {
+    assert.throws(() => parse('--only', 'slwo'), /--only slwo: some of start,slow,recovery/)
+    assert.throws(() => parse('--tools', 'istioctl'), /--tools istioctl: some of kubectl,ours/)
+    assert.throws(() => parse('--rounds', '0'), /--rounds 0: a number from 1/)
+    assert.throws(() => parse('--sections', 'slow'), TypeError)
+  })
+})

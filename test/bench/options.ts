@@ -1,0 +1,34 @@
+/** What of a bench is run: pure. */
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  only: string[]
+  tools: string[]
+  rounds: number
+}
+
+/**
+ * `--only a,b --tools c,d --rounds N`.
+ * @throws TypeError when a word is not one of these, or a name not one of the known ones
+ */
+export function parseOptions(words: string[], sections: readonly string[], tools: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      only: { type: 'string', default: sections.join(',') },
+      tools: { type: 'string', default: tools.join(',') },
+      rounds: { type: 'string', default: '3' },
+    },
+  })
+  const rounds = Number(values.rounds)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds ${values.rounds}: a number from 1`)
+  return { only: chosen('only', values.only, sections), tools: chosen('tools', values.tools, tools), rounds }
+}
+
+/** In the order in which they are known. */
+function chosen(option: string, value: string, known: readonly string[]): string[] {
+  const names = value.split(',')
+  const strange = names.find((name) => !known.includes(name))
+  if (strange !== undefined) throw new TypeError(`--${option} ${strange}: some of ${known.join(',')}`)
+  return known.filter((name) => names.includes(name))
+}
