@@ -38,7 +38,10 @@ export class Server {
     return new Promise((resolve, reject) => {
       const ready = new Set<string>()
       const watching = request(sliceWatch(), (response) => {
-        createInterface({ input: response }).on('line', (line) => {
+        const lines = createInterface({ input: response })
+        // The end of a watch that is over.
+        lines.on('error', () => {})
+        lines.on('line', (line) => {
           const { object } = JSON.parse(line) as { object: EndpointSlice }
           const pods = readyTargets([object], 'http').map(({ pod }) => pod)
           const isNew = pods.some((pod) => !ready.has(pod))
@@ -50,7 +53,6 @@ export class Server {
             this.#delete(pods).catch(reject)
           }
         })
-        response.on('error', () => {})
       })
       watching.on('error', reject)
       watching.end()
