@@ -13,7 +13,7 @@ const CHUNK = Buffer.alloc(MEBIBYTE / 4, 'x')
 
 function head(method: string, path: string, length?: number): string {
   const size = length === undefined ? '' : `\r\nContent-Length: ${length}`
-  return `${method} ${path} HTTP/1.1\r\nHost: localhost${size}${HEAD_END}`
+  return `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close${size}${HEAD_END}`
 }
 
 /** @returns after the last byte. @throws Error when fewer come */
@@ -33,10 +33,7 @@ export function download(port: number, length: number): Promise<void> {
             const end = start.indexOf(HEAD_END)
             left = end < 0 ? length : length - (start.length - end - HEAD_END.length)
           }
-          if (left === 0) {
-            resolve()
-            socket.destroy()
-          }
+          if (left === 0) resolve()
           return true
         },
       },
@@ -72,7 +69,6 @@ export class Sending {
     this.#socket = connect({ port, host: '127.0.0.1' })
     this.#socket.setEncoding('utf8').on('data', (text: string) => {
       this.answered(text)
-      this.#socket.destroy()
     })
     this.#socket.on('drain', () => this.#fill())
     this.#socket.once('error', (error) => this.broken(error))
