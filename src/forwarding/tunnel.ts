@@ -22,6 +22,8 @@ export interface Tunnel {
 
 /** Small payloads are copied beside their heads: one write is one packet. */
 const COPIED = 4096
+/** So many bytes may wait to be sent before whoever writes is told to wait. */
+const ROOM = 256 * 1024
 
 export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents): Tunnel {
   const tunnel = protocol === 'websocket' ? webSocketTunnel(socket, events) : plainTunnel(socket, events)
@@ -82,11 +84,14 @@ function plainTunnel(socket: Duplex, events: TunnelEvents): Coded {
 
 function writeAll(socket: Duplex, heads: Buffer[], bytes: Buffer | undefined): boolean {
   if (!socket.writable) return true
-  if (bytes === undefined) return socket.write(heads.length === 1 ? heads[0] : Buffer.concat(heads))
-  if (bytes.length < COPIED) return socket.write(Buffer.concat([...heads, bytes]))
-  socket.cork()
-  for (const head of heads) socket.write(head)
-  const room = socket.write(bytes)
-  socket.uncork()
-  return room
+  if (bytes === undefined) socket.write(heads.length === 1 ? heads[0] : Buffer.concat(heads))
+  else if (bytes.length < COPIED) socket.write(Buffer.concat([...heads, bytes]))
+  else {
+    socket.cork()
+    for (const head of heads) socket.write(head)
+    socket.write(bytes)
+    socket.uncork()
+  }
+  // Not what write() says: the socket's own limit is 16 KiB, and one read of the client's is 64.
+  return socket.writableLength < ROOM
 }
