@@ -1,5 +1,6 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
+import { Gathering } from './gathering.ts'
 import { isLocalHost, readHead } from './request-head.ts'
 import { reset } from './reset.ts'
 import type { Failure, Session, Stream } from './session.ts'
@@ -61,6 +62,7 @@ export function carry(
 class Connection {
   readonly done: Promise<Carried>
   readonly #local: Socket
+  readonly #gathering: Gathering
   readonly #route: Route
   readonly #options: ConnectionOptions
   readonly #carried: Carried
@@ -87,6 +89,7 @@ class Connection {
   constructor(local: Socket, route: Route, options: ConnectionOptions, carried: Carried) {
     this.#carried = carried
     this.#local = local
+    this.#gathering = new Gathering(local)
     this.#route = route
     this.#options = options
     this.#until = options.timers.now() + options.wait
@@ -192,7 +195,7 @@ class Connection {
             this.#answer()
             resolve(undefined)
             this.#carried.down += bytes.length
-            return this.#local.write(bytes)
+            return this.#gathering.write(bytes)
           },
           drain: () => this.#local.resume(),
           end: () => {
@@ -221,6 +224,8 @@ class Connection {
   #failed(session: Session, reason: string, how: Failure): Failure | undefined {
     this.#stream = undefined
     this.#reason = reason
+    // What came before the end is the client's, also before a reset.
+    this.#gathering.flush()
     if (this.#podEnded) {
       // All that it had to say has been said; the client may still be reading it.
       this.#local.destroySoon()
