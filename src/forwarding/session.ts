@@ -58,6 +58,7 @@ export class Session {
   readonly #port: string
   readonly #timers: Timers
   readonly #reader = new FrameReader()
+  readonly #taking = (frame: Frame) => this.#take(frame)
   readonly #streams = new Map<number, Pair>()
   /** Streams whose local end has no room: SPDY has no flow control for each, so the whole session waits. */
   readonly #full = new Set<Pair>()
@@ -201,7 +202,7 @@ export class Session {
     if (this.#broken) return
     this.#heard = true
     try {
-      this.#reader.read(bytes, (frame) => this.#take(frame))
+      this.#reader.read(bytes, this.#taking)
     } catch {
       this.#giveUp()
     }

@@ -17,6 +17,7 @@ export type Frame =
 /** A frame of the peer that is not SPDY, or longer than anything that port-forwarding sends. */
 export class FrameError extends Error {}
 
+const NONE = Buffer.alloc(0)
 const HEADER = 8
 const CONTROL = 0x80
 const VERSION = 3
@@ -94,7 +95,7 @@ function lengthOf(text: Buffer): Buffer {
 
 /** Bytes as they come, in chunks of any size, to frames. Data is passed on without copying. */
 export class FrameReader {
-  #head = Buffer.alloc(0)
+  #head: Buffer = NONE
   #control: Buffer[] | undefined
   #stream = 0
   #fin = false
@@ -102,42 +103,42 @@ export class FrameReader {
 
   /** @throws FrameError; nothing can be read after it */
   read(chunk: Buffer, take: (frame: Frame) => void): void {
-    let rest = chunk
-    while (rest.length > 0) {
-      if (this.#left === 0) {
-        rest = this.#begin(rest)
-        if (this.#left === 0 && this.#head.length === 0) this.#finish(Buffer.alloc(0), take)
-      } else {
-        const part = rest.subarray(0, this.#left)
-        rest = rest.subarray(part.length)
+    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    this.#head = NONE
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#left > 0) {
+        // A view costs more than it looks: none is made of all there is.
+        const isAll = at === 0 && bytes.length <= this.#left
+        const part = isAll ? bytes : bytes.subarray(at, at + this.#left)
+        at += part.length
         this.#left -= part.length
         this.#continue(part, take)
+      } else if (bytes.length - at < HEADER) {
+        this.#head = Buffer.from(bytes.subarray(at))
+        return
+      } else {
+        this.#begin(bytes, at)
+        at += HEADER
+        if (this.#left === 0) this.#finish(NONE, take)
       }
     }
   }
 
-  /** Reads a frame's head, or keeps the part of it that is there. @returns what comes after it */
-  #begin(chunk: Buffer): Buffer {
-    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
-    if (bytes.length < HEADER) {
-      this.#head = Buffer.from(bytes)
-      return Buffer.alloc(0)
-    }
-    this.#head = Buffer.alloc(0)
-    this.#left = bytes.readUIntBE(5, 3)
-    this.#fin = ((bytes[4] ?? 0) & FIN) !== 0
-    this.#stream = bytes.readUInt32BE(0)
-    const isControl = ((bytes[0] ?? 0) & CONTROL) !== 0
-    this.#control = isControl ? [Buffer.from(bytes.subarray(0, HEADER))] : undefined
-    if (isControl && (bytes.readUInt16BE(0) & 0x7fff) !== VERSION) throw new FrameError('not SPDY/3')
+  /** Reads a frame's head, all of which is there. */
+  #begin(bytes: Buffer, at: number): void {
+    this.#left = bytes.readUIntBE(at + 5, 3)
+    this.#fin = ((bytes[at + 4] ?? 0) & FIN) !== 0
+    this.#stream = bytes.readUInt32BE(at)
+    const isControl = ((bytes[at] ?? 0) & CONTROL) !== 0
+    this.#control = isControl ? [Buffer.from(bytes.subarray(at, at + HEADER))] : undefined
+    if (isControl && (bytes.readUInt16BE(at) & 0x7fff) !== VERSION) throw new FrameError('not SPDY/3')
     if (isControl && this.#left > LONGEST_CONTROL) throw new FrameError(`a control frame of ${this.#left} bytes`)
-    return bytes.subarray(HEADER)
   }
 
   #continue(part: Buffer, take: (frame: Frame) => void): void {
     if (this.#control !== undefined) {
       this.#control.push(part)
-      if (this.#left === 0) this.#finish(Buffer.alloc(0), take)
+      if (this.#left === 0) this.#finish(NONE, take)
     } else if (this.#left === 0) this.#finish(part, take)
     else take({ kind: 'data', stream: this.#stream, bytes: part, fin: false })
   }

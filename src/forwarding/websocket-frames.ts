@@ -58,15 +58,21 @@ export class WebSocketReader {
 
   /** @throws WebSocketError; nothing can be read after it */
   read(chunk: Buffer, events: WebSocketEvents): void {
-    let rest = chunk
-    while (rest.length > 0) {
+    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
+    this.#head = NONE
+    for (let at = 0; at < bytes.length; ) {
       if (this.#left === 0) {
-        rest = this.#begin(rest)
-        if (this.#left === 0 && this.#head.length === 0) this.#finish(events)
+        const size = this.#begin(bytes, at)
+        if (size === 0) {
+          this.#head = Buffer.from(bytes.subarray(at))
+          return
+        }
+        at += size
+        if (this.#left === 0) this.#finish(events)
         continue
       }
-      const part = rest.subarray(0, this.#left)
-      rest = rest.subarray(part.length)
+      const part = slice(bytes, at, this.#left)
+      at += part.length
       this.#left -= part.length
       if (this.#opcode < OPCODE.close) events.payload(part)
       else this.#control.push(part)
@@ -74,20 +80,16 @@ export class WebSocketReader {
     }
   }
 
-  /** @returns what comes after the frame's head; a part of a head is kept for the next chunk */
-  #begin(chunk: Buffer): Buffer {
-    const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
-    const short = (bytes[1] ?? 0) & 0x7f
+  /** @returns how long the frame's head is; 0 when it is not all there */
+  #begin(bytes: Buffer, at: number): number {
+    const [first = 0, second = 0] = [bytes[at], bytes[at + 1]]
+    const short = second & 0x7f
     const size = short === 126 ? 4 : short === 127 ? 10 : 2
-    if (bytes.length < Math.max(2, size)) {
-      this.#head = Buffer.from(bytes)
-      return NONE
-    }
-    this.#head = NONE
-    this.#opcode = (bytes[0] ?? 0) & 0x0f
-    this.#left = size === 4 ? bytes.readUInt16BE(2) : size === 10 ? Number(bytes.readBigUInt64BE(2)) : short
-    this.#check(bytes[0] ?? 0, bytes[1] ?? 0)
-    return bytes.subarray(size)
+    if (bytes.length - at < size) return 0
+    this.#opcode = first & 0x0f
+    this.#left = size === 4 ? bytes.readUInt16BE(at + 2) : size === 10 ? Number(bytes.readBigUInt64BE(at + 2)) : short
+    this.#check(first, second)
+    return size
   }
 
   /** A tunnel that is no longer understood is given up: guessing on would hand noise to somebody as data. */
@@ -106,4 +108,9 @@ export class WebSocketReader {
     else if (this.#opcode === OPCODE.pong) events.pong()
     else if (this.#opcode === OPCODE.close) events.close()
   }
+}
+
+/** A view costs more than it looks: none is made of all there is. */
+function slice(bytes: Buffer, at: number, longest: number): Buffer {
+  return at === 0 && bytes.length <= longest ? bytes : bytes.subarray(at, at + longest)
 }
