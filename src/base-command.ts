@@ -1,5 +1,6 @@
 /** Composition root: shared flags, the real adapters, and what becomes of errors. The only file that picks adapters. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -24,12 +25,14 @@ export abstract class TelemetryCommand extends Command {
 
   /** The real world. Adapters are loaded when a command runs, so that `--help` does not wait for the cluster client. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {
-    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { WebProber }] = await Promise.all([
-      import('./cluster/kube-cluster.ts'),
-      import('./terminal/console-terminal.ts'),
-      import('./certificates/directory-authority-store.ts'),
-      import('./probing/web-prober.ts'),
-    ])
+    const [{ KubeCluster }, { ConsoleTerminal }, { DirectoryAuthorityStore }, { SystemTrustStores }, { WebProber }] =
+      await Promise.all([
+        import('./cluster/kube-cluster.ts'),
+        import('./terminal/console-terminal.ts'),
+        import('./certificates/directory-authority-store.ts'),
+        import('./certificates/system-trust-stores.ts'),
+        import('./probing/web-prober.ts'),
+      ])
     const terminal = new ConsoleTerminal()
     const environment = process.env
     const options = {
@@ -44,7 +47,9 @@ export abstract class TelemetryCommand extends Command {
       cluster,
       terminal,
       authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
+      trustStores: new SystemTrustStores(),
       prober: new WebProber(),
+      machine: `${userInfo().username}@${hostname()}`,
       clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
       random: randomBytes,
       generateKey,
@@ -124,7 +129,7 @@ function dataHome(environment: NodeJS.ProcessEnv): string {
   return environment.XDG_DATA_HOME || join(environment.HOME ?? environment.USERPROFILE ?? '.', '.local', 'share')
 }
 
-async function generateKey(): Promise<string> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+async function generateKey(bits = 2048): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits })
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }

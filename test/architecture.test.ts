@@ -46,11 +46,12 @@ const MAY_IMPORT: Record<string, string[]> = {
 }
 
 /** Files that touch the world. Only the composition root picks them. */
-const ADAPTERS = /\/(kube-[a-z]+|console-terminal|directory-authority-store|web-prober|tcp-listener)\.ts$/
+const ADAPTERS =
+  /\/(kube-[a-z]+|console-terminal|directory-authority-store|system-trust-stores|web-prober|tcp-listener)\.ts$/
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
-  '@oclif/core': /^(commands\/.*|base-command\.ts|flags\.ts|main\.ts)$/,
+  '@oclif/core': /^(commands\/.*|base-command\.ts|flags(\/.*)?\.ts|main\.ts)$/,
   '@kubernetes/client-node': /^cluster\/kube-/,
   undici: /^cluster\/kube-/,
   '@inquirer/confirm': /^terminal\/console-/,

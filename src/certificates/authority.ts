@@ -16,11 +16,12 @@ export interface Authority extends KeyPair {
 export interface Issuing {
   now: Date
   random(bytes: number): Uint8Array
-  /** A new RSA-2048 private key, PKCS#8 PEM. */
-  generateKey(): Promise<string>
+  /** A new RSA private key, PKCS#8 PEM. @param bits 2048 when left out */
+  generateKey(bits?: number): Promise<string>
 }
 
-const DAY = 24 * 60 * 60 * 1000
+/** Milliseconds. */
+export const DAY = 24 * 60 * 60 * 1000
 const AUTHORITY_DAYS = 10 * 365
 /** Browsers refuse server certificates that are valid for more than 398 days (CA/Browser Forum BR 6.3.2). */
 const LEAF_DAYS = 396
@@ -117,6 +118,11 @@ export function daysLeft(certificate: string, now: Date): number {
   return read === undefined ? -1 : Math.floor((read.validToDate.getTime() - now.getTime()) / DAY)
 }
 
+/** How long the RSA key of a certificate (PEM) is; `undefined` for other keys, and for what is no certificate. */
+export function keyBits(certificate: string): number | undefined {
+  return readCertificate(certificate)?.publicKey.asymmetricKeyDetails?.modulusLength
+}
+
 /** The DNS names a certificate is for. */
 export function dnsNamesOf(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? '')
@@ -130,7 +136,8 @@ function notAfter(certificate: string): number {
   return new X509Certificate(certificate).validToDate.getTime()
 }
 
-function readCertificate(pem: string): X509Certificate | undefined {
+/** `undefined` for what is no certificate. */
+export function readCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem)
   } catch {

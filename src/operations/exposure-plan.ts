@@ -50,6 +50,7 @@ export interface Exposure {
 export interface ServingCertificate {
   leaf: { certificate: string; key: string }
   authority: { certificate: string }
+  signedOn: string | undefined
 }
 
 /** Every entry there will be: those asked for, and those that were there. They share a domain and a layout, so all are in it. */
@@ -121,10 +122,10 @@ function backendOf({ found: { addon, service, namespace, port }, path }: Surveye
   return { addon: addon.name, namespace, service: service.metadata.name, port, path }
 }
 
-function secretOf(namespace: string, { leaf, authority }: ServingCertificate): Wanted {
+function secretOf(namespace: string, { leaf, authority, signedOn }: ServingCertificate): Wanted {
   return {
     resource: SECRETS,
-    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate }),
+    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate, signedOn }),
   }
 }
 

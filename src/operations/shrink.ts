@@ -21,7 +21,7 @@ export interface Shrinking {
   warnings: Warning[]
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey'>
+type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 /**
  * @param version of Istio's networking API
@@ -98,8 +98,8 @@ async function reissued(
   try {
     if ((await dependencies.authorities.find(domain)) === undefined)
       return certificateKept(`the authority of ${domain} is not on this machine`)
-    const { leaf, authority } = await requireCertificates(domain, hosts, present, dependencies)
-    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
+    const { leaf, authority, signedOn } = await requireCertificates(domain, hosts, present, dependencies)
+    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate, signedOn })
     return { secret: planChanges([{ resource: SECRETS, manifest }], [present]), warnings: [] }
   } catch (error) {
     // An authority that is of no use must not keep an add-on exposed.

@@ -1,0 +1,61 @@
+import type { CertStatusResult } from '../operations/cert-status.ts'
+import type { CertificateReport } from '../operations/certificate-report.ts'
+import type { CertificatesChanged } from '../operations/change-certificates.ts'
+import { dryRunMark, type OutputFormat, renderData, renderObject, renderTable } from './output.ts'
+
+const NOTHING = 'nothing is exposed over HTTPS'
+
+export function renderCertStatus(result: CertStatusResult, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  if (result.certificates.length === 0) return NOTHING
+  return renderCertificates(result.certificates)
+}
+
+/** What was changed, then the certificates as they are now. */
+export function renderCertificatesChanged(
+  result: CertificatesChanged,
+  dryRun: 'none' | 'client' | 'server',
+  format: OutputFormat | undefined,
+): string {
+  if (format !== undefined) return renderData(result, format)
+  if (result.outcome === 'declined') return 'nothing was changed'
+  if (result.certificates.length === 0) return NOTHING
+  const objects = result.objects.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
+  return result.outcome === 'planned'
+    ? objects.join('\n')
+    : [...objects, '', renderCertificates(result.certificates)].join('\n')
+}
+
+/** A table, then every name, issuer and fingerprint in full. */
+export function renderCertificates(certificates: CertificateReport[]): string {
+  const rows = certificates.map((certificate) => [
+    certificate.secret,
+    certificate.daysLeft === undefined ? '-' : String(certificate.daysLeft),
+    certificate.notAfter?.slice(0, 10) ?? '-',
+    servedWord(certificate),
+    certificate.trusted ? 'yes' : 'no',
+  ])
+  const table = renderTable([['SECRET', 'DAYS LEFT', 'UNTIL', 'SERVED', 'TRUSTED HERE'], ...rows])
+  return [table, ...certificates.flatMap((certificate) => ['', ...details(certificate)])].join('\n')
+}
+
+function servedWord({ served }: CertificateReport): string {
+  if (served === undefined) return 'not seen'
+  return served.matches ? 'yes' : 'ANOTHER ONE'
+}
+
+function details({ secret, hosts, issuer, fingerprint, served, authority }: CertificateReport): string[] {
+  return [
+    secret,
+    `  names        ${hosts.join(', ')}`,
+    ...(issuer === undefined ? [] : [`  issuer       ${issuer}`]),
+    ...(issuer === undefined ? [] : [`  authority    ${whereabouts(authority)}`]),
+    ...(fingerprint === undefined ? [] : [`  fingerprint  ${fingerprint}`]),
+    ...(served === undefined || served.matches ? [] : [`  served       ${served.fingerprint}`]),
+  ]
+}
+
+function whereabouts({ here, signedOn }: CertificateReport['authority']): string {
+  if (here) return 'on this machine'
+  return `not on this machine${signedOn === undefined ? '' : `; ${signedOn} signed with it`}`
+}
