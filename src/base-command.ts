@@ -1,5 +1,6 @@
 /** Composition root: shared flags, the real adapters, and what becomes of errors. The only file that picks adapters. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -53,6 +54,7 @@ export abstract class TelemetryCommand extends Command {
       clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
       random: randomBytes,
       generateKey,
+      writeFile: writeNewFile,
     }
     return this.#dependencies
   }
@@ -132,4 +134,14 @@ function dataHome(environment: NodeJS.ProcessEnv): string {
 async function generateKey(bits = 2048): Promise<string> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits })
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+async function writeNewFile(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+  try {
+    await writeFile(path, data, { mode, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new UserError('FILE_EXISTS', `${path} is there already; it was left as it is`)
+    throw new UserError('FILE_NOT_WRITTEN', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
+  }
 }

@@ -26,7 +26,7 @@ export const duration = Flags.custom<number, { flag: string }>({
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
 })
 
-const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
+export const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
 
 export const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
 

@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'terminal',
   ],
   rendering: ['cluster', 'errors', 'operations'],
-  flags: ['addons', 'errors', 'gateways'],
+  flags: ['addons', 'certificates', 'errors', 'gateways'],
   'base-command': [
     'certificates',
     'cluster',

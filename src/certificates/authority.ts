@@ -63,7 +63,6 @@ export async function issueLeaf(
   { now, random, generateKey }: Issuing,
 ): Promise<KeyPair> {
   const key = await generateKey()
-  const { commonName } = subjectOf(authority.certificate)
   const extensions: Extension[] = [
     { name: 'basicConstraints', critical: true, cA: false },
     { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
@@ -75,7 +74,7 @@ export async function issueLeaf(
   const certificate = signCertificate({
     publicKey: publicKeyOf(key),
     subject: { organization: ORGANIZATION, commonName: 'telemetry add-ons' },
-    issuer: { organization: ORGANIZATION, commonName },
+    issuer: authority.certificate,
     serial: serialNumber(random(16)),
     notBefore: new Date(now.getTime() - BACKDATE),
     // A leaf that outlives its authority would fail on a day that nobody expects.
@@ -143,11 +142,6 @@ export function readCertificate(pem: string): X509Certificate | undefined {
   } catch {
     return undefined
   }
-}
-
-function subjectOf(certificate: string): { commonName: string } {
-  const line = new X509Certificate(certificate).subject.split('\n').find((part) => part.startsWith('CN='))
-  return { commonName: line?.slice('CN='.length) ?? '' }
 }
 
 function publicKeyOf(key: string): string {

@@ -1,7 +1,10 @@
 /** Flags of `cert`. */
-import { Flags } from '@oclif/core'
+import { readFile } from 'node:fs/promises'
+import { Args, Flags } from '@oclif/core'
+import type { BroughtPair } from '../certificates/brought.ts'
+import { EXPORTS } from '../certificates/export.ts'
 import { usageError } from '../errors.ts'
-import { address, dryRun, duration, parseDuration, yes } from '../flags.ts'
+import { address, domain, dryRun, duration, parseDuration, yes } from '../flags.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 
@@ -21,13 +24,18 @@ const days = Flags.custom<number, { flag: string }>({
   parse: async (text, _context, { flag }) => parseDays(text, flag),
 })
 
-/** Which Gateways of ours, and how they are reached from here. */
-export const gatewayChoice = {
+/** Which Gateways of ours. */
+export const gatewayOf = {
   namespace: Flags.string({
     char: 'n',
     helpValue: 'NAMESPACE',
     description: "the ingress gateway's namespace, where the TLS Secret is (default: every namespace is searched)",
   }),
+}
+
+/** The same, and how they are reached from here. */
+export const gatewayChoice = {
+  ...gatewayOf,
   'ingress-ip': address({
     description: 'where the ingress gateway is reached (default: what its Service or a node says)',
   }),
@@ -65,4 +73,71 @@ export const keyTypeFlag = {
   'key-type': keyType({
     description: 'rsa2048, rsa3072 or rsa4096 for the new key (default: as the one before, else rsa2048)',
   }),
+}
+
+export interface NamedText {
+  name: string
+  text: string
+}
+
+/** A file that is read at once, so that a wrong name is wrong usage. */
+const file = Flags.custom<NamedText, { flag: string }>({
+  helpValue: 'FILE',
+  parse: async (name, _context, { flag }) => ({ name, text: await readText(name, flag) }),
+})
+
+async function readText(path: string, flag: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw usageError('FILE_UNREADABLE', `${flag} ${path} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** An authority that people have already. */
+export const broughtAuthority = {
+  'ca-cert': file({
+    flag: '--ca-cert',
+    dependsOn: ['ca-key'],
+    description: 'PEM certificate of an authority of your own to sign with',
+  }),
+  'ca-key': file({ flag: '--ca-key', dependsOn: ['ca-cert'], description: 'its key, RSA in PEM, without a password' }),
+}
+
+/** What was brought, if anything was. */
+export function broughtPair(flags: {
+  'ca-cert'?: NamedText | undefined
+  'ca-key'?: NamedText | undefined
+}): BroughtPair | undefined {
+  const { 'ca-cert': certificate, 'ca-key': key } = flags
+  if (certificate === undefined || key === undefined) return undefined
+  return { certificate: certificate.text, key: key.text, certificateName: certificate.name, keyName: key.name }
+}
+
+export const certDomain = domain({ description: 'the domain that it vouches for (default: the one in use)' })
+
+/** What `cert export` can give out. */
+export const exportArgs = {
+  what: Args.option({ options: EXPORTS })({
+    required: true,
+    description:
+      'ca: the authority, for clients to trust; fullchain: the certificate and the authority; pkcs12: both and the key, with a password',
+  }),
+}
+
+export const exportFlags = {
+  ...gatewayOf,
+  file: Flags.string({
+    char: 'f',
+    helpValue: 'FILE',
+    description: 'write it there (default: print it); needed for pkcs12',
+  }),
+  'password-file': file({
+    flag: '--password-file',
+    description: "file with the PKCS#12 file's password on its first line (default: one is made and shown)",
+  }),
+}
+
+export function firstLine(file: NamedText | undefined): string | undefined {
+  return file?.text.split(/\r?\n/)[0]
 }

@@ -24,6 +24,12 @@ export interface Dependencies {
   random(bytes: number): Uint8Array
   /** A new RSA private key, PKCS#8 PEM. @param bits 2048 when left out */
   generateKey(bits?: number): Promise<string>
+  /**
+   * Writes a new file, never over one that is there.
+   * @param mode 0o600, say
+   * @throws UserError FILE_EXISTS, FILE_NOT_WRITTEN
+   */
+  writeFile(path: string, data: string | Uint8Array, mode: number): Promise<void>
 }
 
 /** Something to know that is no failure, with the next command. */

@@ -112,6 +112,11 @@ export function leafOf({ data = {} }: Secret): KeyPair | undefined {
   return { certificate: decode(certificate), key: decode(key) }
 }
 
+/** PEM: the authorities that a TLS Secret names for clients. */
+export function authoritiesIn({ data = {} }: Secret): string {
+  return Buffer.from(data['ca.crt'] ?? '', 'base64').toString()
+}
+
 /** Why a TLS Secret cannot be served with, whatever its dates; `undefined` when it can. */
 export function faultOf(secret: Secret): string | undefined {
   const pair = leafOf(secret)

@@ -1,3 +1,5 @@
+import type { CertCreateResult } from '../operations/cert-create.ts'
+import type { CertExportResult } from '../operations/cert-export.ts'
 import type { CertStatusResult } from '../operations/cert-status.ts'
 import type { CertificateReport } from '../operations/certificate-report.ts'
 import type { CertificatesChanged } from '../operations/change-certificates.ts'
@@ -58,4 +60,25 @@ function details({ secret, hosts, issuer, fingerprint, served, authority }: Cert
 function whereabouts({ here, signedOn }: CertificateReport['authority']): string {
   if (here) return 'on this machine'
   return `not on this machine${signedOn === undefined ? '' : `; ${signedOn} signed with it`}`
+}
+
+export function renderCertCreate(result: CertCreateResult, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  const { domain, certificate, action, daysLeft, fingerprint } = result
+  return [
+    `authority of ${domain} ${action}`,
+    `  certificate  ${certificate} (${daysLeft} days left)`,
+    `  fingerprint  ${fingerprint}`,
+    '  trust it     kubectl telemetry cert trust',
+  ].join('\n')
+}
+
+export function renderCertExport(result: CertExportResult, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  return result.pem?.trimEnd() ?? `${result.what} of ${result.secret} written to ${result.file}`
+}
+
+/** Beside the answer, which may go to a file; as data it is in the answer. */
+export function renderPassword({ password }: CertExportResult, format: OutputFormat | undefined): string {
+  return password === undefined || format !== undefined ? '' : `password: ${password}   # shown this once`
 }

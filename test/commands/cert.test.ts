@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { expectGolden } from '../golden-file.ts'
-import { DAY, exposedWorld } from '../operations/certifying.ts'
+import { DAY, exposedWorld, held } from '../operations/certifying.ts'
 import { find } from '../operations/exposing.ts'
 import { runCommand } from './run-command.ts'
 
@@ -85,4 +85,50 @@ describe('kubectl telemetry cert rotate', () => {
     assert.match(stderr, /\(USAGE\)/)
     assert.equal(exitCode, 2)
   })
+})
+
+describe('kubectl telemetry cert create', () => {
+  it('prints where the authority is, and what to do with it', async () => {
+    const world = await exposedWorld()
+    const { text, exitCode } = await page('cert create --domain example.com', world)
+    expectGolden('cert-create.txt', text)
+    assert.equal(exitCode, 0)
+    assert.match((await page('cert create --domain example.com', world)).text, /^authority of example\.com unchanged\n/)
+  })
+
+  const wrong = [
+    ['--ca-cert package.json', 'USAGE'],
+    ['--ca-key package.json', 'USAGE'],
+    ['--ca-cert not-there --ca-key package.json', 'FILE_UNREADABLE'],
+    ['--ca-cert package.json --ca-key package.json', 'CA_INVALID'],
+    ['--key-type rsa1024', 'USAGE'],
+  ]
+  for (const [words, code] of wrong) {
+    it(`wrong usage is exit code 2: ${words} (${code})`, async () => {
+      const { stderr, exitCode } = await runCommand(`cert create --domain example.com ${words}`, await exposedWorld())
+      assert.match(stderr, new RegExp(`^error: .* \\(${code}\\)\n`))
+      assert.equal(exitCode, 2)
+    })
+  }
+})
+
+describe('kubectl telemetry cert export', () => {
+  it('prints nothing but PEM, for a file or a pipe', async () => {
+    const world = await exposedWorld()
+    const { stdout, stderr } = await runCommand('cert export ca', world)
+    assert.deepEqual([stdout, stderr], [held(world, 'ca.crt'), ''])
+  })
+
+  it('shows the password that it made beside the answer', async () => {
+    const { stdout, stderr, exitCode } = await runCommand('cert export pkcs12 -f telemetry.p12', await exposedWorld())
+    assert.equal(stdout, 'pkcs12 of istio-system/kubectl-telemetry-tls written to telemetry.p12\n')
+    assert.match(stderr, /^password: [\w-]{24} {3}# shown this once\n$/)
+    assert.equal(exitCode, 0)
+  })
+
+  for (const words of ['', ' key', ' pkcs12']) {
+    it(`wrong usage is exit code 2: cert export${words}`, async () => {
+      assert.equal((await runCommand(`cert export${words}`, await exposedWorld())).exitCode, 2)
+    })
+  }
 })

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Command, Config, type Interfaces } from '@oclif/core'
+import CertCreate from '../../src/commands/cert/create.ts'
+import CertExport from '../../src/commands/cert/export.ts'
 import CertRotate from '../../src/commands/cert/rotate.ts'
 import CertStatus from '../../src/commands/cert/status.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
@@ -28,6 +30,8 @@ type CommandClass = new (argv: string[], config: Config) => Command
 const COMMANDS: Record<string, CommandClass> = {
   cleanup: Cleanup,
   expose: Expose,
+  'cert create': CertCreate,
+  'cert export': CertExport,
   'cert rotate': CertRotate,
   'cert status': CertStatus,
 }

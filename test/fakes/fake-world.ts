@@ -5,6 +5,7 @@ import type { Authority } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
 import type { TrustStores } from '../../src/certificates/trust-stores.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
 import type { Clock, Dependencies } from '../../src/operations/dependencies.ts'
 import type { Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from '../../src/probing/prober.ts'
 import type { FakeCluster } from './fake-cluster.ts'
@@ -127,6 +128,8 @@ export interface FakeWorld extends Dependencies {
   trustStores: FakeTrustStores
   prober: FakeProber
   clock: FakeClock
+  /** By path. */
+  files: Map<string, { data: string | Uint8Array; mode: number }>
 }
 
 export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWorld {
@@ -134,7 +137,13 @@ export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWor
   let drawn = 0
   const prober = new FakeProber()
   prober.serving = servingFrom(cluster)
+  const files: FakeWorld['files'] = new Map()
   return {
+    files,
+    writeFile: async (path, data, mode) => {
+      if (files.has(path)) throw new UserError('FILE_EXISTS', `${path} is there already; it was left as it is`)
+      files.set(path, { data, mode })
+    },
     cluster,
     terminal,
     authorities: new FakeAuthorities(),
