@@ -10,6 +10,13 @@ export interface KeyPair {
 
 export interface Authority extends KeyPair {
   domain: string
+  /** Who will sign once clients trust it too: a rotation is under way. */
+  next?: KeyPair
+}
+
+/** What clients are to trust: during a rotation the old and the new one. */
+export function trustedWith({ certificate, next }: Pick<Authority, 'certificate' | 'next'>): string {
+  return next === undefined ? certificate : certificate + next.certificate
 }
 
 /** What making certificates needs of the world. */

@@ -141,3 +141,15 @@ export const exportFlags = {
 export function firstLine(file: NamedText | undefined): string | undefined {
   return file?.text.split(/\r?\n/)[0]
 }
+
+/** Flags of `cert rotate`. */
+export const rotateFlags = {
+  ca: Flags.boolean({
+    description: 'begin to change over to a new authority: clients are to trust it beside the old one',
+  }),
+  finish: Flags.boolean({ description: 'end that: the new authority signs, the old one is forgotten' }),
+  ...broughtAuthority,
+  ...keyTypeFlag,
+  ...gatewayChoice,
+  ...changing,
+}

@@ -1,42 +1,39 @@
-/** New leaves for what is exposed over HTTPS, signed by the authority that clients trust already. */
-import { issueLeaf } from '../certificates/authority.ts'
-import { tlsSecret } from '../manifests/tls-secret.ts'
-import {
-  type CertificatesChanged,
-  type Changing,
-  type ChangingNeeds,
-  changeCertificates,
-  type NewCertificate,
-} from './change-certificates.ts'
+/** New certificates for what is exposed over HTTPS: new leaves, or a new authority in two steps. */
+import type { BroughtPair } from '../certificates/brought.ts'
+import { usageError } from '../errors.ts'
+import type { CertificatesChanged, Changing, ChangingNeeds } from './change-certificates.ts'
 import type { Dependencies } from './dependencies.ts'
-import { findHttpsGateways, type GatewayChoice, type HttpsGateway, requireOwnSecret } from './https-gateways.ts'
-import { leafOf, requireAuthority, withKeyLike } from './serving-certificate.ts'
+import type { GatewayChoice } from './https-gateways.ts'
+import { beginRotation, finishRotation, type Rotation } from './rotate-authority.ts'
+import { rotateLeaves } from './rotate-leaves.ts'
 
 export interface CertRotateRequest extends GatewayChoice, Changing {
   /** Of the new keys; those of the keys before when left out. */
   bits?: number | undefined
+  /** A new authority: the first step. */
+  ca: boolean
+  /** The second step. */
+  finish: boolean
+  /** The authority to change over to; a new one when left out. */
+  brought?: BroughtPair | undefined
 }
 
-type Needs = ChangingNeeds & Pick<Dependencies, 'random' | 'generateKey' | 'machine'>
-
-/** @throws UserError AUTHORITY_ELSEWHERE, AUTHORITY_EXPIRED, NOT_OURS, CONSENT_REQUIRED; see also changes.ts */
-export async function certRotate(request: CertRotateRequest, dependencies: Needs): Promise<CertificatesChanged> {
-  const gateways = await findHttpsGateways(request, dependencies.cluster)
-  const wanted = await Promise.all(gateways.map((gateway) => reissued(gateway, request.bits, dependencies)))
-  return changeCertificates('Make a new certificate', wanted, request, dependencies)
+export interface CertRotateResult extends CertificatesChanged {
+  /** Authorities that are changed for others. */
+  rotations: Rotation[]
 }
 
-async function reissued(gateway: HttpsGateway, bits: number | undefined, world: Needs): Promise<NewCertificate> {
-  const { namespace, secret, hosts } = gateway
-  const { clock, random, generateKey, machine } = world
-  const authority = await requireAuthority(requireOwnSecret(gateway), secret, world)
-  const issuing = { now: clock.now(), random, generateKey: (like?: number) => generateKey(bits ?? like) }
-  const leaf = await issueLeaf(authority, hosts, withKeyLike(secret && leafOf(secret), issuing))
-  const manifest = tlsSecret({
-    namespace,
-    ...leaf,
-    authorityCertificate: authority.certificate,
-    signedOn: machine,
-  })
-  return { gateway, manifest }
+export type RotatingNeeds = ChangingNeeds & Pick<Dependencies, 'random' | 'generateKey' | 'machine'>
+
+/**
+ * @throws UserError AUTHORITY_ELSEWHERE, AUTHORITY_EXPIRED, NOT_OURS, CONSENT_REQUIRED, NO_ROTATION, ROTATION_OPEN, CA_INVALID (exit 2); see
+ * also changes.ts
+ */
+export async function certRotate(request: CertRotateRequest, world: RotatingNeeds): Promise<CertRotateResult> {
+  const { ca, finish, brought } = request
+  if (brought !== undefined && (!ca || finish))
+    throw usageError('USAGE', '--ca-cert and --ca-key begin the change to another authority', ['cert rotate --ca'])
+  if (finish) return finishRotation(request, world)
+  if (ca) return beginRotation(request, world)
+  return { ...(await rotateLeaves(request, world)), rotations: [] }
 }

@@ -16,8 +16,11 @@ export interface CertificateReport extends Partial<Omit<CertificateFacts, 'hosts
   hosts: string[]
   /** What the gateway shows to whoever connects; left out when it could not be asked. */
   served?: { fingerprint: string; matches: boolean }
-  /** Whether this machine has the authority that signed it, and so can sign again; else the machine that did. */
-  authority: { here: boolean; signedOn?: string }
+  /**
+   * Whether this machine has the authority that signed it, and so can sign again; the machine that signed it; and the fingerprint of the
+   * authority that comes next, while a rotation is under way.
+   */
+  authority: { here: boolean; signedOn?: string; next?: string }
   /** Whether the trust store of this machine's system leads to it. */
   trusted: boolean
 }
@@ -42,7 +45,7 @@ export async function reportOn(
     ...(shown?.fingerprint === undefined
       ? {}
       : { served: { fingerprint: shown.fingerprint, matches: shown.fingerprint === facts?.fingerprint } }),
-    authority: await authorityOf(gateway, leaf, authorities),
+    authority: await authorityOf(gateway, leaf, authorities, now),
     trusted: isTrusted(chainOf(gateway), await trustStores.systemRoots(), now),
   }
   return { certificate, warnings: warningsOf(gateway, certificate, served) }
@@ -52,13 +55,16 @@ async function authorityOf(
   { domain, secret }: HttpsGateway,
   pem: string | undefined,
   authorities: AuthorityStore,
+  now: Date,
 ): Promise<CertificateReport['authority']> {
   const where = secret && signedOn(secret)
   // One that cannot be read is not one to sign with.
   const own = domain === undefined ? undefined : await authorities.find(domain).catch(() => undefined)
-  const [certificate, issuer] = [pem, own?.certificate].map((text) => readCertificate(text ?? ''))
-  const here = certificate !== undefined && issuer !== undefined && isIssuedBy(certificate, issuer)
-  return { here, ...(where === undefined ? {} : { signedOn: where }) }
+  const certificate = readCertificate(pem ?? '')
+  const issuers = [own?.certificate, own?.next?.certificate].flatMap((text) => readCertificate(text ?? '') ?? [])
+  const here = certificate !== undefined && issuers.some((issuer) => isIssuedBy(certificate, issuer))
+  const next = own?.next && factsOf(own.next.certificate, now)?.fingerprint
+  return { here, ...(where === undefined ? {} : { signedOn: where }), ...(next === undefined ? {} : { next }) }
 }
 
 export function secretOf({ namespace, secretName }: Pick<HttpsGateway, 'namespace' | 'secretName'>): string {

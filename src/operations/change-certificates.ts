@@ -37,12 +37,16 @@ export interface CertificatesChanged {
 
 export type ChangingNeeds = Reporting & Pick<Dependencies, 'cluster' | 'terminal'>
 
-/** @param what for the question: `Rotate the certificate` */
+/**
+ * @param what for the question: `Make a new certificate`
+ * @param here what is done on this machine once there is leave: before the first write, and after the last one
+ */
 export async function changeCertificates(
   what: string,
   wanted: NewCertificate[],
   { yes, dryRun, timeout }: Changing,
   dependencies: ChangingNeeds,
+  here: { before?: () => Promise<void>; after?: () => Promise<void> } = {},
 ): Promise<CertificatesChanged> {
   const { cluster, clock } = dependencies
   for (const { manifest } of wanted) requireServable(manifest as Secret, clock.now())
@@ -63,10 +67,12 @@ export async function changeCertificates(
   const present = wanted.map(({ gateway }) => gateway)
   if (dryRun !== 'none') return now('planned', present, changes)
   if (!(await confirmed(what, wanted, changes, yes, dependencies))) return now('declined', present, changes)
+  await here.before?.()
   const progress = new Progress()
   const applied = await progress.telling(() => applyChanges(cluster, changes, progress))
   const after = present.map((gateway, index) => ({ ...gateway, secret: applied[index]?.after as Secret | undefined }))
   await Promise.all(after.map((gateway) => served(gateway, timeout, dependencies)))
+  await here.after?.()
   return now('applied', after, applied)
 }
 

@@ -1,6 +1,7 @@
 /** The plan of an exposure: pure. Dry run, confirmation, applying and the page at the end are this value seen four ways. */
 import { rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
+import { type Authority, trustedWith } from '../certificates/authority.ts'
 import type { Service } from '../cluster/objects.ts'
 import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
@@ -49,7 +50,7 @@ export interface Exposure {
 /** PEM: what the gateway serves with. */
 export interface ServingCertificate {
   leaf: { certificate: string; key: string }
-  authority: { certificate: string }
+  authority: Pick<Authority, 'certificate' | 'next'>
   signedOn: string | undefined
 }
 
@@ -125,7 +126,7 @@ function backendOf({ found: { addon, service, namespace, port }, path }: Surveye
 function secretOf(namespace: string, { leaf, authority, signedOn }: ServingCertificate): Wanted {
   return {
     resource: SECRETS,
-    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate, signedOn }),
+    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: trustedWith(authority), signedOn }),
   }
 }
 

@@ -1,8 +1,10 @@
 import type { CertCreateResult } from '../operations/cert-create.ts'
 import type { CertExportResult } from '../operations/cert-export.ts'
+import type { CertRotateResult } from '../operations/cert-rotate.ts'
 import type { CertStatusResult } from '../operations/cert-status.ts'
 import type { CertificateReport } from '../operations/certificate-report.ts'
 import type { CertificatesChanged } from '../operations/change-certificates.ts'
+import type { Rotation } from '../operations/rotate-authority.ts'
 import { dryRunMark, type OutputFormat, renderData, renderObject, renderTable } from './output.ts'
 
 const NOTHING = 'nothing is exposed over HTTPS'
@@ -14,7 +16,7 @@ export function renderCertStatus(result: CertStatusResult, format: OutputFormat 
 }
 
 /** What was changed, then the certificates as they are now. */
-export function renderCertificatesChanged(
+function renderCertificatesChanged(
   result: CertificatesChanged,
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
@@ -26,6 +28,34 @@ export function renderCertificatesChanged(
   return result.outcome === 'planned'
     ? objects.join('\n')
     : [...objects, '', renderCertificates(result.certificates)].join('\n')
+}
+
+/** The same, and what clients are to do now. */
+export function renderCertRotate(
+  result: CertRotateResult,
+  dryRun: 'none' | 'client' | 'server',
+  format: OutputFormat | undefined,
+): string {
+  const page = renderCertificatesChanged(result, dryRun, format)
+  return format !== undefined || result.outcome !== 'applied'
+    ? page
+    : [page, ...result.rotations.flatMap((rotation) => ['', ...nextSteps(rotation)])].join('\n')
+}
+
+function nextSteps({ domain, stage, certificate, old, new: coming }: Rotation): string[] {
+  const authorities = [`  old          ${old.fingerprint}`, `  new          ${coming.fingerprint}`]
+  if (stage === 'finished')
+    return [
+      `the new authority of ${domain} signs; the old one is forgotten`,
+      ...authorities,
+      `  trusted by   ${certificate}`,
+    ]
+  return [
+    `the old authority of ${domain} signs, and clients are to trust the new one too`,
+    ...authorities,
+    `  both are in  ${certificate}; kubectl telemetry cert export ca; kubectl telemetry cert trust`,
+    '  then         kubectl telemetry cert rotate --finish',
+  ]
 }
 
 /** A table, then every name, issuer and fingerprint in full. */
@@ -57,8 +87,8 @@ function details({ secret, hosts, issuer, fingerprint, served, authority }: Cert
   ]
 }
 
-function whereabouts({ here, signedOn }: CertificateReport['authority']): string {
-  if (here) return 'on this machine'
+function whereabouts({ here, signedOn, next }: CertificateReport['authority']): string {
+  if (here) return next === undefined ? 'on this machine' : `on this machine; ${next} comes next (cert rotate --finish)`
   return `not on this machine${signedOn === undefined ? '' : `; ${signedOn} signed with it`}`
 }
 

@@ -80,6 +80,18 @@ describe('kubectl telemetry cert rotate', () => {
     assert.equal(exitCode, 1)
   })
 
+  it('prints both authorities, and what clients and people are to do', async () => {
+    const world = await exposedWorld()
+    expectGolden('cert-rotate-ca.txt', (await page('cert rotate --ca -y', world)).text)
+    expectGolden('cert-rotate-ca-status.txt', (await page('cert status', world)).text)
+    expectGolden('cert-rotate-finish.txt', (await page('cert rotate --finish -y', world)).text)
+  })
+
+  it('prints it as json', async () => {
+    const world = await exposedWorld()
+    expectGolden('cert-rotate-ca.json', (await page('cert rotate --ca -y -o json', world)).text)
+  })
+
   it('refuses another type of key', async () => {
     const { stderr, exitCode } = await runCommand('cert rotate --key-type ecdsa', await exposedWorld())
     assert.match(stderr, /\(USAGE\)/)

@@ -1,7 +1,7 @@
 /** The rest of the world: a clock that jumps, authorities in memory, pages that answer as told, keys from a small stock. */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
-import type { Authority } from '../../src/certificates/authority.ts'
+import type { Authority, KeyPair } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
 import type { TrustStores } from '../../src/certificates/trust-stores.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
@@ -34,6 +34,19 @@ export class FakeAuthorities implements AuthorityStore {
     const winner = this.kept.get(authority.domain) ?? authority
     this.kept.set(authority.domain, winner)
     return winner
+  }
+
+  async keepNext(domain: string, next: KeyPair): Promise<KeyPair> {
+    const authority = this.kept.get(domain)
+    if (authority === undefined) throw new Error(`no authority of ${domain} is kept`)
+    const winner = authority.next ?? next
+    this.kept.set(domain, { ...authority, next: winner })
+    return winner
+  }
+
+  async promoteNext(domain: string): Promise<void> {
+    const next = this.kept.get(domain)?.next
+    if (next !== undefined) this.kept.set(domain, { domain, ...next })
   }
 
   async list(): Promise<{ domain: string; directory: string }[]> {

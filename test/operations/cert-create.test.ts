@@ -63,7 +63,7 @@ describe('cert create', () => {
     const here = { ...there, machine: 'you@desktop', authorities: fullMesh().authorities }
     const pair = { certificate, key, certificateName: 'ca.crt', keyName: 'ca.key' }
     assert.equal((await certCreate({ brought: pair }, here)).action, 'imported')
-    const { certificates } = await certRotate({ yes: true, dryRun: 'none', timeout: 1 }, here)
+    const { certificates } = await certRotate({ ca: false, finish: false, yes: true, dryRun: 'none', timeout: 1 }, here)
     assert.deepEqual(certificates[0]?.authority, { here: true, signedOn: 'you@desktop' })
     assert.equal(held(there, 'ca.crt'), certificate)
     assert.equal((await certCreate({ brought: pair }, here)).action, 'unchanged')

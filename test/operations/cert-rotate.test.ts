@@ -9,7 +9,7 @@ import type { FakeWorld } from '../fakes/fake-world.ts'
 import { exposedWorld, fingerprintOf, held } from './certifying.ts'
 import { DOMAIN, find, fullMesh, hosts, refusal, requestFor, written } from './exposing.ts'
 
-const request = { yes: true, dryRun: 'none', timeout: 1000 } as const
+const request = { ca: false, finish: false, yes: true, dryRun: 'none', timeout: 1000 } as const
 const QUESTION = `Make a new certificate in istio-system/kubectl-telemetry-tls (${hosts('grafana', 'kiali').join(', ')})?`
 
 const pairOf = (world: FakeWorld) => ({ certificate: held(world, 'tls.crt'), key: held(world, 'tls.key') })
