@@ -1,7 +1,7 @@
 /** Composition root: shared flags, the real adapters, and what becomes of errors. The only file that picks adapters. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { hostname, userInfo } from 'node:os'
+import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -48,7 +48,12 @@ export abstract class TelemetryCommand extends Command {
       cluster,
       terminal,
       authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
-      trustStores: new SystemTrustStores(),
+      trustStores: new SystemTrustStores({
+        platform: process.platform,
+        home: homedir(),
+        dataHome: dataHome(environment),
+        path: environment.PATH ?? '',
+      }),
       prober: new WebProber(),
       machine: `${userInfo().username}@${hostname()}`,
       clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },

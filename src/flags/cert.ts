@@ -153,3 +153,18 @@ export const rotateFlags = {
   ...gatewayChoice,
   ...changing,
 }
+
+/** Flags of `cert trust`. */
+export const trustFlags = {
+  ...gatewayOf,
+  domain: domain({ description: 'whose authority this machine has (default: those that are exposed with)' }),
+  remove: Flags.boolean({
+    default: false,
+    description: 'forget instead: all that was trusted by this command, or that of --domain alone',
+  }),
+  'dry-run': Flags.option({ options: ['none', 'client'] as const })({
+    default: 'none',
+    description: 'client: print the commands, run none',
+  }),
+  yes,
+}

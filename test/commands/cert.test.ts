@@ -144,3 +144,28 @@ describe('kubectl telemetry cert export', () => {
     })
   }
 })
+
+describe('kubectl telemetry cert trust', () => {
+  it('prints each store, and the commands that people have to run themselves', async () => {
+    const world = await exposedWorld()
+    world.trustStores.stores = [
+      {
+        place: { kind: 'anchors', directory: '/usr/local/share/ca-certificates', refresh: ['update-ca-certificates'] },
+        entries: [],
+        obstacle: 'not-allowed',
+      },
+      { place: { kind: 'nss', directory: '/home/me/.pki/nssdb' }, entries: [] },
+      { place: { kind: 'nss', directory: '/home/me/.mozilla/firefox/abc' }, entries: [] },
+    ]
+    world.trustStores.complaints.install = 'never run'
+    const { text, exitCode } = await page('cert trust -y', world)
+    expectGolden('cert-trust.txt', text.replace(/kubectl-telemetry-[0-9a-f]{16}/g, 'kubectl-telemetry-NAME'))
+    assert.equal(exitCode, 1)
+    const { stdout } = await runCommand('cert trust --remove --dry-run=client', world)
+    assert.match(stdout, /^system \(.*\) unchanged \(dry run\)\nbrowsers \(.*\) forgotten \(dry run\)\n {2}certutil /)
+  })
+
+  it('has no dry run on the server: it asks no server', async () => {
+    assert.equal((await runCommand('cert trust --dry-run=server', await exposedWorld())).exitCode, 2)
+  })
+})

@@ -6,6 +6,7 @@ import CertCreate from '../../src/commands/cert/create.ts'
 import CertExport from '../../src/commands/cert/export.ts'
 import CertRotate from '../../src/commands/cert/rotate.ts'
 import CertStatus from '../../src/commands/cert/status.ts'
+import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
 import type { Dependencies } from '../../src/operations/dependencies.ts'
@@ -34,6 +35,7 @@ const COMMANDS: Record<string, CommandClass> = {
   'cert export': CertExport,
   'cert rotate': CertRotate,
   'cert status': CertStatus,
+  'cert trust': CertTrust,
 }
 
 /** @param argv `expose grafana -y`, `cert status` */

@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
 import type { Authority, KeyPair } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
-import type { TrustStores } from '../../src/certificates/trust-stores.ts'
+import type { TrustStore, TrustStores } from '../../src/certificates/trust-stores.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
 import type { Clock, Dependencies } from '../../src/operations/dependencies.ts'
@@ -119,12 +119,55 @@ function serverFor(gateway: KubeObject, host: string): { tls?: { credentialName?
   return servers.find(({ hosts, tls }) => hosts.includes(host) && tls?.credentialName !== undefined)
 }
 
+/** Stores that understand the commands they are given, or complain. */
 export class FakeTrustStores implements TrustStores {
   /** PEM, one certificate each. */
   readonly roots: string[] = []
+  stores: TrustStore[] = []
+  /** PEM by name. */
+  readonly files = new Map<string, string>()
+  readonly ran: string[] = []
+  /** What a program says when it fails. */
+  readonly complaints: Record<string, string> = {}
 
   async systemRoots(): Promise<string[]> {
     return this.roots
+  }
+
+  async find(): Promise<TrustStore[]> {
+    return structuredClone(this.stores)
+  }
+
+  fileOf(name: string): string {
+    return `/home/me/.local/share/kubectl-telemetry/trusted/${name}.crt`
+  }
+
+  async staged(): Promise<string[]> {
+    return [...this.files.keys()]
+  }
+
+  async stage(name: string, pem: string): Promise<void> {
+    this.files.set(name, pem)
+  }
+
+  async unstage(name: string): Promise<void> {
+    this.files.delete(name)
+  }
+
+  async run(command: string[]): Promise<string | undefined> {
+    this.ran.push(command.join(' '))
+    const complaint = this.complaints[command[0] ?? '']
+    if (complaint === undefined) this.#obey(command)
+    return complaint
+  }
+
+  #obey(command: string[]): void {
+    const words = command.join(' ')
+    const [name] = /kubectl-telemetry-[0-9a-f]{16}/.exec(words) ?? []
+    const store = this.stores.find(({ place }) => 'directory' in place && words.includes(place.directory))
+    if (store?.entries === undefined || name === undefined) return
+    const adds = command[0] === 'install' || command.includes('-A')
+    store.entries = adds ? [...store.entries, name] : store.entries.filter((one) => one !== name)
   }
 }
 
