@@ -101,12 +101,23 @@ export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], n
   const issuer = readCertificate(authority.certificate)
   if (certificate === undefined || issuer === undefined) return 'it cannot be read'
   if (!isPair(leaf)) return 'its key is another'
-  if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return 'another authority signed it'
+  if (!isIssuedBy(certificate, issuer)) return 'another authority signed it'
   if ([...hosts].sort().join() !== dnsNamesOf(certificate).sort().join()) return 'it names other hosts'
   const left = daysLeft(leaf.certificate, now)
   // In an authority's last month a new leaf would last no longer than this one.
   if (left < RENEW_DAYS && left < daysLeft(authority.certificate, now)) return `it has ${left} days left`
   return undefined
+}
+
+/** Whether the authority, and no other of its name, signed the leaf. */
+export function isSignedBy(leaf: Pick<KeyPair, 'certificate'>, authority: Pick<KeyPair, 'certificate'>): boolean {
+  const [certificate, issuer] = [leaf, authority].map((one) => readCertificate(one.certificate))
+  return certificate !== undefined && issuer !== undefined && isIssuedBy(certificate, issuer)
+}
+
+/** Names first: checking a signature takes longer. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 
 /** Whether the key is the certificate's. */

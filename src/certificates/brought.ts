@@ -1,8 +1,7 @@
 /** What people bring of their own: an authority and its key, read and judged before anything else happens. */
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { type UserError, usageError } from '../errors.ts'
-import { type Authority, isPair, issueLeaf, type KeyPair, readCertificate } from './authority.ts'
-import { isIssuedBy } from './facts.ts'
+import { type Authority, isIssuedBy, isPair, issueLeaf, type KeyPair, readCertificate } from './authority.ts'
 import { accepts, maySign } from './x509.ts'
 
 /** PEM texts, and what to call them: the names of files, say. */

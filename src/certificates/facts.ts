@@ -1,6 +1,6 @@
 /** What a certificate says, and whether somebody's roots vouch for it: pure, read by node:crypto. */
 import type { X509Certificate } from 'node:crypto'
-import { DAY, dnsNamesOf, readCertificate } from './authority.ts'
+import { DAY, dnsNamesOf, isIssuedBy, readCertificate } from './authority.ts'
 
 export interface CertificateFacts {
   /** The DNS names it is for. */
@@ -59,9 +59,4 @@ export function isTrusted(chain: string, roots: string[], now: Date): boolean {
 
 function isValidAt({ validFromDate, validToDate }: X509Certificate, now: Date): boolean {
   return validFromDate <= now && now <= validToDate
-}
-
-/** Names first: checking a signature takes longer. */
-export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

@@ -104,6 +104,27 @@ export const broughtAuthority = {
   'ca-key': file({ flag: '--ca-key', dependsOn: ['ca-cert'], description: 'its key, RSA in PEM, without a password' }),
 }
 
+/** `NAME`, or `NAMESPACE/NAME`. */
+const secretName = Flags.custom<{ namespace?: string | undefined; name: string }>({
+  helpValue: '[NAMESPACE/]NAME',
+  parse: async (text) => {
+    const [, namespace, name] = /^(?:([a-z0-9-]+)\/)?([a-z0-9][a-z0-9.-]*)$/.exec(text) ?? []
+    if (name !== undefined) return { namespace, name }
+    throw usageError('SECRET_NAME_INVALID', `--tls-secret ${JSON.stringify(text)} is not NAME or NAMESPACE/NAME`, [
+      '--tls-secret our-tls',
+    ])
+  },
+})
+
+/** What `expose` can serve with instead of what it makes. */
+export const broughtFlags = {
+  'tls-secret': secretName({
+    exclusive: ['insecure', 'ca-cert', 'ca-key'],
+    description: "a TLS Secret of your own beside the gateway's pods (default: the one in use, else ours)",
+  }),
+  ...broughtAuthority,
+}
+
 /** What was brought, if anything was. */
 export function broughtPair(flags: {
   'ca-cert'?: NamedText | undefined

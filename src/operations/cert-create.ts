@@ -2,9 +2,10 @@
 import { createAuthority } from '../certificates/authority.ts'
 import { type BroughtPair, requireBroughtAuthority } from '../certificates/brought.ts'
 import { type CertificateFacts, factsOf } from '../certificates/facts.ts'
-import { UserError, usageError } from '../errors.ts'
+import { usageError } from '../errors.ts'
 import type { Dependencies } from './dependencies.ts'
 import { findHttpsGateways } from './https-gateways.ts'
+import { authorityExists } from './serving-certificate.ts'
 
 export interface CertCreateRequest {
   /** That in use when left out. */
@@ -40,7 +41,7 @@ export async function certCreate(request: CertCreateRequest, dependencies: Needs
   const kept = there ?? (await authorities.keep(wanted))
   const certificate = authorities.certificatePath(domain)
   // What was made before, or by another run meanwhile, is as good as a new one, but not as one that was brought.
-  if (imported !== undefined && kept.certificate !== imported.certificate) throw exists(domain, certificate)
+  if (imported !== undefined && kept.certificate !== imported.certificate) throw authorityExists(domain, certificate)
   const action = there !== undefined ? 'unchanged' : imported === undefined ? 'created' : 'imported'
   const { hosts: _, ...facts } = factsOf(kept.certificate, now) as CertificateFacts
   return { domain, certificate, action, ...facts }
@@ -57,10 +58,4 @@ async function domainInUse({ cluster }: Needs): Promise<string> {
     `for which domain? ${why}`,
     domains.length > 0 ? domains.map((one) => `--domain ${one}`) : ['--domain example.com'],
   )
-}
-
-function exists(domain: string, path: string): UserError {
-  return new UserError('AUTHORITY_EXISTS', `this machine has another authority for ${domain} already: ${path}`, {
-    suggestions: ['kubectl telemetry cert rotate --ca --ca-cert FILE --ca-key FILE   # changes over to the new one'],
-  })
 }

@@ -1,7 +1,7 @@
 /** What there is to tell of a certificate: what the Secret has, what the gateway serves, whether this machine trusts it. */
-import { readCertificate } from '../certificates/authority.ts'
+import { isIssuedBy, readCertificate } from '../certificates/authority.ts'
 import type { AuthorityStore } from '../certificates/authority-store.ts'
-import { type CertificateFacts, factsOf, isIssuedBy, isTrusted } from '../certificates/facts.ts'
+import { type CertificateFacts, factsOf, isTrusted } from '../certificates/facts.ts'
 import { signedOn } from '../manifests/tls-secret.ts'
 import type { ServedCertificate } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'

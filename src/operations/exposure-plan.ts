@@ -13,6 +13,7 @@ import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
+import type { BroughtSecret } from './brought-secret.ts'
 import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
@@ -31,6 +32,8 @@ export interface ExposureRequest {
   redirect: boolean
   /** By add-on: node ports that were asked for. */
   nodePorts: Record<string, number>
+  /** The Secret that people made themselves; ours when left out. */
+  brought?: BroughtSecret | undefined
   /** The Kiali whose pages are to link to the others. */
   kiali?: FoundAddon | undefined
 }
@@ -69,10 +72,10 @@ export function hostsOf(request: ExposureRequest): string[] {
  * The manifests in an order that never serves a half: a Gateway that names a missing Secret stalls every tenant of its port for
  * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Ports of the Service come first: nothing listens
  * there yet, and they are what is most likely to be refused (a dry run does not look at the range of node ports).
- * @param certificate left out: HTTP
+ * @param certificate left out: HTTP, or a Secret that was brought
  */
 export function planExposure(request: ExposureRequest, certificate: ServingCertificate | undefined): Wanted[] {
-  const { istioVersion, gateway, addons, layout, redirect } = request
+  const { istioVersion, gateway, addons, layout, redirect, brought } = request
   const { namespace, selector } = gateway
   const backends = [...addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)]
   const servers = serversOf(entriesOf(request), layout, redirect)
@@ -82,7 +85,12 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
     ...backends.map((backend) => routeOf(backend, request)),
     {
       resource: gateways(istioVersion),
-      manifest: gatewayManifest(gateways(istioVersion), { namespace, selector, servers }),
+      manifest: gatewayManifest(gateways(istioVersion), {
+        namespace,
+        selector,
+        servers,
+        credentialName: brought?.name,
+      }),
     },
   ]
 }

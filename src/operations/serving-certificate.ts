@@ -6,12 +6,14 @@ import {
   daysLeft,
   type Issuing,
   isPair,
+  isSignedBy,
   issueLeaf,
   type KeyPair,
   keyBits,
   readCertificate,
   whyReissue,
 } from '../certificates/authority.ts'
+import { type BroughtPair, requireBroughtAuthority } from '../certificates/brought.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Secret } from '../cluster/objects.ts'
 import { UserError } from '../errors.ts'
@@ -25,17 +27,23 @@ export interface Certificates {
   leaf: KeyPair
   /** The machine that signed the leaf, as the Secret says it. */
   signedOn: string | undefined
+  /** Whose authority signed what is served now, if it was another machine's. */
+  replaces?: string | undefined
   now: Date
 }
 
 type Needs = Pick<Dependencies, 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
-/** @param present the TLS Secret as it is now */
+/**
+ * @param present the TLS Secret as it is now
+ * @param brought an authority of theirs, to be kept on this machine from now on
+ */
 export async function requireCertificates(
   domain: string,
   hosts: string[],
   present: Secret | undefined,
   dependencies: Needs,
+  brought?: BroughtPair,
 ): Promise<Certificates> {
   const { authorities, clock, random, generateKey, machine } = dependencies
   const now = clock.now()
@@ -43,16 +51,32 @@ export async function requireCertificates(
   const found = await authorities.find(domain)
   if (found !== undefined && daysLeft(found.certificate, now) < 1)
     throw authorityExpired(domain, authorities.certificatePath(domain))
-  const authority = found ?? (await createAuthority(domain, issuing))
+  const imported = brought && (await requireBroughtAuthority(domain, brought, now))
+  if (imported !== undefined && found !== undefined && imported.certificate !== found.certificate)
+    throw authorityExists(domain, authorities.certificatePath(domain))
+  const authority = found ?? imported ?? (await createAuthority(domain, issuing))
   const current = present && leafOf(present)
   const good = current !== undefined && whyReissue(current, authority, hosts, now) === undefined
   return {
     authority,
     kept: found !== undefined,
     leaf: good ? current : await issueLeaf(authority, hosts, withKeyLike(current, issuing)),
+    replaces: present && current && !isSignedBy(current, authority) ? elsewhere(present, machine) : undefined,
     signedOn: good && present ? signedOn(present) : machine,
     now,
   }
+}
+
+/** The machine that signed a Secret, if it was another. */
+function elsewhere(present: Secret, machine: string): string | undefined {
+  const where = signedOn(present)
+  return where === machine ? undefined : where
+}
+
+export function authorityExists(domain: string, path: string): UserError {
+  return new UserError('AUTHORITY_EXISTS', `this machine has another authority for ${domain} already: ${path}`, {
+    suggestions: ['kubectl telemetry cert rotate --ca --ca-cert FILE --ca-key FILE   # changes over to the new one'],
+  })
 }
 
 /** A new key is as long as the one before, which somebody may have chosen. */

@@ -11,6 +11,8 @@ export interface ProbeTarget {
   path: string
   /** PEM: the only authority that is trusted. Left out: HTTP without TLS. */
   authorityCertificate: string | undefined
+  /** Whether that may be a certificate below its root, which nobody has here. */
+  trustPartialChain?: boolean
 }
 
 export interface Probe {

@@ -87,7 +87,8 @@ function resolutionOf(found: string | string[] | undefined): Resolution {
 async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
   const { authorityCertificate } = target
   if (authorityCertificate === undefined) return askHttp1(socket, target, 80)
-  const tls = await openTls(socket, { host: target.host, ca: authorityCertificate })
+  const { host, trustPartialChain: allowPartialTrustChain = false } = target
+  const tls = await openTls(socket, { host, ca: authorityCertificate, allowPartialTrustChain })
   return tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target, 443)
 }
 
