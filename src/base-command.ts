@@ -1,5 +1,7 @@
 /** Composition root: shared flags, the real adapters, and what becomes of errors. The only file that picks adapters. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -27,17 +29,27 @@ export abstract class TelemetryCommand extends Command {
 
   /** The real world. Adapters are loaded when a command runs, so that none waits for what it does not use. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {
-    const [reached, { DirectoryAuthorityStore }, { WebProber }] = await Promise.all([
+    const [reached, { DirectoryAuthorityStore }, { SystemTrustStores }, { WebProber }] = await Promise.all([
       this.reach(flags),
       import('./certificates/directory-authority-store.ts'),
+      import('./certificates/system-trust-stores.ts'),
       import('./probing/web-prober.ts'),
     ])
+    const data = dataHome(process.env)
     return {
       ...reached,
-      authorities: new DirectoryAuthorityStore(join(dataHome(process.env), 'kubectl-telemetry', 'authorities')),
+      authorities: new DirectoryAuthorityStore(join(data, 'kubectl-telemetry', 'authorities')),
+      trustStores: new SystemTrustStores({
+        platform: process.platform,
+        home: homedir(),
+        dataHome: data,
+        path: process.env.PATH ?? '',
+      }),
       prober: new WebProber(),
+      machine: machineName(),
       clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
       generateKey,
+      writeFile: writeNewFile,
     }
   }
 
@@ -152,8 +164,18 @@ function dataHome(environment: NodeJS.ProcessEnv): string {
   return environment.XDG_DATA_HOME || join(environment.HOME ?? environment.USERPROFILE ?? '.', '.local', 'share')
 }
 
-async function generateKey(): Promise<string> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+/** `jane@laptop`, as far as it is known. */
+function machineName(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch {
+    // A container's user may have no name.
+    return hostname()
+  }
+}
+
+async function generateKey(bits = 2048): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits })
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
@@ -163,4 +185,14 @@ async function generateKey(): Promise<string> {
  */
 function keepLittle(): void {
   if (process.versions.v8.startsWith('13.')) setFlagsFromString('--scavenger-max-new-space-capacity-mb=1')
+}
+
+async function writeNewFile(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+  try {
+    await writeFile(path, data, { mode, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new UserError('FILE_EXISTS', `${path} is there already; it was left as it is`)
+    throw new UserError('FILE_NOT_WRITTEN', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
+  }
 }

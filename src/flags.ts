@@ -21,14 +21,14 @@ export function parseDuration(text: string, flag: string): number {
   return total
 }
 
-const duration = Flags.custom<number, { flag: string }>({
+export const duration = Flags.custom<number, { flag: string }>({
   helpValue: 'DURATION',
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
 })
 
-const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
+export const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
 
-const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
+export const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
 
 /** `NAMESPACE/SERVICE`. */
 const namespacedName = Flags.custom<{ namespace: string; name: string }>({

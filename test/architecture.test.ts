@@ -29,7 +29,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'terminal',
   ],
   rendering: ['cluster', 'errors', 'operations'],
-  flags: ['addons', 'errors', 'gateways'],
+  flags: ['addons', 'certificates', 'errors', 'gateways'],
   'base-command': [
     'certificates',
     'cluster',
@@ -47,11 +47,11 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 /** Files that touch the world. Only the composition root picks them. */
 const ADAPTERS =
-  /\/(kube-[a-z-]+|console-terminal|desktop-browser|directory-authority-store|web-prober|tcp-listener)\.ts$/
+  /\/(kube-[a-z-]+|console-terminal|desktop-browser|directory-authority-store|system-trust-stores|web-prober|tcp-listener)\.ts$/
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
-  '@oclif/core': /^(commands\/.*|base-command\.ts|flags\.ts|main\.ts)$/,
+  '@oclif/core': /^(commands\/.*|base-command\.ts|flags(\/.*)?\.ts|main\.ts)$/,
   '@kubernetes/client-node': /^cluster\/kube-/,
   undici: /^cluster\/kube-/,
   '@inquirer/confirm': /^terminal\/console-/,

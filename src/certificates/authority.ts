@@ -10,17 +10,25 @@ export interface KeyPair {
 
 export interface Authority extends KeyPair {
   domain: string
+  /** Who will sign once clients trust it too: a rotation is under way. */
+  next?: KeyPair
+}
+
+/** What clients are to trust: during a rotation the old and the new one. */
+export function trustedWith({ certificate, next }: Pick<Authority, 'certificate' | 'next'>): string {
+  return next === undefined ? certificate : certificate + next.certificate
 }
 
 /** What making certificates needs of the world. */
 export interface Issuing {
   now: Date
   random(bytes: number): Uint8Array
-  /** A new RSA-2048 private key, PKCS#8 PEM. */
-  generateKey(): Promise<string>
+  /** A new RSA private key, PKCS#8 PEM. @param bits 2048 when left out */
+  generateKey(bits?: number): Promise<string>
 }
 
-const DAY = 24 * 60 * 60 * 1000
+/** Milliseconds. */
+export const DAY = 24 * 60 * 60 * 1000
 const AUTHORITY_DAYS = 10 * 365
 /** Browsers refuse server certificates that are valid for more than 398 days (CA/Browser Forum BR 6.3.2). */
 const LEAF_DAYS = 396
@@ -62,7 +70,6 @@ export async function issueLeaf(
   { now, random, generateKey }: Issuing,
 ): Promise<KeyPair> {
   const key = await generateKey()
-  const { commonName } = subjectOf(authority.certificate)
   const extensions: Extension[] = [
     { name: 'basicConstraints', critical: true, cA: false },
     { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
@@ -74,7 +81,7 @@ export async function issueLeaf(
   const certificate = signCertificate({
     publicKey: publicKeyOf(key),
     subject: { organization: ORGANIZATION, commonName: 'telemetry add-ons' },
-    issuer: { organization: ORGANIZATION, commonName },
+    issuer: authority.certificate,
     serial: serialNumber(random(16)),
     notBefore: new Date(now.getTime() - BACKDATE),
     // A leaf that outlives its authority would fail on a day that nobody expects.
@@ -94,12 +101,23 @@ export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], n
   const issuer = readCertificate(authority.certificate)
   if (certificate === undefined || issuer === undefined) return 'it cannot be read'
   if (!isPair(leaf)) return 'its key is another'
-  if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return 'another authority signed it'
+  if (!isIssuedBy(certificate, issuer)) return 'another authority signed it'
   if ([...hosts].sort().join() !== dnsNamesOf(certificate).sort().join()) return 'it names other hosts'
   const left = daysLeft(leaf.certificate, now)
   // In an authority's last month a new leaf would last no longer than this one.
   if (left < RENEW_DAYS && left < daysLeft(authority.certificate, now)) return `it has ${left} days left`
   return undefined
+}
+
+/** Whether the authority, and no other of its name, signed the leaf. */
+export function isSignedBy(leaf: Pick<KeyPair, 'certificate'>, authority: Pick<KeyPair, 'certificate'>): boolean {
+  const [certificate, issuer] = [leaf, authority].map((one) => readCertificate(one.certificate))
+  return certificate !== undefined && issuer !== undefined && isIssuedBy(certificate, issuer)
+}
+
+/** Names first: checking a signature takes longer. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }
 
 /** Whether the key is the certificate's. */
@@ -117,6 +135,11 @@ export function daysLeft(certificate: string, now: Date): number {
   return read === undefined ? -1 : Math.floor((read.validToDate.getTime() - now.getTime()) / DAY)
 }
 
+/** How long the RSA key of a certificate (PEM) is; `undefined` for other keys, and for what is no certificate. */
+export function keyBits(certificate: string): number | undefined {
+  return readCertificate(certificate)?.publicKey.asymmetricKeyDetails?.modulusLength
+}
+
 /** The DNS names a certificate is for. */
 export function dnsNamesOf(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? '')
@@ -130,17 +153,13 @@ function notAfter(certificate: string): number {
   return new X509Certificate(certificate).validToDate.getTime()
 }
 
-function readCertificate(pem: string): X509Certificate | undefined {
+/** `undefined` for what is no certificate. */
+export function readCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem)
   } catch {
     return undefined
   }
-}
-
-function subjectOf(certificate: string): { commonName: string } {
-  const line = new X509Certificate(certificate).subject.split('\n').find((part) => part.startsWith('CN='))
-  return { commonName: line?.slice('CN='.length) ?? '' }
 }
 
 function publicKeyOf(key: string): string {

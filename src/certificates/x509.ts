@@ -5,7 +5,8 @@ export interface CertificateRequest {
   /** PEM (SPKI) of the key that the certificate is for. */
   publicKey: string
   subject: Name
-  issuer: Name
+  /** A name, or the issuer's certificate (PEM), whose name is then taken over to the byte. */
+  issuer: Name | string
   /** Hex; see `serialNumber`. */
   serial: string
   notBefore: Date
@@ -31,16 +32,60 @@ export function signCertificate(request: CertificateRequest): string {
   certificate.validity.notBefore = request.notBefore
   certificate.validity.notAfter = request.notAfter
   certificate.setSubject(attributes(request.subject))
-  certificate.setIssuer(attributes(request.issuer))
+  certificate.setIssuer(
+    typeof request.issuer === 'string'
+      ? forge.pki.certificateFromPem(request.issuer).subject.attributes
+      : attributes(request.issuer),
+  )
   // forge writes into the extensions it is given: never hand it an object that is used twice.
   certificate.setExtensions(request.extensions.map((extension) => ({ ...extension })))
   certificate.sign(forge.pki.privateKeyFromPem(request.signingKey), forge.md.sha256.create())
   return forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n')
 }
 
-/** The key identifier (SHA-1 of the public key, RFC 5280 4.2.1.2) as forge's authorityKeyIdentifier takes it. */
+/**
+ * The key identifier of an authority as forge's authorityKeyIdentifier takes it: the one in its certificate, else SHA-1 of its public
+ * key (RFC 5280 4.2.1.2).
+ */
 export function keyIdentifier(certificate: string): string {
-  return forge.pki.certificateFromPem(certificate).generateSubjectKeyIdentifier().getBytes()
+  const read = forge.pki.certificateFromPem(certificate)
+  const own = read.getExtension('subjectKeyIdentifier') as { subjectKeyIdentifier?: string } | null
+  return own?.subjectKeyIdentifier === undefined
+    ? read.generateSubjectKeyIdentifier().getBytes()
+    : forge.util.hexToBytes(own.subjectKeyIdentifier)
+}
+
+/** Whether an RSA certificate's key usage, where it has one, lets it sign others. */
+export function maySign(certificate: string): boolean {
+  const usage = forge.pki.certificateFromPem(certificate).getExtension('keyUsage') as { keyCertSign?: boolean } | null
+  return usage === null || usage.keyCertSign === true
+}
+
+/** Whether an authority's certificate, name constraints included, leads to a leaf. */
+export function accepts(authority: string, leaf: string, now: Date): boolean {
+  try {
+    const roots = forge.pki.createCaStore([authority])
+    // @types/node-forge lacks the date.
+    const options = { validityCheckDate: now } as Parameters<typeof forge.pki.verifyCertificateChain>[2]
+    return forge.pki.verifyCertificateChain(roots, [forge.pki.certificateFromPem(leaf)], options)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Leaf, key and authority in one file with a password, for Java, Windows and the like. AES-256 in PBES2.
+ * @param chain PEM: the leaf, then what signed it
+ */
+export function pkcs12(chain: string[], key: string, password: string, friendlyName: string): Buffer {
+  const certificates = chain.map((pem) => forge.pki.certificateFromPem(pem))
+  const bag = forge.pkcs12.toPkcs12Asn1(forge.pki.privateKeyFromPem(key), certificates, password, {
+    algorithm: 'aes256',
+    friendlyName,
+    // As openssl has it; 2048, forge's own, is guessed too fast.
+    count: 100_000,
+  })
+  return Buffer.from(forge.asn1.toDer(bag).getBytes(), 'binary')
 }
 
 /**

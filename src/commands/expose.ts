@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
+import { broughtFlags, broughtPair } from '../flags/cert.ts'
 import { dryRunOf, exposeFlags } from '../flags.ts'
 import { expose } from '../operations/expose.ts'
 import { succeeded } from '../operations/expose-result.ts'
@@ -21,15 +22,16 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
   static override args = {
     addon: Args.string({ name: 'addon', multiple: true, description: 'add-ons to expose (default: all)' }),
   }
-  static override flags = exposeFlags
+  static override flags = { ...exposeFlags, ...broughtFlags }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
     const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ...rest } = flags
     const dryRun = dryRunOf(flags)
     const asked = { addons: requireAddons(args.addon ?? []), nodePorts: flags['node-port'] ?? [] }
+    const own = { tlsSecret: flags['tls-secret'], brought: broughtPair(flags) }
     const report = await expose(
-      { ...rest, ...asked, ingressAddress, allowAnonymous, dryRun },
+      { ...rest, ...asked, ...own, ingressAddress, allowAnonymous, dryRun },
       await this.connect(flags),
     )
     this.answer(

@@ -50,6 +50,7 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     exposed: [],
     redirect: layout.name === 'hosts' && layout.secure,
     nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
+    brought: request.tlsSecret && { name: request.tlsSecret.name, chain: '' },
   }
   return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
 }

@@ -37,7 +37,7 @@ export interface CleanupChoice {
   documentedSetup?: string | undefined
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey'>
+type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 export async function planCleanup(choice: CleanupChoice, dependencies: Needs): Promise<CleanupPlan> {
   const { cluster } = dependencies

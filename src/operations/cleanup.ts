@@ -46,7 +46,7 @@ export interface CleanupResult {
   warnings: Warning[]
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random' | 'generateKey'>
+type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 /** @throws UserError CONSENT_REQUIRED, FORBIDDEN, CERTIFICATES_IN_USE (exit 2) */
 export async function cleanup(request: CleanupRequest, dependencies: Needs): Promise<CleanupResult> {

@@ -1,5 +1,6 @@
 /** What operations need of the world. `base-command.ts` picks the real ones; tests bring their own. */
 import type { AuthorityStore } from '../certificates/authority-store.ts'
+import type { TrustStores } from '../certificates/trust-stores.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Prober } from '../probing/prober.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -14,12 +15,21 @@ export interface Dependencies {
   cluster: Cluster
   terminal: Terminal
   authorities: AuthorityStore
+  trustStores: TrustStores
   prober: Prober
   clock: Clock
+  /** Whose machine this is: `me@laptop`. */
+  machine: string
   /** Random bytes, unpredictable. */
   random(bytes: number): Uint8Array
-  /** A new RSA-2048 private key, PKCS#8 PEM. */
-  generateKey(): Promise<string>
+  /** A new RSA private key, PKCS#8 PEM. @param bits 2048 when left out */
+  generateKey(bits?: number): Promise<string>
+  /**
+   * Writes a new file, never over one that is there.
+   * @param mode 0o600, say
+   * @throws UserError FILE_EXISTS, FILE_NOT_WRITTEN
+   */
+  writeFile(path: string, data: string | Uint8Array, mode: number): Promise<void>
 }
 
 /** Something to know that is no failure, with the next command. */

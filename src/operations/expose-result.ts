@@ -35,7 +35,7 @@ export interface ExposeResult {
   objects: ObjectOutcome[]
   /** The most open of the add-ons. */
   access: { kind: AddonAccess['kind'] }
-  /** Who signed what the gateway serves with; left out when it serves HTTP. */
+  /** Who signed what the gateway serves with; left out when it serves HTTP, or with a Secret that was brought. */
   authority?: { certificate: string; domain: string; kept: boolean; daysLeft: number }
   warnings: Warning[]
 }
@@ -104,7 +104,9 @@ export function report(
     warnings: [
       ...planned.warnings,
       ...gatewayWarnings(gateway),
-      ...(authority === undefined ? [inTheClear()] : authority.kept ? [] : [notKept(authority.domain)]),
+      ...(layout.secure ? [] : [inTheClear()]),
+      ...(authority === undefined || authority.kept ? [] : [notKept(authority.domain)]),
+      ...replacedWarnings(planned.certificates),
       ...moveWarnings(gathered),
       ...verified.warnings,
     ],
@@ -147,6 +149,14 @@ function moveWarnings(gathered: ExposureRequest): Warning[] {
           : 'leave --domain and --layout out to stay where they are',
     }
   })
+}
+
+function replacedWarnings(certificates: Certificates | undefined): Warning[] {
+  if (certificates?.replaces === undefined) return []
+  const { authority, replaces } = certificates
+  const message = `another authority of ${authority.domain}, of ${replaces}, signed the certificate until now: clients that trust that one alone refuse the new one`
+  const remedy = `kubectl telemetry cert create --domain ${authority.domain} --ca-cert ca.crt --ca-key ca.key   # with the files of ${replaces}, before anything else`
+  return [{ code: 'AUTHORITY_REPLACED', message, remedy }]
 }
 
 function inTheClear(): Warning {

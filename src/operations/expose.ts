@@ -1,4 +1,5 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
+import type { BroughtPair } from '../certificates/brought.ts'
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -29,6 +30,8 @@ export interface ExposeRequest extends Gathering {
   allowAnonymous: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
+  /** An authority of theirs to sign with. */
+  brought?: BroughtPair | undefined
   /** Milliseconds to wait for the pages to answer. */
   timeout: number
 }
@@ -56,7 +59,12 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
     ['kubectl telemetry cleanup   # to undo it'],
   )
   planned.exposures = exposures
-  const target = { ingress: gathered.address, authorityCertificate: certificates?.authority.certificate }
+  const { address: ingress, brought } = gathered
+  const target = {
+    ingress,
+    authorityCertificate: brought?.chain ?? certificates?.authority.certificate,
+    ...(brought === undefined ? {} : { trustPartialChain: true }),
+  }
   const verified = await verifyExposures(exposures, target, request.timeout, dependencies)
   return report('applied', planned, applied, verified)
 }
@@ -129,12 +137,13 @@ async function settle(
 async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): Promise<boolean> {
   const { istioVersion, gateway, layout } = gathered
   const { namespace, service } = gateway
+  const ownSecret = layout.secure && gathered.brought === undefined
   const [present, ports] = await Promise.all([
-    readPresent(cluster, istioVersion, namespace, layout.secure),
+    readPresent(cluster, istioVersion, namespace, ownSecret),
     layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
   ])
   const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-  return isWhole(beside, entriesOf(gathered), layout, ports) && (!layout.secure || beside.some(isSecret))
+  return isWhole(beside, entriesOf(gathered), layout, ports) && (!ownSecret || beside.some(isSecret))
 }
 
 /** Everything up to the first write, which a dry run shows. */
@@ -144,9 +153,10 @@ async function plan(
 ): Promise<{ planned: Planned; changes: Change[] }> {
   const { gathered, present, warnings, unresolved } = await gatherOrAssume(request, dependencies)
   const { domain, secure } = gathered.layout
-  const certificates = secure
-    ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies)
-    : undefined
+  const certificates =
+    secure && gathered.brought === undefined
+      ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies, request.brought)
+      : undefined
   const wanted = planExposure(gathered, certificates)
   const authorityPath = dependencies.authorities.certificatePath(domain)
   const exposures = exposuresOf(gathered, gathered.gateway.service)

@@ -1,6 +1,7 @@
 /** The plan of an exposure: pure. Dry run, confirmation, applying and the page at the end are this value seen four ways. */
 import { rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
+import { type Authority, trustedWith } from '../certificates/authority.ts'
 import type { Service } from '../cluster/objects.ts'
 import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
@@ -12,6 +13,7 @@ import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
+import type { BroughtSecret } from './brought-secret.ts'
 import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
@@ -30,6 +32,8 @@ export interface ExposureRequest {
   redirect: boolean
   /** By add-on: node ports that were asked for. */
   nodePorts: Record<string, number>
+  /** The Secret that people made themselves; ours when left out. */
+  brought?: BroughtSecret | undefined
   /** The Kiali whose pages are to link to the others. */
   kiali?: FoundAddon | undefined
 }
@@ -49,7 +53,8 @@ export interface Exposure {
 /** PEM: what the gateway serves with. */
 export interface ServingCertificate {
   leaf: { certificate: string; key: string }
-  authority: { certificate: string }
+  authority: Pick<Authority, 'certificate' | 'next'>
+  signedOn: string | undefined
 }
 
 /** Every entry there will be: those asked for, and those that were there. They share a domain and a layout, so all are in it. */
@@ -67,10 +72,10 @@ export function hostsOf(request: ExposureRequest): string[] {
  * The manifests in an order that never serves a half: a Gateway that names a missing Secret stalls every tenant of its port for
  * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Ports of the Service come first: nothing listens
  * there yet, and they are what is most likely to be refused (a dry run does not look at the range of node ports).
- * @param certificate left out: HTTP
+ * @param certificate left out: HTTP, or a Secret that was brought
  */
 export function planExposure(request: ExposureRequest, certificate: ServingCertificate | undefined): Wanted[] {
-  const { istioVersion, gateway, addons, layout, redirect } = request
+  const { istioVersion, gateway, addons, layout, redirect, brought } = request
   const { namespace, selector } = gateway
   const backends = [...addons.map(backendOf), ...movedRoutes(request).map(({ backend }) => backend)]
   const servers = serversOf(entriesOf(request), layout, redirect)
@@ -80,7 +85,12 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
     ...backends.map((backend) => routeOf(backend, request)),
     {
       resource: gateways(istioVersion),
-      manifest: gatewayManifest(gateways(istioVersion), { namespace, selector, servers }),
+      manifest: gatewayManifest(gateways(istioVersion), {
+        namespace,
+        selector,
+        servers,
+        credentialName: brought?.name,
+      }),
     },
   ]
 }
@@ -121,10 +131,10 @@ function backendOf({ found: { addon, service, namespace, port }, path }: Surveye
   return { addon: addon.name, namespace, service: service.metadata.name, port, path }
 }
 
-function secretOf(namespace: string, { leaf, authority }: ServingCertificate): Wanted {
+function secretOf(namespace: string, { leaf, authority, signedOn }: ServingCertificate): Wanted {
   return {
     resource: SECRETS,
-    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate }),
+    manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: trustedWith(authority), signedOn }),
   }
 }
 

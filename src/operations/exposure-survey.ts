@@ -8,11 +8,12 @@ import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { addressesIn } from '../gateways/address-domain.ts'
 import { entryOf, type Layout, type LayoutName, layoutInUse } from '../gateways/layout.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
+import { chosenSecret, requireBroughtSecret, type SecretChoice } from './brought-secret.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { requireEntriesFree } from './entries-free.ts'
 import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
-import type { ExposureRequest } from './exposure-plan.ts'
+import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
@@ -36,6 +37,8 @@ export interface Gathering {
   /** Kiali's pages are to link to the others. */
   link?: boolean
   nodePorts: PortChoice
+  /** A Secret of theirs to serve with; the one in use, else ours, when left out. */
+  tlsSecret?: SecretChoice | undefined
 }
 
 export interface Gathered {
@@ -69,10 +72,16 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
   const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts, kiali }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
+  const secretName = layout.secure ? chosenSecret(request.tlsSecret, present, gateway) : undefined
+  const own = { brought: undefined, warnings: [] }
+  const { brought, warnings: ofSecret } =
+    secretName === undefined
+      ? own
+      : await requireBroughtSecret(secretName, gateway.namespace, hostsOf({ ...wanted, redirect }), dependencies)
   return {
-    gathered: { ...wanted, redirect },
+    gathered: { ...wanted, redirect, brought },
     present: [...present, gateway.service],
-    warnings: [...warnings, ...changing, ...taken],
+    warnings: [...warnings, ...changing, ...taken, ...ofSecret],
     unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
   }
 }

@@ -1,4 +1,5 @@
 /** Takes hosts off what several add-ons share: the Gateway's list and the certificate's names. */
+import { trustedWith } from '../certificates/authority.ts'
 import type { KubeObject, ObjectName } from '../cluster/cluster.ts'
 import type { Secret, Service } from '../cluster/objects.ts'
 import { ownedLabels } from '../cluster/ownership.ts'
@@ -21,7 +22,7 @@ export interface Shrinking {
   warnings: Warning[]
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey'>
+type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 /**
  * @param version of Istio's networking API
@@ -98,8 +99,8 @@ async function reissued(
   try {
     if ((await dependencies.authorities.find(domain)) === undefined)
       return certificateKept(`the authority of ${domain} is not on this machine`)
-    const { leaf, authority } = await requireCertificates(domain, hosts, present, dependencies)
-    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: authority.certificate })
+    const { leaf, authority, signedOn } = await requireCertificates(domain, hosts, present, dependencies)
+    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: trustedWith(authority), signedOn })
     return { secret: planChanges([{ resource: SECRETS, manifest }], [present]), warnings: [] }
   } catch (error) {
     // An authority that is of no use must not keep an add-on exposed.

@@ -86,16 +86,25 @@ export async function requireIngressAddress(
   named: string | undefined,
   { cluster, terminal }: Asking,
 ): Promise<IngressAddress> {
-  const own = serviceAddress(gateway)
-  if (named === undefined && own !== undefined) return own
-  const nodes = (await readable(cluster.list<Node>(NODES))) ?? []
-  if (named !== undefined) return namedAddress(named, gateway, nodes)
-  const found = nodeAddress(gateway, nodes)
-  if (found !== undefined) return found
+  const { address, nodes } = await findIngressAddress(gateway, named, cluster)
+  if (address !== undefined) return address
   const why = whyUnreachable(gateway)
   if (!terminal.interactive) throw new UserError('ADDRESS_NOT_FOUND', why, { suggestions: waysWithoutAddress(gateway) })
   const typed = await terminal.input(`${why}. Address of the ingress gateway:`, complaintOf(requireAddress))
   return namedAddress(requireAddress(typed), gateway, nodes)
+}
+
+/** That address, if there is one; nodes are read only where they have a say. */
+export async function findIngressAddress(
+  gateway: IngressGateway,
+  named: string | undefined,
+  cluster: Cluster,
+): Promise<{ address: IngressAddress | undefined; nodes: Node[] }> {
+  const own = serviceAddress(gateway)
+  if (named === undefined && own !== undefined) return { address: own, nodes: [] }
+  const nodes = (await readable(cluster.list<Node>(NODES))) ?? []
+  const address = named === undefined ? nodeAddress(gateway, nodes) : namedAddress(named, gateway, nodes)
+  return { address, nodes }
 }
 
 function whyUnreachable(gateway: IngressGateway): string {

@@ -1,6 +1,6 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
 import type { IngressAddress } from '../gateways/address.ts'
-import type { Probe } from '../probing/prober.ts'
+import type { Probe, ProbeTarget } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import type { Exposure } from './exposure-plan.ts'
 import { resolutionWarnings } from './resolution.ts'
@@ -15,7 +15,7 @@ type Verifying = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
   exposures: Exposure[],
-  { ingress, authorityCertificate }: { ingress: IngressAddress; authorityCertificate: string | undefined },
+  { ingress, ...trust }: { ingress: IngressAddress } & Pick<ProbeTarget, 'authorityCertificate' | 'trustPartialChain'>,
   timeout: number,
   dependencies: Verifying,
 ): Promise<{ probes: Probe[]; warnings: Warning[] }> {
@@ -23,7 +23,7 @@ export async function verifyExposures(
   const [probes, unresolved] = await Promise.all([
     Promise.all(
       exposures.map(({ host, port, path, url }) =>
-        probeUntil({ host, path, address, port: port ?? 0, authorityCertificate }, url, timeout, dependencies),
+        probeUntil({ host, path, address, port: port ?? 0, ...trust }, url, timeout, dependencies),
       ),
     ),
     resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, dependencies.prober),

@@ -11,6 +11,8 @@ export interface ProbeTarget {
   path: string
   /** PEM: the only authority that is trusted. Left out: HTTP without TLS. */
   authorityCertificate: string | undefined
+  /** Whether that may be a certificate below its root, which nobody has here. */
+  trustPartialChain?: boolean
 }
 
 export interface Probe {
@@ -34,9 +36,19 @@ export interface Resolution {
   failure?: 'no-such-name' | 'no-dns'
 }
 
+/** What a TLS server shows to whoever asks for a host. */
+export interface ServedCertificate {
+  /** SHA-256 of the leaf, in hexadecimal with colons; left out when there was no handshake. */
+  fingerprint?: string
+  /** Why there was none, in words. */
+  message?: string
+}
+
 export interface Prober {
   /** One request over a fresh connection; never throws. */
   probe(target: ProbeTarget): Promise<Probe>
+  /** The certificate that is served, trusted or not; never throws. */
+  servedCertificate(target: Pick<ProbeTarget, 'host' | 'address' | 'port'>): Promise<ServedCertificate>
   /** What this machine's resolver says of each of these names, within two seconds; never throws. */
   resolve(hosts: string[]): Promise<Resolution[]>
 }

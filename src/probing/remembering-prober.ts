@@ -1,5 +1,5 @@
 /** A prober that looks no name up twice: what was asked early in a run need not be asked again at its end. */
-import type { Probe, Prober, ProbeTarget, Resolution } from './prober.ts'
+import type { Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from './prober.ts'
 
 export class RememberingProber implements Prober {
   readonly #prober: Prober
@@ -11,6 +11,10 @@ export class RememberingProber implements Prober {
 
   probe(target: ProbeTarget): Promise<Probe> {
     return this.#prober.probe(target)
+  }
+
+  servedCertificate(target: ProbeTarget): Promise<ServedCertificate> {
+    return this.#prober.servedCertificate(target)
   }
 
   resolve(hosts: string[]): Promise<Resolution[]> {

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
 import { isIP, type Socket, connect as tcpConnect } from 'node:net'
-import { type TLSSocket, connect as tlsConnect } from 'node:tls'
-import type { Hop, Probe, Prober, ProbeTarget, Resolution } from './prober.ts'
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { Hop, Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from './prober.ts'
 
 const CONNECT_TIMEOUT = 5_000
 const ANSWER_TIMEOUT = 15_000
@@ -48,6 +48,21 @@ export class WebProber implements Prober {
     }
   }
 
+  async servedCertificate(target: Pick<ProbeTarget, 'host' | 'address' | 'port'>): Promise<ServedCertificate> {
+    try {
+      const socket = await openTcp(target)
+      try {
+        // Whoever signed it: the question is which one is served.
+        const tls = await openTls(socket, { host: target.host, rejectUnauthorized: false })
+        return { fingerprint: tls.getPeerCertificate().fingerprint256 }
+      } finally {
+        socket.destroy()
+      }
+    } catch (error) {
+      return { message: (error as Error).message }
+    }
+  }
+
   /**
    * By the system's own resolver, so that the hosts file counts, in a process of its own, so that it can be given up: where
    * packets to the DNS server are dropped it tries for 10 s, blocks a thread for so long, and Node does not end before (seen).
@@ -72,7 +87,8 @@ function resolutionOf(found: string | string[] | undefined): Resolution {
 async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
   const { authorityCertificate } = target
   if (authorityCertificate === undefined) return askHttp1(socket, target, 80)
-  const tls = await openTls(socket, { ...target, authorityCertificate })
+  const { host, trustPartialChain: allowPartialTrustChain = false } = target
+  const tls = await openTls(socket, { host, ca: authorityCertificate, allowPartialTrustChain })
   return tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target, 443)
 }
 
@@ -109,7 +125,7 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
   return { ok: status < 400 || status === 401 || status === 403, hop: 'upstream', status, protocol }
 }
 
-function openTcp({ address, port }: ProbeTarget): Promise<Socket> {
+function openTcp({ address, port }: Pick<ProbeTarget, 'address' | 'port'>): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = tcpConnect({ host: address, port })
     let resolved = isIP(address) !== 0
@@ -127,12 +143,9 @@ function openTcp({ address, port }: ProbeTarget): Promise<Socket> {
   })
 }
 
-function openTls(
-  socket: Socket,
-  { host, authorityCertificate }: ProbeTarget & { authorityCertificate: string },
-): Promise<TLSSocket> {
+function openTls(socket: Socket, { host, ...trust }: { host: string } & ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const tls = tlsConnect({ socket, servername: host, ca: authorityCertificate, ALPNProtocols: ['h2', 'http/1.1'] })
+    const tls = tlsConnect({ socket, servername: host, ALPNProtocols: ['h2', 'http/1.1'], ...trust })
     const fail = (why: string) => reject(new HopFailure('tls', why))
     tls.setTimeout(CONNECT_TIMEOUT, () => fail('the TLS handshake timed out'))
     tls.once('error', (error: NodeJS.ErrnoException) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, type X509Certificate } from 'node:crypto'
 import { before, describe, it } from 'mocha'
 import {
   type Authority,
@@ -8,6 +8,7 @@ import {
   isPair,
   issueLeaf,
   type KeyPair,
+  keyBits,
   whyReissue,
 } from '../../src/certificates/authority.ts'
 import { keyIdentifier, serialNumber, signCertificate } from '../../src/certificates/x509.ts'
@@ -128,6 +129,22 @@ describe('issueLeaf', () => {
     assert.notEqual(again.serialNumber, certificate.serialNumber)
     assert.notEqual(certificate.serialNumber, read(authority).serialNumber)
   })
+})
+
+describe('key lengths', () => {
+  for (const bits of [2048, 3072, 4096]) {
+    it(`of ${bits} bits are signed with and for, as openssl reads it`, async () => {
+      const { privateKey } = generateKeyPairSync('rsa', { modulusLength: bits })
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+      const authority = await authorityOf('example.com', 0, { generateKey: async () => pem })
+      const leaf = await issueLeaf(authority, HOSTS, issuing(0, { generateKey: async () => pem }))
+      for (const { certificate } of [authority, leaf]) {
+        assert.equal(keyBits(certificate), bits)
+        assert.ok(opensslText(certificate).includes(`Public-Key: (${bits} bit)`))
+      }
+      assert.ok(read(leaf).verify(read(authority).publicKey))
+    })
+  }
 })
 
 describe('serial numbers', () => {

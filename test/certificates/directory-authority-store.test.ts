@@ -127,6 +127,71 @@ describe('DirectoryAuthorityStore', () => {
     assert.deepEqual(await readdir(root), ['example.com'])
   })
 
+  describe('during a rotation', () => {
+    const textOf = (name: string) => readFile(pathOf(name), 'utf8')
+    const next = () => ({ certificate: second.certificate, key: second.key })
+    beforeEach(async () => {
+      await store.keep(first)
+    })
+
+    it('has the next authority beside the first, and both in the file that clients trust', async () => {
+      assert.deepEqual(await store.keepNext('example.com', next()), next())
+      assert.deepEqual(await new DirectoryAuthorityStore(root).find('example.com'), { ...first, next: next() })
+      assert.equal(await textOf('ca.crt'), first.certificate + second.certificate)
+      assert.equal(await modeOf(pathOf('next.pem')), '600')
+      assert.deepEqual((await readdir(root)).sort(), ['example.com'])
+    })
+
+    it('keeps the first of two next authorities', async () => {
+      const third = await authorityOf('example.com', 2)
+      await store.keepNext('example.com', next())
+      assert.deepEqual(await store.keepNext('example.com', { certificate: third.certificate, key: third.key }), next())
+      assert.equal(await textOf('ca.crt'), first.certificate + second.certificate)
+    })
+
+    it('ends with the next one in the place of the first', async () => {
+      await store.keepNext('example.com', next())
+      await store.promoteNext('example.com')
+      assert.deepEqual(await store.find('example.com'), second)
+      assert.deepEqual((await readdir(join(root, 'example.com'))).sort(), ['ca.crt', 'ca.key'])
+      assert.equal(await textOf('ca.crt'), second.certificate)
+      assert.deepEqual(await Promise.all(['ca.crt', 'ca.key'].map(pathOf).map(modeOf)), ['600', '600'])
+      assert.deepEqual((await readdir(root)).sort(), ['example.com'])
+    })
+
+    it('has nothing to end when none has begun', async () => {
+      await store.promoteNext('example.com')
+      assert.deepEqual(await store.find('example.com'), first)
+    })
+
+    it('goes on after a run that ended before it wrote what clients trust', async () => {
+      await writeFile(pathOf('next.pem'), second.certificate + second.key)
+      assert.deepEqual((await store.find('example.com'))?.next, next())
+      assert.equal(await textOf('ca.crt'), first.certificate + second.certificate)
+    })
+
+    it('is ended for a run that was cut off once the next key was in its place', async () => {
+      await store.keepNext('example.com', next())
+      await writeFile(pathOf('ca.key'), second.key)
+      assert.deepEqual(await store.find('example.com'), second)
+      assert.equal(await textOf('ca.crt'), second.certificate)
+      assert.deepEqual((await readdir(join(root, 'example.com'))).sort(), ['ca.crt', 'ca.key'])
+    })
+
+    it('is ended for a run that was cut off before the last file went', async () => {
+      await store.keepNext('example.com', next())
+      await writeFile(pathOf('ca.key'), second.key)
+      await writeFile(pathOf('ca.crt'), second.certificate)
+      assert.deepEqual(await store.find('example.com'), second)
+      assert.deepEqual((await readdir(join(root, 'example.com'))).sort(), ['ca.crt', 'ca.key'])
+    })
+
+    it('has no next authority while its file is half a pair', async () => {
+      await writeFile(pathOf('next.pem'), second.certificate)
+      assert.deepEqual(await store.find('example.com'), first)
+    })
+  })
+
   describe('refuses with AUTHORITY_UNREADABLE', () => {
     const unreadable = { name: 'UserError', code: 'AUTHORITY_UNREADABLE', exitCode: 1 }
     beforeEach(async () => {

@@ -1,6 +1,6 @@
 /** The real openssl: the strictest reader of certificates that every contributor has. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -39,4 +39,21 @@ function withFiles<T>(files: Record<string, string>, use: (directory: string) =>
   } finally {
     rmSync(directory, { recursive: true })
   }
+}
+
+/** `openssl req` with a new RSA key of 2048 bits unless told otherwise: a request, or with `-x509` a certificate that signs itself. */
+export function opensslMake(...flags: string[]): { certificate: string; key: string } {
+  return withFiles({}, (directory) => {
+    const newKey = flags.includes('-newkey') ? [] : ['-newkey', 'rsa:2048']
+    const args = ['req', ...newKey, '-nodes', '-keyout', 'key.pem', '-out', 'out.pem', ...flags]
+    execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' })
+    const read = (name: string) => readFileSync(join(directory, name), 'utf8')
+    return { certificate: read('out.pem'), key: read('key.pem') }
+  })
+}
+
+/** What openssl finds in a PKCS#12 file; throws when the password is wrong. */
+export function opensslPkcs12(data: Uint8Array, password: string): string {
+  const args = ['pkcs12', '-nodes', '-passin', `pass:${password}`]
+  return execFileSync('openssl', args, { input: data, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] })
 }

@@ -1,7 +1,12 @@
 /** Runs a command class in this process, with a fake world and with stdout and stderr caught. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Config, type Interfaces } from '@oclif/core'
+import { type Command, Config, type Interfaces } from '@oclif/core'
+import CertCreate from '../../src/commands/cert/create.ts'
+import CertExport from '../../src/commands/cert/export.ts'
+import CertRotate from '../../src/commands/cert/rotate.ts'
+import CertStatus from '../../src/commands/cert/status.ts'
+import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
 import type { Dependencies } from '../../src/operations/dependencies.ts'
@@ -21,14 +26,29 @@ export async function configuration(): Promise<Config> {
   return Config.load({ root: fileURLToPath(root), pjson: { ...packageJson, oclif } })
 }
 
-/** @param argv `expose grafana -y` */
+type CommandClass = new (argv: string[], config: Config) => Command
+
+const COMMANDS: Record<string, CommandClass> = {
+  cleanup: Cleanup,
+  expose: Expose,
+  'cert create': CertCreate,
+  'cert export': CertExport,
+  'cert rotate': CertRotate,
+  'cert status': CertStatus,
+  'cert trust': CertTrust,
+}
+
+/** @param argv `expose grafana -y`, `cert status` */
 export async function runCommand(argv: string, world: Dependencies): Promise<Outcome> {
-  const [id, ...words] = argv.split(' ')
-  const connect = { connect: async () => world }
-  const config = await configuration()
-  const command =
-    id === 'expose' ? new (class extends Expose {})(words, config) : new (class extends Cleanup {})(words, config)
-  Object.assign(command, connect)
+  const id = Object.keys(COMMANDS).find((known) => `${argv} `.startsWith(`${known} `)) ?? ''
+  const Known = COMMANDS[id]
+  if (Known === undefined) throw new Error(`no command begins ${argv}`)
+  const words = argv
+    .slice(id.length)
+    .split(' ')
+    .filter((word) => word !== '')
+  const command = new Known(words, await configuration())
+  Object.assign(command, { connect: async () => world })
   return catching(() => (command as unknown as { _run(): Promise<void> })._run())
 }
 

@@ -1,10 +1,13 @@
 /** The rest of the world: a clock that jumps, authorities in memory, pages that answer as told, keys from a small stock. */
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
-import type { Authority } from '../../src/certificates/authority.ts'
+import type { Authority, KeyPair } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
+import type { TrustStore, TrustStores } from '../../src/certificates/trust-stores.ts'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
 import type { Clock, Dependencies } from '../../src/operations/dependencies.ts'
-import type { Probe, Prober, ProbeTarget, Resolution } from '../../src/probing/prober.ts'
+import type { Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from '../../src/probing/prober.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 import type { FakeTerminal } from './fake-terminal.ts'
 
@@ -33,6 +36,19 @@ export class FakeAuthorities implements AuthorityStore {
     return winner
   }
 
+  async keepNext(domain: string, next: KeyPair): Promise<KeyPair> {
+    const authority = this.kept.get(domain)
+    if (authority === undefined) throw new Error(`no authority of ${domain} is kept`)
+    const winner = authority.next ?? next
+    this.kept.set(domain, { ...authority, next: winner })
+    return winner
+  }
+
+  async promoteNext(domain: string): Promise<void> {
+    const next = this.kept.get(domain)?.next
+    if (next !== undefined) this.kept.set(domain, { domain, ...next })
+  }
+
   async list(): Promise<{ domain: string; directory: string }[]> {
     return [...this.kept.keys()].map((domain) => ({ domain, directory: dirname(this.certificatePath(domain)) }))
   }
@@ -55,6 +71,8 @@ export class FakeProber implements Prober {
   addresses: string[] = ['192.0.2.10']
   /** What some names resolve to, or by their end: `.nip.io`. */
   readonly resolutions: Record<string, Resolution> = {}
+  /** PEM: what the gateway serves for a host; `undefined` closes the connection. */
+  serving: (host: string) => string | undefined = () => undefined
   /** The names that were looked up, a list for each time. */
   readonly looked: string[][] = []
 
@@ -65,6 +83,13 @@ export class FakeProber implements Prober {
     return answer
   }
 
+  async servedCertificate({ host }: ProbeTarget): Promise<ServedCertificate> {
+    const pem = this.serving(host)
+    if (pem === undefined)
+      return { message: 'the gateway closed the connection: it serves no certificate for this host' }
+    return { fingerprint: new X509Certificate(pem).fingerprint256 }
+  }
+
   async resolve(hosts: string[]): Promise<Resolution[]> {
     this.looked.push(hosts)
     return hosts.map((host) => {
@@ -72,6 +97,77 @@ export class FakeProber implements Prober {
       if (known !== undefined) return this.resolutions[known] ?? { addresses: [] }
       return this.addresses.length > 0 ? { addresses: this.addresses } : { addresses: [], failure: 'no-such-name' }
     })
+  }
+}
+
+/** What Envoy does: it serves with the Secret that a Gateway names for a host, and goes on with the last good one. */
+function servingFrom({ objects }: FakeCluster): (host: string) => string | undefined {
+  return (host) => {
+    const gateway = objects.find((one) => one.kind === 'Gateway' && serverFor(one, host) !== undefined)
+    const name = gateway && serverFor(gateway, host)?.tls?.credentialName
+    const secret = objects.find(
+      ({ kind, metadata }) =>
+        kind === 'Secret' && metadata.name === name && metadata.namespace === gateway?.metadata.namespace,
+    )
+    const certificate = (secret?.data as Record<string, string> | undefined)?.['tls.crt']
+    return certificate === undefined ? undefined : Buffer.from(certificate, 'base64').toString()
+  }
+}
+
+function serverFor(gateway: KubeObject, host: string): { tls?: { credentialName?: string } } | undefined {
+  const { servers } = gateway.spec as { servers: { hosts: string[]; tls?: { credentialName?: string } }[] }
+  return servers.find(({ hosts, tls }) => hosts.includes(host) && tls?.credentialName !== undefined)
+}
+
+/** Stores that understand the commands they are given, or complain. */
+export class FakeTrustStores implements TrustStores {
+  /** PEM, one certificate each. */
+  readonly roots: string[] = []
+  stores: TrustStore[] = []
+  /** PEM by name. */
+  readonly files = new Map<string, string>()
+  readonly ran: string[] = []
+  /** What a program says when it fails. */
+  readonly complaints: Record<string, string> = {}
+
+  async systemRoots(): Promise<string[]> {
+    return this.roots
+  }
+
+  async find(): Promise<TrustStore[]> {
+    return structuredClone(this.stores)
+  }
+
+  fileOf(name: string): string {
+    return `/home/me/.local/share/kubectl-telemetry/trusted/${name}.crt`
+  }
+
+  async staged(): Promise<string[]> {
+    return [...this.files.keys()]
+  }
+
+  async stage(name: string, pem: string): Promise<void> {
+    this.files.set(name, pem)
+  }
+
+  async unstage(name: string): Promise<void> {
+    this.files.delete(name)
+  }
+
+  async run(command: string[]): Promise<string | undefined> {
+    this.ran.push(command.join(' '))
+    const complaint = this.complaints[command[0] ?? '']
+    if (complaint === undefined) this.#obey(command)
+    return complaint
+  }
+
+  #obey(command: string[]): void {
+    const words = command.join(' ')
+    const [name] = /kubectl-telemetry-[0-9a-f]{16}/.exec(words) ?? []
+    const store = this.stores.find(({ place }) => 'directory' in place && words.includes(place.directory))
+    if (store?.entries === undefined || name === undefined) return
+    const adds = command[0] === 'install' || command.includes('-A')
+    store.entries = adds ? [...store.entries, name] : store.entries.filter((one) => one !== name)
   }
 }
 
@@ -85,19 +181,32 @@ export interface FakeWorld extends Dependencies {
   cluster: FakeCluster
   terminal: FakeTerminal
   authorities: FakeAuthorities
+  trustStores: FakeTrustStores
   prober: FakeProber
   clock: FakeClock
+  /** By path. */
+  files: Map<string, { data: string | Uint8Array; mode: number }>
 }
 
 export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWorld {
   let keys = 0
   let drawn = 0
+  const prober = new FakeProber()
+  prober.serving = servingFrom(cluster)
+  const files: FakeWorld['files'] = new Map()
   return {
+    files,
+    writeFile: async (path, data, mode) => {
+      if (files.has(path)) throw new UserError('FILE_EXISTS', `${path} is there already; it was left as it is`)
+      files.set(path, { data, mode })
+    },
     cluster,
     terminal,
     authorities: new FakeAuthorities(),
-    prober: new FakeProber(),
+    trustStores: new FakeTrustStores(),
+    prober,
     clock: new FakeClock(),
+    machine: 'me@laptop',
     random: (bytes) => createHash('sha512').update(String(drawn++)).digest().subarray(0, bytes),
     generateKey: async () => KEYS[keys++ % KEYS.length] ?? '',
   }

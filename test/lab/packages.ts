@@ -25,9 +25,22 @@ export async function installMissingPackages(): Promise<void> {
   if (!(await succeeds(['go', 'version']))) {
     throw new Error('the lab compiles Kubernetes and Istio: install Go 1.26 or newer (https://go.dev/dl)')
   }
+  await install(missing, 'the lab')
+}
+
+/** What a test takes from Debian besides: packages, and a file of each that tells whether it is there. */
+export async function installPackages(wanted: Record<string, string>): Promise<void> {
+  const missing = Object.entries(wanted).filter(([, file]) => !existsSync(file))
+  await install(
+    missing.map(([name]) => name),
+    'this test',
+  )
+}
+
+async function install(missing: string[], who: string): Promise<void> {
   if (missing.length === 0) return
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    throw new Error(`the lab needs these packages: ${missing.join(' ')} (Debian names). Install them and repeat.`)
+    throw new Error(`${who} needs these packages: ${missing.join(' ')} (Debian names). Install them and repeat.`)
   }
   await step(`installing ${missing.join(' ')}`, async () => {
     await command(['apt-get', 'update', '--quiet'])

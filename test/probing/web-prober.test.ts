@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, before, describe, it } from 'mocha'
 import { type Authority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
@@ -131,6 +132,27 @@ describe('WebProber', () => {
     assert.deepEqual([ok, hop], [false, 'tls'])
     assert.match(message ?? '', /unable to verify the first certificate/)
     assert.equal(asked.length, 0)
+  })
+
+  it('tells which certificate is served, whoever signed it and whatever it is for', async () => {
+    const other = await issueLeaf(authority, ['kiali.example.com'], issuing(1, { now }))
+    server = await servePage('HTTP/2', other, { status: 200 })
+    const target = { host: 'grafana.example.com', address: '127.0.0.1', port: server.port }
+    const { fingerprint256 } = new X509Certificate(other.certificate)
+    assert.deepEqual(await new WebProber().servedCertificate(target), { fingerprint: fingerprint256 })
+    assert.equal(server.asked.length, 0)
+  })
+
+  it('says why no certificate is served', async () => {
+    server = await serveSockets((socket) => socket.once('data', () => socket.destroy()))
+    const target = { host: 'grafana.example.com', address: '127.0.0.1', port: server.port }
+    assert.deepEqual(await new WebProber().servedCertificate(target), {
+      message: 'the gateway closed the connection: it serves no certificate for this host',
+    })
+    const closed = { ...target, port: 1 }
+    assert.deepEqual(await new WebProber().servedCertificate(closed), {
+      message: 'no connection to 127.0.0.1 port 1: ECONNREFUSED',
+    })
   })
 
   it('stops at tls when the certificate is for other hosts', async () => {
