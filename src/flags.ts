@@ -1,6 +1,7 @@
 /** Flags as kubectl's users know them. Values are checked here, before anything is read: a wrong one is exit code 2. */
 import { isIP } from 'node:net'
 import { Flags } from '@oclif/core'
+import { accessFlags } from './access-flags.ts'
 import { type AddonChoice, requireAddons } from './addons/catalog.ts'
 import { usageError } from './errors.ts'
 import { LAYOUTS } from './gateways/layout.ts'
@@ -117,6 +118,7 @@ export const exposeFlags = {
   'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
   insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
   link: Flags.boolean({ description: "set Kiali's links to Grafana and tracing to these addresses, and restart it" }),
+  ...accessFlags,
   'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
   'dry-run': dryRun(),
   diff,

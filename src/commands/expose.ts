@@ -1,4 +1,5 @@
 import { Args } from '@oclif/core'
+import { guardOf } from '../access-flags.ts'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
 import { dryRunOf, exposeFlags } from '../flags.ts'
@@ -14,6 +15,7 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
   static override examples = [
     '<%= config.bin %> expose grafana --allow-anonymous',
     '<%= config.bin %> expose grafana --domain example.com',
+    '<%= config.bin %> expose grafana --allow-cidr 203.0.113.0/24 --allow-cidr 2001:db8::/32',
     '<%= config.bin %> expose grafana --gateway istio-ingress/istio-ingress --ingress-ip 192.0.2.10',
     '<%= config.bin %> expose all --layout ports',
     '<%= config.bin %> expose grafana --dry-run=server -o yaml',
@@ -27,7 +29,11 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
     const { args, flags } = await this.parse(Expose)
     const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ...rest } = flags
     const dryRun = dryRunOf(flags)
-    const asked = { addons: requireAddons(args.addon ?? []), nodePorts: flags['node-port'] ?? [] }
+    const asked = {
+      addons: requireAddons(args.addon ?? []),
+      nodePorts: flags['node-port'] ?? [],
+      guard: guardOf(flags),
+    }
     const report = await expose(
       { ...rest, ...asked, ingressAddress, allowAnonymous, dryRun },
       await this.connect(flags),

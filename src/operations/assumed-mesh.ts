@@ -6,6 +6,7 @@ import { UserError } from '../errors.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import type { Gathered, Gathering } from './exposure-survey.ts'
+import { chooseGuards } from './guards.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
 
@@ -50,6 +51,12 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     exposed: [],
     redirect: layout.name === 'hosts' && layout.secure,
     nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
+    guarding: chooseGuards(
+      addons.map(({ found }) => found.addon.name),
+      [],
+      request.guard,
+      [],
+    ),
   }
   return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
 }

@@ -7,6 +7,7 @@ import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cl
 import type { Change } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
+import { guardKinds } from './guards.ts'
 import { LINKED_LABEL, linkedAddons } from './links.ts'
 import { findIstioVersion, readable } from './reading.ts'
 import { planOwnPorts, planShrinking } from './shrink.ts'
@@ -108,12 +109,20 @@ function notExposed(names: string[], going: Owned[]): Warning[] {
     }))
 }
 
-/** Everything of ours, in the order in which it is removed: the Gateway, its routes, the TLS Secret (without its data). */
+/**
+ * Everything of ours, in the order in which it is removed: the Gateway, its routes, what guarded them, the TLS Secret (without its
+ * data). Who may not list guards has none of their own, since nothing is guarded without that right.
+ */
 export async function findOwned(cluster: Cluster): Promise<Owned[]> {
   const version = await findIstioVersion(cluster)
-  const kinds = [...(version === undefined ? [] : [gateways(version), virtualServices(version)]), SECRETS]
+  const serving = version === undefined ? [] : [gateways(version), virtualServices(version)]
+  const guarding = version === undefined ? [] : guardKinds(version)
+  const kinds = [...serving, ...guarding, SECRETS]
   const lists = await Promise.all(
-    kinds.map((resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })),
+    kinds.map((resource) => {
+      const list = cluster.list(resource, { labels: OWNED, metadataOnly: true })
+      return guarding.includes(resource) ? readable(list) : list
+    }),
   )
   return kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
 }

@@ -1,4 +1,5 @@
 /** An add-on that lets anyone in is not put on a reachable address silently (DESIGN, promise 5). */
+import { type Guards, isGuarded } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import { UserError } from '../errors.ts'
@@ -6,20 +7,25 @@ import type { Terminal } from '../terminal/terminal.ts'
 import type { Exposure } from './exposure-plan.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
 
-/** @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is no */
+/**
+ * @param guards add-ons that have one do not let anyone in
+ * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is no
+ */
 export async function requireConsent(
   addons: SurveyedAddon[],
   exposures: Exposure[],
+  guards: Guards,
   allowAnonymous: boolean,
   terminal: Terminal,
 ): Promise<void> {
   if (allowAnonymous) return
   for (const [index, { found, access }] of addons.entries()) {
     const risk = riskOf(found, access)
-    if (risk === undefined) continue
+    if (risk === undefined || isGuarded(guards[found.addon.name])) continue
     if (!terminal.interactive) {
       throw new UserError('ANONYMOUS_ACCESS', `${risk}; it is not put on a reachable address unless you say so`, {
         suggestions: [
+          '--allow-cidr 203.0.113.0/24   # from these addresses alone',
           '--allow-anonymous   # anyone who reaches the address gets in',
           `kubectl telemetry port-forward ${found.addon.name} -n ${found.namespace}   # for you alone`,
         ],

@@ -1,4 +1,5 @@
 /** What an exposure answers: plain data, and the contract of `-o json`. */
+import type { Guard } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
 import { daysLeft } from '../certificates/authority.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
@@ -18,6 +19,8 @@ export interface ExposedAddon {
   host: string
   port?: number
   url: string
+  /** Whom the gateway lets in; left out when it lets in anyone who reaches it. */
+  guard?: Guard
   probe?: Probe
 }
 
@@ -89,12 +92,14 @@ export function report(
     layout,
     exposures: planned.exposures.map(({ addon, namespace, host, port, url }, index) => {
       const probe = verified.probes[index]
+      const guard = gathered.guarding.guards[addon]
       return {
         addon,
         namespace,
         host,
         ...(port === undefined ? {} : { port }),
         url,
+        ...(guard === undefined ? {} : { guard }),
         ...(probe === undefined ? {} : { probe }),
       }
     }),
@@ -109,7 +114,8 @@ export function report(
       ...verified.warnings,
     ],
   }
-  return { result, manifests: changes.map(({ manifest }) => manifest), comparisons: changes.map(comparisonOf) }
+  const manifests = changes.filter(({ by }) => by !== 'removing').map(({ manifest }) => manifest)
+  return { result, manifests, comparisons: changes.map(comparisonOf) }
 }
 
 function authorityOf(

@@ -19,6 +19,7 @@ import {
   urlsOf,
 } from './exposure-plan.ts'
 import { type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
+import { changesGuards, isGuardedAsPlanned, readGuards } from './guards.ts'
 import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { Progress } from './progress.ts'
@@ -33,6 +34,9 @@ export interface ExposeRequest extends Gathering {
   timeout: number
 }
 
+/** Milliseconds in which a change of a guard is at the gateway (istiod waits 100 for more): a page that is still open shows none. */
+const PUSH = 500
+
 /** @throws UserError; see the codes in survey-addons.ts, survey-gateway.ts, changes.ts and consent.ts */
 export async function expose(request: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
   const dependencies = { ...world, prober: new RememberingProber(world.prober) }
@@ -45,7 +49,7 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
   const announced = [...rehearsed, ...(await rehearse(cluster, links))]
   if (request.dryRun === 'server') return report('planned', planned, announced)
 
-  await requireConsent(gathered.addons, planned.exposures, request.allowAnonymous, terminal)
+  await requireConsent(gathered.addons, planned.exposures, gathered.guarding.guards, request.allowAnonymous, terminal)
   if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
     return report('declined', planned, announced)
 
@@ -56,8 +60,13 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
     ['kubectl telemetry cleanup   # to undo it'],
   )
   planned.exposures = exposures
-  const target = { ingress: gathered.address, authorityCertificate: certificates?.authority.certificate }
-  const verified = await verifyExposures(exposures, target, request.timeout, dependencies)
+  const verification = {
+    ingress: gathered.address,
+    authorityCertificate: certificates?.authority.certificate,
+    guards: gathered.guarding.guards,
+  }
+  if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
+  const verified = await verifyExposures(exposures, verification, request.timeout, dependencies)
   return report('applied', planned, applied, verified)
 }
 
@@ -113,7 +122,7 @@ async function settle(
   let gathered = first
   for (let attempt = 0; attempt < 5; attempt++) {
     if (await isSettled(gathered, dependencies)) return
-    const again = await plan(request, dependencies)
+    const again = await plan({ ...request, knownGuards: gathered.guarding.guards }, dependencies)
     await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes), progress)
     gathered = again.planned.gathered
   }
@@ -127,14 +136,17 @@ async function settle(
 }
 
 async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): Promise<boolean> {
-  const { istioVersion, gateway, layout } = gathered
+  const { istioVersion, gateway, layout, guarding } = gathered
   const { namespace, service } = gateway
-  const [present, ports] = await Promise.all([
+  const guarded = Object.keys(guarding.guards).length > 0
+  const [present, guards = [], ports] = await Promise.all([
     readPresent(cluster, istioVersion, namespace, layout.secure),
+    guarded ? readGuards(cluster, istioVersion, namespace) : [],
     layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
   ])
   const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-  return isWhole(beside, entriesOf(gathered), layout, ports) && (!layout.secure || beside.some(isSecret))
+  const whole = isWhole(beside, entriesOf(gathered), layout, ports) && (!layout.secure || beside.some(isSecret))
+  return whole && isGuardedAsPlanned(guarding, guards)
 }
 
 /** Everything up to the first write, which a dry run shows. */
@@ -186,7 +198,15 @@ async function confirmed(
   }
   for (const { manifest, action, by, saying } of open) {
     const { namespace, name } = manifest.metadata
-    const what = saying ?? (action === 'created' ? 'create' : by === 'sharing' ? 'change our part of it' : 'change')
+    const what =
+      saying ??
+      (action === 'deleted'
+        ? 'delete'
+        : action === 'created'
+          ? 'create'
+          : by === 'sharing'
+            ? 'change our part of it'
+            : 'change')
     terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${what}`)
   }
   return terminal.confirm(`Expose ${exposures.map(({ url }) => url).join(', ')}?`)

@@ -14,6 +14,7 @@ import { tlsSecret } from '../manifests/tls-secret.ts'
 import { virtualService } from '../manifests/virtual-service.ts'
 import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
+import { type GuardPlan, planGuards } from './guards.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
 
 export interface ExposureRequest {
@@ -32,6 +33,8 @@ export interface ExposureRequest {
   nodePorts: Record<string, number>
   /** The Kiali whose pages are to link to the others. */
   kiali?: FoundAddon | undefined
+  /** Who may enter. */
+  guarding: GuardPlan
 }
 
 /** One add-on made reachable from outside. */
@@ -65,7 +68,7 @@ export function hostsOf(request: ExposureRequest): string[] {
 
 /**
  * The manifests in an order that never serves a half: a Gateway that names a missing Secret stalls every tenant of its port for
- * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Ports of the Service come first: nothing listens
+ * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Nothing is routed before what guards it is there. Ports of the Service come first: nothing listens
  * there yet, and they are what is most likely to be refused (a dry run does not look at the range of node ports).
  * @param certificate left out: HTTP
  */
@@ -77,6 +80,11 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
   return [
     ...portsOf(request),
     ...(certificate === undefined ? [] : [secretOf(namespace, certificate)]),
+    ...planGuards(
+      backends.map(({ addon }) => addon),
+      request.guarding,
+      request,
+    ),
     ...backends.map((backend) => routeOf(backend, request)),
     {
       resource: gateways(istioVersion),

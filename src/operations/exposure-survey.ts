@@ -1,4 +1,5 @@
 /** Reads what an exposure builds on, and what is there already under the names and hosts it would use. */
+import type { GuardRequest, Guards } from '../access/guard.ts'
 import type { AddonChoice } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
@@ -13,6 +14,7 @@ import { requireEntriesFree } from './entries-free.ts'
 import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
+import { addressWarnings, chooseGuards, readGuards } from './guards.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
@@ -36,6 +38,10 @@ export interface Gathering {
   /** Kiali's pages are to link to the others. */
   link?: boolean
   nodePorts: PortChoice
+  /** Who may enter; what is left out stays as it is. */
+  guard: GuardRequest
+  /** Guards of an earlier look in the same run. */
+  knownGuards?: Guards
 }
 
 export interface Gathered {
@@ -55,11 +61,12 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const kiali = request.link ? await requireKiali(addons, services, request.namespace, dependencies) : undefined
   const gateway = await requireGateway(services, request.gateway, dependencies)
   const expected = { name: request.layout ?? 'hosts', secure: !request.insecure }
-  const [found, present] = await Promise.all([
+  const [found, present, guards] = await Promise.all([
     requireIngressAddress(gateway, request.ingressAddress, dependencies).then((one) =>
       request.domain === undefined ? lookAhead(one, (domain) => hostsIn(addons, { ...expected, domain }), prober) : one,
     ),
     readPresent(cluster, istioVersion, gateway.namespace),
+    readGuards(cluster, istioVersion, gateway.namespace),
     requireSecretsReadable(gateway, cluster),
   ])
   const exposed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
@@ -67,14 +74,33 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
-  const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts, kiali }
+  const guarding = chooseGuards(
+    addons.map(({ found }) => found.addon.name),
+    exposed.map(({ addon }) => addon),
+    request.guard,
+    guards ?? [],
+    request.knownGuards,
+  )
+  const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
+  const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
   return {
     gathered: { ...wanted, redirect },
-    present: [...present, gateway.service],
-    warnings: [...warnings, ...changing, ...taken],
+    present: [...present, ...(guards ?? []), gateway.service],
+    warnings: [
+      ...warnings,
+      ...changing,
+      ...taken,
+      ...(await addressWarnings(gateway, guarding.guards, cluster)),
+      ...(guards === undefined ? [guardsUnread(gateway.namespace)] : []),
+    ],
     unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
   }
+}
+
+function guardsUnread(namespace: string): Warning {
+  const message = `AuthorizationPolicies in namespace ${namespace} could not be read: who may enter stays as it is where nothing was said of it`
+  return { code: 'ACCESS_UNREAD', message, remedy: 'run expose with the rights in docs/rbac.md' }
 }
 
 /** It need not be exposed itself to link to those that are. */

@@ -1,4 +1,5 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
+import type { Guards } from '../access/guard.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { Probe } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
@@ -12,10 +13,18 @@ const PATIENCE = 3_000
 
 type Verifying = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 
+export interface Verification {
+  ingress: IngressAddress
+  /** Left out: HTTP. */
+  authorityCertificate: string | undefined
+  /** What stands in front of the add-ons. */
+  guards: Guards
+}
+
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
   exposures: Exposure[],
-  { ingress, authorityCertificate }: { ingress: IngressAddress; authorityCertificate: string | undefined },
+  { ingress, authorityCertificate, guards }: Verification,
   timeout: number,
   dependencies: Verifying,
 ): Promise<{ probes: Probe[]; warnings: Warning[] }> {
@@ -28,7 +37,8 @@ export async function verifyExposures(
     ),
     resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, dependencies.prober),
   ])
-  return { probes, warnings: [...hopWarnings(exposures, probes, ingress), ...unresolved] }
+  const warnings = [...hopWarnings(exposures, probes, ingress), ...accessWarnings(exposures, probes, guards)]
+  return { probes, warnings: [...warnings, ...unresolved] }
 }
 
 async function probeUntil(
@@ -61,6 +71,7 @@ function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: Ingres
     const remedy = {
       dns: `has the load balancer been made yet, and is there DNS here? --ingress-ip names another address`,
       tcp: `is ${address} port ${port} reachable from here (firewall, VPN)? --ingress-ip names another address`,
+      access: 'istioctl analyze -A   # who refuses?',
       tls: 'kubectl telemetry expose again; if it stays: istioctl proxy-config secret POD_OF_THE_GATEWAY',
       route: 'istioctl analyze -A   # another Gateway or VirtualService may claim this host',
       upstream: `kubectl -n ${namespace} get pods   # is ${addon} Ready?`,
@@ -69,4 +80,25 @@ function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: Ingres
       { code: 'PROBE_FAILED', message: `${url} does not answer: ${probe.message ?? `HTTP ${probe.status}`}`, remedy },
     ]
   })
+}
+
+/** Being kept out is no failure, but worth knowing. */
+function accessWarnings(exposures: Exposure[], probes: Probe[], guards: Guards): Warning[] {
+  return exposures.flatMap(({ addon, url }, index) => {
+    const probe = probes[index]
+    if (probe?.hop !== 'access' || probe.status !== 403) return []
+    const cidrs = guards[addon]?.cidrs
+    return cidrs === undefined ? [refusedByOthers(url)] : [keptOut(addon, url, cidrs)]
+  })
+}
+
+function keptOut(addon: string, url: string, cidrs: string[]): Warning {
+  const message = `${url} keeps this machine out: the address that the gateway sees of it is not in ${cidrs.join(', ')}`
+  const words = cidrs.map((cidr) => `--allow-cidr ${cidr}`).join(' ')
+  return { code: 'KEPT_OUT', message, remedy: `kubectl telemetry expose ${addon} ${words} --allow-cidr ADDRESS` }
+}
+
+function refusedByOthers(url: string): Warning {
+  const message = `${url} is answered 403 by the gateway, by a policy that is not ours`
+  return { code: 'ACCESS_REFUSED', message, remedy: 'kubectl get authorizationpolicies.security.istio.io -A' }
 }

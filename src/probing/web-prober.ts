@@ -87,7 +87,7 @@ function leadsAway(
 }
 
 /**
- * Only a header of Envoy's tells the two 404s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
+ * Only a header of Envoy's tells two 404s, two 401s and two 403s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
  */
 function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds'> {
@@ -105,8 +105,9 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
     const who = answered ? 'the add-on answers' : 'the gateway cannot reach the add-on:'
     return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}` }
   }
-  // 401 and 403 are the page's own login: the way to it works.
-  return { ok: status < 400 || status === 401 || status === 403, hop: 'upstream', status, protocol }
+  // Either the page's own login or what we put in front of it: the way to it works.
+  if (status === 401 || status === 403) return { ok: true, hop: answered ? 'upstream' : 'access', status, protocol }
+  return { ok: status < 400, hop: 'upstream', status, protocol }
 }
 
 function openTcp({ address, port }: ProbeTarget): Promise<Socket> {

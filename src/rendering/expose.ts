@@ -1,3 +1,4 @@
+import { guardWords } from '../access/guard.ts'
 import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
 import { renderDiff } from './diff.ts'
 import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
@@ -9,6 +10,9 @@ const VIA: Record<ExposeResult['gateway']['via'], string> = {
   'external-ip': 'its external IP',
   'node-port': 'a node and its node port',
 }
+
+/** What the gateway's own answer means: the way to the page works. */
+const REFUSALS: Record<number, string> = { 401: 'asks for a login', 403: 'keeps this machine out' }
 
 /** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
 export function renderExpose(
@@ -52,6 +56,8 @@ function exposureTable(result: ExposeResult): string {
 
 function answerOf({ probe }: ExposedAddon): string {
   if (probe === undefined) return ''
+  if (probe.hop === 'access' && probe.ok)
+    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? ''}`
   if (probe.ok) return `${probe.status} by ${probe.protocol} in ${probe.milliseconds} ms`
   return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
 }
@@ -62,6 +68,9 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
+    ...exposures.flatMap(({ addon, guard }) =>
+      guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
+    ),
     ...(authority === undefined ? [] : [authorityLine(authority)]),
     ...(first === undefined ? [] : [`try          ${curl(first, gateway.address, authority)}`]),
     'end it       kubectl telemetry cleanup',

@@ -21,6 +21,7 @@ export const request: ExposeRequest = {
   addons: { names: ['grafana'], named: true },
   insecure: false,
   nodePorts: [],
+  guard: {},
   allowAnonymous: true,
   yes: true,
   dryRun: 'none',

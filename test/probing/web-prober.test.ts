@@ -45,8 +45,10 @@ describe('WebProber', () => {
       { status: 302, headers: { location: '/login' } },
       { ok: true, hop: 'upstream', status: 302 },
     ],
-    ['a login', { status: 401 }, { ok: true, hop: 'upstream', status: 401 }],
-    ['a refusal of the page itself', { status: 403 }, { ok: true, hop: 'upstream', status: 403 }],
+    ['a login at the gateway', { status: 401 }, { ok: true, hop: 'access', status: 401 }],
+    ['a refusal by the gateway', { status: 403 }, { ok: true, hop: 'access', status: 403 }],
+    ["the page's own login", { status: 401, headers: BY_ADDON }, { ok: true, hop: 'upstream', status: 401 }],
+    ['a refusal of the page itself', { status: 403, headers: BY_ADDON }, { ok: true, hop: 'upstream', status: 403 }],
     [
       'a request that the add-on does not understand',
       { status: 400, headers: BY_ADDON },
