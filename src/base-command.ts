@@ -45,7 +45,10 @@ export abstract class TelemetryCommand extends Command {
       terminal,
       authorities: new DirectoryAuthorityStore(join(dataHome(environment), 'kubectl-telemetry', 'authorities')),
       prober: new WebProber(),
-      clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
+      clock: {
+        now: () => new Date(),
+        sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => undefined),
+      },
       random: randomBytes,
       generateKey,
     }
@@ -55,8 +58,6 @@ export abstract class TelemetryCommand extends Command {
   /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
   protected async forwarding(): Promise<Omit<Forwarding, 'tell' | 'warn'>> {
     const { TcpListener } = await import('./forwarding/tcp-listener.ts')
-    const ending = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
     const timers = {
       now: () => performance.now(),
       after: (milliseconds: number, act: () => void) => {
@@ -64,7 +65,14 @@ export abstract class TelemetryCommand extends Command {
         return () => clearTimeout(timer)
       },
     }
-    return { listener: new TcpListener(), timers, signal: ending.signal }
+    return { listener: new TcpListener(), timers, signal: this.ending() }
+  }
+
+  /** Aborted when somebody wants it to end. From then on signals no longer end the process by themselves. */
+  protected ending(): AbortSignal {
+    const ending = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
+    return ending.signal
   }
 
   /** The answer on stdout, what belongs beside it on stderr, and the exit code. */

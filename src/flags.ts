@@ -27,6 +27,12 @@ const duration = Flags.custom<number, { flag: string }>({
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
 })
 
+/** `8h`, or `never`. */
+const ttl = Flags.custom<number | 'never'>({
+  helpValue: 'DURATION',
+  parse: async (text) => (text === 'never' ? text : parseDuration(text, '--ttl')),
+})
+
 const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
 
 const address = Flags.custom<string>({ helpValue: 'ADDRESS', parse: async (text) => requireAddress(text) })
@@ -120,6 +126,14 @@ export const exposeFlags = {
   link: Flags.boolean({ description: "set Kiali's links to Grafana and tracing to these addresses, and restart it" }),
   ...accessFlags,
   'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
+  ttl: ttl({
+    description:
+      'it expires after this long, and cleanup --expired takes it away; "never" lifts it (default: as it is, else never)',
+  }),
+  'while-running': Flags.boolean({
+    exclusive: ['dry-run', 'diff'],
+    description: 'wait, and take it away again on Ctrl-C, SIGTERM, SIGHUP or when --ttl is over',
+  }),
   'dry-run': dryRun(),
   diff,
   timeout: duration({

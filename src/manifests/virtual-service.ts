@@ -14,6 +14,8 @@ export interface VirtualServiceRequest {
   path: string
   /** Requests that are let through, by method and path (RE2); all when left out. */
   allowed?: { methods: string; path: string }[] | undefined
+  /** What is remembered of the exposure. */
+  annotations?: Record<string, string> | undefined
   /** The add-on's Service. */
   destination: { service: string; namespace: string; port: number }
 }
@@ -24,10 +26,11 @@ export interface VirtualServiceRequest {
  * https://istio.io/latest/docs/reference/config/networking/virtual-service/
  */
 export function virtualService(resource: Resource, request: VirtualServiceRequest): KubeObject {
-  const { namespace, addonName, host } = request
+  const { namespace, addonName, host, annotations } = request
+  const remembered = annotations === undefined ? {} : { annotations }
   return {
     ...typeOf(resource),
-    metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName) },
+    metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName), ...remembered },
     spec: { hosts: [host], gateways: [GATEWAY_NAME], http: routes(request) },
   }
 }

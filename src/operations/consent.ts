@@ -1,27 +1,24 @@
 /** An add-on that lets anyone in is not put on a reachable address silently (DESIGN, promise 5). */
-import { type Guards, isGuarded } from '../access/guard.ts'
+import { isGuarded } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import { UserError } from '../errors.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { Exposure } from './exposure-plan.ts'
-import type { SurveyedAddon } from './survey-addons.ts'
+import type { Exposure, ExposureRequest } from './exposure-plan.ts'
 
 /**
- * @param guards add-ons that have one do not let anyone in
+ * An add-on with a guard does not let anyone in; for one that is exposed on such terms already somebody has said so.
  * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is no
  */
 export async function requireConsent(
-  addons: SurveyedAddon[],
+  { addons, guarding: { guards }, terms }: ExposureRequest,
   exposures: Exposure[],
-  guards: Guards,
-  allowAnonymous: boolean,
   terminal: Terminal,
 ): Promise<void> {
-  if (allowAnonymous) return
   for (const [index, { found, access }] of addons.entries()) {
     const risk = riskOf(found, access)
-    if (risk === undefined || isGuarded(guards[found.addon.name])) continue
+    const { name } = found.addon
+    if (risk === undefined || isGuarded(guards[name]) || terms[name]?.anonymous) continue
     if (!terminal.interactive) {
       throw new UserError('ANONYMOUS_ACCESS', `${risk}; it is not put on a reachable address unless you say so`, {
         suggestions: [

@@ -21,6 +21,10 @@ export interface ExposedAddon {
   url: string
   /** Whom the gateway lets in; left out when it lets in anyone who reaches it. */
   guard?: Guard
+  /** Somebody said that it may let anyone in. */
+  anonymous?: true
+  /** When it is to go (RFC 3339). */
+  expiresAt?: string
   probe?: Probe
 }
 
@@ -100,6 +104,7 @@ export function report(
         ...(port === undefined ? {} : { port }),
         url,
         ...(guard === undefined ? {} : { guard }),
+        ...gathered.terms[addon],
         ...(probe === undefined ? {} : { probe }),
       }
     }),

@@ -24,10 +24,10 @@ import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { Progress } from './progress.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
+import { dated } from './terms.ts'
 import { verifyExposures } from './verify.ts'
 
 export interface ExposeRequest extends Gathering {
-  allowAnonymous: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
   /** Milliseconds to wait for the pages to answer. */
@@ -38,7 +38,8 @@ export interface ExposeRequest extends Gathering {
 const PUSH = 500
 
 /** @throws UserError; see the codes in survey-addons.ts, survey-gateway.ts, changes.ts and consent.ts */
-export async function expose(request: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
+export async function expose(asked: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
+  const request = { ...asked, terms: dated(asked.terms, world.clock.now()) }
   const dependencies = { ...world, prober: new RememberingProber(world.prober) }
   const { cluster, terminal } = dependencies
   const { planned, changes } = await plan(request, dependencies)
@@ -49,7 +50,7 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
   const announced = [...rehearsed, ...(await rehearse(cluster, links))]
   if (request.dryRun === 'server') return report('planned', planned, announced)
 
-  await requireConsent(gathered.addons, planned.exposures, gathered.guarding.guards, request.allowAnonymous, terminal)
+  await requireConsent(gathered, planned.exposures, terminal)
   if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
     return report('declined', planned, announced)
 

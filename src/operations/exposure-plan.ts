@@ -16,6 +16,7 @@ import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
 import { type GuardPlan, planGuards } from './guards.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
+import { annotationsOf, type Terms } from './terms.ts'
 
 export interface ExposureRequest {
   istioVersion: string
@@ -35,6 +36,8 @@ export interface ExposureRequest {
   kiali?: FoundAddon | undefined
   /** Who may enter. */
   guarding: GuardPlan
+  /** Until when, by add-on. */
+  terms: Record<string, Terms>
 }
 
 /** One add-on made reachable from outside. */
@@ -136,7 +139,7 @@ function secretOf(namespace: string, { leaf, authority }: ServingCertificate): W
   }
 }
 
-function routeOf(backend: Backend, { istioVersion, gateway, layout }: ExposureRequest): Wanted {
+function routeOf(backend: Backend, { istioVersion, gateway, layout, terms }: ExposureRequest): Wanted {
   const { addon, path, ...destination } = backend
   const { host, port } = entryOf(addon, layout)
   const resource = virtualServices(istioVersion)
@@ -147,6 +150,7 @@ function routeOf(backend: Backend, { istioVersion, gateway, layout }: ExposureRe
     port: layout.name === 'ports' ? port : undefined,
     path,
     allowed: rowsOf(addon)[0]?.allowed,
+    annotations: annotationsOf(terms[addon]),
     destination,
   })
   return { resource, manifest }

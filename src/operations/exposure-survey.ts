@@ -21,6 +21,7 @@ import { readable, readServices, requireIstioVersion } from './reading.ts'
 import { resolutionWarnings } from './resolution.ts'
 import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
 import { requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
+import { chooseTerms, type DatedTerms } from './terms.ts'
 
 /** What was asked for, as far as it says where things are. */
 export interface Gathering {
@@ -40,6 +41,7 @@ export interface Gathering {
   nodePorts: PortChoice
   /** Who may enter; what is left out stays as it is. */
   guard: GuardRequest
+  terms: DatedTerms
   /** Guards of an earlier look in the same run. */
   knownGuards?: Guards
 }
@@ -82,7 +84,8 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
     request.knownGuards,
   )
   const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
-  const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding }
+  const terms = chooseTerms(addons, exposed, request.terms, guarding.guards)
+  const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding, terms }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
   return {
     gathered: { ...wanted, redirect },

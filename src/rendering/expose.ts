@@ -71,6 +71,9 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
     ...exposures.flatMap(({ addon, guard }) =>
       guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
     ),
+    ...exposures.flatMap(({ addon, expiresAt }) =>
+      expiresAt === undefined ? [] : [`expires      ${addon}: ${expiresAt}`],
+    ),
     ...(authority === undefined ? [] : [authorityLine(authority)]),
     ...(first === undefined ? [] : [`try          ${curl(first, gateway.address, authority)}`]),
     'end it       kubectl telemetry cleanup',

@@ -1,5 +1,6 @@
 /** Somebody else at the same gateway: a host by HTTPS, one by HTTP, and one whose TLS connections are passed through. */
 import { spawnSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { issueLeaf } from '../../src/certificates/authority.ts'
 import { authorityOf, issuing } from '../certificates/issuing.ts'
 import { loadBalancerAddress } from '../lab/lab.ts'
@@ -48,12 +49,18 @@ export function tenantStatuses(): number[] {
 
 export const ALL_WELL = [200, 200, 200, 200]
 
-/** @returns their objects, to be deleted again */
+/** Waits until their pages answer. @returns what takes them away again */
 export async function tenant(workplace: Workplace): Promise<{ leave(): void }> {
   const now = { now: new Date() }
   const leaf = await issueLeaf(await authorityOf('example.com', 0, now), [HOST], issuing(1, now))
   const objects = objectsOf(leaf)
   workplace.apply(...objects)
+  let statuses = tenantStatuses()
+  for (let attempt = 0; statuses.join() !== ALL_WELL.join() && attempt < 100; attempt++) {
+    await sleep(200)
+    statuses = tenantStatuses()
+  }
+  if (statuses.join() !== ALL_WELL.join()) throw new Error(`the tenant's pages do not answer: ${statuses}`)
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
   return { leave: () => void workplace.run('kubectl', ['delete', '-f', '-'], { input }) }
 }

@@ -22,7 +22,7 @@ export const request: ExposeRequest = {
   insecure: false,
   nodePorts: [],
   guard: {},
-  allowAnonymous: true,
+  terms: { allowAnonymous: true },
   yes: true,
   dryRun: 'none',
   timeout: 10_000,

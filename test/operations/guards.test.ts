@@ -21,7 +21,7 @@ interface Rule {
 
 /** Without a word about anonymous access: the list is the word. */
 function from(cidrs: string[] | 'any' | undefined, ...names: string[]): ExposeRequest {
-  return { ...requestFor(...names), allowAnonymous: false, guard: { cidrs } }
+  return { ...requestFor(...names), terms: { allowAnonymous: false }, guard: { cidrs } }
 }
 
 function ruleOf({ cluster }: FakeWorld, addon: string): Rule {
@@ -60,7 +60,7 @@ describe('expose --allow-cidr', () => {
     const before = find(one.cluster, 'AuthorizationPolicy', 'grafana')
     await expose(requestFor('kiali'), one)
     await expose(from(undefined, 'grafana'), one)
-    await expose({ ...requestFor('grafana', 'kiali'), allowAnonymous: true }, one)
+    await expose({ ...requestFor('grafana', 'kiali'), terms: { allowAnonymous: true } }, one)
     assert.deepEqual(policies(one), ['kubectl-telemetry-grafana'])
     assert.deepEqual(find(one.cluster, 'AuthorizationPolicy', 'grafana'), before)
   })
@@ -79,8 +79,11 @@ describe('expose --allow-cidr', () => {
     assert.equal((await refusal(expose(from('any', 'grafana'), one))).code, 'ANONYMOUS_ACCESS')
     assert.deepEqual(policies(one), ['kubectl-telemetry-grafana', 'kubectl-telemetry-kiali'])
     one.cluster.writes.length = 0
-    const { result } = await expose({ ...from('any', 'grafana'), allowAnonymous: true }, one)
-    assert.deepEqual(written(one), ['-AuthorizationPolicy/kubectl-telemetry-grafana'])
+    const { result } = await expose({ ...from('any', 'grafana'), terms: { allowAnonymous: true } }, one)
+    assert.deepEqual(written(one), [
+      '-AuthorizationPolicy/kubectl-telemetry-grafana',
+      'VirtualService/kubectl-telemetry-grafana',
+    ])
     assert.deepEqual(policies(one), ['kubectl-telemetry-kiali'])
     assert.equal(result.exposures[0]?.guard, undefined)
     assert.deepEqual(
