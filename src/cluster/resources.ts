@@ -37,6 +37,14 @@ export function authorizationPolicies(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'authorizationpolicies', kind: 'AuthorizationPolicy' }
 }
 
+/** There is but one version. */
+export const ENVOY_FILTERS: Resource = {
+  group: ISTIO_NETWORKING,
+  version: 'v1alpha3',
+  plural: 'envoyfilters',
+  kind: 'EnvoyFilter',
+}
+
 /** The head that every manifest of a kind has. */
 export function typeOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
   return { apiVersion: apiVersion(resource), kind: resource.kind }

@@ -14,6 +14,8 @@ export interface VirtualServiceRequest {
   path: string
   /** Requests that are let through, by method and path (RE2); all when left out. */
   allowed?: { methods: string; path: string }[] | undefined
+  /** Whether the gateway keeps the password to itself: an add-on would take it for one of its own, and refuse it. */
+  withoutAuthorization?: boolean
   /** What is remembered of the exposure. */
   annotations?: Record<string, string> | undefined
   /** The add-on's Service. */
@@ -35,13 +37,14 @@ export function virtualService(resource: Resource, request: VirtualServiceReques
   }
 }
 
-function routes({ path, port, allowed, destination }: VirtualServiceRequest): object[] {
+function routes({ path, port, allowed, destination, withoutAuthorization = false }: VirtualServiceRequest): object[] {
   const here = port === undefined ? {} : { port }
   const only = port === undefined ? {} : { match: [here] }
   const home =
     path === '/' ? [] : [{ match: [{ ...here, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
   const host = `${destination.service}.${destination.namespace}.svc.cluster.local`
-  const route = [{ destination: { host, port: { number: destination.port } } }]
+  const headers = withoutAuthorization ? { headers: { request: { remove: ['authorization'] } } } : {}
+  const route = [{ destination: { host, port: { number: destination.port } }, ...headers }]
   if (allowed === undefined) return [...home, { ...only, route }]
   // An allow-list, because a deny rule for /-/quit falls to POST /-%2Fquit: Envoy leaves %2F alone, Prometheus decodes it.
   const match = allowed.map(({ methods, path }) => ({ ...here, method: { regex: methods }, uri: { regex: path } }))

@@ -22,6 +22,7 @@ export async function requireConsent(
     if (!terminal.interactive) {
       throw new UserError('ANONYMOUS_ACCESS', `${risk}; it is not put on a reachable address unless you say so`, {
         suggestions: [
+          '--auth basic   # with a password, which is made and shown once',
           '--allow-cidr 203.0.113.0/24   # from these addresses alone',
           '--allow-anonymous   # anyone who reaches the address gets in',
           `kubectl telemetry port-forward ${found.addon.name} -n ${found.namespace}   # for you alone`,

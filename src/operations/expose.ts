@@ -1,4 +1,5 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
+import { generateCredentials } from '../access/htpasswd.ts'
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -39,7 +40,9 @@ const PUSH = 500
 
 /** @throws UserError; see the codes in survey-addons.ts, survey-gateway.ts, changes.ts and consent.ts */
 export async function expose(asked: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
-  const request = { ...asked, terms: dated(asked.terms, world.clock.now()) }
+  const generated = generateCredentials(world.random)
+  const guard = { ...asked.guard, generated }
+  const request = { ...asked, guard, terms: dated(asked.terms, world.clock.now()) }
   const dependencies = { ...world, prober: new RememberingProber(world.prober) }
   const { cluster, terminal } = dependencies
   const { planned, changes } = await plan(request, dependencies)
@@ -65,6 +68,7 @@ export async function expose(asked: ExposeRequest, world: Dependencies): Promise
     ingress: gathered.address,
     authorityCertificate: certificates?.authority.certificate,
     guards: gathered.guarding.guards,
+    generated,
   }
   if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
   const verified = await verifyExposures(exposures, verification, request.timeout, dependencies)
@@ -164,7 +168,15 @@ async function plan(
   const authorityPath = dependencies.authorities.certificatePath(domain)
   const exposures = exposuresOf(gathered, gathered.gateway.service)
   return {
-    planned: { gathered, exposures, certificates, authorityPath, warnings, unresolved },
+    planned: {
+      gathered,
+      exposures,
+      certificates,
+      authorityPath,
+      warnings,
+      unresolved,
+      generated: request.guard.generated,
+    },
     changes: planChanges(wanted, present),
   }
 }

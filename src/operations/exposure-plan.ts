@@ -139,7 +139,7 @@ function secretOf(namespace: string, { leaf, authority }: ServingCertificate): W
   }
 }
 
-function routeOf(backend: Backend, { istioVersion, gateway, layout, terms }: ExposureRequest): Wanted {
+function routeOf(backend: Backend, { istioVersion, gateway, layout, terms, guarding }: ExposureRequest): Wanted {
   const { addon, path, ...destination } = backend
   const { host, port } = entryOf(addon, layout)
   const resource = virtualServices(istioVersion)
@@ -151,6 +151,7 @@ function routeOf(backend: Backend, { istioVersion, gateway, layout, terms }: Exp
     path,
     allowed: rowsOf(addon)[0]?.allowed,
     annotations: annotationsOf(terms[addon]),
+    withoutAuthorization: guarding.guards[addon]?.login?.kind === 'basic',
     destination,
   })
   return { resource, manifest }

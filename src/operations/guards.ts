@@ -1,17 +1,20 @@
 /** What stands in front of each add-on at the gateway: planned beside its route, and looked at again afterwards. */
 
-import { type Guard, type GuardRequest, type Guards, guardWanted, guardWords, isGuarded } from '../access/guard.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Guard, type GuardRequest, type Guards, guardWanted, isGuarded } from '../access/guard.ts'
 import { guardsIn } from '../access/present.ts'
 import { ADDON_NAMES } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { ConfigMap } from '../cluster/objects.ts'
 import { componentOf, isOwned } from '../cluster/ownership.ts'
-import { authorizationPolicies, CONFIG_MAPS } from '../cluster/resources.ts'
+import { authorizationPolicies, CONFIG_MAPS, ENVOY_FILTERS } from '../cluster/resources.ts'
 import { hiddenAddress } from '../gateways/client-address.ts'
 import { type IngressGateway, listenerPorts } from '../gateways/find.ts'
 import { type Entry, entryOf, type Layout } from '../gateways/layout.ts'
 import { meshConfigMap, trustedProxies } from '../gateways/mesh.ts'
-import { allowList, type GuardedRequests } from '../manifests/authorization-policy.ts'
+import { allowList } from '../manifests/authorization-policy.ts'
+import { type FilteredRequests, guardFilter } from '../manifests/envoy-filter.ts'
+import { basicAuth } from '../manifests/guard-filters.ts'
 import type { Change, Wanted } from './changes.ts'
 import type { Warning } from './dependencies.ts'
 import { readable } from './reading.ts'
@@ -25,7 +28,7 @@ export interface GuardPlan {
 
 /** Kinds whose objects are guards. @param istioVersion of its networking API */
 export function guardKinds(istioVersion: string): Resource[] {
-  return [authorizationPolicies(istioVersion)]
+  return [authorizationPolicies(istioVersion), ENVOY_FILTERS]
 }
 
 /** Objects that are, or bear the name of, a guard. `undefined` when they may not be read. */
@@ -65,20 +68,32 @@ export interface GuardPlace {
 
 /** The objects that guard these add-ons, and the removal of those that do so no more. */
 export function planGuards(addons: string[], { guards, objects }: GuardPlan, place: GuardPlace): Wanted[] {
-  const resource = authorizationPolicies(place.istioVersion)
-  const wanted = addons.flatMap((addon): Wanted[] => {
-    const cidrs = guards[addon]?.cidrs
-    return cidrs === undefined ? [] : [{ resource, manifest: allowList(resource, requestsOf(addon, place), cidrs) }]
-  })
+  const wanted = addons.flatMap((addon) => objectsOf(guards[addon] ?? {}, requestsOf(addon, place), place))
   const isWanted = ({ kind, metadata }: KubeObject) =>
     wanted.some(({ manifest }) => manifest.kind === kind && manifest.metadata.name === metadata.name)
-  const dropped = objects.filter(
-    (object) => isOwned(object) && addons.includes(componentOf(object) ?? '') && !isWanted(object),
-  )
-  return [...wanted, ...dropped.map((manifest): Wanted => ({ resource, manifest, by: 'removing' }))]
+  const kinds = guardKinds(place.istioVersion)
+  const dropped = objects.flatMap((manifest): Wanted[] => {
+    const resource = kinds.find(({ kind }) => kind === manifest.kind)
+    const isOurs = isOwned(manifest) && addons.includes(componentOf(manifest) ?? '')
+    return resource === undefined || !isOurs || isWanted(manifest) ? [] : [{ resource, manifest, by: 'removing' }]
+  })
+  return [...wanted, ...dropped]
 }
 
-function requestsOf(addonName: string, { gateway, layout }: GuardPlace): GuardedRequests {
+function objectsOf({ cidrs, login }: Guard, requests: FilteredRequests, { istioVersion }: GuardPlace): Wanted[] {
+  const resource = authorizationPolicies(istioVersion)
+  const list = cidrs === undefined ? [] : [{ resource, manifest: allowList(resource, requests, cidrs) }]
+  switch (login?.kind) {
+    case 'basic': {
+      const manifest = guardFilter(ENVOY_FILTERS, requests, basicAuth(login.users))
+      return [...list, { resource: ENVOY_FILTERS, manifest }]
+    }
+    default:
+      return list
+  }
+}
+
+function requestsOf(addonName: string, { gateway, layout }: GuardPlace): FilteredRequests {
   const { namespace, selector } = gateway
   const entry = entryOf(addonName, layout)
   return {
@@ -88,6 +103,7 @@ function requestsOf(addonName: string, { gateway, layout }: GuardPlace): Guarded
     host: entry.host,
     ports: portsOf(entry, gateway, layout),
     serverNames: layout.secure ? serverNames(layout) : undefined,
+    serverPort: entry.port,
   }
 }
 
@@ -115,7 +131,7 @@ export function changesGuards(changes: Change[]): boolean {
 /** Whether every guard is there as it was planned: another run may have taken it away. */
 export function isGuardedAsPlanned({ guards }: GuardPlan, objects: KubeObject[]): boolean {
   const present = guardsIn(objects)
-  return Object.entries(guards).every(([addon, guard]) => guardWords(present[addon] ?? {}) === guardWords(guard))
+  return Object.entries(guards).every(([addon, guard]) => isDeepStrictEqual(present[addon], guard))
 }
 
 /** An allow list is of no use where the gateway does not see the client's address. */

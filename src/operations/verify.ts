@@ -1,7 +1,7 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
-import type { Guards } from '../access/guard.ts'
+import type { Credentials, Guards } from '../access/guard.ts'
 import type { IngressAddress } from '../gateways/address.ts'
-import type { Probe } from '../probing/prober.ts'
+import type { Probe, ProbeTarget } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import type { Exposure } from './exposure-plan.ts'
 import { resolutionWarnings } from './resolution.ts'
@@ -19,30 +19,57 @@ export interface Verification {
   authorityCertificate: string | undefined
   /** What stands in front of the add-ons. */
   guards: Guards
+  /** A password that is good at those that were given it. */
+  generated?: Credentials | undefined
 }
 
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
   exposures: Exposure[],
-  { ingress, authorityCertificate, guards }: Verification,
+  verification: Verification,
   timeout: number,
   dependencies: Verifying,
 ): Promise<{ probes: Probe[]; warnings: Warning[] }> {
-  const { address } = ingress
+  const { ingress, guards } = verification
   const [probes, unresolved] = await Promise.all([
-    Promise.all(
-      exposures.map(({ host, port, path, url }) =>
-        probeUntil({ host, path, address, port: port ?? 0, authorityCertificate }, url, timeout, dependencies),
-      ),
-    ),
+    Promise.all(exposures.map((exposure) => verifyExposure(exposure, verification, timeout, dependencies))),
     resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, dependencies.prober),
   ])
   const warnings = [...hopWarnings(exposures, probes, ingress), ...accessWarnings(exposures, probes, guards)]
   return { probes, warnings: [...warnings, ...unresolved] }
 }
 
+/** Where a login is asked for, strangers have to be turned away; then whoever has the password has to be let in. */
+async function verifyExposure(
+  { addon, host, port, path, url }: Exposure,
+  { ingress: { address }, authorityCertificate, guards, generated }: Verification,
+  timeout: number,
+  dependencies: Verifying,
+): Promise<Probe> {
+  const target = { host, path, address, port: port ?? 0, authorityCertificate }
+  const login = guards[addon]?.login
+  if (login === undefined) return probeUntil(target, (probe) => probe, url, timeout, dependencies)
+  const stranger = await probeUntil(target, turnedAway, url, timeout, dependencies)
+  const knows = generated !== undefined && login.kind === 'basic' && login.users.includes(generated.line)
+  if (!stranger.ok || stranger.status === 403 || !knows) return stranger
+  const authorization = `Basic ${Buffer.from(`${generated.user}:${generated.password}`).toString('base64')}`
+  return probeUntil({ ...target, authorization }, (probe) => probe, url, timeout, dependencies)
+}
+
+/** A page that a stranger gets is a failure here. */
+function turnedAway(probe: Probe): Probe {
+  if (!probe.ok || probe.hop === 'access') return probe
+  return {
+    ...probe,
+    ok: false,
+    hop: 'access',
+    message: `the gateway lets anyone in (${probe.status}): no login is asked for`,
+  }
+}
+
 async function probeUntil(
-  target: Parameters<Verifying['prober']['probe']>[0],
+  target: ProbeTarget,
+  judge: (probe: Probe) => Probe,
   url: string,
   timeout: number,
   { prober, clock, terminal }: Verifying,
@@ -50,7 +77,7 @@ async function probeUntil(
   const started = clock.now().getTime()
   let told = false
   for (;;) {
-    const probe = await prober.probe(target)
+    const probe = judge(await prober.probe(target))
     const elapsed = clock.now().getTime() - started
     if (probe.ok || elapsed >= timeout) return probe
     if (!told && elapsed >= PATIENCE) {
@@ -71,7 +98,7 @@ function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: Ingres
     const remedy = {
       dns: `has the load balancer been made yet, and is there DNS here? --ingress-ip names another address`,
       tcp: `is ${address} port ${port} reachable from here (firewall, VPN)? --ingress-ip names another address`,
-      access: 'istioctl analyze -A   # who refuses?',
+      access: `kubectl telemetry cleanup ${addon}   # until it is known why: istioctl analyze -A, and istiod's log`,
       tls: 'kubectl telemetry expose again; if it stays: istioctl proxy-config secret POD_OF_THE_GATEWAY',
       route: 'istioctl analyze -A   # another Gateway or VirtualService may claim this host',
       upstream: `kubectl -n ${namespace} get pods   # is ${addon} Ready?`,
@@ -87,8 +114,9 @@ function accessWarnings(exposures: Exposure[], probes: Probe[], guards: Guards):
   return exposures.flatMap(({ addon, url }, index) => {
     const probe = probes[index]
     if (probe?.hop !== 'access' || probe.status !== 403) return []
-    const cidrs = guards[addon]?.cidrs
-    return cidrs === undefined ? [refusedByOthers(url)] : [keptOut(addon, url, cidrs)]
+    const { cidrs, login } = guards[addon] ?? {}
+    if (cidrs !== undefined) return [keptOut(addon, url, cidrs)]
+    return login?.kind === 'ext-authz' ? [] : [refusedByOthers(url)]
   })
 }
 

@@ -14,6 +14,8 @@ export interface ProbeTarget {
   path: string
   /** PEM: the only authority that is trusted. Left out: HTTP without TLS. */
   authorityCertificate: string | undefined
+  /** Goes into the Authorization header. */
+  authorization?: string | undefined
 }
 
 export interface Probe {

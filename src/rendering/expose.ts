@@ -62,7 +62,7 @@ function answerOf({ probe }: ExposedAddon): string {
   return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
 }
 
-function footer({ gateway, exposures, authority }: ExposeResult): string[] {
+function footer({ gateway, exposures, authority, credentials }: ExposeResult): string[] {
   const [first] = exposures
   const ports = [...new Set(exposures.map(({ port }) => port ?? 0))].sort((a, b) => a - b)
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
@@ -71,6 +71,7 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
     ...exposures.flatMap(({ addon, guard }) =>
       guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
     ),
+    ...(credentials === undefined ? [] : [passwordLine(credentials)]),
     ...exposures.flatMap(({ addon, expiresAt }) =>
       expiresAt === undefined ? [] : [`expires      ${addon}: ${expiresAt}`],
     ),
@@ -80,13 +81,19 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
   ]
 }
 
+function passwordLine({ user, password, addons }: NonNullable<ExposeResult['credentials']>): string {
+  return `password     ${user}:${password} for ${addons.join(', ')}; shown this once, the cluster has its hash alone`
+}
+
 function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['authority']>): string {
   return `authority    ${certificate} (${daysLeft} days left); trust it once in your browser`
 }
 
-function curl({ host, port, url }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
+function curl({ host, port, url, guard }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
   const trust = authority === undefined ? '' : `--cacert ${authority.certificate} `
-  return `curl ${trust}--resolve ${host}:${port}:${bracketed(address)} ${url}`
+  // curl asks for the password itself.
+  const user = guard?.login?.kind === 'basic' ? `-u ${guard.login.users[0]} ` : ''
+  return `curl ${trust}${user}--resolve ${host}:${port}:${bracketed(address)} ${url}`
 }
 
 function bracketed(address: string): string {
