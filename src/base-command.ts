@@ -47,7 +47,10 @@ export abstract class TelemetryCommand extends Command {
       }),
       prober: new WebProber(),
       machine: machineName(),
-      clock: { now: () => new Date(), sleep: async (milliseconds) => sleep(milliseconds) },
+      clock: {
+        now: () => new Date(),
+        sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => undefined),
+      },
       generateKey,
       writeFile: writeNewFile,
     }
@@ -80,8 +83,6 @@ export abstract class TelemetryCommand extends Command {
       import('./terminal/desktop-browser.ts'),
     ])
     keepLittle()
-    const ending = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
     const timers = {
       now: () => performance.now(),
       after: (milliseconds: number, act: () => void) => {
@@ -89,7 +90,14 @@ export abstract class TelemetryCommand extends Command {
         return () => clearTimeout(timer)
       },
     }
-    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: ending.signal }
+    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
+  }
+
+  /** Aborted when somebody wants it to end. From then on signals no longer end the process by themselves. */
+  protected ending(): AbortSignal {
+    const ending = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort(signal))
+    return ending.signal
   }
 
   /** The answer on stdout, what belongs beside it on stderr, and the exit code. */

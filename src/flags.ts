@@ -1,6 +1,7 @@
 /** Flags as kubectl's users know them. Values are checked here, before anything is read: a wrong one is exit code 2. */
 import { isIP } from 'node:net'
 import { Flags } from '@oclif/core'
+import { accessFlags } from './access-flags.ts'
 import { type AddonChoice, requireAddons } from './addons/catalog.ts'
 import { usageError } from './errors.ts'
 import { LAYOUTS } from './gateways/layout.ts'
@@ -24,6 +25,12 @@ export function parseDuration(text: string, flag: string): number {
 export const duration = Flags.custom<number, { flag: string }>({
   helpValue: 'DURATION',
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
+})
+
+/** `8h`, or `never`. */
+const ttl = Flags.custom<number | 'never'>({
+  helpValue: 'DURATION',
+  parse: async (text) => (text === 'never' ? text : parseDuration(text, '--ttl')),
 })
 
 export const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })
@@ -117,7 +124,16 @@ export const exposeFlags = {
   'node-port': nodePort({ description: 'node port for an add-on in --layout ports (default: any free one)' }),
   insecure: Flags.boolean({ description: 'HTTP instead of HTTPS: everything goes over the network in clear' }),
   link: Flags.boolean({ description: "set Kiali's links to Grafana and tracing to these addresses, and restart it" }),
+  ...accessFlags,
   'allow-anonymous': Flags.boolean({ description: 'expose an add-on that lets anyone in without a login' }),
+  ttl: ttl({
+    description:
+      'it expires after this long, and cleanup --expired takes it away; "never" lifts it (default: as it is, else never)',
+  }),
+  'while-running': Flags.boolean({
+    exclusive: ['dry-run', 'diff'],
+    description: 'wait, and take it away again on Ctrl-C, SIGTERM, SIGHUP or when --ttl is over',
+  }),
   'dry-run': dryRun(),
   diff,
   timeout: duration({

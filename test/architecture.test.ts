@@ -10,6 +10,7 @@ const SRC = new URL('../src/', import.meta.url)
 const MAY_IMPORT: Record<string, string[]> = {
   errors: [],
   cluster: ['errors'],
+  access: ['cluster', 'errors', 'gateways'],
   addons: ['cluster', 'errors'],
   gateways: ['addons', 'cluster', 'errors'],
   manifests: ['cluster'],
@@ -18,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   forwarding: ['cluster'],
   terminal: ['errors'],
   operations: [
+    'access',
     'addons',
     'certificates',
     'cluster',
@@ -28,8 +30,9 @@ const MAY_IMPORT: Record<string, string[]> = {
     'probing',
     'terminal',
   ],
-  rendering: ['cluster', 'errors', 'operations'],
-  flags: ['addons', 'certificates', 'errors', 'gateways'],
+  rendering: ['access', 'cluster', 'errors', 'operations'],
+  flags: ['access-flags', 'addons', 'certificates', 'errors', 'gateways'],
+  'access-flags': ['access', 'errors'],
   'base-command': [
     'certificates',
     'cluster',
@@ -41,7 +44,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'rendering',
     'terminal',
   ],
-  commands: ['addons', 'base-command', 'flags', 'operations', 'rendering'],
+  commands: ['access-flags', 'addons', 'base-command', 'flags', 'operations', 'rendering'],
   main: [],
 }
 
@@ -51,7 +54,7 @@ const ADAPTERS =
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
-  '@oclif/core': /^(commands\/.*|base-command\.ts|flags(\/.*)?\.ts|main\.ts)$/,
+  '@oclif/core': /^(commands\/.*|base-command\.ts|(access-)?flags(\/.*)?\.ts|main\.ts)$/,
   '@kubernetes/client-node': /^cluster\/kube-/,
   undici: /^cluster\/kube-/,
   '@inquirer/confirm': /^terminal\/console-/,
@@ -60,7 +63,7 @@ const PACKAGES: Record<string, RegExp> = {
   open: /^terminal\/desktop-browser\.ts$/,
   'node-forge': /^certificates\/x509\.ts$/,
   diff: /^rendering\/diff\.ts$/,
-  yaml: /^(rendering\/output|addons\/(configuration|links)|cluster\/kube-config)\.ts$/,
+  yaml: /^(rendering\/output|addons\/(configuration|links)|gateways\/mesh|cluster\/kube-config)\.ts$/,
 }
 
 /** Time, randomness, environment and streams come in as arguments. */

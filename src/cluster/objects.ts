@@ -18,7 +18,7 @@ export interface Service extends KubeObject {
     externalTrafficPolicy?: string
     clusterIP?: string
   }
-  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } }
+  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string; ipMode?: string }[] } }
 }
 
 export interface Container {
@@ -27,6 +27,7 @@ export interface Container {
   args?: string[]
   env?: { name: string; value?: string; valueFrom?: object }[]
   envFrom?: object[]
+  ports?: { name?: string; containerPort: number }[]
 }
 
 export interface Pod extends KubeObject {

@@ -19,6 +19,19 @@ export function componentOf(object: KubeObject): string | undefined {
   return object.metadata.labels?.[COMPONENT]
 }
 
+/** When an object of ours is to go, as RFC 3339 writes times. */
+export const EXPIRES_AT = 'kubectl-telemetry/expires-at'
+/** That somebody exposed an add-on knowing that it lets anyone in. */
+export const ALLOWS_ANONYMOUS = 'kubectl-telemetry/allow-anonymous'
+
+export function expiryOf({ metadata: { annotations } }: KubeObject): string | undefined {
+  return annotations?.[EXPIRES_AT]
+}
+
+export function allowsAnonymous({ metadata: { annotations } }: KubeObject): boolean {
+  return annotations?.[ALLOWS_ANONYMOUS] === 'true'
+}
+
 export function isOwned(object: KubeObject): boolean {
   return object.metadata.labels?.[MANAGED_BY] === MANAGER
 }

@@ -32,6 +32,19 @@ export function destinationRules(version: string): Resource {
   return { group: ISTIO_NETWORKING, version, plural: 'destinationrules', kind: 'DestinationRule' }
 }
 
+/** Istio's APIs go from v1beta1 to v1 together, in 1.22. @param version of its networking API */
+export function authorizationPolicies(version: string): Resource {
+  return { group: 'security.istio.io', version, plural: 'authorizationpolicies', kind: 'AuthorizationPolicy' }
+}
+
+/** There is but one version. */
+export const ENVOY_FILTERS: Resource = {
+  group: ISTIO_NETWORKING,
+  version: 'v1alpha3',
+  plural: 'envoyfilters',
+  kind: 'EnvoyFilter',
+}
+
 /** The head that every manifest of a kind has. */
 export function typeOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
   return { apiVersion: apiVersion(resource), kind: resource.kind }

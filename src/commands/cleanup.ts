@@ -14,6 +14,7 @@ this machine is kept: clients that trust it need not do so again after the next 
   static override examples = [
     '<%= config.bin %> cleanup',
     '<%= config.bin %> cleanup kiali',
+    '<%= config.bin %> cleanup --expired -y',
     '<%= config.bin %> cleanup --dry-run=client',
   ]
   static override args = {
@@ -30,6 +31,7 @@ this machine is kept: clients that trust it need not do so again after the next 
     'documented-setup': Flags.boolean({
       description: "also remove what was made by hand after Istio's page (in istio-system, or the namespace of -n)",
     }),
+    expired: Flags.boolean({ description: 'only the add-ons whose time is over (expose --ttl)' }),
     'dry-run': dryRun(),
     yes,
   }
@@ -38,12 +40,17 @@ this machine is kept: clients that trust it need not do so again after the next 
     const { args, flags } = await this.parse(Cleanup)
     const request = {
       addons: requireAddons(args.addon ?? []),
+      expired: flags.expired,
       documentedSetup: flags['documented-setup'] ? (flags.namespace ?? 'istio-system') : undefined,
       certificates: flags.certificates,
       yes: flags.yes,
       dryRun: flags['dry-run'],
     }
     const result = await cleanup(request, await this.connect(flags))
-    this.answer(renderCleanup(result, request.dryRun, flags.output), renderWarnings(result.warnings), succeeded(result))
+    this.answer(
+      renderCleanup(result, request.dryRun, flags.output, flags.expired),
+      renderWarnings(result.warnings),
+      succeeded(result),
+    )
   }
 }

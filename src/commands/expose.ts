@@ -1,10 +1,13 @@
 import { Args } from '@oclif/core'
+import { guardOf } from '../access-flags.ts'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
 import { broughtFlags, broughtPair } from '../flags/cert.ts'
 import { dryRunOf, exposeFlags } from '../flags.ts'
-import { expose } from '../operations/expose.ts'
+import { succeeded as succeededCleanup } from '../operations/cleanup.ts'
 import { succeeded } from '../operations/expose-result.ts'
+import { exposeWhile } from '../operations/while-running.ts'
+import { renderCleanup } from '../rendering/cleanup.ts'
 import { renderExpose, renderExposeWarnings } from '../rendering/expose.ts'
 
 export default class Expose extends TelemetryCommand {
@@ -15,7 +18,9 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
   static override examples = [
     '<%= config.bin %> expose grafana --allow-anonymous',
     '<%= config.bin %> expose grafana --domain example.com',
+    '<%= config.bin %> expose grafana --allow-cidr 203.0.113.0/24 --allow-cidr 2001:db8::/32',
     '<%= config.bin %> expose grafana --gateway istio-ingress/istio-ingress --ingress-ip 192.0.2.10',
+    '<%= config.bin %> expose grafana --allow-anonymous --ttl 8h',
     '<%= config.bin %> expose all --layout ports',
     '<%= config.bin %> expose grafana --dry-run=server -o yaml',
   ]
@@ -26,18 +31,26 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Expose)
-    const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ...rest } = flags
+    const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ttl, ...rest } = flags
     const dryRun = dryRunOf(flags)
-    const asked = { addons: requireAddons(args.addon ?? []), nodePorts: flags['node-port'] ?? [] }
+    const asked = {
+      addons: requireAddons(args.addon ?? []),
+      nodePorts: flags['node-port'] ?? [],
+      guard: guardOf(flags),
+      terms: { allowAnonymous, ttl },
+      whileRunning: flags['while-running'],
+    }
     const own = { tlsSecret: flags['tls-secret'], brought: broughtPair(flags) }
-    const report = await expose(
-      { ...rest, ...asked, ...own, ingressAddress, allowAnonymous, dryRun },
-      await this.connect(flags),
-    )
-    this.answer(
-      renderExpose(report, dryRun, flags.output, flags.diff),
-      renderExposeWarnings(report, dryRun, flags.output),
-      succeeded(report.result),
-    )
+    await exposeWhile({ ...rest, ...asked, ...own, ingressAddress, dryRun }, await this.connect(flags), {
+      ending: () => this.ending(),
+      show: (report) =>
+        this.answer(
+          renderExpose(report, dryRun, flags.output, flags.diff),
+          renderExposeWarnings(report, dryRun, flags.output),
+          succeeded(report.result),
+        ),
+      // The answer on stdout is what was exposed.
+      showEnd: (result) => this.answer('', renderCleanup(result, 'none', undefined, true), succeededCleanup(result)),
+    })
   }
 }

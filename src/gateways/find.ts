@@ -26,6 +26,17 @@ export function portNumbered(service: Service, number: number): ServicePort | un
   return service.spec.ports?.find(({ port, protocol = 'TCP' }) => port === number && protocol === 'TCP')
 }
 
+/** Ports on which the pods may listen for a port of the Service: where it leads, and its own number, which is Istio's choice when in doubt. */
+export function listenerPorts({ service, pods }: IngressGateway, number: number): number[] {
+  const target = portNumbered(service, number)?.targetPort
+  const named = pods
+    .flatMap(({ spec }) => spec.containers)
+    .flatMap(({ ports = [] }) => ports)
+    .filter(({ name }) => name !== undefined && name === target)
+    .map(({ containerPort }) => containerPort)
+  return [...new Set([number, ...(typeof target === 'number' ? [target] : named)])]
+}
+
 /**
  * Gateways that traffic from outside can come in by: a Service with port 443 or 80 that is not just for the cluster.
  * So neither egress gateways (ClusterIP) nor east-west gateways (15443) are among them, nor those that Gateway API manages.

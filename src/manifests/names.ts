@@ -5,3 +5,8 @@ export const TLS_SECRET_NAME = 'kubectl-telemetry-tls'
 export function virtualServiceName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`
 }
+
+/** What says who may enter: an AuthorizationPolicy. */
+export function guardName(addonName: string): string {
+  return `kubectl-telemetry-${addonName}`
+}

@@ -14,6 +14,10 @@ export interface VirtualServiceRequest {
   path: string
   /** Requests that are let through, by method and path (RE2); all when left out. */
   allowed?: { methods: string; path: string }[] | undefined
+  /** Whether the gateway keeps the password to itself: an add-on would take it for one of its own, and refuse it. */
+  withoutAuthorization?: boolean
+  /** What is remembered of the exposure. */
+  annotations?: Record<string, string> | undefined
   /** The add-on's Service. */
   destination: { service: string; namespace: string; port: number }
 }
@@ -24,21 +28,23 @@ export interface VirtualServiceRequest {
  * https://istio.io/latest/docs/reference/config/networking/virtual-service/
  */
 export function virtualService(resource: Resource, request: VirtualServiceRequest): KubeObject {
-  const { namespace, addonName, host } = request
+  const { namespace, addonName, host, annotations } = request
+  const remembered = annotations === undefined ? {} : { annotations }
   return {
     ...typeOf(resource),
-    metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName) },
+    metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName), ...remembered },
     spec: { hosts: [host], gateways: [GATEWAY_NAME], http: routes(request) },
   }
 }
 
-function routes({ path, port, allowed, destination }: VirtualServiceRequest): object[] {
+function routes({ path, port, allowed, destination, withoutAuthorization = false }: VirtualServiceRequest): object[] {
   const here = port === undefined ? {} : { port }
   const only = port === undefined ? {} : { match: [here] }
   const home =
     path === '/' ? [] : [{ match: [{ ...here, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
   const host = `${destination.service}.${destination.namespace}.svc.cluster.local`
-  const route = [{ destination: { host, port: { number: destination.port } } }]
+  const headers = withoutAuthorization ? { headers: { request: { remove: ['authorization'] } } } : {}
+  const route = [{ destination: { host, port: { number: destination.port } }, ...headers }]
   if (allowed === undefined) return [...home, { ...only, route }]
   // An allow-list, because a deny rule for /-/quit falls to POST /-%2Fquit: Envoy leaves %2F alone, Prometheus decodes it.
   const match = allowed.map(({ methods, path }) => ({ ...here, method: { regex: methods }, uri: { regex: path } }))

@@ -6,8 +6,10 @@ import { UserError } from '../errors.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import type { Gathered, Gathering } from './exposure-survey.ts'
+import { chooseGuards } from './guards.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
+import { chooseTerms } from './terms.ts'
 
 const NAMESPACE = 'istio-system'
 const GATEWAY = { namespace: NAMESPACE, name: 'istio-ingressgateway' }
@@ -40,6 +42,8 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     message: `no cluster was asked (${why.message}): these manifests are for Istio's sample add-ons in ${request.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
     remedy: '--dry-run=server   # goes by what the cluster has',
   }
+  const names = addons.map(({ found }) => found.addon.name)
+  const guarding = chooseGuards(names, [], request.guard, [])
   const gathered = {
     istioVersion: ISTIO_VERSIONS[0],
     gateway,
@@ -51,6 +55,8 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     redirect: layout.name === 'hosts' && layout.secure,
     nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
     brought: request.tlsSecret && { name: request.tlsSecret.name, chain: '' },
+    guarding,
+    terms: chooseTerms(addons, [], request.terms, guarding.guards),
   }
   return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
 }

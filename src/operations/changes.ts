@@ -5,13 +5,14 @@ import { requireOwned, withoutApplied } from '../cluster/ownership.ts'
 import { UserError } from '../errors.ts'
 import type { Progress } from './progress.ts'
 
-export type Action = 'created' | 'configured' | 'unchanged'
+export type Action = 'created' | 'configured' | 'unchanged' | 'deleted'
 
 /**
  * `owning`: the object is ours, and the manifest is all of it. `sharing`: it is somebody else's, and the manifest has the fields that
- * we add. `replacing`: it is somebody else's, and the manifest is all of it, as it was read but for what we change.
+ * we add. `replacing`: it is somebody else's, and the manifest is all of it, as it was read but for what we change. `removing`: it
+ * is ours, as it was read, and goes.
  */
-export type WritingBy = 'owning' | 'sharing' | 'replacing'
+export type WritingBy = 'owning' | 'sharing' | 'replacing' | 'removing'
 
 /** A manifest, and how it is written. */
 export interface Wanted {
@@ -61,6 +62,7 @@ export function planChanges(wanted: Wanted[], present: KubeObject[]): Change[] {
 }
 
 function estimate(manifest: KubeObject, present: KubeObject | undefined, by: WritingBy): Action {
+  if (by === 'removing') return 'deleted'
   if (present === undefined) return 'created'
   // Of somebody else's object only the API server knows what applying less of it takes away.
   return by !== 'sharing' && contains(present, manifest) ? 'unchanged' : 'configured'
@@ -74,6 +76,7 @@ export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Cha
   return Promise.all(
     changes.map(async (change) => {
       const after = await write(cluster, change, true)
+      if (after === undefined) return change
       requireAsPlanned(change, after)
       return { ...change, after, action: actionOf(change.present, after) }
     }),
@@ -93,6 +96,11 @@ export async function applyChanges(cluster: Cluster, changes: Change[], progress
       continue
     }
     const after = await write(cluster, change, false)
+    if (after === undefined) {
+      progress.deleted(label(change))
+      applied.push(change)
+      continue
+    }
     progress.changed(label(change))
     requireAsPlanned(change, after)
     applied.push({ ...change, after })
@@ -100,7 +108,16 @@ export async function applyChanges(cluster: Cluster, changes: Change[], progress
   return applied
 }
 
-function write(cluster: Cluster, { resource, manifest, by }: Change, dryRun: boolean): Promise<KubeObject> {
+/** @returns the object as it is then; nothing when it is gone */
+async function write(
+  cluster: Cluster,
+  { resource, manifest, by }: Change,
+  dryRun: boolean,
+): Promise<KubeObject | undefined> {
+  if (by === 'removing') {
+    await cluster.delete(resource, manifest, { dryRun })
+    return undefined
+  }
   return by === 'replacing'
     ? cluster.replace(resource, manifest, { dryRun })
     : cluster.apply(resource, manifest, { dryRun })
@@ -130,13 +147,14 @@ function keepsTheRest({ manifest, present }: Change, after: KubeObject): boolean
 export interface Comparison {
   name: string
   before: KubeObject | undefined
-  after: KubeObject
+  after: KubeObject | undefined
 }
 
 /** As the API server said it in the rehearsal; without one, the fields of the manifest alone. */
 export function comparisonOf(change: Change): Comparison {
-  const { manifest, present, after } = change
+  const { manifest, present, after, by } = change
   const name = `${label(change)} in namespace ${manifest.metadata.namespace}`
+  if (by === 'removing') return { name, before: present, after: undefined }
   return after === undefined
     ? { name, before: present && (part(present, manifest) as KubeObject), after: manifest }
     : { name, before: present, after: withoutProposals(after, present, manifest) }

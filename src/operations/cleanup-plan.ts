@@ -2,11 +2,13 @@
 import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { appliedFields, componentOf, OWNED } from '../cluster/ownership.ts'
+import { appliedFields, componentOf, expiryOf, isOwned, OWNED } from '../cluster/ownership.ts'
 import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import { TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Change } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
+import { guardKinds } from './guards.ts'
 import { LINKED_LABEL, linkedAddons } from './links.ts'
 import { findIstioVersion, readable } from './reading.ts'
 import { planOwnPorts, planShrinking } from './shrink.ts'
@@ -33,17 +35,41 @@ export interface CleanupPlan {
 export interface CleanupChoice {
   /** Named ones: the others stay exposed. All: everything goes. */
   addons: AddonChoice
+  /** Of those, the ones whose time is over. */
+  expired?: boolean | undefined
+  /** Of those, the ones that were not there at an earlier look; what these share goes with the last of them. */
+  since?: Inventory | undefined
   /** Where Istio's page was followed by hand: what it made there goes too. */
   documentedSetup?: string | undefined
 }
 
+/** What of ours was there at some moment. */
+export interface Inventory {
+  /** `NAMESPACE/ADDON` */
+  addons: Set<string>
+  /** Where anything of ours was. */
+  namespaces: Set<string>
+}
+
 type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
+
+/** Whether something of ours stays, whatever is found. */
+export function isPartial({ addons, expired = false, since }: CleanupChoice): boolean {
+  return addons.named || expired || since !== undefined
+}
+
+export async function takeInventory(cluster: Cluster): Promise<Inventory> {
+  const [owned, shared] = await Promise.all([findOwned(cluster, true), findShared(cluster)])
+  return {
+    addons: new Set(owned.filter(({ object }) => componentOf(object) !== undefined).map(placeOf)),
+    namespaces: new Set([...owned, ...(shared ?? [])].map(namespaceOf)),
+  }
+}
 
 export async function planCleanup(choice: CleanupChoice, dependencies: Needs): Promise<CleanupPlan> {
   const { cluster } = dependencies
-  const { names, named } = choice.addons
   const [owned, foundShared, foundLinks, documented] = await Promise.all([
-    findOwned(cluster),
+    findOwned(cluster, isPartial(choice)),
     findShared(cluster),
     findLinks(cluster),
     findDocumented(choice, cluster),
@@ -51,21 +77,58 @@ export async function planCleanup(choice: CleanupChoice, dependencies: Needs): P
   const [shared, links] = [foundShared ?? [], foundLinks ?? []]
   const warnings = [...notSearched('Services', foundShared), ...notSearched('ConfigMaps', foundLinks)]
   const plan: CleanupPlan = { restores: [], links: [], before: [], deletes: documented, after: [], warnings }
-  if (!named) {
+  if (!isPartial(choice)) {
     plan.deletes.push(...owned)
     plan.restores = await planRestores(cluster, shared)
     plan.links = links
     return plan
   }
-  const going = owned.filter(({ object }) => names.includes(componentOf(object) ?? ''))
-  plan.warnings.push(...notExposed(names, going))
+  const going = chosenOf(owned, choice, dependencies.clock.now())
+  const names = choice.expired || choice.since !== undefined ? going.map(addonOf) : choice.addons.names
+  if (!choice.expired && choice.since === undefined) plan.warnings.push(...notExposed(names, going))
   plan.links = links.filter((configMap) => ['kiali', ...linkedAddons(configMap)].some((name) => names.includes(name)))
-  for (const namespace of new Set(going.map(({ object }) => object.metadata.namespace ?? ''))) {
-    const isHere = ({ object }: Owned) => object.metadata.namespace === namespace
+  for (const namespace of new Set([...going, ...left(shared, choice)].map(namespaceOf))) {
+    const isHere = (one: Owned) => namespaceOf(one) === namespace
     const here = { owned: owned.filter(isHere), shared: shared.filter(isHere), going: going.filter(isHere) }
     await planNamespace(namespace, here, plan, dependencies)
   }
   return plan
+}
+
+/** The objects of the add-ons that go. */
+function chosenOf(owned: Owned[], { addons, expired = false, since }: CleanupChoice, now: Date): Owned[] {
+  const over = new Set(owned.filter(({ object }) => isOver(object, now)).map(placeOf))
+  return owned.filter((one) => {
+    const addon = componentOf(one.object)
+    if (addon === undefined) return since !== undefined && !since.namespaces.has(namespaceOf(one))
+    return (
+      addons.names.includes(addon) &&
+      (!expired || over.has(placeOf(one))) &&
+      (since === undefined || !since.addons.has(placeOf(one)))
+    )
+  })
+}
+
+/** A time that cannot be read is not over: what was meant is not ours to guess. */
+function isOver(object: KubeObject, now: Date): boolean {
+  return Date.parse(expiryOf(object) ?? '') <= now.getTime()
+}
+
+/** Services with our ports where nothing of ours was: a run that was interrupted got no further. */
+function left(shared: Owned[], { since }: CleanupChoice): Owned[] {
+  return shared.filter((one) => since !== undefined && !since.namespaces.has(namespaceOf(one)))
+}
+
+function addonOf({ object }: Owned): string {
+  return componentOf(object) ?? ''
+}
+
+function placeOf(one: Owned): string {
+  return `${namespaceOf(one)}/${addonOf(one)}`
+}
+
+function namespaceOf({ object }: Owned): string {
+  return object.metadata.namespace ?? ''
 }
 
 async function planNamespace(
@@ -85,7 +148,7 @@ async function planNamespace(
   const services = shared.map(({ object }) => object.metadata)
   const shrinking = await planShrinking(namespace, route.resource.version, names, services, dependencies)
   plan.before.push(...shrinking.serving)
-  plan.deletes.push(...going)
+  plan.deletes.push(...going.filter(({ object }) => componentOf(object) !== undefined))
   plan.after.push(...shrinking.secret)
   plan.warnings.push(...shrinking.warnings)
 }
@@ -108,14 +171,30 @@ function notExposed(names: string[], going: Owned[]): Warning[] {
     }))
 }
 
-/** Everything of ours, in the order in which it is removed: the Gateway, its routes, the TLS Secret (without its data). */
-export async function findOwned(cluster: Cluster): Promise<Owned[]> {
+/**
+ * Everything of ours, in the order in which it is removed: the Gateway, its routes, what guarded them, the TLS Secret (without its
+ * data). Who may not list guards has none of their own, since nothing is guarded without that right.
+ * @param partial whoever may not list Secrets looks for ours beside the rest of ours, where it alone can be needed
+ */
+export async function findOwned(cluster: Cluster, partial = false): Promise<Owned[]> {
   const version = await findIstioVersion(cluster)
-  const kinds = [...(version === undefined ? [] : [gateways(version), virtualServices(version)]), SECRETS]
-  const lists = await Promise.all(
-    kinds.map((resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })),
-  )
-  return kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
+  const list = (resource: Resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })
+  const serving = version === undefined ? [] : [gateways(version), virtualServices(version)]
+  const guarding = version === undefined ? [] : guardKinds(version)
+  const kinds = [...serving, ...guarding]
+  const [secrets, ...lists] = await Promise.all([
+    partial ? readable(list(SECRETS)) : list(SECRETS),
+    ...kinds.map((resource) => (guarding.includes(resource) ? readable(list(resource)) : list(resource))),
+  ])
+  const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
+  const beside = secrets ?? (await secretsBeside(found, cluster))
+  return [...found, ...beside.map((object) => ({ resource: SECRETS, object }))]
+}
+
+async function secretsBeside(found: Owned[], cluster: Cluster): Promise<KubeObject[]> {
+  const namespaces = [...new Set(found.map(namespaceOf))]
+  const read = namespaces.map((namespace) => cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }))
+  return (await Promise.all(read)).filter((secret) => secret !== undefined && isOwned(secret)) as KubeObject[]
 }
 
 /** Objects of others in which fields are ours: Services with our ports. `undefined` when they may not be listed. */

@@ -11,6 +11,7 @@ import {
   findLinks,
   findOwned,
   findShared,
+  isPartial,
   type Owned,
   planCleanup,
 } from './cleanup-plan.ts'
@@ -51,7 +52,7 @@ type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock'
 /** @throws UserError CONSENT_REQUIRED, FORBIDDEN, CERTIFICATES_IN_USE (exit 2) */
 export async function cleanup(request: CleanupRequest, dependencies: Needs): Promise<CleanupResult> {
   const { cluster, authorities } = dependencies
-  if (request.certificates && request.addons.named) {
+  if (request.certificates && isPartial(request)) {
     const message =
       '--certificates removes what the other add-ons are served with; it goes with a cleanup of everything'
     throw usageError('CERTIFICATES_IN_USE', message, ['cleanup --certificates'])
@@ -117,13 +118,14 @@ async function findRemaining(
   tried: Set<string | undefined>,
   cluster: Cluster,
 ): Promise<Owned[]> {
+  const partial = isPartial(request)
   const [owned, shared = [], links = [], documented] = await Promise.all([
-    findOwned(cluster),
-    request.addons.named ? [] : findShared(cluster),
-    request.addons.named ? [] : findLinks(cluster),
+    findOwned(cluster, partial),
+    partial ? [] : findShared(cluster),
+    partial ? [] : findLinks(cluster),
     findDocumented(request, cluster),
   ])
-  const still = owned.filter(({ object }) => !request.addons.named || tried.has(object.metadata.uid))
+  const still = owned.filter(({ object }) => !partial || tried.has(object.metadata.uid))
   return [...still, ...shared, ...links.map((object) => ({ resource: CONFIG_MAPS, object })), ...documented]
 }
 

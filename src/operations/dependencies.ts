@@ -7,8 +7,11 @@ import type { Terminal } from '../terminal/terminal.ts'
 
 export interface Clock {
   now(): Date
-  /** @param milliseconds how long to wait */
-  sleep(milliseconds: number): Promise<void>
+  /**
+   * @param milliseconds how long to wait
+   * @param signal ends it early, without an error
+   */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
 export interface Dependencies {

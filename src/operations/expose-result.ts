@@ -1,4 +1,5 @@
 /** What an exposure answers: plain data, and the contract of `-o json`. */
+import { type Credentials, type Guards, type GuardView, viewOf } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
 import { daysLeft } from '../certificates/authority.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
@@ -18,6 +19,12 @@ export interface ExposedAddon {
   host: string
   port?: number
   url: string
+  /** Whom the gateway lets in; left out when it lets in anyone who reaches it. */
+  guard?: GuardView
+  /** Somebody said that it may let anyone in. */
+  anonymous?: true
+  /** When it is to go (RFC 3339). */
+  expiresAt?: string
   probe?: Probe
 }
 
@@ -37,6 +44,8 @@ export interface ExposeResult {
   access: { kind: AddonAccess['kind'] }
   /** Who signed what the gateway serves with; left out when it serves HTTP, or with a Secret that was brought. */
   authority?: { certificate: string; domain: string; kept: boolean; daysLeft: number }
+  /** A password that was made in this run, and for which add-ons. It is shown this once; the cluster has its hash. */
+  credentials?: { user: string; password: string; addons: string[] }
   warnings: Warning[]
 }
 
@@ -58,6 +67,8 @@ export interface Planned {
   warnings: Warning[]
   /** What the self-test of a default domain found; the last look at the names says more. */
   unresolved: Warning[]
+  /** The password for those that need a new one. */
+  generated: Credentials | undefined
 }
 
 /** The most open first. */
@@ -77,6 +88,7 @@ export function report(
   const { gathered } = planned
   const { gateway, address, layout, addons } = gathered
   const authority = authorityOf(planned, outcome)
+  const credentials = credentialsOf(planned.generated, gathered.guarding.guards)
   const result: ExposeResult = {
     outcome,
     gateway: {
@@ -89,18 +101,22 @@ export function report(
     layout,
     exposures: planned.exposures.map(({ addon, namespace, host, port, url }, index) => {
       const probe = verified.probes[index]
+      const guard = gathered.guarding.guards[addon]
       return {
         addon,
         namespace,
         host,
         ...(port === undefined ? {} : { port }),
         url,
+        ...(guard === undefined ? {} : { guard: viewOf(guard) }),
+        ...gathered.terms[addon],
         ...(probe === undefined ? {} : { probe }),
       }
     }),
     objects: changes.map(outcomeOf),
     access: { kind: OPENNESS.find((kind) => addons.some(({ access }) => access.kind === kind)) ?? 'login' },
     ...(authority === undefined ? {} : { authority }),
+    ...(outcome === 'applied' && credentials !== undefined ? { credentials } : {}),
     warnings: [
       ...planned.warnings,
       ...gatewayWarnings(gateway),
@@ -108,10 +124,12 @@ export function report(
       ...(authority === undefined || authority.kept ? [] : [notKept(authority.domain)]),
       ...replacedWarnings(planned.certificates),
       ...moveWarnings(gathered),
+      ...(outcome === 'planned' && credentials !== undefined ? [passwordNotKept()] : []),
       ...verified.warnings,
     ],
   }
-  return { result, manifests: changes.map(({ manifest }) => manifest), comparisons: changes.map(comparisonOf) }
+  const manifests = changes.filter(({ by }) => by !== 'removing').map(({ manifest }) => manifest)
+  return { result, manifests, comparisons: changes.map(comparisonOf) }
 }
 
 function authorityOf(
@@ -125,6 +143,22 @@ function authorityOf(
     domain: gathered.layout.domain,
     kept: kept || outcome === 'applied',
     daysLeft: daysLeft(authority.certificate, now),
+  }
+}
+
+/** @returns nothing when no add-on was given it */
+function credentialsOf(generated: Credentials | undefined, guards: Guards): ExposeResult['credentials'] {
+  if (generated === undefined) return undefined
+  const { user, password, line } = generated
+  const given = Object.entries(guards).filter(([, { login }]) => login?.kind === 'basic' && login.users.includes(line))
+  return given.length === 0 ? undefined : { user, password, addons: given.map(([addon]) => addon) }
+}
+
+function passwordNotKept(): Warning {
+  return {
+    code: 'PASSWORD_NOT_KEPT',
+    message: 'the hash shown is that of a password which is now forgotten',
+    remedy: '--htpasswd FILE   # passwords of your own',
   }
 }
 

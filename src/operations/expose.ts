@@ -1,4 +1,6 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
+
+import { generateCredentials } from '../access/htpasswd.ts'
 import type { BroughtPair } from '../certificates/brought.ts'
 import type { Service } from '../cluster/objects.ts'
 import { SERVICES } from '../cluster/resources.ts'
@@ -20,14 +22,15 @@ import {
   urlsOf,
 } from './exposure-plan.ts'
 import { type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
+import { changesGuards, isGuardedAsPlanned, readGuards } from './guards.ts'
 import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { Progress } from './progress.ts'
 import { type Certificates, isSecret, requireCertificates } from './serving-certificate.ts'
+import { dated } from './terms.ts'
 import { verifyExposures } from './verify.ts'
 
 export interface ExposeRequest extends Gathering {
-  allowAnonymous: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
   /** An authority of theirs to sign with. */
@@ -36,8 +39,14 @@ export interface ExposeRequest extends Gathering {
   timeout: number
 }
 
+/** Milliseconds in which a change of a guard is at the gateway (istiod waits 100 for more): a page that is still open shows none. */
+const PUSH = 500
+
 /** @throws UserError; see the codes in survey-addons.ts, survey-gateway.ts, changes.ts and consent.ts */
-export async function expose(request: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
+export async function expose(asked: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
+  const generated = generateCredentials(world.random)
+  const guard = { ...asked.guard, generated }
+  const request = { ...asked, guard, terms: dated(asked.terms, world.clock.now()) }
   const dependencies = { ...world, prober: new RememberingProber(world.prober) }
   const { cluster, terminal } = dependencies
   const { planned, changes } = await plan(request, dependencies)
@@ -48,7 +57,7 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
   const announced = [...rehearsed, ...(await rehearse(cluster, links))]
   if (request.dryRun === 'server') return report('planned', planned, announced)
 
-  await requireConsent(gathered.addons, planned.exposures, request.allowAnonymous, terminal)
+  await requireConsent(gathered, planned.exposures, terminal)
   if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
     return report('declined', planned, announced)
 
@@ -60,12 +69,15 @@ export async function expose(request: ExposeRequest, world: Dependencies): Promi
   )
   planned.exposures = exposures
   const { address: ingress, brought } = gathered
-  const target = {
+  const verification = {
     ingress,
     authorityCertificate: brought?.chain ?? certificates?.authority.certificate,
     ...(brought === undefined ? {} : { trustPartialChain: true }),
+    guards: gathered.guarding.guards,
+    generated,
   }
-  const verified = await verifyExposures(exposures, target, request.timeout, dependencies)
+  if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
+  const verified = await verifyExposures(exposures, verification, request.timeout, dependencies)
   return report('applied', planned, applied, verified)
 }
 
@@ -121,7 +133,7 @@ async function settle(
   let gathered = first
   for (let attempt = 0; attempt < 5; attempt++) {
     if (await isSettled(gathered, dependencies)) return
-    const again = await plan(request, dependencies)
+    const again = await plan({ ...request, knownGuards: gathered.guarding.guards }, dependencies)
     await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes), progress)
     gathered = again.planned.gathered
   }
@@ -135,15 +147,18 @@ async function settle(
 }
 
 async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): Promise<boolean> {
-  const { istioVersion, gateway, layout } = gathered
+  const { istioVersion, gateway, layout, guarding } = gathered
   const { namespace, service } = gateway
+  const guarded = Object.keys(guarding.guards).length > 0
   const ownSecret = layout.secure && gathered.brought === undefined
-  const [present, ports] = await Promise.all([
+  const [present, guards = [], ports] = await Promise.all([
     readPresent(cluster, istioVersion, namespace, ownSecret),
+    guarded ? readGuards(cluster, istioVersion, namespace) : [],
     layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
   ])
   const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-  return isWhole(beside, entriesOf(gathered), layout, ports) && (!ownSecret || beside.some(isSecret))
+  const whole = isWhole(beside, entriesOf(gathered), layout, ports) && (!ownSecret || beside.some(isSecret))
+  return whole && isGuardedAsPlanned(guarding, guards)
 }
 
 /** Everything up to the first write, which a dry run shows. */
@@ -161,7 +176,15 @@ async function plan(
   const authorityPath = dependencies.authorities.certificatePath(domain)
   const exposures = exposuresOf(gathered, gathered.gateway.service)
   return {
-    planned: { gathered, exposures, certificates, authorityPath, warnings, unresolved },
+    planned: {
+      gathered,
+      exposures,
+      certificates,
+      authorityPath,
+      warnings,
+      unresolved,
+      generated: request.guard.generated,
+    },
     changes: planChanges(wanted, present),
   }
 }
@@ -196,7 +219,15 @@ async function confirmed(
   }
   for (const { manifest, action, by, saying } of open) {
     const { namespace, name } = manifest.metadata
-    const what = saying ?? (action === 'created' ? 'create' : by === 'sharing' ? 'change our part of it' : 'change')
+    const what =
+      saying ??
+      (action === 'deleted'
+        ? 'delete'
+        : action === 'created'
+          ? 'create'
+          : by === 'sharing'
+            ? 'change our part of it'
+            : 'change')
     terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${what}`)
   }
   return terminal.confirm(`Expose ${exposures.map(({ url }) => url).join(', ')}?`)

@@ -16,7 +16,9 @@ import { virtualService } from '../manifests/virtual-service.ts'
 import type { BroughtSecret } from './brought-secret.ts'
 import type { Wanted } from './changes.ts'
 import { type Backend, type ExposedRoute, isAt } from './exposed.ts'
+import { type GuardPlan, planGuards } from './guards.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
+import { annotationsOf, type Terms } from './terms.ts'
 
 export interface ExposureRequest {
   istioVersion: string
@@ -36,6 +38,10 @@ export interface ExposureRequest {
   brought?: BroughtSecret | undefined
   /** The Kiali whose pages are to link to the others. */
   kiali?: FoundAddon | undefined
+  /** Who may enter. */
+  guarding: GuardPlan
+  /** Until when, by add-on. */
+  terms: Record<string, Terms>
 }
 
 /** One add-on made reachable from outside. */
@@ -70,7 +76,7 @@ export function hostsOf(request: ExposureRequest): string[] {
 
 /**
  * The manifests in an order that never serves a half: a Gateway that names a missing Secret stalls every tenant of its port for
- * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Ports of the Service come first: nothing listens
+ * 15 s (Envoy's initial fetch), so the Secret is before it, and its routes too. Nothing is routed before what guards it is there. Ports of the Service come first: nothing listens
  * there yet, and they are what is most likely to be refused (a dry run does not look at the range of node ports).
  * @param certificate left out: HTTP, or a Secret that was brought
  */
@@ -82,6 +88,11 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
   return [
     ...portsOf(request),
     ...(certificate === undefined ? [] : [secretOf(namespace, certificate)]),
+    ...planGuards(
+      backends.map(({ addon }) => addon),
+      request.guarding,
+      request,
+    ),
     ...backends.map((backend) => routeOf(backend, request)),
     {
       resource: gateways(istioVersion),
@@ -138,7 +149,7 @@ function secretOf(namespace: string, { leaf, authority, signedOn }: ServingCerti
   }
 }
 
-function routeOf(backend: Backend, { istioVersion, gateway, layout }: ExposureRequest): Wanted {
+function routeOf(backend: Backend, { istioVersion, gateway, layout, terms, guarding }: ExposureRequest): Wanted {
   const { addon, path, ...destination } = backend
   const { host, port } = entryOf(addon, layout)
   const resource = virtualServices(istioVersion)
@@ -149,6 +160,8 @@ function routeOf(backend: Backend, { istioVersion, gateway, layout }: ExposureRe
     port: layout.name === 'ports' ? port : undefined,
     path,
     allowed: rowsOf(addon)[0]?.allowed,
+    annotations: annotationsOf(terms[addon]),
+    withoutAuthorization: guarding.guards[addon]?.login?.kind === 'basic',
     destination,
   })
   return { resource, manifest }

@@ -1,4 +1,5 @@
 /** Reads what an exposure builds on, and what is there already under the names and hosts it would use. */
+import type { GuardRequest, Guards } from '../access/guard.ts'
 import type { AddonChoice } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
@@ -14,12 +15,14 @@ import { requireEntriesFree } from './entries-free.ts'
 import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
+import { addressWarnings, chooseGuards, readGuards } from './guards.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
 import { resolutionWarnings } from './resolution.ts'
 import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
 import { requireGateway, requireIngressAddress, requireSecretsReadable } from './survey-gateway.ts'
+import { chooseTerms, type DatedTerms } from './terms.ts'
 
 /** What was asked for, as far as it says where things are. */
 export interface Gathering {
@@ -39,6 +42,11 @@ export interface Gathering {
   nodePorts: PortChoice
   /** A Secret of theirs to serve with; the one in use, else ours, when left out. */
   tlsSecret?: SecretChoice | undefined
+  /** Who may enter; what is left out stays as it is. */
+  guard: GuardRequest
+  terms: DatedTerms
+  /** Guards of an earlier look in the same run. */
+  knownGuards?: Guards
 }
 
 export interface Gathered {
@@ -58,11 +66,12 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const kiali = request.link ? await requireKiali(addons, services, request.namespace, dependencies) : undefined
   const gateway = await requireGateway(services, request.gateway, dependencies)
   const expected = { name: request.layout ?? 'hosts', secure: !request.insecure }
-  const [found, present] = await Promise.all([
+  const [found, present, guards] = await Promise.all([
     requireIngressAddress(gateway, request.ingressAddress, dependencies).then((one) =>
       request.domain === undefined ? lookAhead(one, (domain) => hostsIn(addons, { ...expected, domain }), prober) : one,
     ),
     readPresent(cluster, istioVersion, gateway.namespace),
+    readGuards(cluster, istioVersion, gateway.namespace),
     requireSecretsReadable(gateway, cluster),
   ])
   const exposed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
@@ -70,7 +79,16 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
-  const wanted = { istioVersion, gateway, address, layout, layoutInUse: inUse, addons, exposed, nodePorts, kiali }
+  const guarding = chooseGuards(
+    addons.map(({ found }) => found.addon.name),
+    exposed.map(({ addon }) => addon),
+    request.guard,
+    guards ?? [],
+    request.knownGuards,
+  )
+  const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
+  const terms = chooseTerms(addons, exposed, request.terms, guarding.guards)
+  const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding, terms }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
   const secretName = layout.secure ? chosenSecret(request.tlsSecret, present, gateway) : undefined
   const own = { brought: undefined, warnings: [] }
@@ -80,10 +98,22 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
       : await requireBroughtSecret(secretName, gateway.namespace, hostsOf({ ...wanted, redirect }), dependencies)
   return {
     gathered: { ...wanted, redirect, brought },
-    present: [...present, gateway.service],
-    warnings: [...warnings, ...changing, ...taken, ...ofSecret],
+    present: [...present, ...(guards ?? []), gateway.service],
+    warnings: [
+      ...warnings,
+      ...changing,
+      ...taken,
+      ...ofSecret,
+      ...(await addressWarnings(gateway, guarding.guards, cluster)),
+      ...(guards === undefined ? [guardsUnread(gateway.namespace)] : []),
+    ],
     unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
   }
+}
+
+function guardsUnread(namespace: string): Warning {
+  const message = `AuthorizationPolicies in namespace ${namespace} could not be read: who may enter stays as it is where nothing was said of it`
+  return { code: 'ACCESS_UNREAD', message, remedy: 'run expose with the rights in docs/rbac.md' }
 }
 
 /** It need not be exposed itself to link to those that are. */

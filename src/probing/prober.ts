@@ -1,7 +1,10 @@
 /** Fetching a page as a client outside would, hop by hop. */
 
-/** The way of a request, in order. `dns` is a hop for a gateway whose address is a host name; a page's own name is resolved apart. */
-export type Hop = 'dns' | 'tcp' | 'tls' | 'route' | 'upstream'
+/**
+ * The way of a request, in order. `dns` is a hop for a gateway whose address is a host name; a page's own name is resolved apart.
+ * `access`: the gateway itself asks for a login (401) or keeps us out (403).
+ */
+export type Hop = 'dns' | 'tcp' | 'tls' | 'route' | 'access' | 'upstream'
 
 export interface ProbeTarget {
   /** Goes into SNI and the Host header. */
@@ -13,6 +16,8 @@ export interface ProbeTarget {
   authorityCertificate: string | undefined
   /** Whether that may be a certificate below its root, which nobody has here. */
   trustPartialChain?: boolean
+  /** Goes into the Authorization header. */
+  authorization?: string | undefined
 }
 
 export interface Probe {

@@ -103,7 +103,7 @@ function leadsAway(
 }
 
 /**
- * Only a header of Envoy's tells the two 404s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
+ * Only a header of Envoy's tells two 404s, two 401s and two 403s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
  */
 function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds'> {
@@ -121,8 +121,11 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
     const who = answered ? 'the add-on answers' : 'the gateway cannot reach the add-on:'
     return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}` }
   }
-  // 401 and 403 are the page's own login: the way to it works.
-  return { ok: status < 400 || status === 401 || status === 403, hop: 'upstream', status, protocol }
+  // Either the page's own login or what we put in front of it: the way to it works.
+  if (status === 401 || status === 403) return { ok: true, hop: answered ? 'upstream' : 'access', status, protocol }
+  // An authorizer beside the gateway leads to its login.
+  const leads = status >= 300 && status < 400 && !answered
+  return { ok: status < 400, hop: leads ? 'access' : 'upstream', status, protocol }
 }
 
 function openTcp({ address, port }: Pick<ProbeTarget, 'address' | 'port'>): Promise<Socket> {
@@ -157,13 +160,17 @@ function openTls(socket: Socket, { host, ...trust }: { host: string } & Connecti
   })
 }
 
-function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<Answer> {
+function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarget): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
     // A server that is going away may close without an answer and without an error.
     const cutOff = () => reject(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
     session.once('error', reject).once('close', cutOff).once('goaway', cutOff)
-    const request = session.request({ ':path': path, ':authority': authority(host, port, 443) })
+    const request = session.request({
+      ':path': path,
+      ':authority': authority(host, port, 443),
+      ...(authorization && { authorization }),
+    })
     request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
     request.once('error', reject).once('close', cutOff)
     request.once('response', (headers) => {
@@ -174,12 +181,16 @@ function askHttp2(tls: TLSSocket, { host, port, path }: ProbeTarget): Promise<An
   })
 }
 
-function askHttp1(socket: Socket, { host, port, path }: ProbeTarget, schemePort: number): Promise<Answer> {
+function askHttp1(
+  socket: Socket,
+  { host, port, path, authorization }: ProbeTarget,
+  schemePort: number,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
       createConnection: () => socket,
       path,
-      headers: { host: authority(host, port, schemePort) },
+      headers: { host: authority(host, port, schemePort), ...(authorization && { authorization }) },
       timeout: ANSWER_TIMEOUT,
     }
     const request = httpRequest(options, (response) => {

@@ -1,16 +1,18 @@
 import type { CleanupResult, RemovedObject } from '../operations/cleanup.ts'
 import { dryRunMark, type OutputFormat, renderData, renderObject } from './output.ts'
 
+/** @param partial something of ours may stay, whatever was found */
 export function renderCleanup(
   result: CleanupResult,
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
+  partial = false,
 ): string {
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
   const { changed, restored, deleted, authorities, remaining } = result
   if ([...restored, ...deleted, ...authorities, ...remaining].length === 0)
-    return result.warnings.some(({ code }) => code === 'NOT_EXPOSED')
+    return partial || result.warnings.some(({ code }) => code === 'NOT_EXPOSED')
       ? 'nothing to remove'
       : 'nothing of ours is in the cluster'
   return [

@@ -18,7 +18,8 @@ function patch({ name, before, after }: Comparison): string {
   const [old = '', planned = ''] = texts
   if (old === planned) return ''
   const header = { headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true } }
-  return createTwoFilesPatch(name, name, old, planned, before === undefined ? 'not there' : 'as it is', 'as planned', {
+  const [there, then] = [before, after].map((object) => object === undefined)
+  return createTwoFilesPatch(name, name, old, planned, there ? 'not there' : 'as it is', then ? 'gone' : 'as planned', {
     context: 3,
     ...header,
   }).trimEnd()
@@ -27,9 +28,9 @@ function patch({ name, before, after }: Comparison): string {
 /** Values of Secrets are not shown, only whether they change. */
 function mask(
   before: KubeObject | undefined,
-  after: KubeObject,
-): { before: KubeObject | undefined; after: KubeObject } {
-  if (after.kind !== 'Secret') return { before, after }
+  after: KubeObject | undefined,
+): { before: KubeObject | undefined; after: KubeObject | undefined } {
+  if (after?.kind !== 'Secret') return { before, after }
   const [old, planned] = [before, after].map((object) => (object?.data ?? {}) as Record<string, string>)
   const hide = (data: Record<string, string> = {}, mark: string) =>
     Object.fromEntries(

@@ -1,3 +1,4 @@
+import { guardWords } from '../access/guard.ts'
 import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
 import { renderDiff } from './diff.ts'
 import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
@@ -9,6 +10,9 @@ const VIA: Record<ExposeResult['gateway']['via'], string> = {
   'external-ip': 'its external IP',
   'node-port': 'a node and its node port',
 }
+
+/** What the gateway's own answer means: the way to the page works. */
+const REFUSALS: Record<number, string> = { 401: 'asks for a login', 403: 'keeps this machine out' }
 
 /** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
 export function renderExpose(
@@ -52,29 +56,44 @@ function exposureTable(result: ExposeResult): string {
 
 function answerOf({ probe }: ExposedAddon): string {
   if (probe === undefined) return ''
+  if (probe.hop === 'access' && probe.ok)
+    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? ''}`
   if (probe.ok) return `${probe.status} by ${probe.protocol} in ${probe.milliseconds} ms`
   return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
 }
 
-function footer({ gateway, exposures, authority }: ExposeResult): string[] {
+function footer({ gateway, exposures, authority, credentials }: ExposeResult): string[] {
   const [first] = exposures
   const ports = [...new Set(exposures.map(({ port }) => port ?? 0))].sort((a, b) => a - b)
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
+    ...exposures.flatMap(({ addon, guard }) =>
+      guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
+    ),
+    ...(credentials === undefined ? [] : [passwordLine(credentials)]),
+    ...exposures.flatMap(({ addon, expiresAt }) =>
+      expiresAt === undefined ? [] : [`expires      ${addon}: ${expiresAt}`],
+    ),
     ...(authority === undefined ? [] : [authorityLine(authority)]),
     ...(first === undefined ? [] : [`try          ${curl(first, gateway.address, authority)}`]),
     'end it       kubectl telemetry cleanup',
   ]
 }
 
+function passwordLine({ user, password, addons }: NonNullable<ExposeResult['credentials']>): string {
+  return `password     ${user}:${password} for ${addons.join(', ')}; shown this once, the cluster has its hash alone`
+}
+
 function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['authority']>): string {
   return `authority    ${certificate} (${daysLeft} days left); trust it once in your browser`
 }
 
-function curl({ host, port, url }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
+function curl({ host, port, url, guard }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
   const trust = authority === undefined ? '' : `--cacert ${authority.certificate} `
-  return `curl ${trust}--resolve ${host}:${port}:${bracketed(address)} ${url}`
+  // curl asks for the password itself.
+  const user = guard?.login?.kind === 'basic' ? `-u ${guard.login.users[0]} ` : ''
+  return `curl ${trust}${user}--resolve ${host}:${port}:${bracketed(address)} ${url}`
 }
 
 function bracketed(address: string): string {

@@ -5,14 +5,14 @@ import { loadBalancer } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 
-const GRAFANA_KIALI = ['expose', 'grafana', 'kiali', '--allow-anonymous', '-y']
 /**
- * All that can be written: the Service; Secret, two VirtualServices, Gateway; Kiali's ConfigMap (in cleanup twice) and Deployment.
- * Without options it is the middle four.
+ * All that can be written: the Service; Secret, two AuthorizationPolicies, two EnvoyFilters, two VirtualServices, Gateway; Kiali's
+ * ConfigMap (in cleanup twice) and Deployment.
  */
-const EXPOSE = [...GRAFANA_KIALI, '--layout', 'ports', '--link']
-const EXPOSING = 7
-const CLEANING = 8
+const GUARDED = ['--allow-cidr', '192.0.2.0/24', '--auth', 'basic', '--ttl', '8h']
+const EXPOSE = ['expose', 'grafana', 'kiali', ...GUARDED, '-y', '--layout', 'ports', '--link']
+const EXPOSING = 11
+const CLEANING = 12
 
 describe('a run that is killed (SIGKILL), on the real mesh', () => {
   const workplace = new Workplace()

@@ -25,7 +25,13 @@ export function running(workplace: Workplace, ...words: string[]): Promise<Outco
 
 /** What is ours in the cluster, named as kubectl names it. */
 export function ours(workplace: Workplace): string[] {
-  const kinds = 'secrets,virtualservices.networking.istio.io,gateways.networking.istio.io'
+  const kinds = [
+    'secrets',
+    'virtualservices.networking.istio.io',
+    'gateways.networking.istio.io',
+    'authorizationpolicies.security.istio.io',
+    'envoyfilters.networking.istio.io',
+  ].join()
   const label = 'app.kubernetes.io/managed-by=kubectl-telemetry'
   return workplace.kubectl('get', kinds, '-A', '-l', label, '-o', 'name').split('\n').filter(Boolean).sort()
 }

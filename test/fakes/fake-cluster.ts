@@ -164,14 +164,22 @@ export class FakeCluster implements Cluster {
   }
 }
 
-/** Applying sets the fields of the manifest; lists are replaced. Fields that others set stay. */
+/** Applying sets the fields of the manifest; lists are replaced. Fields that others set stay; annotations of ours go when left out. */
 function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObject {
   if (present === undefined) return structuredClone(manifest)
-  const { labels, ...metadata } = manifest.metadata
+  const { labels, annotations: ours, ...metadata } = manifest.metadata
+  const { annotations: before = {}, ...rest } = present.metadata
+  const theirs = Object.entries(before).filter(([name]) => !name.startsWith('kubectl-telemetry/'))
+  const annotations = { ...Object.fromEntries(theirs), ...ours }
   return {
     ...present,
     ...structuredClone(manifest),
-    metadata: { ...present.metadata, ...metadata, labels: { ...present.metadata.labels, ...labels } },
+    metadata: {
+      ...rest,
+      ...metadata,
+      labels: { ...present.metadata.labels, ...labels },
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    },
   }
 }
 

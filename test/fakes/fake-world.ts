@@ -18,7 +18,7 @@ export class FakeClock implements Clock {
     return new Date(this.#now)
   }
 
-  async sleep(milliseconds: number): Promise<void> {
+  async sleep(milliseconds: number, _signal?: AbortSignal): Promise<void> {
     this.#now += milliseconds
   }
 }

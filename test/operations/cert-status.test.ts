@@ -23,7 +23,7 @@ describe('cert status', () => {
         {
           secret: 'istio-system/kubectl-telemetry-tls',
           hosts: hosts('grafana', 'kiali'),
-          issuer: 'O=kubectl telemetry, CN=kubectl telemetry authority 71bca020',
+          issuer: 'O=kubectl telemetry, CN=kubectl telemetry authority 4dff4ea3',
           notAfter: '2027-12-22T12:00:00.000Z',
           daysLeft: 396,
           fingerprint,

@@ -160,7 +160,7 @@ describe('the domain of an exposure', () => {
       await expose(requestFor('grafana'), one)
       const { manifests } = await expose({ ...requestFor('kiali'), ...EXAMPLE, dryRun: 'client' }, one)
       const route = manifests.find(({ metadata }) => metadata.name === 'kubectl-telemetry-grafana')
-      assert.deepEqual(Object.keys(route?.metadata ?? {}).sort(), ['labels', 'name', 'namespace'])
+      assert.deepEqual(Object.keys(route?.metadata ?? {}).sort(), ['annotations', 'labels', 'name', 'namespace'])
     })
   })
 

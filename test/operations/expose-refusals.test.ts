@@ -27,7 +27,7 @@ describe('expose', () => {
 
     it('whether an add-on that lets anyone in may be exposed, then for leave', async () => {
       const one = world(undefined, { [ANONYMOUS]: true, [CONFIRM]: true })
-      const { result } = await expose({ ...request, allowAnonymous: false, yes: false }, one)
+      const { result } = await expose({ ...request, terms: { allowAnonymous: false }, yes: false }, one)
       assert.equal(result.outcome, 'applied')
       assert.deepEqual(one.terminal.asked, [ANONYMOUS, CONFIRM])
     })
@@ -40,7 +40,7 @@ describe('expose', () => {
       assert.deepEqual(declined.cluster.writes, [])
       assert.equal(declined.authorities.kept.size, 0)
       const refused = world(undefined, { [ANONYMOUS]: false })
-      assert.equal((await refusal(expose({ ...request, allowAnonymous: false }, refused))).code, 'DECLINED')
+      assert.equal((await refusal(expose({ ...request, terms: { allowAnonymous: false } }, refused))).code, 'DECLINED')
       assert.deepEqual(refused.cluster.writes, [])
     })
 
@@ -87,14 +87,14 @@ describe('expose', () => {
     }[] = [
       {
         title: 'an add-on that lets anyone in',
-        request: { allowAnonymous: false },
+        request: { terms: { allowAnonymous: false } },
         code: 'ANONYMOUS_ACCESS',
         flag: '--allow-anonymous',
       },
       {
         title: 'an add-on whose access cannot be read',
         objects: [...grafana().slice(0, 1), ...ingressGateway()],
-        request: { allowAnonymous: false },
+        request: { terms: { allowAnonymous: false } },
         code: 'ANONYMOUS_ACCESS',
         flag: '--allow-anonymous',
       },

@@ -122,7 +122,7 @@ describe('expose of several add-ons', () => {
     const first = question('Grafana', 'Admin', `grafana.${DOMAIN}/`)
     const second = question('Kiali', "somebody with Kiali's own rights in the cluster", `kiali.${DOMAIN}/kiali/`)
     const one = fullMesh({ [first]: true, [second]: false })
-    const asked = { ...requestFor('grafana', 'kiali'), allowAnonymous: false }
+    const asked = { ...requestFor('grafana', 'kiali'), terms: { allowAnonymous: false } }
     assert.equal((await refusal(expose(asked, one))).message, 'Kiali was not exposed; nothing was changed')
     assert.deepEqual(one.terminal.asked, [first, second])
     assert.deepEqual(one.cluster.writes, [])
@@ -130,7 +130,7 @@ describe('expose of several add-ons', () => {
 
   it('asks for no leave for an add-on with a login', async () => {
     const objects = [...kiali('istio-system', 'auth: { strategy: openid }'), ...ingressGateway()]
-    const { result } = await expose({ ...requestFor('kiali'), allowAnonymous: false }, world(objects))
+    const { result } = await expose({ ...requestFor('kiali'), terms: { allowAnonymous: false } }, world(objects))
     assert.equal(result.access.kind, 'login')
     assert.ok(succeeded(result))
   })

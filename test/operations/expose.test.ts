@@ -139,7 +139,10 @@ describe('expose', () => {
     it('writes nothing, neither to the cluster nor to this machine', async () => {
       for (const dryRun of ['client', 'server'] as const) {
         const one = world()
-        const { result, manifests } = await expose({ ...request, dryRun, allowAnonymous: false, yes: false }, one)
+        const { result, manifests } = await expose(
+          { ...request, dryRun, terms: { allowAnonymous: false }, yes: false },
+          one,
+        )
         assert.equal(result.outcome, 'planned')
         assert.deepEqual(one.cluster.writes, [])
         assert.equal(one.authorities.kept.size, 0)
@@ -174,7 +177,7 @@ describe('expose', () => {
   it('takes no setting at all for a login, as Grafana does', async () => {
     const environment = {}
     const one = world([...grafana('istio-system', environment), ...ingressGateway()])
-    const { result } = await expose({ ...request, allowAnonymous: false }, one)
+    const { result } = await expose({ ...request, terms: { allowAnonymous: false } }, one)
     assert.equal(result.access.kind, 'login')
   })
 

@@ -23,6 +23,8 @@ export interface PageServer {
   asked: { host: string; path: string }[]
   /** The names of their TLS handshakes. */
   servernames: string[]
+  /** Their Authorization headers. */
+  authorizations: (string | undefined)[]
   /** How many connections are open. */
   open(): number
   close(): Promise<void>
@@ -30,9 +32,11 @@ export interface PageServer {
 
 export async function servePage(protocol: Protocol, { certificate, key }: KeyPair, page: Page): Promise<PageServer> {
   const asked: PageServer['asked'] = []
+  const authorizations: PageServer['authorizations'] = []
   const handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) => {
     const host = 'authority' in request ? request.authority : (request.headers.host ?? '')
     asked.push({ host, path: request.url ?? '' })
+    authorizations.push(request.headers.authorization)
     const answer = response as ServerResponse // what is used of it, both have
     answer.writeHead(page.status, page.headers ?? {})
     answer.end('page')
@@ -42,7 +46,7 @@ export async function servePage(protocol: Protocol, { certificate, key }: KeyPai
   server.on('tlsClientError', () => {}) // the prober says why
   const servernames: string[] = []
   server.on('secureConnection', ({ servername }: { servername: string }) => servernames.push(servername))
-  return listening(server, { asked, servernames })
+  return listening(server, { asked, servernames, authorizations })
 }
 
 /** A gateway that speaks HTTP/2 and does with each request what it is told. */
@@ -53,20 +57,25 @@ export function serveStreams(leaf: KeyPair, handle: (stream: ServerHttp2Stream) 
     handle(stream)
   })
   server.on('sessionError', () => {})
-  return listening(server, { asked: [], servernames: [] })
+  return listening(server, UNSEEN)
 }
 
 /** The same for HTTP/1.1. */
 export function serveHttp1(leaf: KeyPair, handle: (request: IncomingMessage) => void): Promise<PageServer> {
-  return listening(createHttps({ cert: leaf.certificate, key: leaf.key }, handle), { asked: [], servernames: [] })
+  return listening(createHttps({ cert: leaf.certificate, key: leaf.key }, handle), UNSEEN)
 }
 
 /** A server below TLS. */
 export function serveSockets(handle: (socket: Socket) => void): Promise<PageServer> {
-  return listening(createServer(handle), { asked: [], servernames: [] })
+  return listening(createServer(handle), UNSEEN)
 }
 
-async function listening(server: Server, seen: Pick<PageServer, 'asked' | 'servernames'>): Promise<PageServer> {
+const UNSEEN = { asked: [], servernames: [], authorizations: [] }
+
+async function listening(
+  server: Server,
+  seen: Pick<PageServer, 'asked' | 'servernames' | 'authorizations'>,
+): Promise<PageServer> {
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)

@@ -43,11 +43,18 @@ describe('WebProber', () => {
     ['a page', { status: 200 }, { ok: true, hop: 'upstream', status: 200 }],
     [
       'a way to another page',
-      { status: 302, headers: { location: '/login' } },
+      { status: 302, headers: { location: '/login', ...BY_ADDON } },
       { ok: true, hop: 'upstream', status: 302 },
     ],
-    ['a login', { status: 401 }, { ok: true, hop: 'upstream', status: 401 }],
-    ['a refusal of the page itself', { status: 403 }, { ok: true, hop: 'upstream', status: 403 }],
+    [
+      'a way to the login of an authorizer',
+      { status: 302, headers: { location: '/oauth2/start' } },
+      { ok: true, hop: 'access', status: 302 },
+    ],
+    ['a login at the gateway', { status: 401 }, { ok: true, hop: 'access', status: 401 }],
+    ['a refusal by the gateway', { status: 403 }, { ok: true, hop: 'access', status: 403 }],
+    ["the page's own login", { status: 401, headers: BY_ADDON }, { ok: true, hop: 'upstream', status: 401 }],
+    ['a refusal of the page itself', { status: 403, headers: BY_ADDON }, { ok: true, hop: 'upstream', status: 403 }],
     [
       'a request that the add-on does not understand',
       { status: 400, headers: BY_ADDON },
@@ -84,6 +91,20 @@ describe('WebProber', () => {
         await probe(port, '/kiali/?a=b')
         assert.deepEqual(asked, [{ host: `${HOST}:${port}`, path: '/kiali/?a=b' }])
         assert.deepEqual(servernames, [HOST])
+      })
+
+      it('brings the Authorization header that it is given, and none else', async () => {
+        const { port, authorizations } = await serve(protocol, { status: 200 })
+        const target = {
+          host: HOST,
+          address: '127.0.0.1',
+          port,
+          path: '/',
+          authorityCertificate: authority.certificate,
+        }
+        await prober.probe(target)
+        await prober.probe({ ...target, authorization: 'Basic abc' })
+        assert.deepEqual(authorizations, [undefined, 'Basic abc'])
       })
 
       it('leaves no connection behind', async () => {
