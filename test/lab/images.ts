@@ -1,7 +1,7 @@
 // The images the lab's pods run, by the names that manifests, charts and istioctl ask for.
 import { join } from 'node:path'
 import { moduleSources } from './build.ts'
-import { binaries, envoy, httpbin, istio as istioComponent, node, standIn } from './components.ts'
+import { binaries, envoy, httpbin, istio as istioComponent, node, standIn, wire } from './components.ts'
 import type { Image, ImageFile } from './image-archive.ts'
 import type { IstioVersion } from './layout.ts'
 
@@ -16,7 +16,7 @@ const shell: ImageFile[] = [
 ]
 const program = (path: string, to: string): ImageFile => ({ from: path, to })
 
-/** What every node needs before its first pod, and a web server for tests to put into the mesh. */
+/** What every node needs before its first pod, and servers for tests to put into the mesh. */
 export function nodeImages(): Image[] {
   return [
     {
@@ -33,6 +33,11 @@ export function nodeImages(): Image[] {
       name: 'docker.io/mccutchen/go-httpbin:2.26.0',
       config: { Entrypoint: ['/bin/go-httpbin'], User: '1000:1000' },
       files: [program(join(binaries(httpbin), 'go-httpbin'), '/bin/go-httpbin'), ...shell],
+    },
+    {
+      name: 'docker.io/lab/wire:1',
+      config: { Entrypoint: ['/wire'], User: '65534:65534' },
+      files: [program(join(binaries(wire), 'wire'), '/wire')],
     },
   ]
 }

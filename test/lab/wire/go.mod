@@ -1,0 +1,3 @@
+module kubectl-telemetry/lab/wire
+
+go 1.26
