@@ -1,7 +1,8 @@
 /** How an API server is connected to: credentials, proxies, TLS. */
 import type { RequestOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
 import { credentialsError } from './kube-errors.ts'
 
 export interface Impersonation {
@@ -14,6 +15,8 @@ export interface ConnectionOptions {
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
+  /** Gets each connection while it is being opened: undici would leave it to its timeout, and the process with it. */
+  opening?: Set<Socket>
 }
 
 export interface Connection {
@@ -37,12 +40,7 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
   const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
   return {
-    // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
-    dispatcher: dispatcherFor(cluster?.proxyUrl, tls, connecting, {
-      connections: 1,
-      // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-      allowH2: (connecting.impersonate.groups ?? []).length < 2,
-    }),
+    dispatcher: sharedDispatcher(cluster?.proxyUrl, tls, connecting),
     tls,
     headers: {
       ...basic(options.auth),
@@ -53,11 +51,20 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
   }
 }
 
+/** One connection: requests in parallel share it by HTTP/2, which every API server speaks. */
+export function sharedDispatcher(proxy: string | undefined, tls: object, connecting: ConnectionOptions): Dispatcher {
+  return dispatcherFor(proxy, tls, connecting, {
+    connections: 1,
+    // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
+    allowH2: (connecting.impersonate.groups ?? []).length < 2,
+  })
+}
+
 /** @param one how many connections, and which HTTP */
 export function dispatcherFor(
   proxy: string | undefined,
   tls: object,
-  { environment, timeout }: ConnectionOptions,
+  { environment, timeout, opening }: ConnectionOptions,
   one: Agent.Options,
 ): Dispatcher {
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
@@ -65,7 +72,23 @@ export function dispatcherFor(
   const noProxy = environment.NO_PROXY ?? environment.no_proxy
   if (httpsProxy)
     return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
-  return new Agent({ connect: { ...tls, timeout: Math.min(timeout, CONNECT_TIMEOUT) }, ...one })
+  const connect = buildConnector({
+    ...tls,
+    allowH2: one.allowH2 ?? true,
+    timeout: Math.min(timeout, CONNECT_TIMEOUT),
+  })
+  return new Agent({ connect: opening === undefined ? connect : noted(connect, opening), ...one })
+}
+
+function noted(connect: buildConnector.connector, opening: Set<Socket>): buildConnector.connector {
+  return (options, done) => {
+    // Not in its types: undici returns the socket.
+    const socket = connect(options, (...outcome) => {
+      opening.delete(socket)
+      done(...outcome)
+    }) as unknown as Socket
+    opening.add(socket)
+  }
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

@@ -3,13 +3,21 @@
  * of it we use the kubeconfig and its ways to authenticate.
  */
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { type Dispatcher, request, upgrade } from 'undici'
 import { UserError } from '../errors.ts'
-import { type Connection, type ConnectionOptions, dispatcherFor, openConnection } from './kube-connection.ts'
-import { networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
+import {
+  type Connection,
+  type ConnectionOptions,
+  dispatcherFor,
+  openConnection,
+  sharedDispatcher,
+} from './kube-connection.ts'
+import { networkError, notKubernetes, type Peer, parseStatus, type Status, statusError } from './kube-errors.ts'
+import { linesOf } from './kube-lines.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
   /** Waits before a failed request is tried again, in milliseconds. */
@@ -40,6 +48,8 @@ type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: bool
 const PAUSES = [200, 800, 2_000]
 /** An answer that does not end says something more often than this (bookmarks of a watch). */
 const SILENCE = 150_000
+/** Milliseconds for which a connection is taken for one that works. */
+const NEW = 1_000
 /** A server that asks for more patience than this is not waited for. */
 const LONGEST_PAUSE = 10_000
 /** The connection broke in the middle; anything else (refused, not trusted, not found) will not be better in a second. */
@@ -57,13 +67,15 @@ export class KubeRequests {
   readonly #config: KubeConfig
   readonly #options: KubeRequestsOptions
   #connection: Promise<Connection> | undefined
+  #reconnected = Number.NEGATIVE_INFINITY
   #upgrades: Dispatcher | undefined
+  readonly #opening = new Set<Socket>()
   /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
   #accepted = false
 
   constructor(config: KubeConfig, options: KubeRequestsOptions) {
     this.#config = config
-    this.#options = options
+    this.#options = { ...options, opening: this.#opening }
   }
 
   get server(): string {
@@ -79,10 +91,14 @@ export class KubeRequests {
   }
 
   /** @returns the parsed answer; `undefined` for 404 when `absent` says that this is an answer too */
-  async send<T>(call: KubeRequest, absent: 'error' | 'undefined' = 'error'): Promise<T | undefined> {
+  async send<T>(
+    call: KubeRequest,
+    absent: 'error' | 'undefined' = 'error',
+    over: () => Promise<Dispatcher> = async () => (await this.#connect()).dispatcher,
+  ): Promise<T | undefined> {
     for (let attempt = 0; ; attempt++) {
       const pause = (this.#options.pauses ?? PAUSES)[attempt]
-      const outcome = await this.#once<T>(call, pause === undefined)
+      const outcome = await this.#once<T>(call, pause === undefined, over)
       if ('value' in outcome) return outcome.value
       if (outcome.status?.code === 404 && absent === 'undefined') return undefined
       if (!outcome.retry || pause === undefined)
@@ -91,8 +107,17 @@ export class KubeRequests {
     }
   }
 
-  /** The lines of an answer that does not end, as they come. Ends with the connection. */
+  /** The lines of an answer that does not end, as they come. Ends with the connection, and when that is left for another. */
   async *lines(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
+    const began = this.#reconnected
+    try {
+      yield* this.#linesOnce(call, signal)
+    } catch (error) {
+      if (signal.aborted || began === this.#reconnected) throw error
+    }
+  }
+
+  async *#linesOnce(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
     const { dispatcher, headers } = await this.#connect()
     const sent = {
       dispatcher,
@@ -108,13 +133,7 @@ export class KubeRequests {
     if (response.statusCode === 401) await this.#renew()
     if (response.statusCode !== 200)
       throw statusError(parseStatus(await response.body.text(), response.statusCode), call.what, await this.#peer())
-    let rest = ''
-    // Not node:readline: what is called off there is an error that nobody can catch.
-    for await (const text of response.body.setEncoding('utf8')) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      yield* lines
-    }
+    yield* linesOf(response.body)
   }
 
   /**
@@ -145,10 +164,13 @@ export class KubeRequests {
     }
   }
 
-  /** Why an upgrade was refused: the same request without one is refused for the same reason, and says it. */
+  /**
+   * Why an upgrade was refused: the same request without one is, for the same reason, and says it. Not over the shared connection,
+   * which may be dead.
+   */
   async explain(call: KubeRequest): Promise<UserError> {
     try {
-      await this.send(call)
+      await this.send(call, 'error', () => this.#upgrading())
     } catch (error) {
       if (error instanceof UserError) return error
       throw error
@@ -159,14 +181,29 @@ export class KubeRequests {
     )
   }
 
+  /** Leaves the connection for a new one, with the same credentials, unless it is new itself. */
+  reconnect(): void {
+    const old = this.#connection
+    if (performance.now() - this.#reconnected < NEW) return
+    this.#reconnected = performance.now()
+    this.#connection = old?.then((connection) => {
+      void connection.dispatcher.destroy()
+      const dispatcher = sharedDispatcher(this.#config.getCurrentCluster()?.proxyUrl, connection.tls, this.#options)
+      return { ...connection, dispatcher }
+    })
+    this.#connection?.catch(() => {}) // whoever asked for it first is told
+  }
+
   async close(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined)
     await connection?.dispatcher.destroy()
     await this.#upgrades?.destroy()
+    for (const socket of this.#opening) socket.destroy()
   }
 
-  async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
-    const { dispatcher, headers } = await this.#connect()
+  async #once<T>(call: KubeRequest, last: boolean, over: () => Promise<Dispatcher>): Promise<Outcome<T>> {
+    const { headers } = await this.#connect()
+    const dispatcher = await over()
     const started = performance.now()
     try {
       const response = await request(this.#url(call), {
@@ -260,12 +297,4 @@ function writeOf(call: KubeRequest, error: unknown): string | undefined {
 
 function isDryRun({ query, body }: KubeRequest): boolean {
   return query?.dryRun !== undefined || (body as { dryRun?: unknown } | undefined)?.dryRun !== undefined
-}
-
-function parseStatus(text: string, code: number): Status {
-  try {
-    return { ...(JSON.parse(text) as Status), code }
-  } catch {
-    return { code, message: text.slice(0, 200).trim() || `HTTP ${code}` }
-  }
 }

@@ -59,6 +59,12 @@ export class FakeWatchCluster extends FakeCluster {
     }
   }
 
+  reconnected = 0
+
+  override reconnect(): void {
+    this.reconnected++
+  }
+
   override async portForward({ name }: Required<ObjectName>): Promise<Upgraded> {
     this.dials++
     const refusal = this.unreachable.get(name)
