@@ -27,6 +27,8 @@ export interface Connection {
 }
 
 const CONNECT_TIMEOUT = 10_000
+/** Milliseconds. Often enough for proxies that cut what is idle for half a minute: a watch says something every minute only. */
+const PING = 20_000
 
 /** @throws UserError CREDENTIALS_FAILED when they cannot be had */
 export async function openConnection(config: KubeConfig, connecting: ConnectionOptions): Promise<Connection> {
@@ -55,6 +57,7 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
 export function sharedDispatcher(proxy: string | undefined, tls: object, connecting: ConnectionOptions): Dispatcher {
   return dispatcherFor(proxy, tls, connecting, {
     connections: 1,
+    h2Options: { pingInterval: PING },
     // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
     allowH2: (connecting.impersonate.groups ?? []).length < 2,
   })

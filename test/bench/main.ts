@@ -2,7 +2,10 @@
 import { up } from '../lab/lab.ts'
 import { build } from '../plugin.ts'
 
-const BENCHES: Record<string, () => Promise<unknown>> = { forward: () => import('./forward.ts') }
+const BENCHES: Record<string, () => Promise<unknown>> = {
+  forward: () => import('./forward.ts'),
+  soak: () => import('./soak.ts'),
+}
 
 const [name = ''] = process.argv.slice(2)
 const bench = BENCHES[name]
