@@ -101,6 +101,17 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     assert.deepEqual([bytes, sha256, end], [MEBI, await wireSum(MEBI), 'FIN'])
   })
 
+  it('nothing of a client that has ended its side and gone, once the system has been asked for it', async () => {
+    const client = new RawClient(RAW, 'hold')
+    while (client.bytes === 0) await sleep(10)
+    client.socket.end()
+    await sleep(200)
+    // Linux shows the timer of the keep-alive; waiting for it would take minutes.
+    const { stdout } = workplace.run('ss', ['-tnoH', `( sport = :${RAW} )`])
+    assert.match(stdout, /CLOSE-WAIT.*timer:\(keepalive,/)
+    client.socket.destroy()
+  })
+
   it('an upload to a server that answers when it has all, without an end', async () => {
     const client = new RawClient(RAW, `upload ${MEBI}`)
     await client.send(wireContent(MEBI))

@@ -59,6 +59,8 @@ export class FakeKubelet {
   ended = false
   /** To what is replied to at once: streams that are opened, and pings. */
   replies = true
+  /** What every connection is told, and that this is all, once it has said something. */
+  answer: string | undefined
   /** Whether it ends too then. */
   saysGoodbye = true
   readonly #socket: Duplex
@@ -169,6 +171,8 @@ export class FakeKubelet {
       const heard = this.#read(head, payload)
       this.heard.push(heard)
       if (this.replies && heard.frame === 'syn') this.say(says.synReply(heard.stream))
+      if (this.answer !== undefined && heard.frame === 'data' && heard.text !== '')
+        this.say(says.data(heard.stream, this.answer, true), says.data(heard.stream - 2, '', true))
       // An even one is the echo of ours.
       if (this.replies && heard.frame === 'ping' && (heard.id & 1) === 1) this.say(says.ping(heard.id))
     }
