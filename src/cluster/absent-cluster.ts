@@ -51,5 +51,7 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  reconnect(): void {}
+
   async close(): Promise<void> {}
 }

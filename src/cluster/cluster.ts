@@ -113,6 +113,8 @@ export interface Cluster {
   portForward(pod: Required<ObjectName>): Promise<Upgraded>
   /** Whether somebody else may do something; `undefined` when we may not ask. */
   mayAccess(access: Access): Promise<boolean | undefined>
+  /** Leaves the connection that requests share, which may be dead: what is under way on it fails, the next request opens another. */
+  reconnect(): void
   /** Ends the connection, so that the process can end. */
   close(): Promise<void>
 }

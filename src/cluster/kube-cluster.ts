@@ -191,6 +191,10 @@ export class KubeCluster implements Cluster {
     return { socket, protocol: 'spdy' }
   }
 
+  reconnect(): void {
+    this.#requests.reconnect()
+  }
+
   async close(): Promise<void> {
     await this.#requests.close()
   }

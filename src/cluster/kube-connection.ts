@@ -1,7 +1,8 @@
 /** How an API server is connected to: credentials, proxies, TLS. */
 import type { RequestOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
 import { EarlyConnector } from './kube-early-connector.ts'
 import { credentialsError } from './kube-errors.ts'
 
@@ -15,6 +16,8 @@ export interface ConnectionOptions {
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
+  /** Gets each connection while it is being opened: undici would leave it to its timeout, and the process with it. */
+  opening?: Set<Socket>
 }
 
 export interface Connection {
@@ -25,6 +28,8 @@ export interface Connection {
 }
 
 const CONNECT_TIMEOUT = 10_000
+/** Milliseconds. Often enough for proxies that cut what is idle for half a minute: a watch says something every minute only. */
+const PING = 20_000
 
 /** @throws UserError CREDENTIALS_FAILED when they cannot be had */
 export async function openConnection(config: KubeConfig, connecting: ConnectionOptions): Promise<Connection> {
@@ -38,12 +43,7 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
   const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
   return {
-    // One connection: requests in parallel share it by HTTP/2, which every API server speaks.
-    dispatcher: dispatcherFor(cluster?.proxyUrl, tls, connecting, {
-      connections: 1,
-      // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-      allowH2: (connecting.impersonate.groups ?? []).length < 2,
-    }),
+    dispatcher: sharedDispatcher(cluster?.proxyUrl, tls, connecting),
     tls,
     headers: {
       ...basic(options.auth),
@@ -52,6 +52,18 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
     },
     ...(cert === undefined ? {} : { clientCertificate: String(cert) }),
   }
+}
+
+/** One connection: requests in parallel share it by HTTP/2, which every API server speaks. */
+export function sharedDispatcher(proxy: string | undefined, tls: object, connecting: ConnectionOptions): Dispatcher {
+  const one = {
+    connections: 1,
+    h2Options: { pingInterval: PING },
+    // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
+    allowH2: (connecting.impersonate.groups ?? []).length < 2,
+  }
+  const direct = () => new Agent({ connect: connectorFor(tls, connecting, one.allowH2), ...one })
+  return proxyFor(proxy, tls, connecting, one) ?? direct()
 }
 
 /** What opens a connection for each upgrade: by HTTP/1.1, since HTTP/2 has none. */
@@ -70,21 +82,11 @@ export function upgradesTo(
   const only = { allowH2: false, pipelining: 1 }
   const proxied = proxyFor(proxy, tls, connecting, only)
   if (proxied !== undefined) return { dispatcher: proxied }
-  const early = new EarlyConnector(server, { ...tls, ...only, timeout: patience(connecting) })
+  const early = new EarlyConnector(server, connectorFor(tls, connecting, false))
   return { dispatcher: new Agent({ connect: early.connect, ...only }), early }
 }
 
 /** @param one how many connections, and which HTTP */
-function dispatcherFor(
-  proxy: string | undefined,
-  tls: object,
-  connecting: ConnectionOptions,
-  one: Agent.Options,
-): Dispatcher {
-  const direct = () => new Agent({ connect: { ...tls, timeout: patience(connecting) }, ...one })
-  return proxyFor(proxy, tls, connecting, one) ?? direct()
-}
-
 function proxyFor(
   proxy: string | undefined,
   tls: object,
@@ -98,8 +100,24 @@ function proxyFor(
   return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
 }
 
-function patience({ timeout }: ConnectionOptions): number {
-  return Math.min(timeout, CONNECT_TIMEOUT)
+function connectorFor(
+  tls: object,
+  { timeout, opening }: ConnectionOptions,
+  allowH2: boolean,
+): buildConnector.connector {
+  const connect = buildConnector({ ...tls, allowH2, timeout: Math.min(timeout, CONNECT_TIMEOUT) })
+  return opening === undefined ? connect : noted(connect, opening)
+}
+
+function noted(connect: buildConnector.connector, opening: Set<Socket>): buildConnector.connector {
+  return (options, done) => {
+    // Not in its types: undici returns the socket.
+    const socket = connect(options, (...outcome) => {
+      opening.delete(socket)
+      done(...outcome)
+    }) as unknown as Socket
+    opening.add(socket)
+  }
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

@@ -1,7 +1,7 @@
 /** Connects before anybody asks for it, so that a TLS handshake runs beside other requests. */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 
 export class EarlyConnector {
   readonly #connect: buildConnector.connector
@@ -9,10 +9,10 @@ export class EarlyConnector {
   #early: Promise<Socket | undefined> | undefined
 
   /** @param server the API server's URL */
-  constructor(server: string, tls: buildConnector.BuildOptions) {
+  constructor(server: string, connect: buildConnector.connector) {
     const { protocol, host, hostname, port } = new URL(server)
     this.#to = { protocol, host, hostname: hostname.replace(/^\[|\]$/g, ''), port }
-    this.#connect = buildConnector(tls)
+    this.#connect = connect
   }
 
   /** Opens the connection that whoever comes first gets. Why it fails is told to them, who try again. */

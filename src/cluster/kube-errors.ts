@@ -116,3 +116,12 @@ function rootCause(error: unknown): { code?: string; message: string } {
     cause = (cause.cause ?? cause.errors?.[0]) as typeof cause
   return cause
 }
+
+/** An answer's Status, or what can be had of an answer that is none. */
+export function parseStatus(text: string, code: number): Status {
+  try {
+    return { ...(JSON.parse(text) as Status), code }
+  } catch {
+    return { code, message: text.slice(0, 200).trim() || `HTTP ${code}` }
+  }
+}

@@ -5,17 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KubeConfig } from '@kubernetes/client-node'
 import type { Dispatcher } from 'undici'
 import { UserError } from '../errors.ts'
-import {
-  type Connection,
-  type ConnectionOptions,
-  openConnection,
-  type Upgrades,
-  upgradesTo,
-} from './kube-connection.ts'
-import { networkError, notKubernetes, type Peer, type Status, statusError } from './kube-errors.ts'
+import type { ConnectionOptions } from './kube-connection.ts'
+import { KubeConnections, type ReadKubeConfig } from './kube-connections.ts'
+import { networkError, notKubernetes, parseStatus, type Status, statusError } from './kube-errors.ts'
+import { linesOf } from './kube-lines.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
   /** Waits before a failed request is tried again, in milliseconds. */
@@ -40,9 +35,6 @@ export interface UpgradeRequest extends KubeRequest {
   headers: Record<string, string>
 }
 
-/** @param context that has to be current in it, whatever the file says by now */
-export type ReadKubeConfig = (context?: string) => KubeConfig
-
 type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
 
 /** All of our requests may be repeated: reads, server-side apply, delete by uid. */
@@ -63,48 +55,55 @@ const BROKEN = new Set([
 ])
 
 export class KubeRequests {
-  readonly #read: ReadKubeConfig
-  #config: KubeConfig
   readonly #options: KubeRequestsOptions
-  #connection: Promise<Connection> | undefined
-  #upgrades: Upgrades | undefined
-  /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
-  #accepted = false
+  readonly #connections: KubeConnections
 
   constructor(read: ReadKubeConfig, options: KubeRequestsOptions) {
-    this.#read = read
-    this.#config = read()
     this.#options = options
+    this.#connections = new KubeConnections(read, options)
   }
 
   get server(): string {
-    return this.#config.getCurrentCluster()?.server ?? ''
+    return this.#connections.server
   }
 
   get namespace(): string {
-    return this.#config.getContextObject(this.context)?.namespace ?? 'default'
+    return this.#connections.namespace
   }
 
   get context(): string {
-    return this.#config.getCurrentContext()
+    return this.#connections.context
   }
 
   /** @returns the parsed answer; `undefined` for 404 when `absent` says that this is an answer too */
-  async send<T>(call: KubeRequest, absent: 'error' | 'undefined' = 'error'): Promise<T | undefined> {
+  async send<T>(
+    call: KubeRequest,
+    absent: 'error' | 'undefined' = 'error',
+    over: () => Promise<Dispatcher> = async () => (await this.#connections.shared()).dispatcher,
+  ): Promise<T | undefined> {
     for (let attempt = 0; ; attempt++) {
       const pause = (this.#options.pauses ?? PAUSES)[attempt]
-      const outcome = await this.#once<T>(call, pause === undefined)
+      const outcome = await this.#once<T>(call, pause === undefined, over)
       if ('value' in outcome) return outcome.value
       if (outcome.status?.code === 404 && absent === 'undefined') return undefined
       if (!outcome.retry || pause === undefined)
-        throw outcome.status ? statusError(outcome.status, call.what, await this.#peer()) : outcome.error
+        throw outcome.status ? statusError(outcome.status, call.what, await this.#connections.peer()) : outcome.error
       await sleep(Math.max(pause, outcome.retryAfter ?? 0))
     }
   }
 
-  /** The lines of an answer that does not end, as they come. Ends with the connection. */
+  /** The lines of an answer that does not end, as they come. Ends with the connection, and when that is left for another. */
   async *lines(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
-    const { dispatcher, headers } = await this.#connect()
+    const began = this.#connections.reconnected
+    try {
+      yield* this.#linesOnce(call, signal)
+    } catch (error) {
+      if (signal.aborted || began === this.#connections.reconnected) throw error
+    }
+  }
+
+  async *#linesOnce(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
+    const { dispatcher, headers } = await this.#connections.shared()
     const sent = {
       ...this.#target({ ...call, method: 'GET' }),
       headers,
@@ -113,18 +112,16 @@ export class KubeRequests {
       bodyTimeout: SILENCE,
     }
     const response = await dispatcher.request(sent).catch(async (error: unknown) => {
-      throw networkError(error, await this.#peer())
+      throw networkError(error, await this.#connections.peer())
     })
-    if (response.statusCode === 401) await this.#renew()
+    if (response.statusCode === 401) await this.#connections.renew()
     if (response.statusCode !== 200)
-      throw statusError(parseStatus(await response.body.text(), response.statusCode), call.what, await this.#peer())
-    let rest = ''
-    // Not node:readline: what is called off there is an error that nobody can catch.
-    for await (const text of response.body.setEncoding('utf8')) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      yield* lines
-    }
+      throw statusError(
+        parseStatus(await response.body.text(), response.statusCode),
+        call.what,
+        await this.#connections.peer(),
+      )
+    yield* linesOf(response.body)
   }
 
   /**
@@ -132,10 +129,10 @@ export class KubeRequests {
    * @returns undefined when the server answered but did not switch; `explain` says why
    */
   async upgrade(call: UpgradeRequest): Promise<Duplex | undefined> {
-    const { headers } = await this.#connect()
+    const { headers } = await this.#connections.shared()
     const started = performance.now()
     try {
-      const { dispatcher } = await this.#upgrading()
+      const { dispatcher } = await this.#connections.upgrades()
       const upgraded = await dispatcher.upgrade({
         ...this.#target(call),
         protocol: call.protocol,
@@ -151,14 +148,17 @@ export class KubeRequests {
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
       if ((error as Error).message === 'bad upgrade') return undefined
-      throw networkError(error, await this.#peer())
+      throw networkError(error, await this.#connections.peer())
     }
   }
 
-  /** Why an upgrade was refused: the same request without one is refused for the same reason, and says it. */
+  /**
+   * Why an upgrade was refused: the same request without one is, for the same reason, and says it. Not over the shared connection,
+   * which may be dead.
+   */
   async explain(call: KubeRequest): Promise<UserError> {
     try {
-      await this.send(call)
+      await this.send(call, 'error', async () => (await this.#connections.upgrades()).dispatcher)
     } catch (error) {
       if (error instanceof UserError) return error
       throw error
@@ -171,19 +171,22 @@ export class KubeRequests {
 
   /** Connects for the upgrade that comes next. */
   async expectUpgrade(): Promise<void> {
-    const { early } = await this.#upgrading()
+    const { early } = await this.#connections.upgrades()
     early?.open()
   }
 
-  async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => undefined)
-    await connection?.dispatcher.destroy()
-    this.#upgrades?.early?.close()
-    await this.#upgrades?.dispatcher.destroy()
+  /** Leaves the connection for a new one, with the same credentials, unless it is new itself. */
+  reconnect(): void {
+    this.#connections.reconnect()
   }
 
-  async #once<T>(call: KubeRequest, last: boolean): Promise<Outcome<T>> {
-    const { dispatcher, headers } = await this.#connect()
+  close(): Promise<void> {
+    return this.#connections.close()
+  }
+
+  async #once<T>(call: KubeRequest, last: boolean, over: () => Promise<Dispatcher>): Promise<Outcome<T>> {
+    const { headers } = await this.#connections.shared()
+    const dispatcher = await over()
     const started = performance.now()
     try {
       const response = await dispatcher.request({
@@ -200,19 +203,19 @@ export class KubeRequests {
       const text = await response.body.text()
       this.#trace(call, String(response.statusCode), started)
       if (response.statusCode < 300) {
-        this.#accepted = true
+        this.#connections.accepted()
         return { value: JSON.parse(text) as T }
       }
       const code = response.statusCode
       const seconds = Number(response.headers['retry-after'] ?? 0)
       const retryAfter = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_PAUSE) : 0
-      const renewed = code === 401 && (await this.#renew())
+      const renewed = code === 401 && (await this.#connections.renew())
       return { status: parseStatus(text, code), retry: renewed || code === 429 || code >= 500, retryAfter }
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
-      if (error instanceof SyntaxError) throw notKubernetes(await this.#peer())
+      if (error instanceof SyntaxError) throw notKubernetes(await this.#connections.peer())
       const broken = BROKEN.has(String((error as NodeJS.ErrnoException).code))
-      if (!broken || last) throw networkError(error, await this.#peer(), writeOf(call, error))
+      if (!broken || last) throw networkError(error, await this.#connections.peer(), writeOf(call, error))
       return { retry: true }
     }
   }
@@ -223,55 +226,10 @@ export class KubeRequests {
     return { method, origin: url.origin, path: `${url.pathname}${url.search}` }
   }
 
-  async #peer(): Promise<Peer> {
-    const connection = await this.#connection?.catch(() => undefined)
-    return { server: this.server, context: this.context, clientCertificate: connection?.clientCertificate }
-  }
-
   #trace(call: KubeRequest, outcome: string, started: number): void {
     const { method, path } = call
     const milliseconds = Math.round(performance.now() - started)
     this.#options.trace?.(`${method} ${path} ${outcome} ${milliseconds} ms${isDryRun(call) ? ' (dry run)' : ''}`)
-  }
-
-  /**
-   * Asks for credentials anew: tokens are replaced while a forward runs.
-   * @returns false when these were never accepted: then new ones will not be either
-   */
-  async #renew(): Promise<boolean> {
-    if (!this.#accepted) return false
-    this.#accepted = false
-    const old = await this.#connection
-    this.#config = this.#reread()
-    this.#connection = undefined
-    this.#upgrades?.early?.close()
-    this.#upgrades = undefined
-    // What is still under way on it may end.
-    void old?.dispatcher.close()
-    return true
-  }
-
-  /** client-node keeps what an exec plugin once said without an end to it; files may have new credentials too. */
-  #reread(): KubeConfig {
-    try {
-      const config = this.#read(this.context)
-      return config.getCurrentCluster()?.server === this.server ? config : this.#config
-    } catch {
-      // It may be being written.
-      return this.#config
-    }
-  }
-
-  async #upgrading(): Promise<Upgrades> {
-    const { tls } = await this.#connect()
-    this.#upgrades ??= upgradesTo(this.server, this.#config.getCurrentCluster()?.proxyUrl, tls, this.#options)
-    return this.#upgrades
-  }
-
-  /** Credentials are asked for once per run: an exec plugin may open a browser. */
-  #connect(): Promise<Connection> {
-    this.#connection ??= openConnection(this.#config, this.#options)
-    return this.#connection
   }
 }
 
@@ -285,12 +243,4 @@ function writeOf(call: KubeRequest, error: unknown): string | undefined {
 
 function isDryRun({ query, body }: KubeRequest): boolean {
   return query?.dryRun !== undefined || (body as { dryRun?: unknown } | undefined)?.dryRun !== undefined
-}
-
-function parseStatus(text: string, code: number): Status {
-  try {
-    return { ...(JSON.parse(text) as Status), code }
-  } catch {
-    return { code, message: text.slice(0, 200).trim() || `HTTP ${code}` }
-  }
 }

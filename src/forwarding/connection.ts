@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { Gathering } from './gathering.ts'
 import { isLocalHost, readHead } from './request-head.ts'
 import { reset } from './reset.ts'
-import type { Failure, Session, Stream } from './session.ts'
+import type { Session } from './session.ts'
+import type { Failure, Stream } from './stream-pair.ts'
 import { pause, type Timers } from './timers.ts'
 
 /** Where a connection may go. */
@@ -16,6 +17,10 @@ export interface Route {
   acquire(until: number, signal?: AbortSignal): Promise<Session | undefined>
   /** A session turned out to lead nowhere. */
   distrust(session: Session, reason: string): void
+  /** A session has fallen silent: others may have too. */
+  doubt(): void
+  /** What keeps everybody from every pod now; '' for nothing. */
+  readonly trouble: string
 }
 
 export interface ConnectionOptions {
@@ -203,6 +208,14 @@ class Connection {
             resolve(undefined)
             this.#local.end()
           },
+          silent: () => {
+            this.#route.doubt()
+            // What may be sent again goes elsewhere; the rest waits for what becomes of the tunnel.
+            if (!this.#mayReplay('lost')) return
+            this.#stream?.close()
+            this.#stream = undefined
+            resolve('lost')
+          },
           fail: (reason, how) => resolve(this.#failed(session, reason, how)),
         },
         this.#passed ? Buffer.concat(this.#sent ?? []) : NOTHING,
@@ -248,8 +261,9 @@ class Connection {
 
   #nobody(): void {
     const { title, wait } = this.#options
-    const what = this.#reason === '' ? `no Ready pod of ${title}` : `no pod of ${title} that answers`
-    const why = this.#reason === '' ? '' : `: ${this.#reason}`
+    const reason = this.#route.trouble || this.#reason
+    const what = reason === '' ? `no Ready pod of ${title}` : `no pod of ${title} that answers`
+    const why = reason === '' ? '' : `: ${reason}`
     this.#page('502 Bad Gateway', `${what} within ${wait / 1000} s${why}`)
   }
 

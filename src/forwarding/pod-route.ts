@@ -2,7 +2,7 @@
 import type { Route } from './connection.ts'
 import type { Session } from './session.ts'
 import { SessionPool } from './session-pool.ts'
-import { LONGEST, type Timers } from './timers.ts'
+import { LONGEST, pause, type Timers } from './timers.ts'
 
 /** A pod, and the port of its container that the Service's port leads to. */
 export interface ForwardTarget {
@@ -26,9 +26,14 @@ export interface PodRouteOptions {
 }
 
 const RETRY_PAUSE = 100
-const LONGEST_PAUSE = 2_000
+/** While somebody waits, */
+const LONGEST_PAUSE = 1_000
+/** and while nobody does. */
+const LONGEST_IDLE_PAUSE = 5_000
 
 export class PodRoute implements Route {
+  /** Tunnels lead to pods again, or to a pod that went unseen: whoever watches the pods may be connected to nothing. */
+  recovered = () => {}
   readonly #options: PodRouteOptions
   readonly #pools = new Map<string, SessionPool>()
   /** Those of pods that are gone too, while connections last. */
@@ -40,6 +45,9 @@ export class PodRoute implements Route {
   /** Where connections go: the pod that was reached last. */
   #preferred: ForwardTarget | undefined
   #warming = false
+  /** Tunnels have fallen silent, broken or not been opened. */
+  #suspicious = false
+  #reason = ''
   #closed = false
 
   constructor(options: PodRouteOptions) {
@@ -70,6 +78,15 @@ export class PodRoute implements Route {
     if (session.accepts) session.retire()
   }
 
+  doubt(): void {
+    this.#suspicious = true
+    for (const session of this.#sessions) session.question()
+  }
+
+  get trouble(): string {
+    return this.#state === 'lost' ? this.#reason : ''
+  }
+
   /** Keeps tunnels alive, and finds dead ones. */
   beat(): void {
     for (const session of this.#sessions) session.beat()
@@ -97,6 +114,7 @@ export class PodRoute implements Route {
     signal?: AbortSignal,
   ): Promise<Session | undefined> {
     const { timers, chance } = this.#options
+    const cap = until === Number.POSITIVE_INFINITY ? LONGEST_IDLE_PAUSE : LONGEST_PAUSE
     let failed: ForwardTarget | undefined
     for (let failures = 0; !this.#closed && !signal?.aborted; ) {
       const target = this.#choose(failed)
@@ -106,19 +124,37 @@ export class PodRoute implements Route {
         failures = 0
         continue
       }
-      const session = await this.#try(target, take)
+      const session = await this.#soon(this.#try(target, take, failures), until, signal)
       if (session !== undefined) return session
       if (!this.#isReady(target)) continue
       failed = target
       if (until <= timers.now()) return undefined
-      const longest = Math.min(RETRY_PAUSE * 2 ** failures++, LONGEST_PAUSE) * (0.5 + chance() / 2)
+      const longest = Math.min(RETRY_PAUSE * 2 ** failures++, cap) * (0.5 + chance() / 2)
       await this.#change(Math.min(longest, until - timers.now()), signal)
     }
     return undefined
   }
 
+  /** A dial may take longer than anybody waits. */
+  #soon<T>(trying: Promise<T>, until: number, signal?: AbortSignal): Promise<T | undefined> {
+    if (until === Number.POSITIVE_INFINITY) return trying
+    const ending = new AbortController()
+    const end = () => ending.abort()
+    signal?.addEventListener('abort', end)
+    const over = pause(this.#options.timers, Math.max(0, until - this.#options.timers.now()), ending.signal)
+    if (signal?.aborted) end()
+    return Promise.race([trying, over.then(() => undefined)]).finally(() => {
+      end()
+      signal?.removeEventListener('abort', end)
+    })
+  }
+
   /** @returns undefined when the pod cannot be reached now */
-  async #try(target: ForwardTarget, take: (pool: SessionPool) => Promise<Session>): Promise<Session | undefined> {
+  async #try(
+    target: ForwardTarget,
+    take: (pool: SessionPool) => Promise<Session>,
+    failures: number,
+  ): Promise<Session | undefined> {
     try {
       const session = await take(this.#poolOf(target))
       if (!session.accepts) return undefined
@@ -128,8 +164,14 @@ export class PodRoute implements Route {
     } catch (error) {
       const cause = error as Error & { code?: string }
       if (this.#preferred !== undefined && nameOf(this.#preferred) === nameOf(target)) this.#preferred = undefined
-      // A pod that has gone before the watch says so: nothing is lost.
-      if (cause.code !== 'NOT_FOUND') this.#say({ event: 'lost', reason: cause.message, cause })
+      // A pod that has gone before the watch says so: nothing is lost, unless the watch has nothing to say any more.
+      if (cause.code === 'NOT_FOUND') {
+        if (failures > 0) this.recovered()
+        return undefined
+      }
+      this.#suspicious = true
+      this.#reason = cause.message
+      this.#say({ event: 'lost', reason: cause.message, cause })
       return undefined
     }
   }
@@ -152,7 +194,7 @@ export class PodRoute implements Route {
   #poolOf(target: ForwardTarget): SessionPool {
     const known = this.#pools.get(nameOf(target))
     if (known !== undefined) return known
-    const pool = new SessionPool((closed) => this.#dial(target, closed))
+    const pool = new SessionPool((closed) => this.#dial(target, closed), this.#options.timers)
     this.#pools.set(nameOf(target), pool)
     return pool
   }
@@ -163,9 +205,18 @@ export class PodRoute implements Route {
       gone = true
       this.#sessions.delete(one)
       closed(one)
+      if (!one.retired) this.#broken()
     })
     if (!gone) this.#sessions.add(session)
+    if (this.#suspicious && !this.#closed) this.recovered()
+    this.#suspicious = false
     return session
+  }
+
+  /** Somebody may come: finds out before that what there is now, and says so. */
+  #broken(): void {
+    this.#suspicious = true
+    if (!this.#closed && this.#ready.length > 0) void this.#warm()
   }
 
   #connected(pod: string): void {
@@ -173,6 +224,8 @@ export class PodRoute implements Route {
     if (this.#state === 'connected' && this.#current === pod) return
     this.#current = pod
     this.#say({ event: 'connected', pod })
+    // Those that wait before they try again need not.
+    for (const wake of [...this.#waiters]) wake()
   }
 
   #say(event: RouteEvent): void {

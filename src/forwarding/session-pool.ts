@@ -1,18 +1,32 @@
 /** Tunnels to one pod: a slow connection makes its session wait, so others get another one. */
 import type { Session } from './session.ts'
+import type { Timers } from './timers.ts'
 
 /** More tunnels that take connections than this gain nothing; each is a connection to the API server. */
 const LIMIT = 8
+/** Milliseconds after which a tunnel that has not been opened yet is not waited for alone, */
+const STAGGER = 500
+/** and for how long at most, when nobody new comes. */
+const LONGEST_STAGGER = 5_000
+/** So many are being opened at once at most: an API server that hangs has to see to all of them one day. */
+const OPENING = 8
 
 export class SessionPool {
   readonly #dial: (closed: (session: Session) => void) => Promise<Session>
+  readonly #timers: Timers
   readonly #sessions = new Set<Session>()
   #opening: Promise<Session> | undefined
+  /** How many are being opened, and since when the latest one. */
+  #pending = 0
+  #latest = 0
+  #another: (stagger?: number) => void = () => {}
+  #callOff = () => {}
   #over: 'retired' | 'destroyed' | undefined
 
   /** @param dial opens a tunnel; told what to call when it is gone */
-  constructor(dial: (closed: (session: Session) => void) => Promise<Session>) {
+  constructor(dial: (closed: (session: Session) => void) => Promise<Session>, timers: Timers) {
     this.#dial = dial
+    this.#timers = timers
   }
 
   /**
@@ -35,16 +49,19 @@ export class SessionPool {
   /** No more connections; those that are there may end. */
   retire(): void {
     this.#over ??= 'retired'
+    this.#callOff()
     for (const session of this.#sessions) session.retire()
   }
 
   destroy(): void {
     this.#over = 'destroyed'
+    this.#callOff()
     for (const session of this.#sessions) session.destroy()
   }
 
+  /** Those that may lead nowhere are left to answer or to end. */
   #usable(): Session[] {
-    return [...this.#sessions].filter(({ accepts }) => accepts)
+    return [...this.#sessions].filter(({ accepts, doubtful }) => accepts && !doubtful)
   }
 
   #best(): Session | undefined {
@@ -62,21 +79,52 @@ export class SessionPool {
   }
 
   #open(): Promise<Session> {
-    this.#opening ??= this.#dialOne().finally(() => {
-      this.#opening = undefined
-    })
+    if (this.#opening === undefined) {
+      this.#opening = this.#firstToOpen().finally(() => {
+        this.#opening = undefined
+        this.#callOff()
+      })
+    } else if (this.#timers.now() - this.#latest >= STAGGER) this.#another()
     return this.#opening
+  }
+
+  /**
+   * One that is not answered is not waited for alone: its packets may be lost, and TCP waits ever longer before it sends them again.
+   * Whichever comes later is a spare.
+   */
+  #firstToOpen(): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      let isOver = false
+      const first = (session: Session) => {
+        if (isOver && this.#usable().filter(({ load }) => load === 0).length > 1) session.retire()
+        isOver = true
+        resolve(session)
+      }
+      this.#another = (stagger = STAGGER) => {
+        this.#callOff()
+        if (this.#pending < OPENING) this.#dialOne().then(first, reject)
+        if (this.#over !== undefined) return
+        this.#callOff = this.#timers.after(stagger, () => this.#another(Math.min(stagger * 1.5, LONGEST_STAGGER)))
+      }
+      this.#another()
+    })
   }
 
   async #dialOne(): Promise<Session> {
     let gone = false
-    const session = await this.#dial((closed) => {
-      gone = true
-      this.#sessions.delete(closed)
-    })
-    if (!gone) this.#sessions.add(session)
-    if (this.#over === 'retired') session.retire()
-    if (this.#over === 'destroyed') session.destroy()
-    return session
+    this.#pending++
+    this.#latest = this.#timers.now()
+    try {
+      const session = await this.#dial((closed) => {
+        gone = true
+        this.#sessions.delete(closed)
+      })
+      if (!gone) this.#sessions.add(session)
+      if (this.#over === 'retired') session.retire()
+      if (this.#over === 'destroyed') session.destroy()
+      return session
+    } finally {
+      this.#pending--
+    }
   }
 }

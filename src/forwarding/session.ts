@@ -1,55 +1,11 @@
 /** One tunnel to a pod and the connections in it, as pairs of SPDY streams. */
 import type { Upgraded } from '../cluster/cluster.ts'
+import { SilenceAlarm } from './silence-alarm.ts'
 import { dataHead, type Frame, FrameReader, ping, resetStream, synStream } from './spdy-frames.ts'
+import { type Failure, type Stream, type StreamEvents, StreamPair } from './stream-pair.ts'
 import type { Timers } from './timers.ts'
 import { type Tunnel, type TunnelEvents, tunnelOver } from './tunnel.ts'
 
-/** What the pod's end of a connection does. */
-export interface StreamEvents {
-  /** @returns false when there is no room for more: then `resumed` has to be called once there is */
-  data(bytes: Buffer): boolean
-  /** There is room for writing again. */
-  drain(): void
-  /** The pod has said all that it will. */
-  end(): void
-  /** The connection is broken, for this reason. */
-  fail(reason: string, how: Failure): void
-}
-
-/** `refused`: it never reached the server. `reset`: the server broke it off. `lost`: the tunnel broke, and nobody knows how far it came. */
-export type Failure = 'refused' | 'reset' | 'lost'
-
-/** A connection's end at the tunnel. */
-export interface Stream {
-  /** @returns false when the buffer is full: wait for `drain` */
-  write(bytes: Buffer): boolean
-  /** Nothing more will be written. */
-  end(): void
-  /** There is room for data again. */
-  resumed(): void
-  /** Ends it at once, in both directions. */
-  close(): void
-}
-
-interface Pair {
-  data: number
-  error: number
-  events: StreamEvents
-  /** What the error stream says: text, if anything is wrong. */
-  message: Buffer
-  dataEnded: boolean
-  errorEnded: boolean
-  /** Whether its end was told. */
-  told: boolean
-  callOff: () => void
-}
-
-/** The error stream's text follows the data stream's end in the same burst (containerd 1.6): so long an end is held back. */
-const BURST = 250
-/** More of an error's text is not kept. */
-const LONGEST_MESSAGE = 4096
-/** In an error's text: the pod's port had been reached. Anything else is said before that. */
-const BROKEN_OFF = /reset by peer|broken pipe/i
 const NONE = Buffer.alloc(0)
 const LOST = 'the connection to the API server was lost'
 
@@ -59,9 +15,9 @@ export class Session {
   readonly #timers: Timers
   readonly #reader = new FrameReader()
   readonly #taking = (frame: Frame) => this.#take(frame)
-  readonly #streams = new Map<number, Pair>()
+  readonly #streams = new Map<number, StreamPair>()
   /** Streams whose local end has no room: SPDY has no flow control for each, so the whole session waits. */
-  readonly #full = new Set<Pair>()
+  readonly #full = new Set<StreamPair>()
   readonly #closed: (session: Session) => void
   #nextStream = 1
   #nextRequest = 0
@@ -70,6 +26,7 @@ export class Session {
   #alive = true
   #waitsForRoom = false
   #heard = true
+  readonly #silence: SilenceAlarm
   /** The peer said what cannot be understood, or was given up. */
   #broken = false
 
@@ -78,6 +35,7 @@ export class Session {
     this.#port = String(port)
     this.#timers = timers
     this.#closed = closed
+    this.#silence = new SilenceAlarm(timers, () => this.#fallenSilent())
     const events: TunnelEvents = {
       data: (bytes) => this.#read(bytes),
       drain: () => this.#drained(),
@@ -104,24 +62,31 @@ export class Session {
     return this.#accepts && this.#alive
   }
 
+  /** Whether it was wanted to end. */
+  get retired(): boolean {
+    return !this.#accepts
+  }
+
+  /** Whether it may lead nowhere: nothing comes back. */
+  get doubtful(): boolean {
+    return this.#silence.rings
+  }
+
+  /** Takes it for one that leads nowhere until it answers. */
+  question(): void {
+    if (!this.#alive || this.#full.size > 0) return
+    this.#silence.doubt()
+    this.#ask()
+  }
+
   /**
    * Opens a connection to the pod's port. Both streams and the first bytes go out in one write without waiting for an answer: one
    * round trip instead of three.
    */
   open(events: StreamEvents, first: Buffer = NONE): Stream {
-    const error = this.#nextStream
-    const data = error + 2
+    const pair = new StreamPair(this.#nextStream, events, this.#timers, (...why) => this.#fail(...why))
+    const { error, data } = pair
     this.#nextStream += 4
-    const pair: Pair = {
-      data,
-      error,
-      events,
-      message: NONE,
-      dataEnded: false,
-      errorEnded: false,
-      told: false,
-      callOff: () => {},
-    }
     if (!this.#alive) queueMicrotask(() => events.fail(LOST, 'lost'))
     else {
       this.#streams.set(error, pair).set(data, pair)
@@ -133,6 +98,8 @@ export class Session {
     const opening = [syn(error, 'error', error === 1, true), syn(data, 'data', false, false)]
     if (first.length > 0) opening.push(dataHead(data, first.length), first)
     this.#send(Buffer.concat(opening))
+    // Each stream is replied to at once, whatever the pod does.
+    if (this.#alive) this.#silence.set()
     return {
       write: (bytes) => this.#write(pair, bytes),
       end: () => this.#finish(pair),
@@ -163,7 +130,24 @@ export class Session {
       return
     }
     this.#heard = false
+    this.#ask()
+  }
+
+  #ask(): void {
+    this.#silence.set()
     this.#send(ping(1))
+  }
+
+  #fallenSilent(): void {
+    // What we do not read cannot be heard.
+    if (this.#full.size > 0) this.#silence.stop()
+    else if (this.#count === 0) this.#giveUp()
+    else for (const pair of new Set(this.#streams.values())) pair.events.silent()
+  }
+
+  #hear(): void {
+    this.#heard = true
+    this.#silence.heard()
   }
 
   #giveUp(): void {
@@ -171,18 +155,19 @@ export class Session {
     this.#tunnel.destroy()
   }
 
-  #write(pair: Pair, bytes: Buffer): boolean {
+  #write(pair: StreamPair, bytes: Buffer): boolean {
     if (!this.#streams.has(pair.data)) return true
+    if (this.#silence.isQuiet) this.#ask()
     return this.#send(dataHead(pair.data, bytes.length), bytes)
   }
 
-  #finish(pair: Pair): void {
+  #finish(pair: StreamPair): void {
     if (this.#streams.has(pair.data)) this.#send(dataHead(pair.data, 0, true))
   }
 
-  #abort(pair: Pair): void {
+  #abort(pair: StreamPair): void {
     if (!this.#streams.has(pair.data)) return
-    if (!(pair.dataEnded && pair.errorEnded)) this.#send(resetStream(pair.data))
+    if (!pair.isOver) this.#send(resetStream(pair.data))
     this.#release(pair)
   }
 
@@ -200,7 +185,7 @@ export class Session {
 
   #read(bytes: Buffer): void {
     if (this.#broken) return
-    this.#heard = true
+    this.#hear()
     try {
       this.#reader.read(bytes, this.#taking)
     } catch {
@@ -213,70 +198,37 @@ export class Session {
       // An odd one is the echo of ours.
       if ((frame.bytes.readUInt32BE(8) & 1) === 0) this.#send(frame.bytes)
     } else if (frame.kind === 'goaway') this.retire()
-    else if (frame.kind === 'reset') this.#reset(frame.stream)
+    else if (frame.kind === 'reset') this.#streams.get(frame.stream)?.reset(frame.stream)
     else if (frame.kind === 'data') this.#taken(frame.stream, frame.bytes, frame.fin)
   }
 
   #taken(id: number, bytes: Buffer, fin: boolean): void {
     const pair = this.#streams.get(id)
-    if (pair === undefined) return
-    if (id === pair.error) {
-      pair.message = Buffer.concat([pair.message, bytes]).subarray(0, LONGEST_MESSAGE)
-      pair.errorEnded ||= fin
-    } else if (!pair.dataEnded) {
-      if (bytes.length > 0 && !pair.events.data(bytes)) this.#block(pair)
-      pair.dataEnded = fin
-    }
-    if (fin) this.#settle(pair)
+    if (pair !== undefined && !pair.take(id, bytes, fin)) this.#block(pair)
   }
 
-  /** A reset is told by text on the error stream; an end is one only when that stream ended without. */
-  #settle(pair: Pair): void {
-    const message = pair.message.toString('utf8')
-    if (pair.errorEnded && message !== '') this.#fail(pair, message, BROKEN_OFF.test(message) ? 'reset' : 'refused')
-    else if (pair.dataEnded && pair.errorEnded) this.#end(pair)
-    else if (pair.dataEnded) pair.callOff = this.#timers.after(BURST, () => this.#end(pair))
-  }
-
-  #end(pair: Pair): void {
-    pair.callOff()
-    if (!pair.told) pair.events.end()
-    pair.told = true
-  }
-
-  #reset(id: number): void {
-    const pair = this.#streams.get(id)
-    if (pair === undefined) return
-    if (id === pair.data) {
-      this.#fail(pair, 'the pod reset the connection', 'reset')
-      return
-    }
-    pair.errorEnded = true
-    this.#settle(pair)
-  }
-
-  #fail(pair: Pair, reason: string, how: Failure): void {
+  #fail(pair: StreamPair, reason: string, how: Failure): void {
     this.#release(pair)
     pair.events.fail(reason, how)
   }
 
-  #block(pair: Pair): void {
+  #block(pair: StreamPair): void {
     if (!this.#streams.has(pair.data)) return
     if (this.#full.size === 0) this.#tunnel.pause()
     this.#full.add(pair)
   }
 
-  #unblock(pair: Pair): void {
+  #unblock(pair: StreamPair): void {
     if (!this.#full.delete(pair) || this.#full.size > 0) return
     // What came meanwhile is still to be read.
-    this.#heard = true
+    this.#hear()
     this.#tunnel.resume()
   }
 
-  #release(pair: Pair): void {
+  #release(pair: StreamPair): void {
     if (!this.#streams.delete(pair.data)) return
     this.#streams.delete(pair.error)
-    pair.callOff()
+    pair.stop()
     this.#count--
     this.#unblock(pair)
     if (!this.#accepts && this.#count === 0) this.#tunnel.end()
@@ -284,12 +236,13 @@ export class Session {
 
   #lost(): void {
     this.#alive = false
+    this.#silence.stop()
     const pairs = new Set(this.#streams.values())
     this.#streams.clear()
     this.#count = 0
     this.#full.clear()
     for (const pair of pairs) {
-      pair.callOff()
+      pair.stop()
       pair.events.fail(LOST, 'lost')
     }
     this.#closed(this)

@@ -10,6 +10,15 @@ const FAILURES: Record<string, ListenFailure> = {
   ENOTFOUND: 'not-here',
 }
 
+const OPTIONS = {
+  allowHalfOpen: true,
+  pauseOnConnect: true,
+  noDelay: true,
+  // A client that had ended its side, and went away while the server said nothing, is found out only by asking the system for it.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+}
+
 export class TcpListener implements Listener {
   async listen(
     addresses: string[],
@@ -18,7 +27,7 @@ export class TcpListener implements Listener {
   ): Promise<Listening | { failure: ListenFailure; address: string }> {
     const servers: Server[] = []
     for (const address of addresses) {
-      const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, take)
+      const server = createServer(OPTIONS, take)
       const failure = await bind(server, address, port)
       if (failure === undefined) servers.push(server)
       // A machine without IPv6 has no ::1, which nobody misses.

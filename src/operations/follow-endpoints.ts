@@ -30,6 +30,8 @@ const SILENCE = 400
 const LONG_SILENCE = 5_000
 /** A watch begins with all slices, one by one: pods of those still to come are not gone. */
 const BEGINNING = 50
+/** A watch that is younger is not begun anew. */
+const YOUNG = 1_000
 const SHORTEST_PAUSE = 200
 const LONGEST_PAUSE = 5_000
 
@@ -40,17 +42,29 @@ export async function followEndpoints(followed: Followed, route: PodRoute, follo
   const outage = new Outage(following)
   for (let first = true; !signal.aborted; first = false) {
     const started = timers.now()
+    const ending = AbortSignal.any([signal, anew(route, following)])
     try {
-      await watchOnce(followed, route, following, first, outage)
+      await watchOnce(followed, route, { ...following, signal: ending }, first, outage)
     } catch (error) {
-      if (signal.aborted) return
-      if (first && isRefusal(error)) throw error
-      outage.begin(error as Error)
+      if (first && !signal.aborted && isRefusal(error)) throw error
+      if (!ending.aborted) outage.begin(error as Error)
     }
     failures = timers.now() - started > LONGEST_PAUSE ? 0 : failures + 1
     const longest = Math.min(SHORTEST_PAUSE * 2 ** failures, LONGEST_PAUSE)
-    if (!signal.aborted) await pause(timers, longest * (0.5 + chance() / 2), signal)
+    await pause(timers, longest * (0.5 + chance() / 2), ending)
   }
+}
+
+/** @returns the end of a watch that may be of a dead connection: tunnels work again, and what was there before them is not to be trusted */
+function anew(route: PodRoute, { cluster, timers }: Following): AbortSignal {
+  const ending = new AbortController()
+  const started = timers.now()
+  route.recovered = () => {
+    if (timers.now() - started < YOUNG) return
+    cluster.reconnect()
+    ending.abort()
+  }
+  return ending.signal
 }
 
 /** Tells once that the watch broke, until it works again. */

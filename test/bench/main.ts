@@ -9,7 +9,10 @@ interface Bench {
   run(options: Options): Promise<boolean>
 }
 
-const BENCHES: Record<string, () => Promise<Bench>> = { forward: () => import('./forward.ts') }
+const BENCHES: Record<string, () => Promise<Bench>> = {
+  forward: () => import('./forward.ts'),
+  soak: () => import('./soak.ts'),
+}
 
 const [name = '', ...words] = process.argv.slice(2)
 const bench = await BENCHES[name]?.()

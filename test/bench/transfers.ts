@@ -121,7 +121,7 @@ export class SlowReading {
 
 /** Sends and fetches known content. @throws Error when one byte is another */
 export async function verify(port: number, length: number): Promise<void> {
-  const wanted = wireSum(length)
+  const wanted = await wireSum(length)
   const fetched = await ask(port, 'GET', `/bytes?n=${length}`)
   const digest = createHash('sha256')
   for await (const bytes of fetched) digest.update(bytes as Buffer)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import { buildConnector } from 'undici'
 import { EarlyConnector } from '../../src/cluster/kube-early-connector.ts'
 import { clusterAuthority, serverCertificate } from './pki.ts'
 
@@ -36,7 +37,7 @@ describe('EarlyConnector', () => {
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
-    connector = new EarlyConnector(url, { ca: authority.certificate, allowH2: false })
+    connector = new EarlyConnector(url, buildConnector({ ca: authority.certificate, allowH2: false }))
   })
   afterEach(() => {
     for (const socket of [...clients.splice(0), ...accepted]) socket.destroy()
@@ -72,7 +73,7 @@ describe('EarlyConnector', () => {
   it('fails as the second try does when the first failed too', async () => {
     const { port } = server.address() as AddressInfo
     server.close()
-    connector = new EarlyConnector(`https://127.0.0.1:${port}`, {})
+    connector = new EarlyConnector(`https://127.0.0.1:${port}`, buildConnector({}))
     connector.open()
     await assert.rejects(
       new Promise((_, reject) =>

@@ -70,13 +70,15 @@ export interface Asked {
   status: number
   error?: string
   milliseconds: number
+  /** When it was sent, on the clock of `performance.now()`. */
+  sent: number
   body: string
 }
 
 /** One request over a connection of its own; never throws. */
 export function ask(url: string, headers: Record<string, string> = {}): Promise<Asked> {
   const started = performance.now()
-  const since = () => performance.now() - started
+  const took = () => ({ sent: started, milliseconds: performance.now() - started })
   return new Promise((resolve) => {
     const asking = request(url, { agent: new Agent({ keepAlive: false }), headers, timeout: 15_000 })
     asking.once('response', (response) => {
@@ -84,13 +86,26 @@ export function ask(url: string, headers: Record<string, string> = {}): Promise<
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text
       })
-      response.once('error', (error) => resolve({ status: 0, error: error.message, milliseconds: since(), body }))
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, milliseconds: since(), body }))
+      response.once('error', (error) => resolve({ status: 0, error: error.message, ...took(), body }))
+      response.once('end', () => resolve({ status: response.statusCode ?? 0, ...took(), body }))
     })
     asking.once('timeout', () => asking.destroy(new Error('timed out')))
-    asking.once('error', (error) => resolve({ status: 0, error: error.message, milliseconds: since(), body: '' }))
+    asking.once('error', (error) => resolve({ status: 0, error: error.message, ...took(), body: '' }))
     asking.end()
   })
+}
+
+/** @returns milliseconds from then to the first answer 200 */
+export function firstServed(asked: Asked[], then: number): number {
+  const answers = asked
+    .filter(({ status }) => status === 200)
+    .map(({ sent, milliseconds }) => sent + milliseconds - then)
+  return Math.min(...answers.filter((after) => after > 0))
+}
+
+/** Those that were sent at that time or later and not answered 200. */
+export function unserved(asked: Asked[], since = 0): Asked[] {
+  return asked.filter(({ sent, status }) => sent >= since && status !== 200)
 }
 
 /** Asks ten times a second, each over a connection of its own, until it is told to stop. */

@@ -134,6 +134,8 @@ export class FakeCluster implements Cluster {
     return this.secretsReadable
   }
 
+  reconnect(): void {}
+
   async close(): Promise<void> {
     this.closed = true
   }

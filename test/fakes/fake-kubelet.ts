@@ -57,6 +57,10 @@ export class FakeKubelet {
   readonly arrivals: number[] = []
   /** The client has said that it ends. */
   ended = false
+  /** To what is replied to at once: streams that are opened, and pings. */
+  replies = true
+  /** What every connection is told, and that this is all, once it has said something. */
+  answer: string | undefined
   /** Whether it ends too then. */
   saysGoodbye = true
   readonly #socket: Duplex
@@ -164,7 +168,13 @@ export class FakeKubelet {
       if (this.#frames.length < 8 + length) return
       const [head, payload] = [this.#frames.subarray(0, 8), this.#frames.subarray(8, 8 + length)]
       this.#frames = this.#frames.subarray(8 + length)
-      this.heard.push(this.#read(head, payload))
+      const heard = this.#read(head, payload)
+      this.heard.push(heard)
+      if (this.replies && heard.frame === 'syn') this.say(says.synReply(heard.stream))
+      if (this.answer !== undefined && heard.frame === 'data' && heard.text !== '')
+        this.say(says.data(heard.stream, this.answer, true), says.data(heard.stream - 2, '', true))
+      // An even one is the echo of ours.
+      if (this.replies && heard.frame === 'ping' && (heard.id & 1) === 1) this.say(says.ping(heard.id))
     }
   }
 

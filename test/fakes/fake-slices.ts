@@ -36,6 +36,8 @@ export class FakeWatchCluster extends FakeCluster {
   /** What a watch begins with. */
   slices: EndpointSlice[] = []
   readonly kubelets: { pod: string; kubelet: FakeKubelet }[] = []
+  /** What pods tell whoever has said something. */
+  answer: string | undefined
   /** Tunnels that were asked for, also those that failed. */
   dials = 0
   /** Tunnels to these pods fail. */
@@ -59,11 +61,18 @@ export class FakeWatchCluster extends FakeCluster {
     }
   }
 
+  reconnected = 0
+
+  override reconnect(): void {
+    this.reconnected++
+  }
+
   override async portForward({ name }: Required<ObjectName>): Promise<Upgraded> {
     this.dials++
     const refusal = this.unreachable.get(name)
     if (refusal !== undefined) throw refusal
     const kubelet = new FakeKubelet()
+    kubelet.answer = this.answer
     this.kubelets.push({ pod: name, kubelet })
     return kubelet.upgraded
   }

@@ -34,6 +34,50 @@ describe('trying again', () => {
     assert.deepEqual([second?.text, second?.fin], [GET, true])
   })
 
+  for (const [text, what, count] of [
+    [GET, 'goes elsewhere when its tunnel falls silent', 2],
+    ['', 'goes elsewhere when its tunnel falls silent, having said nothing', 2],
+    [POST, 'stays when it may have been carried out', 1],
+  ] as const) {
+    it(`${JSON.stringify(text.slice(0, 4))} ${what}`, async () => {
+      const client = await start()
+      await client.send(text)
+      if (text === '') await forwarded.timers.pass(30)
+      await opened()
+      const [dead] = forwarded.route.kubelets
+      const first = forwarded.route.session
+      assert.ok(dead && first)
+      await settle()
+      dead.replies = false
+      first.question()
+      // The route would find another one: this one is not to be had any more.
+      first.retire()
+      await forwarded.timers.pass(650)
+      assert.ok(forwarded.route.doubts > 0)
+      assert.equal((await opened(count)).length, count)
+      forwarded.route.kubelet.say(says.data(3, 'late or new', true), says.data(1, '', true))
+      await eventually(() => client.text === 'late or new')
+      client.socket.destroy()
+      dead.lose()
+    })
+  }
+
+  it('says why the cluster cannot be reached when nobody got to a pod', async () => {
+    const client = await start({ wait: 60 })
+    forwarded.route.isEmpty = true
+    forwarded.route.trouble = 'the API server is gone'
+    await client.send(GET)
+    await eventually(() => forwarded.route.waiting === 1)
+    await forwarded.timers.pass(60)
+    await eventually(() => client.isEnded)
+    client.socket.end()
+    await over(client)
+    assert.match(
+      client.text,
+      /^HTTP\/1.1 502 .*no pod of grafana that answers within 0.06 s: the API server is gone\n$/s,
+    )
+  })
+
   it('takes longer and longer pauses', async () => {
     const client = await start({ wait: 100_000 })
     await client.send(GET)

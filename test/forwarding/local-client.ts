@@ -44,6 +44,13 @@ export class FakeRoute implements Route {
     return this.session
   }
 
+  trouble = ''
+  doubts = 0
+
+  doubt(): void {
+    this.doubts++
+  }
+
   distrust(session: Session, reason: string): void {
     this.distrusted.push(reason)
     session.retire()

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { Session, type Stream } from '../../src/forwarding/session.ts'
+import { Session } from '../../src/forwarding/session.ts'
 import { SessionPool } from '../../src/forwarding/session-pool.ts'
+import type { Stream } from '../../src/forwarding/stream-pair.ts'
 import { FakeKubelet, says } from '../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../fakes/fake-timers.ts'
 
@@ -10,14 +11,15 @@ class Dials {
   readonly kubelets: FakeKubelet[] = []
   waits = false
   failures = 0
+  readonly timers = new FakeTimers()
   readonly #held: (() => void)[] = []
   readonly pool = new SessionPool(async (closed) => {
     const kubelet = new FakeKubelet()
     this.kubelets.push(kubelet)
     if (this.waits) await new Promise<void>((resolve) => this.#held.push(resolve))
     if (this.failures-- > 0) throw new Error('refused')
-    return new Session(kubelet.upgraded, 3000, new FakeTimers(), closed)
-  })
+    return new Session(kubelet.upgraded, 3000, this.timers, closed)
+  }, this.timers)
 
   get count(): number {
     return this.kubelets.length
@@ -30,7 +32,7 @@ class Dials {
 }
 
 function open(session: Session, room = true): Stream {
-  return session.open({ data: () => room, drain: () => {}, end: () => {}, fail: () => {} })
+  return session.open({ data: () => room, drain: () => {}, end: () => {}, silent: () => {}, fail: () => {} })
 }
 
 /** A connection that does not read what comes. */
@@ -168,7 +170,7 @@ describe('a pool of sessions', () => {
         await settle()
       }
       return session
-    })
+    }, dials.timers)
     dials.failures = 10
     for (let round = 0; round < 10; round++) assert.equal((await pool.acquire()).accepts, false)
     await settle()

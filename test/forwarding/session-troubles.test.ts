@@ -70,7 +70,8 @@ describe('the beat of a session', () => {
   })
 
   it('ends one whose other end is gone without a word', async () => {
-    const { session, closed } = tunnel()
+    const { session, closed, kubelet } = tunnel()
+    kubelet.replies = false
     const local = new LocalEnd(session)
     session.beat()
     await settle()

@@ -1,6 +1,7 @@
 /** A session, the kubelet at its other end, and a local end that notes what it is told. */
 import type { Upgraded } from '../../src/cluster/cluster.ts'
-import { Session, type Stream } from '../../src/forwarding/session.ts'
+import { Session } from '../../src/forwarding/session.ts'
+import type { Stream } from '../../src/forwarding/stream-pair.ts'
 import { FakeKubelet } from '../fakes/fake-kubelet.ts'
 import { FakeTimers } from '../fakes/fake-timers.ts'
 
@@ -22,6 +23,7 @@ export class LocalEnd {
         },
         drain: () => void this.told.push('drain'),
         end: () => void this.told.push('end'),
+        silent: () => void this.told.push('silent'),
         fail: (reason, how) => void this.told.push(`${how}: ${reason}`),
       },
       Buffer.from(first),

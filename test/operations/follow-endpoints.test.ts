@@ -58,6 +58,36 @@ describe('followEndpoints', () => {
     assert.deepEqual([state.result, timers.pending, cluster.watches.length], ['ended', 0, 0])
   })
 
+  it('begins the watch anew over another connection when tunnels have recovered, and says nothing', async () => {
+    const cluster = with_(slice('a', [endpoint('p')]))
+    const { route, lost, timers } = follow(cluster)
+    await settle()
+    route.recovered()
+    await timers.pass(900)
+    assert.deepEqual([cluster.begun, cluster.reconnected], [1, 0], 'not a young one')
+    await timers.pass(200)
+    cluster.slices = [slice('a', [endpoint('q')])]
+    route.recovered()
+    await timers.pass(200)
+    assert.deepEqual([cluster.begun, cluster.reconnected, lost], [2, 1, []])
+    assert.deepEqual(route.updates.at(-1), 'q')
+  })
+
+  it('does not wait for its pause when tunnels have recovered', async () => {
+    const cluster = with_(slice('a', [endpoint('p')]))
+    const { route, timers, watch } = follow(cluster)
+    await settle()
+    cluster.refusals.push(...Array.from({ length: 20 }, () => new UserError('CLUSTER_UNREACHABLE', 'gone')))
+    watch()?.fail(new Error('broken'))
+    await timers.pass(30_000)
+    cluster.refusals.length = 0
+    const { begun } = cluster
+    await timers.pass(1_001)
+    if (cluster.begun === begun) route.recovered()
+    await settle()
+    assert.equal(cluster.begun, begun + 1)
+  })
+
   it('says that there is no pod when nothing comes, after a while', async () => {
     const { route, timers } = follow(with_())
     await timers.pass(399)

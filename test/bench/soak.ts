@@ -1,0 +1,40 @@
+/** `npm run bench -- soak`: a day of `port-forward` in some minutes: 5,000 connections, 100 pods, and what it costs in sockets and memory. */
+import { Forwarding } from '../e2e/forwarding.ts'
+import { Workplace } from '../e2e/mesh.ts'
+import { soak } from '../e2e/soaking.ts'
+import { WIRE_HTTP, wireServer } from '../e2e/wire-server.ts'
+
+const NAMESPACE = 'wire-soak'
+const CONNECTIONS = 5_000
+const RESTARTS = 100
+
+export const sections: readonly string[] = []
+export const tools: readonly string[] = []
+
+/** @returns whether every request was served */
+export async function run(): Promise<boolean> {
+  const workplace = new Workplace()
+  try {
+    workplace.apply(...wireServer(NAMESPACE))
+    workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/wire', '--timeout=60s')
+    const forwarding = await Forwarding.start(workplace, `svc/wire:${WIRE_HTTP}`, '-n', NAMESPACE, '-p', '3470')
+    const started = performance.now()
+    const { before, after, served, failed, pods } = await soak(workplace, forwarding, {
+      namespace: NAMESPACE,
+      connections: CONNECTIONS,
+      restarts: RESTARTS,
+    })
+    const seconds = Math.round((performance.now() - started) / 1_000)
+    console.log(`${CONNECTIONS} connections, ${RESTARTS} restarts, ${pods} pods seen, ${seconds} s`)
+    console.log(`served ${served}, failed ${failed.length} ${[...new Set(failed)].join('; ')}`)
+    for (const [when, { rss, peak, descriptors, sockets }] of Object.entries({ before, after }))
+      console.log(
+        `${when.padEnd(6)}  ${rss.toFixed(0)} MiB (peak ${peak.toFixed(0)}), ${descriptors} descriptors, ${sockets} sockets`,
+      )
+    await forwarding.interrupt()
+    return failed.length === 0
+  } finally {
+    workplace.kubectl('delete', 'namespace', NAMESPACE, '--wait=false')
+    workplace.end()
+  }
+}

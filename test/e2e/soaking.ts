@@ -1,0 +1,68 @@
+/** Many connections and many pods through one forward, and what it takes of the machine before and after. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, fetch } from 'undici'
+import { type Footprint, footprint } from './footprint.ts'
+import { ask, type Forwarding } from './forwarding.ts'
+import type { Workplace } from './mesh.ts'
+
+export interface Soaked {
+  before: Footprint
+  after: Footprint
+  served: number
+  failed: string[]
+  /** Pods that the forward was connected to. */
+  pods: number
+}
+
+/** Longer than idle tunnels of pods that have gone need to end. */
+const SETTLING = 30_000
+const AT_ONCE = 10
+
+/**
+ * @param namespace of a Deployment `wire` of wire-server.ts
+ * @param connections of all kinds: short answers, long ones, clients that leave in the middle
+ */
+export async function soak(
+  workplace: Workplace,
+  forwarding: Forwarding,
+  { namespace, connections, restarts }: { namespace: string; connections: number; restarts: number },
+): Promise<Soaked> {
+  const url = forwarding.url('wire')
+  const failed: string[] = []
+  let served = 0
+  const one = async (number: number) => {
+    if (number % 10 === 9) return leave(url)
+    const { status, error, body } = await ask(number % 10 === 5 ? `${url}bytes?n=1000000` : url)
+    if (status === 200) served++
+    else failed.push(error ?? body)
+  }
+  const some = async (from: number, to: number) => {
+    let next = from
+    const worker = async () => {
+      while (next < to) await one(next++)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  }
+  // What is loaded on first use is no leak.
+  await some(0, 200)
+  await sleep(1_000)
+  const before = footprint(forwarding.child.pid ?? 0)
+  served = 0
+  const share = connections / (restarts + 1)
+  for (let restart = 0; restart <= restarts; restart++) {
+    if (restart > 0) workplace.kubectl('-n', namespace, 'delete', 'pod', '--all', '--wait=false')
+    await some(Math.round(restart * share), Math.round((restart + 1) * share))
+  }
+  await sleep(SETTLING)
+  const after = footprint(forwarding.child.pid ?? 0)
+  const pods = new Set(forwarding.events.flatMap(({ pod = [] }) => pod)).size
+  return { before, after, served, failed, pods }
+}
+
+/** A client that goes away in the middle of an answer. */
+async function leave(url: string): Promise<void> {
+  const dispatcher = new Agent()
+  const response = await fetch(`${url}bytes?n=10000000`, { dispatcher }).catch(() => undefined)
+  await response?.body?.getReader().read()
+  await dispatcher.destroy()
+}
