@@ -17,6 +17,9 @@ import { renderError } from './rendering/error.ts'
 import type { OutputFormat } from './rendering/output.ts'
 import { StatusLine } from './terminal/status-line.ts'
 
+/** To the top of the screen, which is cleared (ECMA-48, CUP and ED). */
+const CLEAR = '\u001b[H\u001b[2J'
+
 type SharedFlags = Interfaces.InferredFlags<typeof shared>
 
 export abstract class TelemetryCommand extends Command {
@@ -107,6 +110,12 @@ export abstract class TelemetryCommand extends Command {
       if (aside !== '') process.stderr.write(`${aside}\n`)
     })
     if (!succeeded) process.exitCode = EXIT.failed
+  }
+
+  /** A page that takes the place of the one before, where people look at it. */
+  protected screen(page: string, { output }: SharedFlags, again: boolean): void {
+    if (again && output === undefined && process.stdout.isTTY) process.stdout.write(CLEAR)
+    this.answer(page, '', true)
   }
 
   /** What only -v is to show. */

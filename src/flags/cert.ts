@@ -45,7 +45,7 @@ export const expiresIn = days({
   flag: '--expires-in',
   default: 14 * DAY,
   defaultHelp: async () => '14d',
-  description: 'exit with 1 when a certificate has less time left',
+  description: 'complain of a certificate that has less time left',
 })
 
 /** How a change of certificates is made. */

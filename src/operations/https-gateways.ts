@@ -1,17 +1,15 @@
 /** The Gateways of ours that serve HTTPS: with which Secret, for which hosts, and where they are reached. */
-import { isDeepStrictEqual } from 'node:util'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import type { Pod, Secret, Service } from '../cluster/objects.ts'
+import type { Secret, Service } from '../cluster/objects.ts'
 import { OWNED, requireOwned } from '../cluster/ownership.ts'
-import { gateways, PODS, SECRETS, virtualServices } from '../cluster/resources.ts'
+import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { outsidePort } from '../gateways/address.ts'
-import { gatewayOf } from '../gateways/find.ts'
 import { domainOf, serversIn } from '../gateways/layout.ts'
 import { TLS_SECRET_NAME } from '../manifests/names.ts'
 import { exposedRoutes } from './exposed.ts'
 import { findIstioVersion, readServices } from './reading.ts'
-import { findIngressAddress } from './survey-gateway.ts'
+import { findGatewayBehind } from './survey-gateway.ts'
 
 export interface HttpsGateway {
   /** Of the Gateway, of its pods and of its Secret. */
@@ -82,23 +80,13 @@ async function targetsOf(
   { ingressAddress }: GatewayChoice,
   cluster: Cluster,
 ): Promise<HttpsGateway['targets']> {
-  const { namespace = '' } = object.metadata
-  const { selector } = object.spec as { selector: Record<string, string> }
-  const behind = services.filter(
-    ({ metadata, spec }) => metadata.namespace === namespace && isDeepStrictEqual(spec.selector, selector),
-  )
-  if (behind.length === 0) return []
-  const pods = await cluster.list<Pod>(PODS, { namespace })
-  for (const service of behind) {
-    const gateway = gatewayOf(service, pods)
-    const address = gateway && (await findIngressAddress(gateway, ingressAddress, cluster)).address
-    if (address === undefined) continue
-    return httpsServers(object).flatMap(({ hosts, port: { number } }) => {
-      const port = outsidePort(address, service, number)
-      return port === undefined ? [] : hosts.map((host) => ({ host, address: address.address, port }))
-    })
-  }
-  return []
+  const behind = await findGatewayBehind(object, services, ingressAddress, cluster)
+  if (behind?.address === undefined) return []
+  const { address, gateway } = behind
+  return httpsServers(object).flatMap(({ hosts, port: { number } }) => {
+    const port = outsidePort(address, gateway.service, number)
+    return port === undefined ? [] : hosts.map((host) => ({ host, address: address.address, port }))
+  })
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Where the add-ons are and what their live configuration says. Asks or refuses where there is a choice. */
-import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
+import { ADDON_NAMES, type AddonChoice, rowsOf } from '../addons/catalog.ts'
 import {
   type AddonAccess,
   mountedConfigMaps,
@@ -22,6 +22,8 @@ export interface SurveyedAddon {
   access: AddonAccess
   /** Where its page is: with a slash at both ends. */
   path: string
+  /** Left out when they were not or could not be read. */
+  pods?: Pod[]
 }
 
 type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
@@ -91,6 +93,17 @@ function notFound(name: string, namespace: string | undefined, everywhere: Found
   )
 }
 
+/** Every add-on of the catalogue, wherever it is and however often. Asks nobody. */
+export function surveyAllAddons(
+  services: Service[],
+  namespace: string | undefined,
+  cluster: Cluster,
+): Promise<SurveyedAddon[]> {
+  const found = ADDON_NAMES.flatMap(rowsOf).flatMap((row) => findAddon(row, services))
+  const chosen = found.filter((one) => namespace === undefined || one.namespace === namespace)
+  return configured(chosen, cluster, () => true)
+}
+
 /** One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell. */
 async function configured(
   chosen: FoundAddon[],
@@ -99,18 +112,17 @@ async function configured(
 ): Promise<SurveyedAddon[]> {
   const namespaces = [...new Set(chosen.filter(isRead).map(({ namespace }) => namespace))]
   const lists = await Promise.all(namespaces.map((namespace) => readable(cluster.list<Pod>(PODS, { namespace }))))
-  const pods = lists.flatMap((list) => list ?? [])
+  const read = new Map(namespaces.map((namespace, index) => [namespace, lists[index]]))
   return Promise.all(
     chosen.map(async (found) => {
       if (!isRead(found)) return { found, access: { kind: 'unknown' }, path: found.addon.path.byDefault }
-      const behind = pods.filter(
-        (pod) => pod.metadata.namespace === found.namespace && matchesSelector(pod, found.service.spec.selector),
-      )
-      const configMaps = await readConfigMaps(found, behind[0], cluster)
+      const pods = read.get(found.namespace)?.filter((pod) => matchesSelector(pod, found.service.spec.selector))
+      const configMaps = await readConfigMaps(found, pods?.[0], cluster)
       return {
         found,
-        access: readAccess(found.addon, behind, configMaps),
-        path: readPath(found.addon, behind, configMaps),
+        access: readAccess(found.addon, pods ?? [], configMaps),
+        path: readPath(found.addon, pods ?? [], configMaps),
+        ...(pods === undefined ? {} : { pods }),
       }
     }),
   )

@@ -1,5 +1,6 @@
 /** The ingress gateway, its address, and whether it may read Secrets. Asks or refuses where there is a choice. */
-import type { Cluster, ObjectName } from '../cluster/cluster.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
 import type { Node, Pod, Service } from '../cluster/objects.ts'
 import { NODES, PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -92,6 +93,28 @@ export async function requireIngressAddress(
   if (!terminal.interactive) throw new UserError('ADDRESS_NOT_FOUND', why, { suggestions: waysWithoutAddress(gateway) })
   const typed = await terminal.input(`${why}. Address of the ingress gateway:`, complaintOf(requireAddress))
   return namedAddress(requireAddress(typed), gateway, nodes)
+}
+
+/**
+ * The ingress gateway whose pods an Istio Gateway selects, and its address as far as it has one.
+ * @param named `--ingress-ip`
+ */
+export async function findGatewayBehind(
+  { metadata: { namespace = '' }, spec }: KubeObject,
+  services: Service[],
+  named: string | undefined,
+  cluster: Cluster,
+): Promise<{ gateway: IngressGateway; address: IngressAddress | undefined } | undefined> {
+  const { selector } = spec as { selector: Record<string, string> }
+  const behind = services.filter(
+    (service) => service.metadata.namespace === namespace && isDeepStrictEqual(service.spec.selector, selector),
+  )
+  const pods = behind.length === 0 ? [] : await cluster.list<Pod>(PODS, { namespace })
+  const gateways = behind.flatMap((service) => gatewayOf(service, pods) ?? [])
+  const found = await Promise.all(
+    gateways.map(async (gateway) => ({ gateway, ...(await findIngressAddress(gateway, named, cluster)) })),
+  )
+  return found.find(({ address }) => address !== undefined) ?? found[0]
 }
 
 /** That address, if there is one; nodes are read only where they have a say. */

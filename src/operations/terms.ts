@@ -46,7 +46,7 @@ export function chooseTerms(
   return { ...present, ...Object.fromEntries(named) }
 }
 
-function termsIn(object: ExposedRoute['object']): Terms {
+export function termsIn(object: ExposedRoute['object']): Terms {
   const expiresAt = expiryOf(object)
   return { ...(expiresAt === undefined ? {} : { expiresAt }), ...(allowsAnonymous(object) ? { anonymous: true } : {}) }
 }

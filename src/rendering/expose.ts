@@ -4,7 +4,8 @@ import { renderDiff } from './diff.ts'
 import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
 import { renderWarnings } from './warnings.ts'
 
-const VIA: Record<ExposeResult['gateway']['via'], string> = {
+/** Where an address of the gateway was found. */
+export const VIA: Record<ExposeResult['gateway']['via'], string> = {
   flag: 'as you named it',
   'load-balancer': 'its load balancer',
   'external-ip': 'its external IP',

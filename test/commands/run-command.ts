@@ -9,6 +9,7 @@ import CertStatus from '../../src/commands/cert/status.ts'
 import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
+import Status from '../../src/commands/status.ts'
 import type { Dependencies } from '../../src/operations/dependencies.ts'
 
 export interface Outcome {
@@ -36,6 +37,7 @@ const COMMANDS: Record<string, CommandClass> = {
   'cert rotate': CertRotate,
   'cert status': CertStatus,
   'cert trust': CertTrust,
+  status: Status,
 }
 
 /** @param argv `expose grafana -y`, `cert status` */

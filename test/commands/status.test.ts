@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { expectGolden } from '../golden-file.ts'
+import { exposedWorld, held } from '../operations/certifying.ts'
+import { fullMesh } from '../operations/exposing.ts'
+import { runCommand } from './run-command.ts'
+
+describe('kubectl telemetry status', () => {
+  it('is one screen', async () => {
+    const world = await exposedWorld()
+    world.prober.serving = () => held(world, 'tls.crt')
+    const { stdout, stderr, exitCode } = await runCommand('status', world)
+    expectGolden('status.txt', stdout)
+    assert.deepEqual([stderr, exitCode], ['', 0])
+  })
+
+  it('names the next command for each problem, and is no failure', async () => {
+    const world = await exposedWorld()
+    world.prober.answers = [{ ok: false, hop: 'route', status: 404, message: 'HTTP 404', milliseconds: 1 }]
+    const { stdout, exitCode } = await runCommand('status', world)
+    expectGolden('status-problems.txt', stdout)
+    assert.equal(exitCode, 0)
+  })
+
+  it('says that nothing is exposed', async () => {
+    expectGolden('status-nothing.txt', (await runCommand('status', fullMesh())).stdout)
+  })
+
+  it('prints it as json', async () => {
+    const world = await exposedWorld()
+    world.prober.serving = () => held(world, 'tls.crt')
+    expectGolden('status.json', (await runCommand('status -o json', world)).stdout)
+  })
+})
