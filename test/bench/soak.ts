@@ -19,7 +19,7 @@ export async function run(): Promise<boolean> {
     workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/wire', '--timeout=60s')
     const forwarding = await Forwarding.start(workplace, `svc/wire:${WIRE_HTTP}`, '-n', NAMESPACE, '-p', '3470')
     const started = performance.now()
-    const { before, after, served, failed, pods } = await soak(workplace, forwarding, {
+    const { before, half, after, served, failed, pods } = await soak(workplace, forwarding, {
       namespace: NAMESPACE,
       connections: CONNECTIONS,
       restarts: RESTARTS,
@@ -27,7 +27,7 @@ export async function run(): Promise<boolean> {
     const seconds = Math.round((performance.now() - started) / 1_000)
     console.log(`${CONNECTIONS} connections, ${RESTARTS} restarts, ${pods} pods seen, ${seconds} s`)
     console.log(`served ${served}, failed ${failed.length} ${[...new Set(failed)].join('; ')}`)
-    for (const [when, { rss, peak, descriptors, sockets }] of Object.entries({ before, after }))
+    for (const [when, { rss, peak, descriptors, sockets }] of Object.entries({ before, half, after }))
       console.log(
         `${when.padEnd(6)}  ${rss.toFixed(0)} MiB (peak ${peak.toFixed(0)}), ${descriptors} descriptors, ${sockets} sockets`,
       )
