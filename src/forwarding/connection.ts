@@ -1,6 +1,7 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
 import { Gathering } from './gathering.ts'
+import { page } from './page.ts'
 import { isLocalHost, readHead } from './request-head.ts'
 import { reset } from './reset.ts'
 import type { Session } from './session.ts'
@@ -194,6 +195,14 @@ class Connection {
   /** @returns how it failed, when the session led nowhere and nothing is lost: then another one may be tried */
   #attach(session: Session): Promise<Failure | undefined> {
     return new Promise((resolve) => {
+      // What may be sent again goes elsewhere; the rest waits for what becomes of the tunnel.
+      const leave = () => {
+        if (!this.#mayReplay('lost')) return false
+        this.#stream?.close()
+        this.#stream = undefined
+        resolve('lost')
+        return true
+      }
       this.#stream = session.open(
         {
           data: (bytes) => {
@@ -204,18 +213,17 @@ class Connection {
           },
           drain: () => this.#local.resume(),
           end: () => {
+            // A pod that is going ends what it has not begun to answer, too.
+            if (session.retired && leave()) return
             this.#podEnded = true
             resolve(undefined)
             this.#local.end()
           },
           silent: () => {
             this.#route.doubt()
-            // What may be sent again goes elsewhere; the rest waits for what becomes of the tunnel.
-            if (!this.#mayReplay('lost')) return
-            this.#stream?.close()
-            this.#stream = undefined
-            resolve('lost')
+            leave()
           },
+          leave: () => void leave(),
           fail: (reason, how) => resolve(this.#failed(session, reason, how)),
         },
         this.#passed ? Buffer.concat(this.#sent ?? []) : NOTHING,
@@ -274,15 +282,8 @@ class Connection {
       reset(this.#local)
       return
     }
-    const body = Buffer.from(`kubectl telemetry port-forward: ${why}\n`)
-    const head = [
-      `HTTP/1.1 ${status}`,
-      'Content-Type: text/plain; charset=utf-8',
-      `Content-Length: ${body.length}`,
-      'Connection: close',
-    ]
     this.#sent = undefined
-    this.#local.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    this.#local.end(page(status, why))
     // What the client still sends is read and dropped: closing before would take the page away from it.
     this.#local.resume()
     this.#callOff = this.#options.timers.after(LINGER, () => this.#local.destroy())

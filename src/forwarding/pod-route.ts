@@ -25,6 +25,8 @@ export interface PodRouteOptions {
   chance(): number
 }
 
+/** Milliseconds that a pod which is going has to answer, once another one is Ready: its sandbox may end without a word to anybody. */
+const GRACE = 1_000
 const RETRY_PAUSE = 100
 /** While somebody waits, */
 const LONGEST_PAUSE = 1_000
@@ -49,6 +51,7 @@ export class PodRoute implements Route {
   #suspicious = false
   #reason = ''
   #closed = false
+  #callOff = () => {}
 
   constructor(options: PodRouteOptions) {
     this.#options = options
@@ -66,7 +69,12 @@ export class PodRoute implements Route {
     }
     if (ready.length === 0) this.#say({ event: 'waiting' })
     for (const wake of [...this.#waiters]) wake()
-    if (ready.length > 0) void this.#warm()
+    this.#callOff()
+    if (ready.length === 0) return
+    void this.#warm()
+    this.#callOff = this.#options.timers.after(GRACE, () => {
+      for (const session of this.#sessions) if (session.retired) session.leave()
+    })
   }
 
   acquire(until: number, signal?: AbortSignal): Promise<Session | undefined> {
@@ -94,6 +102,7 @@ export class PodRoute implements Route {
 
   close(): void {
     this.#closed = true
+    this.#callOff()
     for (const pool of this.#pools.values()) pool.destroy()
     this.#pools.clear()
     for (const session of this.#sessions) session.destroy()

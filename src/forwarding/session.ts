@@ -114,6 +114,11 @@ export class Session {
     if (this.#count === 0 && this.#alive) this.#tunnel.end()
   }
 
+  /** There is a better place for what has not been answered. */
+  leave(): void {
+    for (const pair of new Set(this.#streams.values())) pair.events.leave()
+  }
+
   /** Ends at once, with everything in it. */
   destroy(): void {
     this.#accepts = false

@@ -11,6 +11,8 @@ export interface StreamEvents {
   end(): void
   /** Nothing has come back through the tunnel for a while. It may be over, or go on later. */
   silent(): void
+  /** Its pod is going, and another one is Ready: what is not answered yet may never be. */
+  leave(): void
   /** The connection is broken, for this reason. */
   fail(reason: string, how: Failure): void
 }

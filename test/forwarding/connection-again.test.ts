@@ -62,6 +62,47 @@ describe('trying again', () => {
     })
   }
 
+  for (const [text, how, again] of [
+    [GET, 'ends', true],
+    ['', 'ends', true],
+    [POST, 'ends', false],
+    [GET, 'says nothing', true],
+    [POST, 'says nothing', false],
+  ] as const) {
+    it(`${again ? 'takes' : 'does not take'} ${JSON.stringify(text.slice(0, 4))} elsewhere when a pod that is going ${how}`, async () => {
+      const client = await start()
+      await client.send(text)
+      if (text === '') await forwarded.timers.pass(30)
+      else await arrived(text)
+      await opened()
+      const [pod] = forwarded.route.kubelets
+      forwarded.route.session?.retire()
+      if (how === 'ends') pod?.say(says.data(3, '', true), says.data(1, '', true))
+      else forwarded.route.session?.leave()
+      await settle()
+      await forwarded.timers.pass(50)
+      assert.equal((await opened(again ? 2 : 1)).length, again ? 2 : 1)
+      forwarded.route.kubelet.say(says.data(3, 'answer', true), says.data(1, '', true))
+      await eventually(() => client.text === (again || how !== 'ends' ? 'answer' : ''))
+      client.socket.destroy()
+    })
+  }
+
+  it('leaves an answer that has begun where it is', async () => {
+    const client = await start()
+    await client.send(GET)
+    await opened()
+    forwarded.route.kubelet.say(says.data(3, 'half'))
+    await eventually(() => client.text === 'half')
+    forwarded.route.session?.retire()
+    forwarded.route.session?.leave()
+    forwarded.route.kubelet.say(says.data(3, ' and half', true), says.data(1, '', true))
+    await eventually(() => client.text === 'half and half' && client.isEnded)
+    client.socket.end()
+    await over(client)
+    assert.equal((await opened()).length, 1)
+  })
+
   it('says why the cluster cannot be reached when nobody got to a pod', async () => {
     const client = await start({ wait: 60 })
     forwarded.route.isEmpty = true

@@ -48,6 +48,7 @@ function open(session: Session | undefined, told: string[] = []) {
     drain: () => {},
     end: () => {},
     silent: () => told.push('silent'),
+    leave: () => told.push('leave'),
     fail: (_, how) => told.push(how),
   })
 }

@@ -52,6 +52,7 @@ function open(session: Session, told: string[] = []): Stream {
     drain: () => {},
     end: () => told.push('end'),
     silent: () => told.push('silent'),
+    leave: () => told.push('leave'),
     fail: (_reason, how) => told.push(how),
   })
 }
@@ -82,6 +83,11 @@ describe('a route to pods', () => {
     world.kubelets[0]?.say(says.data(3, 'last words'))
     await settle()
     assert.ok(next !== session && told[0] === 'last words')
+    // Whoever has not been answered yet may go to the next one.
+    await world.timers.pass(999)
+    assert.deepEqual(told, ['last words'])
+    await world.timers.pass(1)
+    assert.deepEqual(told, ['last words', 'leave'])
     stream.close()
     await settle()
     assert.equal(world.kubelets[0]?.ended, true)

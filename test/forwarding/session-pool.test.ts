@@ -32,7 +32,14 @@ class Dials {
 }
 
 function open(session: Session, room = true): Stream {
-  return session.open({ data: () => room, drain: () => {}, end: () => {}, silent: () => {}, fail: () => {} })
+  return session.open({
+    data: () => room,
+    drain: () => {},
+    end: () => {},
+    silent: () => {},
+    leave: () => {},
+    fail: () => {},
+  })
 }
 
 /** A connection that does not read what comes. */

@@ -24,6 +24,7 @@ export class LocalEnd {
         drain: () => void this.told.push('drain'),
         end: () => void this.told.push('end'),
         silent: () => void this.told.push('silent'),
+        leave: () => void this.told.push('leave'),
         fail: (reason, how) => void this.told.push(`${how}: ${reason}`),
       },
       Buffer.from(first),
