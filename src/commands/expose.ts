@@ -29,7 +29,7 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
     const { 'ingress-ip': ingressAddress, 'allow-anonymous': allowAnonymous, ...rest } = flags
     const dryRun = dryRunOf(flags)
     const asked = { addons: requireAddons(args.addon ?? []), nodePorts: flags['node-port'] ?? [] }
-    const own = { tlsSecret: flags['tls-secret'], brought: broughtPair(flags) }
+    const own = { tlsSecret: flags['tls-secret'], tlsIssuer: flags['tls-issuer'], brought: broughtPair(flags) }
     const report = await expose(
       { ...rest, ...asked, ...own, ingressAddress, allowAnonymous, dryRun },
       await this.connect(flags),

@@ -3,7 +3,15 @@ import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { appliedFields, componentOf, OWNED } from '../cluster/ownership.ts'
-import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import {
+  CERT_MANAGER,
+  CERTIFICATES,
+  CONFIG_MAPS,
+  gateways,
+  SECRETS,
+  SERVICES,
+  virtualServices,
+} from '../cluster/resources.ts'
 import type { Change } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
@@ -111,7 +119,13 @@ function notExposed(names: string[], going: Owned[]): Warning[] {
 /** Everything of ours, in the order in which it is removed: the Gateway, its routes, the TLS Secret (without its data). */
 export async function findOwned(cluster: Cluster): Promise<Owned[]> {
   const version = await findIstioVersion(cluster)
-  const kinds = [...(version === undefined ? [] : [gateways(version), virtualServices(version)]), SECRETS]
+  const issuing = (await cluster.servedVersions(CERT_MANAGER)).includes(CERTIFICATES.version)
+  // cert-manager makes a Secret anew for as long as there is the Certificate.
+  const kinds = [
+    ...(version === undefined ? [] : [gateways(version), virtualServices(version)]),
+    ...(issuing ? [CERTIFICATES] : []),
+    SECRETS,
+  ]
   const lists = await Promise.all(
     kinds.map((resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })),
   )
