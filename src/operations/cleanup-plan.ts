@@ -127,7 +127,11 @@ export async function findOwned(cluster: Cluster): Promise<Owned[]> {
     SECRETS,
   ]
   const lists = await Promise.all(
-    kinds.map((resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })),
+    kinds.map((resource) => {
+      const listed = cluster.list(resource, { labels: OWNED, metadataOnly: true })
+      // Who may not list them has not asked for any.
+      return resource === CERTIFICATES ? readable(listed) : listed
+    }),
   )
   return kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
 }

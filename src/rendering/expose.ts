@@ -69,7 +69,7 @@ function footer({ gateway, exposures, authority }: ExposeResult): string[] {
 }
 
 function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['authority']>): string {
-  return `authority    ${certificate} (${daysLeft} days left); trust it once in your browser`
+  return `authority    ${certificate} (${daysLeft} days left); to trust it: kubectl telemetry cert trust`
 }
 
 function curl({ host, port, url }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {

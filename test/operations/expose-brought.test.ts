@@ -5,6 +5,7 @@ import { requireAddons } from '../../src/addons/catalog.ts'
 import { createAuthority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
 import { certificatesIn } from '../../src/certificates/facts.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
 import { certRotate } from '../../src/operations/cert-rotate.ts'
 import { certStatus } from '../../src/operations/cert-status.ts'
 import { cleanup } from '../../src/operations/cleanup.ts'
@@ -267,6 +268,14 @@ describe('expose --tls-issuer', () => {
     world.cluster.writes.length = 0
     await cleanup({ addons: requireAddons([]), yes: true, dryRun: 'none' }, world)
     assert.deepEqual(written(world).slice(-2), ['-Certificate/kubectl-telemetry', `-Secret/${ISSUED}`])
+  })
+
+  it('keeps no cleanup from those who may not list Certificates', async () => {
+    const world = withCertManager()
+    await expose(request, world)
+    world.cluster.fail('list', 'certificates', new UserError('FORBIDDEN', 'no'))
+    const result = await cleanup({ addons: requireAddons([]), yes: true, dryRun: 'none' }, world)
+    assert.equal(result.deleted.length, 3)
   })
 
   it('serves nothing while there is no certificate, and says what cert-manager says', async () => {
