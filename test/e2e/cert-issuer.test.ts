@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
 import { createAuthority, issueLeaf } from '../../src/certificates/authority.ts'
 import { issuing } from '../certificates/issuing.ts'
@@ -38,7 +39,7 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
 
   it('writes a Certificate that the schema takes, serves once the Secret is there, and is cleaned up without a trace', async () => {
     workplace.kubectl('apply', '-f', definition)
-    workplace.kubectl('wait', '--for=condition=Established', 'crd/certificates.cert-manager.io', '--timeout=60s')
+    await known()
     const before = dump(workplace)
     const exposing = running(workplace, ...expose, '-o', 'json')
     workplace.kubectl('-n', 'istio-system', 'wait', '--for=create', 'certificate/kubectl-telemetry', '--timeout=60s')
@@ -52,6 +53,16 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
+
+  /** The API server tells of a new kind a moment after it serves it. */
+  async function known(): Promise<void> {
+    for (let asked = 0; asked < 300; asked++) {
+      const { stdout } = workplace.run('kubectl', ['api-resources', '--api-group=cert-manager.io', '-o', 'name'])
+      if (stdout.includes('certificates.cert-manager.io')) return
+      await sleep(100)
+    }
+    throw new Error('the API server does not serve certificates.cert-manager.io')
+  }
 
   /** What cert-manager does with our Certificate. */
   async function issue(): Promise<string> {
