@@ -11,6 +11,14 @@ export const NODES: Resource = { group: '', version: 'v1', plural: 'nodes', kind
 export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
+export const CERT_MANAGER = 'cert-manager.io'
+export const CERTIFICATES: Resource = {
+  group: CERT_MANAGER,
+  version: 'v1',
+  plural: 'certificates',
+  kind: 'Certificate',
+}
+
 export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
 
 export const ENDPOINT_SLICES: Resource = {

@@ -40,7 +40,7 @@ add-on, and fetches the page at the end. Run twice, it changes nothing. "kubectl
       terms: { allowAnonymous, ttl },
       whileRunning: flags['while-running'],
     }
-    const own = { tlsSecret: flags['tls-secret'], brought: broughtPair(flags) }
+    const own = { tlsSecret: flags['tls-secret'], tlsIssuer: flags['tls-issuer'], brought: broughtPair(flags) }
     await exposeWhile({ ...rest, ...asked, ...own, ingressAddress, dryRun }, await this.connect(flags), {
       ending: () => this.ending(),
       show: (report) =>

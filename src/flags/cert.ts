@@ -116,11 +116,29 @@ const secretName = Flags.custom<{ namespace?: string | undefined; name: string }
   },
 })
 
+/** `NAME` or `Issuer/NAME` beside the gateway, or `ClusterIssuer/NAME`. */
+const issuer = Flags.custom<{ kind: 'Issuer' | 'ClusterIssuer'; name: string }>({
+  helpValue: '[KIND/]NAME',
+  parse: async (text) => {
+    const [, kind, name] = /^(?:(issuer|clusterissuer)\/)?([a-z0-9][a-z0-9.-]*)$/i.exec(text) ?? []
+    if (name !== undefined) return { kind: kind?.toLowerCase() === 'clusterissuer' ? 'ClusterIssuer' : 'Issuer', name }
+    throw usageError(
+      'ISSUER_INVALID',
+      `--tls-issuer ${JSON.stringify(text)} is not NAME, Issuer/NAME or ClusterIssuer/NAME`,
+      ['--tls-issuer ClusterIssuer/letsencrypt'],
+    )
+  },
+})
+
 /** What `expose` can serve with instead of what it makes. */
 export const broughtFlags = {
   'tls-secret': secretName({
     exclusive: ['insecure', 'ca-cert', 'ca-key'],
     description: "a TLS Secret of your own beside the gateway's pods (default: the one in use, else ours)",
+  }),
+  'tls-issuer': issuer({
+    exclusive: ['insecure', 'tls-secret', 'ca-cert', 'ca-key'],
+    description: 'an Issuer of cert-manager that is to make the certificate (default: the one in use, else none)',
   }),
   ...broughtAuthority,
 }

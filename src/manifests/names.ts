@@ -1,6 +1,9 @@
 /** Names of our objects. Not those of Istio's page (telemetry-gw-cert, grafana-gateway): a set-up made by hand is not ours to touch. */
 export const GATEWAY_NAME = 'kubectl-telemetry'
 export const TLS_SECRET_NAME = 'kubectl-telemetry-tls'
+/** Of cert-manager, and the Secret that it makes. */
+export const CERTIFICATE_NAME = 'kubectl-telemetry'
+export const ISSUED_SECRET_NAME = 'kubectl-telemetry-issued'
 
 export function virtualServiceName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`

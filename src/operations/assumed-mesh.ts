@@ -5,6 +5,8 @@ import { ISTIO_VERSIONS, SERVICES, typeOf } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
+import { ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
+import type { ExposureRequest } from './exposure-plan.ts'
 import type { Gathered, Gathering } from './exposure-survey.ts'
 import { chooseGuards } from './guards.ts'
 import { requireNodePorts } from './node-ports.ts'
@@ -54,11 +56,17 @@ export function assumeMesh(request: Gathering, why: UserError): Gathered {
     exposed: [],
     redirect: layout.name === 'hosts' && layout.secure,
     nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
-    brought: request.tlsSecret && { name: request.tlsSecret.name, chain: '' },
+    brought: assumeSecret(request),
+    issuer: request.tlsIssuer,
     guarding,
     terms: chooseTerms(addons, [], request.terms, guarding.guards),
   }
   return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
+}
+
+function assumeSecret({ tlsSecret, tlsIssuer }: Gathering): ExposureRequest['brought'] {
+  const name = tlsIssuer === undefined ? tlsSecret?.name : ISSUED_SECRET_NAME
+  return name === undefined || name === TLS_SECRET_NAME ? undefined : { name, chain: '' }
 }
 
 /** istioctl and the charts label gateways alike: `istio` is the name less its first `istio-`. */

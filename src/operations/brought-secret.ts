@@ -49,7 +49,8 @@ export function chosenSecret(
   return named.name === TLS_SECRET_NAME ? undefined : named.name
 }
 
-function secretInUse(present: KubeObject[]): string | undefined {
+/** The Secret that our Gateway names, where it is not the one that we make. */
+export function secretInUse(present: KubeObject[]): string | undefined {
   const own = present.find((object) => object.kind === 'Gateway' && isOwned(object))
   const names = serversIn(own).map(({ tls }) => tls?.credentialName)
   return names.find((name): name is string => typeof name === 'string' && name !== TLS_SECRET_NAME)

@@ -3,7 +3,15 @@ import type { AddonChoice } from '../addons/catalog.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { appliedFields, componentOf, expiryOf, isOwned, OWNED } from '../cluster/ownership.ts'
-import { CONFIG_MAPS, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import {
+  CERT_MANAGER,
+  CERTIFICATES,
+  CONFIG_MAPS,
+  gateways,
+  SECRETS,
+  SERVICES,
+  virtualServices,
+} from '../cluster/resources.ts'
 import { TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Change } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
@@ -179,12 +187,14 @@ function notExposed(names: string[], going: Owned[]): Warning[] {
 export async function findOwned(cluster: Cluster, partial = false): Promise<Owned[]> {
   const version = await findIstioVersion(cluster)
   const list = (resource: Resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })
+  const issuing = (await cluster.servedVersions(CERT_MANAGER)).includes(CERTIFICATES.version)
   const serving = version === undefined ? [] : [gateways(version), virtualServices(version)]
-  const guarding = version === undefined ? [] : guardKinds(version)
-  const kinds = [...serving, ...guarding]
+  // Who may not list these has not asked for any. cert-manager makes a Secret anew for as long as there is the Certificate.
+  const optional = [...(version === undefined ? [] : guardKinds(version)), ...(issuing ? [CERTIFICATES] : [])]
+  const kinds = [...serving, ...optional]
   const [secrets, ...lists] = await Promise.all([
     partial ? readable(list(SECRETS)) : list(SECRETS),
-    ...kinds.map((resource) => (guarding.includes(resource) ? readable(list(resource)) : list(resource))),
+    ...kinds.map((resource) => (optional.includes(resource) ? readable(list(resource)) : list(resource))),
   ])
   const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
   const beside = secrets ?? (await secretsBeside(found, cluster))

@@ -3,7 +3,7 @@
 import { generateCredentials } from '../access/htpasswd.ts'
 import type { BroughtPair } from '../certificates/brought.ts'
 import type { Service } from '../cluster/objects.ts'
-import { SERVICES } from '../cluster/resources.ts'
+import { CERTIFICATES, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { RememberingProber } from '../probing/remembering-prober.ts'
 import { assumeMesh, isAbsence } from './assumed-mesh.ts'
@@ -23,6 +23,7 @@ import {
 } from './exposure-plan.ts'
 import { type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
 import { changesGuards, isGuardedAsPlanned, readGuards } from './guards.ts'
+import { awaitIssued } from './issued-certificate.ts'
 import { planLinks } from './links.ts'
 import { nodePortRefused } from './node-ports.ts'
 import { Progress } from './progress.ts'
@@ -90,12 +91,29 @@ async function apply(
 ): Promise<{ applied: Change[]; exposures: Exposure[] }> {
   const { cluster } = dependencies
   const { gathered, changes } = planned
-  const applied = await withNodePorts(applyChanges(cluster, changes, progress))
+  const issued = await applyIssued(request, planned, progress, dependencies)
+  const rest = changes.filter((change) => !issued.includes(change))
+  const applied = [...issued, ...(await withNodePorts(applyChanges(cluster, rest, progress)))]
   await settle(request, gathered, progress, dependencies)
   const service = serviceAfter(applied) ?? gathered.gateway.service
   const links = await rehearse(cluster, await planLinksOf(planned, service, dependencies))
   const linked = await applyChanges(cluster, links, progress)
   return { applied: [...applied, ...linked], exposures: exposuresOf(gathered, service) }
+}
+
+/** What cert-manager is asked for, and has to make before anything is served with it. */
+async function applyIssued(
+  { timeout }: ExposeRequest,
+  { gathered, changes }: Planned & { changes: Change[] },
+  progress: Progress,
+  dependencies: Dependencies,
+): Promise<Change[]> {
+  const { gateway, issuer } = gathered
+  if (issuer === undefined) return []
+  const asked = changes.filter(({ resource }) => resource === CERTIFICATES)
+  await applyChanges(dependencies.cluster, asked, progress)
+  gathered.brought = await awaitIssued(gateway.namespace, hostsOf(gathered), timeout, dependencies)
+  return asked
 }
 
 /** Planned twice: before and after node ports are known. */

@@ -3,12 +3,13 @@ import { rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import { type Authority, trustedWith } from '../certificates/authority.ts'
 import type { Service } from '../cluster/objects.ts'
-import { gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
+import { CERTIFICATES, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import { type Entry, entryOf, type Layout, serversOf } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
 import { ownPorts, planPorts } from '../gateways/service-ports.ts'
+import { certificate as certificateManifest, type IssuerRef } from '../manifests/certificate.ts'
 import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { tlsSecret } from '../manifests/tls-secret.ts'
@@ -36,6 +37,8 @@ export interface ExposureRequest {
   nodePorts: Record<string, number>
   /** The Secret that people made themselves; ours when left out. */
   brought?: BroughtSecret | undefined
+  /** Who makes that Secret, where cert-manager does. */
+  issuer?: IssuerRef | undefined
   /** The Kiali whose pages are to link to the others. */
   kiali?: FoundAddon | undefined
   /** Who may enter. */
@@ -88,6 +91,7 @@ export function planExposure(request: ExposureRequest, certificate: ServingCerti
   return [
     ...portsOf(request),
     ...(certificate === undefined ? [] : [secretOf(namespace, certificate)]),
+    ...certificatesOf(request),
     ...planGuards(
       backends.map(({ addon }) => addon),
       request.guarding,
@@ -147,6 +151,12 @@ function secretOf(namespace: string, { leaf, authority, signedOn }: ServingCerti
     resource: SECRETS,
     manifest: tlsSecret({ namespace, ...leaf, authorityCertificate: trustedWith(authority), signedOn }),
   }
+}
+
+function certificatesOf(request: ExposureRequest): Wanted[] {
+  const { issuer, gateway } = request
+  if (issuer === undefined) return []
+  return [{ resource: CERTIFICATES, manifest: certificateManifest(gateway.namespace, hostsOf(request), issuer) }]
 }
 
 function routeOf(backend: Backend, { istioVersion, gateway, layout, terms, guarding }: ExposureRequest): Wanted {

@@ -8,7 +8,8 @@ import { isOwned } from '../cluster/ownership.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
 import { addressesIn } from '../gateways/address-domain.ts'
 import { entryOf, type Layout, type LayoutName, layoutInUse } from '../gateways/layout.ts'
-import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
+import type { IssuerRef } from '../manifests/certificate.ts'
+import { GATEWAY_NAME, ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import { chosenSecret, requireBroughtSecret, type SecretChoice } from './brought-secret.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { requireEntriesFree } from './entries-free.ts'
@@ -16,6 +17,7 @@ import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
 import { addressWarnings, chooseGuards, readGuards } from './guards.ts'
+import { chosenIssuer } from './issued-certificate.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
@@ -42,6 +44,8 @@ export interface Gathering {
   nodePorts: PortChoice
   /** A Secret of theirs to serve with; the one in use, else ours, when left out. */
   tlsSecret?: SecretChoice | undefined
+  /** Who is to make one, where cert-manager does; the one in use when left out. */
+  tlsIssuer?: IssuerRef | undefined
   /** Who may enter; what is left out stays as it is. */
   guard: GuardRequest
   terms: DatedTerms
@@ -90,20 +94,15 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const terms = chooseTerms(addons, exposed, request.terms, guarding.guards)
   const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding, terms }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
-  const secretName = layout.secure ? chosenSecret(request.tlsSecret, present, gateway) : undefined
-  const own = { brought: undefined, warnings: [] }
-  const { brought, warnings: ofSecret } =
-    secretName === undefined
-      ? own
-      : await requireBroughtSecret(secretName, gateway.namespace, hostsOf({ ...wanted, redirect }), dependencies)
+  const theirs = layout.secure ? await gatherTheirs(request, { ...wanted, redirect }, present, dependencies) : OURS
   return {
-    gathered: { ...wanted, redirect, brought },
-    present: [...present, ...(guards ?? []), gateway.service],
+    gathered: { ...wanted, redirect, brought: theirs.brought, issuer: theirs.issuer },
+    present: [...present, ...theirs.present, ...(guards ?? []), gateway.service],
     warnings: [
       ...warnings,
       ...changing,
       ...taken,
-      ...ofSecret,
+      ...theirs.warnings,
       ...(await addressWarnings(gateway, guarding.guards, cluster)),
       ...(guards === undefined ? [guardsUnread(gateway.namespace)] : []),
     ],
@@ -114,6 +113,29 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
 function guardsUnread(namespace: string): Warning {
   const message = `AuthorizationPolicies in namespace ${namespace} could not be read: who may enter stays as it is where nothing was said of it`
   return { code: 'ACCESS_UNREAD', message, remedy: 'run expose with the rights in docs/rbac.md' }
+}
+
+/** What is served with, where it is not what we make. */
+interface Theirs extends Pick<ExposureRequest, 'brought' | 'issuer'> {
+  present: KubeObject[]
+  warnings: Warning[]
+}
+
+const OURS: Theirs = { present: [], warnings: [] }
+
+async function gatherTheirs(
+  { tlsSecret, tlsIssuer }: Gathering,
+  wanted: ExposureRequest,
+  present: KubeObject[],
+  dependencies: Dependencies,
+): Promise<Theirs> {
+  const { namespace } = wanted.gateway
+  const name = chosenSecret(tlsSecret, present, wanted.gateway)
+  const issued = await chosenIssuer(tlsIssuer, name, namespace, dependencies)
+  // What it will hold is known once cert-manager has made it.
+  if (issued !== undefined) return { ...issued, brought: { name: ISSUED_SECRET_NAME, chain: '' }, warnings: [] }
+  if (name === undefined) return OURS
+  return { present: [], ...(await requireBroughtSecret(name, namespace, hostsOf(wanted), dependencies)) }
 }
 
 /** It need not be exposed itself to link to those that are. */

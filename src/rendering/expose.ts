@@ -87,7 +87,7 @@ function passwordLine({ user, password, addons }: NonNullable<ExposeResult['cred
 }
 
 function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['authority']>): string {
-  return `authority    ${certificate} (${daysLeft} days left); trust it once in your browser`
+  return `authority    ${certificate} (${daysLeft} days left); to trust it: kubectl telemetry cert trust`
 }
 
 function curl({ host, port, url, guard }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {

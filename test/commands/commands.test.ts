@@ -114,6 +114,8 @@ describe('kubectl telemetry expose', () => {
     ['expose --tls-secret a/b/c', 'SECRET_NAME_INVALID'],
     ['expose --tls-secret our-tls --insecure', 'USAGE'],
     ['expose --tls-secret our-tls --ca-cert package.json --ca-key package.json', 'USAGE'],
+    ['expose --tls-issuer Issuer/a/b', 'ISSUER_INVALID'],
+    ['expose --tls-issuer ours --tls-secret our-tls', 'USAGE'],
     ['expose --ca-cert package.json', 'USAGE'],
     ['expose --ca-cert package.json --ca-key package.json', 'CA_INVALID'],
     ['expose --timeout -1s', 'DURATION_INVALID'],

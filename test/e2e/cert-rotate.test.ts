@@ -49,7 +49,6 @@ describe('rotating certificates, on the real mesh', () => {
   it('loses no request of 50 a second for 30 s, leaf or authority, and the new certificate is served within 10 s, by the same pod', async () => {
     const [pods, uid] = [gatewayPods(), secretUid()]
     const load = new Load({ host: HOST, address: loadBalancerAddress, port: 443, ca })
-    const began = Date.now()
     const rotated: { fingerprint: string; at: number }[] = []
     try {
       // A client that reads the file of authorities for each connection, as curl does, trusts as documented.
@@ -58,12 +57,13 @@ describe('rotating certificates, on the real mesh', () => {
         const at = Date.now()
         rotated.push({ fingerprint: await rotate(...words), at })
       }
-      await sleep(Math.max(0, began + 30_000 - Date.now()))
+      // 50 a second for 30 s; a busy machine takes longer for as many.
+      await load.sent(1_500)
     } finally {
       await load.end()
     }
     assert.deepEqual(load.failures, [])
-    assert.ok(load.answered > 1_000, `${load.answered} answers`)
+    assert.ok(load.answered >= 1_500, `${load.answered} answers`)
     const [leaf, overlap, finished] = rotated
     assert.equal(overlap?.fingerprint, leaf?.fingerprint, 'while both are handed out, the leaf stays')
     const changed = [leaf, finished]
@@ -77,5 +77,5 @@ describe('rotating certificates, on the real mesh', () => {
     }
     assert.equal(gatewayPods(), pods)
     assert.equal(secretUid(), uid)
-  })
+  }).timeout(240_000)
 })

@@ -1,6 +1,7 @@
 /** Clients that go on asking while something is changed: new connections all the time, and one that is kept. */
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 
 export interface LoadTarget {
@@ -11,7 +12,7 @@ export interface LoadTarget {
   ca: string
 }
 
-/** 50 requests a second, each over a connection of its own, and every fifth also over one that is kept alive. */
+/** 50 requests a second (fewer, where the machine has no time), each over a connection of its own, and every fifth also over one that is kept alive. */
 export class Load {
   readonly failures: string[] = []
   answered = 0
@@ -27,6 +28,11 @@ export class Load {
     this.#target = target
     this.#kept = new Agent({ keepAlive: true, maxSockets: 1 })
     this.#timer = setInterval(() => this.#tick(), 20)
+  }
+
+  /** Resolves once so many requests were sent over connections of their own. */
+  async sent(requests: number): Promise<void> {
+    while (this.#sent < requests) await sleep(20)
   }
 
   /** No more requests; waits for the answers to those that are on their way. */

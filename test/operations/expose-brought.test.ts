@@ -1,11 +1,14 @@
 /** Certificates that people bring: a Secret of their own, or an authority to sign with. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { requireAddons } from '../../src/addons/catalog.ts'
 import { createAuthority, issueLeaf, type KeyPair } from '../../src/certificates/authority.ts'
 import { certificatesIn } from '../../src/certificates/facts.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
 import { certRotate } from '../../src/operations/cert-rotate.ts'
 import { certStatus } from '../../src/operations/cert-status.ts'
+import { cleanup } from '../../src/operations/cleanup.ts'
 import { expose } from '../../src/operations/expose.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { DAY, held } from './certifying.ts'
@@ -197,5 +200,96 @@ describe('expose --ca-cert --ca-key', () => {
     assert.match(result.warnings[0]?.message ?? '', /of me@laptop, signed the certificate until now/)
     assert.deepEqual(codes((await expose(request, elsewhere)).result), [])
     assert.equal(certificatesIn(held(world, 'ca.crt')).length, 1)
+  })
+})
+
+describe('expose --tls-issuer', () => {
+  const issuer = { kind: 'ClusterIssuer', name: 'letsencrypt' } as const
+  const wanting = { ...request, tlsIssuer: issuer, timeout: 10_000 }
+  const ISSUED = 'kubectl-telemetry-issued'
+
+  /** A mesh with cert-manager, which makes a Secret for the names of our Certificate while somebody waits. */
+  function withCertManager(): FakeWorld {
+    const world = fullMesh()
+    world.cluster.groups['cert-manager.io'] = ['v1']
+    const { sleep } = world.clock
+    world.clock.sleep = async (milliseconds) => {
+      await sleep.call(world.clock, milliseconds)
+      const certificate = world.cluster.objects.find(({ kind }) => kind === 'Certificate')
+      if (certificate === undefined) return
+      const { dnsNames, secretName, secretTemplate } = certificate.spec as {
+        dnsNames: string[]
+        secretName: string
+        secretTemplate: { labels: Record<string, string> }
+      }
+      const made = secret(await pair(world, dnsNames))
+      made.metadata = { name: secretName, namespace: 'istio-system', uid: 'issued', labels: secretTemplate.labels }
+      world.cluster.objects.push(made)
+    }
+    return world
+  }
+
+  it('asks cert-manager for just these hosts, and serves once it has made the Secret', async () => {
+    const world = withCertManager()
+    const { result } = await expose(wanting, world)
+    assert.deepEqual(written(world), [
+      'Certificate/kubectl-telemetry',
+      'VirtualService/kubectl-telemetry-grafana',
+      'Gateway/kubectl-telemetry',
+    ])
+    const { dnsNames, issuerRef } = find(world.cluster, 'Certificate').spec as { dnsNames: string[]; issuerRef: object }
+    assert.deepEqual([dnsNames, issuerRef], [[HOST], { group: 'cert-manager.io', ...issuer }])
+    assert.equal(credential(world), ISSUED)
+    assert.match(world.prober.probed[0]?.authorityCertificate ?? '', /BEGIN CERTIFICATE/)
+    assert.deepEqual([result.outcome, codes(result), world.authorities.kept.size], ['applied', [], 0])
+  })
+
+  it('changes nothing the second time, and asks for another host with the next add-on', async () => {
+    const world = withCertManager()
+    await expose(wanting, world)
+    world.cluster.writes.length = 0
+    await expose({ ...request, timeout: 10_000 }, world)
+    assert.deepEqual(written(world), [])
+    world.cluster.objects.splice(
+      world.cluster.objects.findIndex(({ metadata }) => metadata.name === ISSUED),
+      1,
+    )
+    await expose({ ...requestFor('kiali'), timeout: 10_000 }, world)
+    assert.deepEqual(
+      (find(world.cluster, 'Certificate').spec as { dnsNames: string[] }).dnsNames,
+      hosts('grafana', 'kiali'),
+    )
+    assert.equal(credential(world), ISSUED)
+  })
+
+  it('is taken away by cleanup: the Certificate before the Secret, which cert-manager would make anew', async () => {
+    const world = withCertManager()
+    await expose(wanting, world)
+    world.cluster.writes.length = 0
+    await cleanup({ addons: requireAddons([]), yes: true, dryRun: 'none' }, world)
+    assert.deepEqual(written(world).slice(-2), ['-Certificate/kubectl-telemetry', `-Secret/${ISSUED}`])
+  })
+
+  it('keeps no cleanup from those who may not list Certificates', async () => {
+    const world = withCertManager()
+    await expose(request, world)
+    world.cluster.fail('list', 'certificates', new UserError('FORBIDDEN', 'no'))
+    const result = await cleanup({ addons: requireAddons([]), yes: true, dryRun: 'none' }, world)
+    assert.equal(result.deleted.length, 3)
+  })
+
+  it('serves nothing while there is no certificate, and says what cert-manager says', async () => {
+    const world = fullMesh()
+    world.cluster.groups['cert-manager.io'] = ['v1']
+    const error = await refusal(expose(wanting, world))
+    assert.equal(error.code, 'CERTIFICATE_NOT_ISSUED')
+    assert.match(error.message, /changed before that: certificate\.cert-manager\.io\/kubectl-telemetry/)
+    assert.deepEqual(written(world), ['Certificate/kubectl-telemetry'])
+  })
+
+  it('refuses without cert-manager', async () => {
+    const world = fullMesh()
+    assert.equal((await refusal(expose(wanting, world))).code, 'CERT_MANAGER_NOT_FOUND')
+    assert.deepEqual(world.cluster.writes, [])
   })
 })
