@@ -16,6 +16,7 @@ import { exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
 import { addressWarnings, chooseGuards, readGuards } from './guards.ts'
+import { requireLoginsPossible } from './login-checks.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
@@ -79,13 +80,15 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
+  const named = addons.map(({ found }) => found.addon.name)
   const guarding = chooseGuards(
-    addons.map(({ found }) => found.addon.name),
+    named,
     exposed.map(({ addon }) => addon),
     request.guard,
     guards ?? [],
     request.knownGuards,
   )
+  await requireLoginsPossible(guarding, named, { istioVersion, gateway, services, cluster })
   const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
   const terms = chooseTerms(addons, exposed, request.terms, guarding.guards)
   const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding, terms }

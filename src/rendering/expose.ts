@@ -57,7 +57,7 @@ function exposureTable(result: ExposeResult): string {
 function answerOf({ probe }: ExposedAddon): string {
   if (probe === undefined) return ''
   if (probe.hop === 'access' && probe.ok)
-    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? ''}`
+    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? 'leads to a login'}`
   if (probe.ok) return `${probe.status} by ${probe.protocol} in ${probe.milliseconds} ms`
   return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
 }
