@@ -53,8 +53,9 @@ export function chooseGuards(
   known: Guards = {},
 ): GuardPlan {
   const present = { ...known, ...guardsIn(objects) }
+  const isAsked = (addon: string) => named.includes(addon) && (asked.only?.includes(addon) ?? true)
   const chosen = [...new Set([...named, ...others])].map(
-    (addon) => [addon, named.includes(addon) ? guardWanted(asked, present[addon]) : present[addon]] as const,
+    (addon) => [addon, isAsked(addon) ? guardWanted(asked, present[addon]) : present[addon]] as const,
   )
   return { guards: Object.fromEntries(chosen.filter((pair): pair is [string, Guard] => isGuarded(pair[1]))), objects }
 }

@@ -68,6 +68,7 @@ function footer({ gateway, exposures, authority, credentials }: ExposeResult): s
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
+    ...exposures.flatMap(({ addon, visitor }) => (visitor === undefined ? [] : [`visitor      ${addon}: ${visitor}`])),
     ...exposures.flatMap(({ addon, guard }) =>
       guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
     ),
