@@ -1,9 +1,9 @@
 /** Flags as kubectl's users know them. Values are checked here, before anything is read: a wrong one is exit code 2. */
 import { isIP } from 'node:net'
 import { Flags } from '@oclif/core'
-import { accessFlags } from './access-flags.ts'
 import { type AddonChoice, requireAddons } from './addons/catalog.ts'
 import { usageError } from './errors.ts'
+import { accessFlags } from './flags/access.ts'
 import { LAYOUTS } from './gateways/layout.ts'
 import { requireAddress, requireDomain } from './gateways/names.ts'
 

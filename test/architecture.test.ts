@@ -31,8 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'terminal',
   ],
   rendering: ['access', 'cluster', 'errors', 'operations'],
-  flags: ['access-flags', 'addons', 'certificates', 'errors', 'gateways'],
-  'access-flags': ['access', 'errors'],
+  flags: ['access', 'addons', 'certificates', 'errors', 'gateways'],
   'base-command': [
     'certificates',
     'cluster',
@@ -44,7 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'rendering',
     'terminal',
   ],
-  commands: ['access-flags', 'addons', 'base-command', 'flags', 'operations', 'rendering'],
+  commands: ['addons', 'base-command', 'flags', 'operations', 'rendering'],
   main: [],
 }
 
@@ -54,7 +53,7 @@ const ADAPTERS =
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
-  '@oclif/core': /^(commands\/.*|base-command\.ts|(access-)?flags(\/.*)?\.ts|main\.ts)$/,
+  '@oclif/core': /^(commands\/.*|base-command\.ts|flags(\/.*)?\.ts|main\.ts)$/,
   '@kubernetes/client-node': /^cluster\/kube-/,
   undici: /^cluster\/kube-/,
   '@inquirer/confirm': /^terminal\/console-/,

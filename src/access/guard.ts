@@ -26,6 +26,8 @@ export interface Guard {
 
 /** What was asked for; what is left out stays as it is. */
 export interface GuardRequest {
+  /** Add-ons that it is for; all that are named when left out. */
+  only?: string[] | undefined
   /** `any`: from every address. */
   cidrs?: string[] | 'any' | undefined
   /** `none`: without. `basic` without users: the password in use, or else a generated one. */

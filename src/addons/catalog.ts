@@ -13,6 +13,26 @@ export type AccessRule =
   | { by: 'nature'; role: string }
   | { by: 'setting'; setting: Setting; open: string[]; role: Setting; defaultRole: string }
 
+/** What somebody who got in could do, in words that follow "a visitor". */
+export interface VisitorRule {
+  /** By the role that the add-on gives to anyone. */
+  roles: Record<string, string>
+  /** With any other role. */
+  otherwise: string
+  facts: VisitorFact[]
+}
+
+/** More that is true of an add-on with such a setting, argument or right in the cluster. */
+export type VisitorFact =
+  | { setting: Setting; values: string[]; says: string }
+  | { argument: string; says: string }
+  /** `without`: a setting with which the right is not used. */
+  | {
+      right: { verb: string; group: string; resource: string }
+      without: { setting: Setting; values: string[] }
+      says: string
+    }
+
 /** Requests that are let through; everything else is answered 403. Method and path are regular expressions (RE2) over the whole. */
 export interface AllowedRequests {
   methods: string
@@ -35,15 +55,19 @@ export interface Addon {
   /** Where its page is. */
   path: { setting?: Setting; byDefault: string }
   access: AccessRule
+  visitor: VisitorRule
   /** Left out: every request is let through. */
   allowed?: AllowedRequests[]
 }
 
-const GRAFANA_ANONYMOUS = (name: string) => ({
+const GRAFANA = (section: string, name: string) => ({
   key: 'grafana.ini',
   format: 'ini' as const,
-  path: ['auth.anonymous', name],
+  path: [section, name],
 })
+const GRAFANA_ANONYMOUS = (name: string) => GRAFANA('auth.anonymous', name)
+const TRUE = ['true', 't', '1', 'yes', 'y', 'on']
+const READS_TRACES: VisitorRule = { roles: {}, otherwise: 'reads every trace', facts: [] }
 const YAML = (...path: string[]) => ({ key: 'config.yaml', format: 'yaml' as const, path })
 
 /** The pages and the read-only API of Prometheus 2 and 3. Lifecycle (/-/quit, /-/reload) and admin answer to POST and PUT alone. */
@@ -69,9 +93,23 @@ export const ADDONS: readonly Addon[] = [
     access: {
       by: 'setting',
       setting: { env: 'GF_AUTH_ANONYMOUS_ENABLED', file: GRAFANA_ANONYMOUS('enabled') },
-      open: ['true', 't', '1', 'yes', 'y', 'on'],
+      open: TRUE,
       role: { env: 'GF_AUTH_ANONYMOUS_ORG_ROLE', file: GRAFANA_ANONYMOUS('org_role') },
       defaultRole: 'Viewer',
+    },
+    visitor: {
+      roles: {
+        Admin: 'may change dashboards, data sources and users',
+        Editor: 'may change dashboards and ask the data sources anything',
+      },
+      otherwise: 'reads dashboards and asks their data sources',
+      facts: [
+        {
+          setting: { env: 'GF_SECURITY_ADMIN_PASSWORD', file: GRAFANA('security', 'admin_password') },
+          values: ['admin'],
+          says: 'signs in as administrator with the password "admin", unless it was changed since',
+        },
+      ],
     },
   },
   {
@@ -89,6 +127,17 @@ export const ADDONS: readonly Addon[] = [
       role: {},
       defaultRole: "somebody with Kiali's own rights in the cluster",
     },
+    visitor: {
+      roles: {},
+      otherwise: 'sees all of the mesh',
+      facts: [
+        {
+          right: { verb: 'patch', group: 'networking.istio.io', resource: 'virtualservices' },
+          without: { setting: { file: YAML('deployment', 'view_only_mode') }, values: TRUE },
+          says: "may change Istio's configuration",
+        },
+      ],
+    },
   },
   {
     name: 'prometheus',
@@ -103,6 +152,20 @@ export const ADDONS: readonly Addon[] = [
     ports: { numbers: [9090], names: ['http-web', 'web', 'http'] },
     path: { byDefault: '/' },
     access: { by: 'nature', role: 'a reader of every metric' },
+    visitor: {
+      roles: {},
+      otherwise: 'reads every metric',
+      facts: [
+        {
+          argument: '--web.enable-lifecycle',
+          says: 'could end it (--web.enable-lifecycle), but the gateway refuses that',
+        },
+        {
+          argument: '--web.enable-admin-api',
+          says: 'could delete metrics (--web.enable-admin-api), but the gateway refuses that',
+        },
+      ],
+    },
     allowed: [
       { methods: 'GET|HEAD|OPTIONS', path: PROMETHEUS_PAGES },
       { methods: 'POST', path: PROMETHEUS_QUERIES },
@@ -120,6 +183,7 @@ export const ADDONS: readonly Addon[] = [
       byDefault: '/',
     },
     access: { by: 'nature', role: 'a reader of every trace' },
+    visitor: READS_TRACES,
   },
   {
     name: 'tracing',
@@ -130,6 +194,7 @@ export const ADDONS: readonly Addon[] = [
     ports: { numbers: [9411], names: [] },
     path: { byDefault: '/zipkin/' },
     access: { by: 'nature', role: 'a reader of every trace' },
+    visitor: READS_TRACES,
   },
   {
     name: 'tracing',
@@ -140,6 +205,7 @@ export const ADDONS: readonly Addon[] = [
     ports: { numbers: [8080], names: [] },
     path: { byDefault: '/' },
     access: { by: 'nature', role: 'a reader of every trace' },
+    visitor: READS_TRACES,
   },
 ]
 

@@ -1,7 +1,7 @@
 /** What an add-on's live configuration says of it, read from its pods and the ConfigMaps they mount: pure. */
 import { parseDocument } from 'yaml'
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
-import type { Addon, Setting } from './catalog.ts'
+import type { Addon, Setting, VisitorFact } from './catalog.ts'
 import { iniSetting } from './ini.ts'
 
 /** `unknown` is treated like `anonymous`: what cannot be read is not called safe. */
@@ -40,6 +40,42 @@ export function readAccess({ access }: Addon, pods: Pod[], configMaps: ConfigMap
   if (!access.open.includes((reading.value ?? '').trim().toLowerCase())) return { kind: 'login' }
   const role = readSetting(access.role, pod, configMaps)
   return { kind: 'anonymous', role: (role === 'hidden' ? undefined : role.value) ?? access.defaultRole }
+}
+
+/**
+ * What somebody who gets in could do, in a line that follows "a visitor".
+ * @param pods the add-on's
+ * @param mayUse whether the add-on's service account has a right; `undefined` when nobody could say
+ */
+export async function readVisitor(
+  { visitor }: Addon,
+  access: AddonAccess,
+  pods: Pod[],
+  configMaps: ConfigMaps,
+  mayUse: (right: Extract<VisitorFact, { right: object }>['right'], pod: Pod) => Promise<boolean | undefined>,
+): Promise<string> {
+  const [pod] = pods
+  const facts: string[] = []
+  for (const fact of pod === undefined ? [] : visitor.facts) if (await isTrue(fact)) facts.push(fact.says)
+  const does = access.kind === 'anonymous' ? (visitor.roles[access.role] ?? visitor.otherwise) : undefined
+  const first = {
+    anonymous: does,
+    login: 'has to sign in',
+    unknown: 'may have to sign in or not: it could not be read',
+  }
+  return [first[access.kind] ?? '', ...facts].join('; ')
+
+  async function isTrue(fact: VisitorFact): Promise<boolean> {
+    if (pod === undefined) return false
+    if ('argument' in fact) return pod.spec.containers.some(({ args = [] }) => args.includes(fact.argument))
+    if ('setting' in fact) return has(fact, pod)
+    return !has(fact.without, pod) && (await mayUse(fact.right, pod)) === true
+  }
+
+  function has({ setting, values }: { setting: Setting; values: string[] }, of: Pod): boolean {
+    const reading = readSetting(setting, of, configMaps)
+    return reading !== 'hidden' && values.includes((reading.value ?? '').trim().toLowerCase())
+  }
 }
 
 /** Where the page is, with a slash at both ends; what the catalogue says when the configuration does not tell. */

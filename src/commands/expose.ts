@@ -1,7 +1,7 @@
 import { Args } from '@oclif/core'
-import { guardOf } from '../access-flags.ts'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
+import { guardOf } from '../flags/access.ts'
 import { broughtFlags, broughtPair } from '../flags/cert.ts'
 import { dryRunOf, exposeFlags } from '../flags.ts'
 import { succeeded as succeededCleanup } from '../operations/cleanup.ts'

@@ -6,6 +6,7 @@ import type { IngressGateway } from './find.ts'
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/ */
 interface MeshConfig {
+  extensionProviders?: { name: string; envoyExtAuthzHttp?: object; envoyExtAuthzGrpc?: object }[]
   defaultConfig?: ProxyConfig
 }
 
@@ -26,6 +27,14 @@ export function trustedProxies({ pods }: IngressGateway, configMap: ConfigMap | 
   const own = yamlOf<ProxyConfig>(pods[0]?.metadata.annotations?.['proxy.istio.io/config'])
   const mesh = meshOf(configMap)?.defaultConfig
   return own?.gatewayTopology?.numTrustedProxies ?? mesh?.gatewayTopology?.numTrustedProxies ?? 0
+}
+
+/** Names of the external authorizers that the mesh knows. */
+export function authorizers(configMap: ConfigMap | undefined): string[] {
+  const providers = meshOf(configMap)?.extensionProviders ?? []
+  return providers
+    .filter(({ envoyExtAuthzHttp, envoyExtAuthzGrpc }) => envoyExtAuthzHttp ?? envoyExtAuthzGrpc)
+    .map(({ name }) => name)
 }
 
 function meshOf(configMap: ConfigMap | undefined): MeshConfig | undefined {

@@ -1,7 +1,7 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
-import { guardName } from './names.ts'
+import { externalGuardName, guardName } from './names.ts'
 
 /** Which requests at a gateway are an add-on's. */
 export interface GuardedRequests {
@@ -31,6 +31,25 @@ export function allowList(resource: Resource, request: GuardedRequests, cidrs: s
       selector: { matchLabels: selector },
       action: 'DENY',
       rules: [{ from: [{ source: { notRemoteIpBlocks: cidrs } }], ...requestsOf(request) }],
+    },
+  }
+}
+
+/**
+ * Hands an add-on's requests to an authorizer that the mesh configuration knows.
+ * https://istio.io/latest/docs/tasks/security/authorization/authz-custom/
+ * @param provider the name of an extension provider
+ */
+export function externalAuthorization(resource: Resource, request: GuardedRequests, provider: string): KubeObject {
+  const { namespace, selector, addonName } = request
+  return {
+    ...typeOf(resource),
+    metadata: { name: externalGuardName(addonName), namespace, labels: ownedLabels(addonName) },
+    spec: {
+      selector: { matchLabels: selector },
+      action: 'CUSTOM',
+      provider: { name: provider },
+      rules: [requestsOf(request)],
     },
   }
 }

@@ -9,7 +9,12 @@ export function virtualServiceName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`
 }
 
-/** What says who may enter: an AuthorizationPolicy. */
+/** What says who may enter: an AuthorizationPolicy, an EnvoyFilter. */
 export function guardName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`
+}
+
+/** The AuthorizationPolicy that asks an external authorizer; an allow list may be beside it. */
+export function externalGuardName(addonName: string): string {
+  return `${guardName(addonName)}-ext-authz`
 }

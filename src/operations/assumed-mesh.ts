@@ -82,7 +82,7 @@ function assumeAddons({ names }: AddonChoice, namespace: string): SurveyedAddon[
     if (addon === undefined) return []
     const { service, port, path } = addon.sample
     const found = { addon, service: serviceOf(namespace, service, {}), namespace, port }
-    return [{ found, access: { kind: 'unknown' as const }, path }]
+    return [{ found, access: { kind: 'unknown' as const }, visitor: '', path }]
   })
 }
 

@@ -1,46 +1,86 @@
 /** An add-on that lets anyone in is not put on a reachable address silently (DESIGN, promise 5). */
-import { isGuarded } from '../access/guard.ts'
+import { requireCidr } from '../access/cidr.ts'
+import { type GuardRequest, isGuarded } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
-import type { FoundAddon } from '../addons/find.ts'
 import { UserError } from '../errors.ts'
-import type { Terminal } from '../terminal/terminal.ts'
+import type { Choice, Terminal } from '../terminal/terminal.ts'
 import type { Exposure, ExposureRequest } from './exposure-plan.ts'
+import type { SurveyedAddon } from './survey-addons.ts'
+import { complaintOf } from './survey-gateway.ts'
+
+/** What a person wants of add-ons that let anyone in: a guard, or that they stay as they are. */
+export type Consent = { guard: GuardRequest } | 'as it is' | 'nothing to ask'
+
+type Way = 'password' | 'addresses' | 'as it is' | 'not at all'
+
+const WAYS: Choice<Way>[] = [
+  { name: 'with a password, which is made now and shown once', value: 'password' },
+  { name: 'from some addresses alone', value: 'addresses' },
+  { name: 'as it is: anyone who reaches the address gets in', value: 'as it is' },
+  { name: 'not at all', value: 'not at all' },
+]
 
 /**
- * An add-on with a guard does not let anyone in; for one that is exposed on such terms already somebody has said so.
- * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is no
+ * An add-on with a guard does not let anyone in; for one that is exposed on such terms already somebody has said so. The answer is for
+ * all that are open.
+ * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when they are not to be exposed
  */
 export async function requireConsent(
   { addons, guarding: { guards }, terms }: ExposureRequest,
   exposures: Exposure[],
   terminal: Terminal,
-): Promise<void> {
-  for (const [index, { found, access }] of addons.entries()) {
-    const risk = riskOf(found, access)
-    const { name } = found.addon
-    if (risk === undefined || isGuarded(guards[name]) || terms[name]?.anonymous) continue
-    if (!terminal.interactive) {
-      throw new UserError('ANONYMOUS_ACCESS', `${risk}; it is not put on a reachable address unless you say so`, {
-        suggestions: [
-          '--auth basic   # with a password, which is made and shown once',
-          '--allow-cidr 203.0.113.0/24   # from these addresses alone',
-          '--allow-anonymous   # anyone who reaches the address gets in',
-          `kubectl telemetry port-forward ${found.addon.name} -n ${found.namespace}   # for you alone`,
-        ],
-      })
-    }
-    if (await terminal.confirm(`${risk}. Put it on ${exposures[index]?.url} all the same?`)) continue
-    throw new UserError('DECLINED', `${found.addon.title} was not exposed; nothing was changed`)
+): Promise<Consent> {
+  const open = addons.filter(
+    ({ found: { addon }, access }) =>
+      access.kind !== 'login' && !isGuarded(guards[addon.name]) && !terms[addon.name]?.anonymous,
+  )
+  const [first] = open
+  if (first === undefined) return 'nothing to ask'
+  if (!terminal.interactive) throw refusal(first)
+  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
+  const only = open.map(({ found }) => found.addon.name)
+  const urls = exposures.filter(({ addon }) => only.includes(addon)).map(({ url }) => url)
+  switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, WAYS)) {
+    case 'password':
+      return { guard: { only, login: { kind: 'basic', users: undefined } } }
+    case 'addresses':
+      return { guard: { only, cidrs: await askAddresses(terminal) } }
+    case 'as it is':
+      return 'as it is'
+    case 'not at all':
+      throw new UserError('DECLINED', 'nothing was exposed or changed')
   }
 }
 
-function riskOf({ addon, namespace }: FoundAddon, access: AddonAccess): string | undefined {
-  switch (access.kind) {
-    case 'anonymous':
-      return `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
-    case 'unknown':
-      return `it could not be read whether ${addon.title} in namespace ${namespace} asks for a login`
-    case 'login':
-      return undefined
-  }
+async function askAddresses(terminal: Terminal): Promise<string[]> {
+  const split = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '')
+  const check = (text: string) =>
+    split(text).length === 0 ? 'at least one address or network' : complaintOf(() => split(text).map(requireCidr))(text)
+  const typed = await terminal.input('Addresses or networks, such as 203.0.113.0/24:', check)
+  return [...new Set(split(typed).map(requireCidr))].sort()
+}
+
+function refusal(one: SurveyedAddon): UserError {
+  const { addon, namespace } = one.found
+  const message = `${riskOf(one)}; it is not put on a reachable address unless you say so`
+  return new UserError('ANONYMOUS_ACCESS', message, {
+    suggestions: [
+      '--auth basic   # with a password, which is made and shown once',
+      '--allow-cidr 203.0.113.0/24   # from these addresses alone',
+      '--allow-anonymous   # anyone who reaches the address gets in',
+      `kubectl telemetry port-forward ${addon.name} -n ${namespace}   # for you alone`,
+    ],
+  })
+}
+
+function riskOf({
+  found: { addon, namespace },
+  access,
+}: {
+  found: SurveyedAddon['found']
+  access: AddonAccess
+}): string {
+  return access.kind === 'anonymous'
+    ? `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
+    : `it could not be read whether ${addon.title} in namespace ${namespace} asks for a login`
 }

@@ -19,6 +19,8 @@ export interface ExposedAddon {
   host: string
   port?: number
   url: string
+  /** What somebody whom the gateway lets in could do, in words that follow "a visitor". Left out where it was not looked at. */
+  visitor?: string
   /** Whom the gateway lets in; left out when it lets in anyone who reaches it. */
   guard?: GuardView
   /** Somebody said that it may let anyone in. */
@@ -102,12 +104,14 @@ export function report(
     exposures: planned.exposures.map(({ addon, namespace, host, port, url }, index) => {
       const probe = verified.probes[index]
       const guard = gathered.guarding.guards[addon]
+      const visitor = addons.find(({ found }) => found.addon.name === addon)?.visitor
       return {
         addon,
         namespace,
         host,
         ...(port === undefined ? {} : { port }),
         url,
+        ...(visitor ? { visitor } : {}),
         ...(guard === undefined ? {} : { guard: viewOf(guard) }),
         ...gathered.terms[addon],
         ...(probe === undefined ? {} : { probe }),

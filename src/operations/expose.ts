@@ -8,7 +8,7 @@ import { UserError } from '../errors.ts'
 import { RememberingProber } from '../probing/remembering-prober.ts'
 import { assumeMesh, isAbsence } from './assumed-mesh.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
-import { requireConsent } from './consent.ts'
+import { type Consent, requireConsent } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
 import { type ExposeReport, type Planned, report } from './expose-result.ts'
 import { isWhole } from './exposed.ts'
@@ -21,7 +21,7 @@ import {
   planExposure,
   urlsOf,
 } from './exposure-plan.ts'
-import { type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
+import { enteredAs, type Gathered, type Gathering, gather, readPresent } from './exposure-survey.ts'
 import { changesGuards, isGuardedAsPlanned, readGuards } from './guards.ts'
 import { awaitIssued } from './issued-certificate.ts'
 import { planLinks } from './links.ts'
@@ -49,8 +49,16 @@ export async function expose(asked: ExposeRequest, world: Dependencies): Promise
   const guard = { ...asked.guard, generated }
   const request = { ...asked, guard, terms: dated(asked.terms, world.clock.now()) }
   const dependencies = { ...world, prober: new RememberingProber(world.prober) }
+  return exposeGathered(request, await gatherOrAssume(request, dependencies), dependencies)
+}
+
+async function exposeGathered(
+  request: ExposeRequest,
+  known: Gathered,
+  dependencies: Dependencies,
+): Promise<ExposeReport> {
   const { cluster, terminal } = dependencies
-  const { planned, changes } = await plan(request, dependencies)
+  const { planned, changes } = await planGathered(request, known, dependencies)
   if (request.dryRun === 'client') return report('planned', planned, changes)
   const { gathered, certificates } = planned
   const rehearsed = await withNodePorts(rehearse(cluster, changes))
@@ -58,7 +66,11 @@ export async function expose(asked: ExposeRequest, world: Dependencies): Promise
   const announced = [...rehearsed, ...(await rehearse(cluster, links))]
   if (request.dryRun === 'server') return report('planned', planned, announced)
 
-  await requireConsent(gathered, planned.exposures, terminal)
+  const consent = await requireConsent(gathered, planned.exposures, terminal)
+  if (consent !== 'nothing to ask') {
+    const said = withConsent(request, consent)
+    return exposeGathered(said, await enteredAs(said, known, cluster), dependencies)
+  }
   if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
     return report('declined', planned, announced)
 
@@ -68,7 +80,23 @@ export async function expose(asked: ExposeRequest, world: Dependencies): Promise
     () => apply(request, { ...planned, changes: rehearsed }, progress, dependencies),
     ['kubectl telemetry cleanup   # to undo it'],
   )
-  planned.exposures = exposures
+  const verified = await verify(request, { ...planned, exposures }, applied, dependencies)
+  return report('applied', { ...planned, exposures }, applied, verified)
+}
+
+function withConsent(request: ExposeRequest, consent: Exclude<Consent, 'nothing to ask'>): ExposeRequest {
+  return consent === 'as it is'
+    ? { ...request, terms: { ...request.terms, allowAnonymous: true } }
+    : { ...request, guard: { ...request.guard, ...consent.guard } }
+}
+
+async function verify(
+  { timeout }: ExposeRequest,
+  { gathered, exposures, certificates, generated }: Planned,
+  applied: Change[],
+  dependencies: Dependencies,
+): Promise<Awaited<ReturnType<typeof verifyExposures>>> {
+  if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
   const { address: ingress, brought } = gathered
   const verification = {
     ingress,
@@ -77,9 +105,7 @@ export async function expose(asked: ExposeRequest, world: Dependencies): Promise
     guards: gathered.guarding.guards,
     generated,
   }
-  if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
-  const verified = await verifyExposures(exposures, verification, request.timeout, dependencies)
-  return report('applied', planned, applied, verified)
+  return verifyExposures(exposures, verification, timeout, dependencies)
 }
 
 /** All writes: the plan's, what another run makes necessary, and Kiali's links, for which the node ports have to be known. */
@@ -184,7 +210,14 @@ async function plan(
   request: ExposeRequest,
   dependencies: Dependencies,
 ): Promise<{ planned: Planned; changes: Change[] }> {
-  const { gathered, present, warnings, unresolved } = await gatherOrAssume(request, dependencies)
+  return planGathered(request, await gatherOrAssume(request, dependencies), dependencies)
+}
+
+async function planGathered(
+  request: ExposeRequest,
+  { gathered, present, warnings, unresolved }: Gathered,
+  dependencies: Dependencies,
+): Promise<{ planned: Planned; changes: Change[] }> {
   const { domain, secure } = gathered.layout
   const certificates =
     secure && gathered.brought === undefined

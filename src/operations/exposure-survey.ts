@@ -13,11 +13,12 @@ import { GATEWAY_NAME, ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/
 import { chosenSecret, requireBroughtSecret, type SecretChoice } from './brought-secret.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { requireEntriesFree } from './entries-free.ts'
-import { exposedRoutes } from './exposed.ts'
+import { type ExposedRoute, exposedRoutes } from './exposed.ts'
 import { chooseDomain, lookAhead } from './exposure-domain.ts'
 import { type ExposureRequest, hostsOf } from './exposure-plan.ts'
 import { addressWarnings, chooseGuards, readGuards } from './guards.ts'
 import { chosenIssuer } from './issued-certificate.ts'
+import { requireLoginsPossible } from './login-checks.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { readable, readServices, requireIstioVersion } from './reading.ts'
@@ -83,16 +84,11 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
   const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
   const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
   const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
-  const guarding = chooseGuards(
-    addons.map(({ found }) => found.addon.name),
-    exposed.map(({ addon }) => addon),
-    request.guard,
-    guards ?? [],
-    request.knownGuards,
-  )
+  const entering = chooseEntering(request, addons, exposed, guards ?? [])
+  const named = addons.map(({ found }) => found.addon.name)
+  await requireLoginsPossible(entering.guarding, named, { istioVersion, gateway, services, cluster })
   const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
-  const terms = chooseTerms(addons, exposed, request.terms, guarding.guards)
-  const wanted = { ...where, addons, exposed, nodePorts, kiali, guarding, terms }
+  const wanted = { ...where, addons, exposed, nodePorts, kiali, ...entering }
   const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
   const theirs = layout.secure ? await gatherTheirs(request, { ...wanted, redirect }, present, dependencies) : OURS
   return {
@@ -103,11 +99,34 @@ export async function gather(request: Gathering, dependencies: Dependencies): Pr
       ...changing,
       ...taken,
       ...theirs.warnings,
-      ...(await addressWarnings(gateway, guarding.guards, cluster)),
+      ...(await addressWarnings(gateway, entering.guarding.guards, cluster)),
       ...(guards === undefined ? [guardsUnread(gateway.namespace)] : []),
     ],
     unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
   }
+}
+
+/** Who may enter, and on which terms. */
+function chooseEntering(
+  { guard, knownGuards, terms }: Gathering,
+  addons: SurveyedAddon[],
+  exposed: ExposedRoute[],
+  objects: KubeObject[],
+): Pick<ExposureRequest, 'guarding' | 'terms'> {
+  const named = addons.map(({ found }) => found.addon.name)
+  const others = exposed.map(({ addon }) => addon)
+  const guarding = chooseGuards(named, others, guard, objects, knownGuards)
+  return { guarding, terms: chooseTerms(addons, exposed, terms, guarding.guards) }
+}
+
+/** The same, for what a person has said meanwhile of who may enter; nothing is read or asked again. */
+export async function enteredAs(request: Gathering, known: Gathered, cluster: Cluster): Promise<Gathered> {
+  const { gathered, warnings } = known
+  const { gateway, addons, exposed, guarding: before } = gathered
+  const entering = chooseEntering(request, addons, exposed, before.objects)
+  const more = await addressWarnings(gateway, entering.guarding.guards, cluster)
+  const isNew = ({ code }: Warning) => warnings.every((one) => one.code !== code)
+  return { ...known, gathered: { ...gathered, ...entering }, warnings: [...warnings, ...more.filter(isNew)] }
 }
 
 function guardsUnread(namespace: string): Warning {

@@ -12,9 +12,9 @@ import { hiddenAddress } from '../gateways/client-address.ts'
 import { type IngressGateway, listenerPorts } from '../gateways/find.ts'
 import { type Entry, entryOf, type Layout } from '../gateways/layout.ts'
 import { meshConfigMap, trustedProxies } from '../gateways/mesh.ts'
-import { allowList } from '../manifests/authorization-policy.ts'
+import { allowList, externalAuthorization } from '../manifests/authorization-policy.ts'
 import { type FilteredRequests, guardFilter } from '../manifests/envoy-filter.ts'
-import { basicAuth } from '../manifests/guard-filters.ts'
+import { basicAuth, jwtAuthentication } from '../manifests/guard-filters.ts'
 import type { Change, Wanted } from './changes.ts'
 import type { Warning } from './dependencies.ts'
 import { readable } from './reading.ts'
@@ -53,8 +53,9 @@ export function chooseGuards(
   known: Guards = {},
 ): GuardPlan {
   const present = { ...known, ...guardsIn(objects) }
+  const isAsked = (addon: string) => named.includes(addon) && (asked.only?.includes(addon) ?? true)
   const chosen = [...new Set([...named, ...others])].map(
-    (addon) => [addon, named.includes(addon) ? guardWanted(asked, present[addon]) : present[addon]] as const,
+    (addon) => [addon, isAsked(addon) ? guardWanted(asked, present[addon]) : present[addon]] as const,
   )
   return { guards: Object.fromEntries(chosen.filter((pair): pair is [string, Guard] => isGuarded(pair[1]))), objects }
 }
@@ -88,6 +89,12 @@ function objectsOf({ cidrs, login }: Guard, requests: FilteredRequests, { istioV
       const manifest = guardFilter(ENVOY_FILTERS, requests, basicAuth(login.users))
       return [...list, { resource: ENVOY_FILTERS, manifest }]
     }
+    case 'jwt': {
+      const filter = jwtAuthentication({ addonName: requests.addonName, ...login })
+      return [...list, { resource: ENVOY_FILTERS, manifest: guardFilter(ENVOY_FILTERS, requests, filter) }]
+    }
+    case 'ext-authz':
+      return [...list, { resource, manifest: externalAuthorization(resource, requests, login.provider) }]
     default:
       return list
   }

@@ -41,8 +41,8 @@ export interface AddonStatus {
   found?: { title: string; namespace: string; service: string; ready?: number; pods?: number }
   /** Left out when it is not exposed. */
   exposure?: { url: string; gateway: string; probe?: Probe }
-  /** Whom the add-on itself lets in, and whom the gateway does. */
-  access: { addon?: AddonAccess; guard?: GuardView; anonymous?: true }
+  /** Whom the add-on itself lets in and what they could do there, and whom the gateway lets in. */
+  access: { addon?: AddonAccess; visitor?: string; guard?: GuardView; anonymous?: true }
   /** Of the gateway that serves it. */
   certificate?: Pick<CertificateReport, 'secret' | 'daysLeft' | 'notAfter' | 'trusted'>
   /** RFC 3339. */
@@ -162,7 +162,12 @@ function joined(addons: SurveyedAddon[], exposed: ExposedAddon[]): (AddonStatus 
   return [...found, ...gone, ...missing].sort((a, b) => ADDON_NAMES.indexOf(a.name) - ADDON_NAMES.indexOf(b.name))
 }
 
-function addonStatus({ found, access, pods }: SurveyedAddon): AddonStatus & Required<Pick<AddonStatus, 'found'>> {
+function addonStatus({
+  found,
+  access,
+  visitor,
+  pods,
+}: SurveyedAddon): AddonStatus & Required<Pick<AddonStatus, 'found'>> {
   const { addon, namespace, service } = found
   return {
     name: addon.name,
@@ -172,7 +177,7 @@ function addonStatus({ found, access, pods }: SurveyedAddon): AddonStatus & Requ
       service: service.metadata.name,
       ...(pods === undefined ? {} : { ready: pods.filter(isReady).length, pods: pods.length }),
     },
-    access: { addon: access },
+    access: { addon: access, visitor },
   }
 }
 

@@ -6,6 +6,7 @@ import {
   needsConfigMaps,
   readAccess,
   readPath,
+  readVisitor,
   settingFiles,
 } from '../addons/configuration.ts'
 import { ADDON_ANNOTATION, type FoundAddon, findAddon } from '../addons/find.ts'
@@ -20,6 +21,8 @@ import { readable } from './reading.ts'
 export interface SurveyedAddon {
   found: FoundAddon
   access: AddonAccess
+  /** What somebody who gets in could do, in words that follow "a visitor"; empty when nobody asked. */
+  visitor: string
   /** Where its page is: with a slash at both ends. */
   path: string
   /** Left out when they were not or could not be read. */
@@ -51,8 +54,7 @@ export async function surveyAddons(
   const [first] = missing
   if (first !== undefined && (named || chosen.length === 0)) throw first
   const warnings = missing.map(({ code, message, suggestions }) => ({ code, message, remedy: suggestions[0] ?? '' }))
-  const isRead = ({ addon }: FoundAddon) => wanting !== 'path' || addon.path.setting !== undefined
-  return { addons: await configured(chosen, asking.cluster, isRead), warnings }
+  return { addons: await configured(chosen, asking.cluster, wanting), warnings }
 }
 
 async function choose(name: string, found: FoundAddon[], { terminal }: Asking): Promise<FoundAddon> {
@@ -101,29 +103,50 @@ export function surveyAllAddons(
 ): Promise<SurveyedAddon[]> {
   const found = ADDON_NAMES.flatMap(rowsOf).flatMap((row) => findAddon(row, services))
   const chosen = found.filter((one) => namespace === undefined || one.namespace === namespace)
-  return configured(chosen, cluster, () => true)
+  return configured(chosen, cluster, 'access and path')
 }
 
 /** One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell. */
 async function configured(
   chosen: FoundAddon[],
   cluster: Cluster,
-  isRead: (found: FoundAddon) => boolean,
+  wanting: 'access and path' | 'path',
 ): Promise<SurveyedAddon[]> {
+  const isRead = ({ addon }: FoundAddon) => wanting !== 'path' || addon.path.setting !== undefined
   const namespaces = [...new Set(chosen.filter(isRead).map(({ namespace }) => namespace))]
   const lists = await Promise.all(namespaces.map((namespace) => readable(cluster.list<Pod>(PODS, { namespace }))))
   const read = new Map(namespaces.map((namespace, index) => [namespace, lists[index]]))
   return Promise.all(
     chosen.map(async (found) => {
-      if (!isRead(found)) return { found, access: { kind: 'unknown' }, path: found.addon.path.byDefault }
+      if (!isRead(found)) return { found, access: { kind: 'unknown' }, visitor: '', path: found.addon.path.byDefault }
       const pods = read.get(found.namespace)?.filter((pod) => matchesSelector(pod, found.service.spec.selector))
-      const configMaps = await readConfigMaps(found, pods?.[0], cluster)
+      const behind = pods ?? []
+      const configMaps = await readConfigMaps(found, behind[0], cluster)
+      const access = readAccess(found.addon, behind, configMaps)
       return {
         found,
-        access: readAccess(found.addon, pods ?? [], configMaps),
-        path: readPath(found.addon, pods ?? [], configMaps),
+        access,
+        visitor: wanting === 'path' ? '' : await visitorOf(found, access, behind, configMaps, cluster),
+        path: readPath(found.addon, behind, configMaps),
         ...(pods === undefined ? {} : { pods }),
       }
+    }),
+  )
+}
+
+function visitorOf(
+  { addon, namespace }: FoundAddon,
+  access: AddonAccess,
+  pods: Pod[],
+  configMaps: ConfigMap[] | undefined,
+  cluster: Cluster,
+): Promise<string> {
+  return readVisitor(addon, access, pods, configMaps, (right, { spec: { serviceAccountName = 'default' } }) =>
+    cluster.mayAccess({
+      user: `system:serviceaccount:${namespace}:${serviceAccountName}`,
+      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+      ...right,
+      namespace,
     }),
   )
 }

@@ -1,5 +1,5 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
-import type { Credentials, Guards } from '../access/guard.ts'
+import type { Credentials, Guards, Login } from '../access/guard.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { Probe, ProbeTarget } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
@@ -50,22 +50,23 @@ async function verifyExposure(
   const target = { host, path, address, port: port ?? 0, ...trust }
   const login = guards[addon]?.login
   if (login === undefined) return probeUntil(target, (probe) => probe, url, timeout, dependencies)
-  const stranger = await probeUntil(target, turnedAway, url, timeout, dependencies)
+  const stranger = await probeUntil(target, (probe) => turnedAway(probe, login), url, timeout, dependencies)
   const knows = generated !== undefined && login.kind === 'basic' && login.users.includes(generated.line)
   if (!stranger.ok || stranger.status === 403 || !knows) return stranger
   const authorization = `Basic ${Buffer.from(`${generated.user}:${generated.password}`).toString('base64')}`
   return probeUntil({ ...target, authorization }, (probe) => probe, url, timeout, dependencies)
 }
 
-/** A page that a stranger gets is a failure here. */
-function turnedAway(probe: Probe): Probe {
+/**
+ * A page that a stranger gets is a failure here. An external authorizer's answers look like the add-on's (Envoy hands on the header
+ * that tells them apart), and it may let in whom it likes.
+ */
+function turnedAway(probe: Probe, login: Login): Probe {
   if (!probe.ok || probe.hop === 'access') return probe
-  return {
-    ...probe,
-    ok: false,
-    hop: 'access',
-    message: `the gateway lets anyone in (${probe.status}): no login is asked for`,
-  }
+  const { status = 0 } = probe
+  if (login.kind === 'ext-authz') return status >= 300 ? { ...probe, hop: 'access' } : probe
+  const message = `the gateway lets anyone in (${status}): no login is asked for`
+  return { ...probe, ok: false, hop: 'access', message }
 }
 
 async function probeUntil(
@@ -114,8 +115,9 @@ function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: Ingres
 function accessWarnings(exposures: Exposure[], probes: Probe[], guards: Guards): Warning[] {
   return exposures.flatMap(({ addon, url }, index) => {
     const probe = probes[index]
-    if (probe?.hop !== 'access' || probe.status !== 403) return []
     const { cidrs, login } = guards[addon] ?? {}
+    if (login?.kind === 'ext-authz' && probe?.ok && probe.hop !== 'access') return [letIn(url, login.provider)]
+    if (probe?.hop !== 'access' || probe.status !== 403) return []
     if (cidrs !== undefined) return [keptOut(addon, url, cidrs)]
     return login?.kind === 'ext-authz' ? [] : [refusedByOthers(url)]
   })
@@ -125,6 +127,11 @@ function keptOut(addon: string, url: string, cidrs: string[]): Warning {
   const message = `${url} keeps this machine out: the address that the gateway sees of it is not in ${cidrs.join(', ')}`
   const words = cidrs.map((cidr) => `--allow-cidr ${cidr}`).join(' ')
   return { code: 'KEPT_OUT', message, remedy: `kubectl telemetry expose ${addon} ${words} --allow-cidr ADDRESS` }
+}
+
+function letIn(url: string, provider: string): Warning {
+  const message = `${provider} lets this machine into ${url} without a login`
+  return { code: 'AUTHORIZER_LETS_IN', message, remedy: `look at what ${provider} asks of whom` }
 }
 
 function refusedByOthers(url: string): Warning {

@@ -123,9 +123,7 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
   }
   // Either the page's own login or what we put in front of it: the way to it works.
   if (status === 401 || status === 403) return { ok: true, hop: answered ? 'upstream' : 'access', status, protocol }
-  // An authorizer beside the gateway leads to its login.
-  const leads = status >= 300 && status < 400 && !answered
-  return { ok: status < 400, hop: leads ? 'access' : 'upstream', status, protocol }
+  return { ok: status < 400, hop: 'upstream', status, protocol }
 }
 
 function openTcp({ address, port }: Pick<ProbeTarget, 'address' | 'port'>): Promise<Socket> {

@@ -58,7 +58,7 @@ function exposureTable(result: ExposeResult): string {
 function answerOf({ probe }: ExposedAddon): string {
   if (probe === undefined) return ''
   if (probe.hop === 'access' && probe.ok)
-    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? ''}`
+    return `${probe.status} by ${probe.protocol}: ${REFUSALS[probe.status ?? 0] ?? 'leads to a login'}`
   if (probe.ok) return `${probe.status} by ${probe.protocol} in ${probe.milliseconds} ms`
   return `FAILED at ${probe.hop}: ${probe.message ?? `HTTP ${probe.status}`}`
 }
@@ -69,6 +69,7 @@ function footer({ gateway, exposures, authority, credentials }: ExposeResult): s
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
+    ...exposures.flatMap(({ addon, visitor }) => (visitor === undefined ? [] : [`visitor      ${addon}: ${visitor}`])),
     ...exposures.flatMap(({ addon, guard }) =>
       guard === undefined ? [] : [`lets in      ${addon}: ${guardWords(guard)}`],
     ),

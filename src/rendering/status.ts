@@ -13,7 +13,7 @@ export function renderStatus(report: StatusReport, format: OutputFormat | undefi
     ...heading(report),
     '',
     renderTable([['ADD-ON', 'WHERE', 'READY', 'URL', 'ANSWER', 'WHO MAY ENTER', 'UNTIL'], ...report.addons.map(row)]),
-    ...certificates(report),
+    ...asides(report),
     ...(problems === '' ? [] : ['', problems]),
   ].join('\n')
 }
@@ -52,11 +52,19 @@ function whoEnters({ addon, guard }: AddonStatus['access']): string {
   }
 }
 
+function asides(report: StatusReport): string[] {
+  const exposed = report.addons.filter(({ exposure }) => exposure !== undefined)
+  const visitors = exposed.flatMap(({ name, access: { visitor } }) =>
+    visitor ? [`visitor      ${name}: ${visitor}`] : [],
+  )
+  const lines = [...visitors, ...certificates(report)]
+  return lines.length === 0 ? [] : ['', ...lines]
+}
+
 function certificates({ addons }: StatusReport): string[] {
   const each = new Map(addons.flatMap(({ certificate }) => (certificate ? [[certificate.secret, certificate]] : [])))
-  const lines = [...each.values()].map(({ secret, daysLeft, trusted }) => {
+  return [...each.values()].map(({ secret, daysLeft, trusted }) => {
     const left = daysLeft === undefined ? 'none in it' : `${daysLeft} days left`
     return `certificate  ${secret}, ${left}, ${trusted ? 'trusted' : 'not trusted'} on this machine`
   })
-  return lines.length === 0 ? [] : ['', ...lines]
 }

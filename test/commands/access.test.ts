@@ -22,6 +22,20 @@ describe('who may enter, as people read it', () => {
     assert.equal(exitCode, 0)
   })
 
+  it('a password that was made, and a login elsewhere', async () => {
+    const one = fullMesh()
+    one.prober.probe = async ({ authorization }) => {
+      const page = { ok: true, protocol: 'HTTP/2', milliseconds: 3 }
+      return authorization === undefined
+        ? { ...page, hop: 'access', status: 401 }
+        : { ...page, hop: 'upstream', status: 200 }
+    }
+    const { stdout, stderr, exitCode } = await runCommand('expose grafana kiali --auth basic -y', one)
+    expectGolden('expose-password.txt', stdout)
+    expectGolden('expose-password.json', (await runCommand('expose tracing --auth basic -y -o json', one)).stdout)
+    assert.deepEqual([stderr, exitCode], ['', 0])
+  })
+
   it('nothing has expired', async () => {
     const one = fullMesh()
     await runCommand('expose grafana --allow-anonymous --ttl 8h -y', one)
@@ -39,6 +53,18 @@ describe('bad input about who may enter: exit code 2, and nothing is read', () =
     ['--ttl=-1h', 'DURATION_INVALID'],
     ['--ttl 0s', 'DURATION_INVALID'],
     ['--ttl tomorrow', 'DURATION_INVALID'],
+    ['--auth magic', 'AUTH_INVALID'],
+    ['--auth ext-authz', 'AUTH_INVALID'],
+    ['--auth ext-authz=', 'AUTH_INVALID'],
+    ['--auth jwt', 'AUTH_INVALID'],
+    ['--auth jwt --issuer https://issuer.example.com', 'AUTH_INVALID'],
+    ['--auth basic --issuer https://issuer.example.com', 'AUTH_INVALID'],
+    ['--auth jwt --jwks-uri http://issuer.example.com/', 'JWKS_URI_INVALID'],
+    ['--auth jwt --jwks package.json', 'JWKS_INVALID'],
+    ['--auth basic --htpasswd package.json', 'HTPASSWD_INVALID'],
+    ['--auth basic --htpasswd /nowhere', 'FILE_UNREADABLE'],
+    ['--htpasswd package.json', 'HTPASSWD_INVALID'],
+    ['--issuer https://issuer.example.com', 'USAGE'],
     ['--while-running --dry-run=server', 'USAGE'],
     ['--while-running --diff', 'USAGE'],
   ]

@@ -3,8 +3,10 @@ import { after, before, describe, it } from 'mocha'
 import { loadBalancer, loadBalancerAddress } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
+import { statusOf } from './tenant.ts'
 
-const LETS_IN = /lets anyone in as Admin.*all the same\?/
+const LETS_IN = /lets anyone in as Admin[\s\S]*Who may enter/
+const DOWN = '\x1b[B'
 const EXPOSE = /\? Expose https:\/\/grafana/
 const CTRL_C = '\x03'
 
@@ -15,7 +17,7 @@ describe('expose on a terminal, on the real mesh', () => {
 
   it('asks whether anyone may come in, shows the plan, asks for leave, and does it', async () => {
     const answers = [
-      { prompt: LETS_IN, type: 'y\r' },
+      { prompt: LETS_IN, type: `${DOWN}${DOWN}\r` },
       { prompt: EXPOSE, type: 'y\r' },
     ]
     const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
@@ -24,6 +26,34 @@ describe('expose on a terminal, on the real mesh', () => {
     assert.match(screen, new RegExp(`https://grafana.${loadBalancerAddress}.nip.io/ +200 by HTTP/2`))
     const cleaned = await workplace.onTerminal(['cleanup'], [{ prompt: /Clean up these 3 objects\?/, type: 'y\r' }])
     assert.equal(cleaned.exitCode, 0, cleaned.screen)
+  })
+
+  it('puts a password in front when that is chosen, and shows it', async () => {
+    const answers = [
+      { prompt: LETS_IN, type: '\r' },
+      { prompt: EXPOSE, type: 'y\r' },
+    ]
+    const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
+    assert.equal(exitCode, 0, screen)
+    assert.match(screen, /EnvoyFilter istio-system\/kubectl-telemetry-grafana: create/)
+    const [, user = ''] = /^password +(\S+) for grafana/m.exec(screen) ?? []
+    const url = `https://grafana.${loadBalancerAddress}.nip.io/`
+    assert.deepEqual([statusOf(url), statusOf(url, { user })], [401, 200])
+    assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
+  })
+
+  it('takes addresses when that is chosen, and asks again for what are none', async () => {
+    const answers = [
+      { prompt: LETS_IN, type: `${DOWN}\r` },
+      { prompt: /Addresses or networks/, type: 'office\r' },
+      { prompt: /is no IPv4 or IPv6 network/, type: '\x15203.0.113.0/24\r' },
+      { prompt: EXPOSE, type: 'y\r' },
+    ]
+    const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
+    assert.equal(exitCode, 0, screen)
+    assert.match(screen, /403 by HTTP\/2: keeps this machine out/)
+    assert.match(screen, /lets in +grafana: from 203\.0\.113\.0\/24/)
+    assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
   })
 
   it('changes nothing on no, and exits with 1', async () => {

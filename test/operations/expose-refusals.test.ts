@@ -6,7 +6,7 @@ import { type ExposeRequest, expose } from '../../src/operations/expose.ts'
 import { succeeded } from '../../src/operations/expose-result.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, service } from '../fakes/mesh.ts'
-import { ANONYMOUS, CONFIRM, refusal, request, world } from './exposing.ts'
+import { ANONYMOUS, CONFIRM, refusal, request, WAYS, world } from './exposing.ts'
 
 /** A gateway for the cluster alone. */
 function inside(): KubeObject[] {
@@ -26,7 +26,7 @@ describe('expose', () => {
     })
 
     it('whether an add-on that lets anyone in may be exposed, then for leave', async () => {
-      const one = world(undefined, { [ANONYMOUS]: true, [CONFIRM]: true })
+      const one = world(undefined, { [ANONYMOUS]: WAYS.asItIs, [CONFIRM]: true })
       const { result } = await expose({ ...request, terms: { allowAnonymous: false }, yes: false }, one)
       assert.equal(result.outcome, 'applied')
       assert.deepEqual(one.terminal.asked, [ANONYMOUS, CONFIRM])
@@ -39,7 +39,7 @@ describe('expose', () => {
       assert.equal(succeeded(result), false)
       assert.deepEqual(declined.cluster.writes, [])
       assert.equal(declined.authorities.kept.size, 0)
-      const refused = world(undefined, { [ANONYMOUS]: false })
+      const refused = world(undefined, { [ANONYMOUS]: WAYS.notAtAll })
       assert.equal((await refusal(expose({ ...request, terms: { allowAnonymous: false } }, refused))).code, 'DECLINED')
       assert.deepEqual(refused.cluster.writes, [])
     })

@@ -16,6 +16,7 @@ import {
   refusal,
   request,
   requestFor,
+  WAYS,
   world,
   written,
 } from './exposing.ts'
@@ -116,15 +117,15 @@ describe('expose of several add-ons', () => {
     ])
   })
 
-  it('asks about each add-on that lets anyone in, and writes nothing when one is refused', async () => {
-    const question = (title: string, who: string, host: string) =>
-      `${title} in namespace istio-system lets anyone in as ${who}, without a login. Put it on https://${host} all the same?`
-    const first = question('Grafana', 'Admin', `grafana.${DOMAIN}/`)
-    const second = question('Kiali', "somebody with Kiali's own rights in the cluster", `kiali.${DOMAIN}/kiali/`)
-    const one = fullMesh({ [first]: true, [second]: false })
+  it('asks once about all that let anyone in, and writes nothing when they are not to be exposed', async () => {
+    const question = `Who may enter https://grafana.${DOMAIN}/, https://kiali.${DOMAIN}/kiali/?`
+    const one = fullMesh({ [question]: WAYS.notAtAll })
     const asked = { ...requestFor('grafana', 'kiali'), terms: { allowAnonymous: false } }
-    assert.equal((await refusal(expose(asked, one))).message, 'Kiali was not exposed; nothing was changed')
-    assert.deepEqual(one.terminal.asked, [first, second])
+    assert.equal((await refusal(expose(asked, one))).code, 'DECLINED')
+    assert.deepEqual(
+      one.terminal.notes.map((note) => note.split(' ')[0]),
+      ['Grafana', 'Kiali'],
+    )
     assert.deepEqual(one.cluster.writes, [])
   })
 

@@ -14,7 +14,14 @@ export const DOMAIN = '192.0.2.10.nip.io'
 /** `grafana` to its host in that domain. */
 export const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 export const HOST = 'grafana.192.0.2.10.nip.io'
-export const ANONYMOUS = `Grafana in namespace istio-system lets anyone in as Admin, without a login. Put it on https://${HOST}/ all the same?`
+/** The question about an add-on that lets anyone in, and what it may be answered. */
+export const ANONYMOUS = `Who may enter https://${HOST}/?`
+export const WAYS = {
+  password: 'with a password, which is made now and shown once',
+  addresses: 'from some addresses alone',
+  asItIs: 'as it is: anyone who reaches the address gets in',
+  notAtAll: 'not at all',
+}
 export const CONFIRM = `Expose https://${HOST}/?`
 
 export const request: ExposeRequest = {

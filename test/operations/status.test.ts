@@ -11,6 +11,10 @@ import { DAY, exposedWorld, held } from './certifying.ts'
 import { find, fullMesh, request, requestFor, world } from './exposing.ts'
 
 const REQUEST: StatusRequest = { expiresIn: 14 * DAY }
+const GRAFANA = {
+  addon: { kind: 'anonymous', role: 'Admin' },
+  visitor: 'may change dashboards, data sources and users',
+}
 const FORBIDDEN = new UserError('FORBIDDEN', 'you may not')
 
 const look = (of: FakeWorld, changes: Partial<StatusRequest> = {}) => status({ ...REQUEST, ...changes }, of)
@@ -51,7 +55,7 @@ describe('status', () => {
       ],
     )
     const [grafanaStatus] = report.addons
-    assert.deepEqual(grafanaStatus?.access, { addon: { kind: 'anonymous', role: 'Admin' }, anonymous: true })
+    assert.deepEqual(grafanaStatus?.access, { ...GRAFANA, anonymous: true })
     assert.equal(grafanaStatus?.exposure?.probe?.status, 200)
     assert.deepEqual(report.problems, [])
   })
@@ -108,7 +112,7 @@ describe('status', () => {
     await expose({ ...requestFor('grafana'), guard, terms: { allowAnonymous: false, ttl: DAY } }, of)
     of.prober.serving = () => held(of, 'tls.crt')
     const { addons } = await look(of)
-    assert.deepEqual(addons[0]?.access, { addon: { kind: 'anonymous', role: 'Admin' }, guard })
+    assert.deepEqual(addons[0]?.access, { ...GRAFANA, guard })
     assert.equal(addons[0]?.expiresAt, '2026-11-22T12:00:00Z')
   })
 
