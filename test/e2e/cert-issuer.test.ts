@@ -54,11 +54,15 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  /** The API server tells of a new kind a moment after it serves it. */
+  /** The API server tells of a new kind before or after it serves it. */
   async function known(): Promise<void> {
+    const isServed = () => workplace.run('kubectl', ['get', 'certificates.cert-manager.io', '-A']).exitCode === 0
+    const isTold = () =>
+      workplace
+        .run('kubectl', ['api-resources', '--api-group=cert-manager.io', '-o', 'name'])
+        .stdout.includes('certificates.')
     for (let asked = 0; asked < 300; asked++) {
-      const { stdout } = workplace.run('kubectl', ['api-resources', '--api-group=cert-manager.io', '-o', 'name'])
-      if (stdout.includes('certificates.cert-manager.io')) return
+      if (isTold() && isServed()) return
       await sleep(100)
     }
     throw new Error('the API server does not serve certificates.cert-manager.io')
