@@ -59,12 +59,9 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
     signal.addEventListener('abort', () => reject(stopped()), { once: true })
   })
   aborted.catch(() => {})
-  const check = () => {
-    if (signal.aborted) throw stopped()
-  }
   return {
     ...world,
-    cluster: before(world.cluster, check),
+    cluster: before(world.cluster, signal),
     terminal: {
       interactive: world.terminal.interactive,
       note: (line) => world.terminal.note(line),
@@ -75,7 +72,8 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
     prober: {
       probe: (target) => Promise.race([world.prober.probe(target), aborted]),
       servedCertificate: (target) => Promise.race([world.prober.servedCertificate(target), aborted]),
-      resolve: (hosts) => Promise.race([world.prober.resolve(hosts), aborted]),
+      // It takes two seconds at most, and is not always waited for.
+      resolve: (hosts) => world.prober.resolve(hosts),
     },
     clock: { now: () => world.clock.now(), sleep: (time) => Promise.race([world.clock.sleep(time, signal), aborted]) },
   }
@@ -87,16 +85,16 @@ function stopped(): UserError {
   })
 }
 
-/** An object of which every method looks first whether it may go on. */
-function before<T extends object>(target: T, check: () => void): T {
+/**
+ * An object whose methods do nothing more after the signal. They refuse as promises do: one that threw among several calls would leave
+ * the others' refusals to nobody, and those end the program.
+ */
+function before<T extends object>(target: T, signal: AbortSignal): T {
   return new Proxy(target, {
     get(_, name) {
       const value: unknown = Reflect.get(target, name, target)
       if (typeof value !== 'function') return value
-      return (...words: unknown[]) => {
-        check()
-        return value.apply(target, words)
-      }
+      return (...words: unknown[]) => (signal.aborted ? Promise.reject(stopped()) : value.apply(target, words))
     },
   })
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, before, describe, it } from 'mocha'
 import type { ExposeResult } from '../../src/operations/expose-result.ts'
 import { loadBalancer, loadBalancerAddress } from '../lab/lab.ts'
@@ -103,7 +104,7 @@ describe('--allow-cidr, on the real mesh', () => {
     assert.deepEqual(seen(grafana), [200, 200])
   })
 
-  it('says what to set when nodes hide the client’s address, and is right about it', () => {
+  it('says what to set when nodes hide the client’s address, and is right about it', async () => {
     setTraffic('Cluster')
     try {
       const result = expose('grafana', '--allow-cidr', OFFICE)
@@ -111,7 +112,10 @@ describe('--allow-cidr, on the real mesh', () => {
       assert.deepEqual(seen(result.exposures[0]?.url ?? ''), [403, 403])
       const remedy = result.warnings.find(({ code }) => code === 'CLIENT_ADDRESS_HIDDEN')?.remedy ?? ''
       assert.equal(workplace.run('sh', ['-c', remedy]).exitCode, 0)
-      assert.deepEqual(seen(result.exposures[0]?.url ?? ''), [200, 403])
+      // kube-proxy hears of it a moment later.
+      const url = result.exposures[0]?.url ?? ''
+      for (let attempt = 0; seen(url).join() !== '200,403' && attempt < 50; attempt++) await sleep(200)
+      assert.deepEqual(seen(url), [200, 403])
     } finally {
       workplace.telemetry('cleanup', '-y')
       setTraffic('Local')

@@ -78,7 +78,14 @@ describe('expose --while-running', () => {
         return apply<T>(resource, manifest, options)
       }
       const guard = { cidrs: ['10.0.0.0/8'] }
+      // One that nobody waits for ends the process, and nothing is taken back then.
+      const unhandled: unknown[] = []
+      const note = (reason: unknown) => unhandled.push(reason)
+      process.on('unhandledRejection', note)
       const error = await refusal(run.start({ ...requestFor('grafana'), guard, layout: 'ports' }))
+      await new Promise((resolve) => setImmediate(resolve))
+      process.off('unhandledRejection', note)
+      assert.deepEqual(unhandled, [])
       assert.deepEqual([error.code, error.exitCode, error.suggestions], ['INTERRUPTED', 130, []])
       assert.deepEqual(
         ours(run.world.cluster).map(({ kind }) => kind),
