@@ -18,9 +18,16 @@ export class ConsoleTerminal implements Terminal {
     return answer(confirm({ message: question, default: byDefault }, context))
   }
 
-  async select<T>(question: string, choices: Choice<T>[]): Promise<T> {
+  async select<T>(question: string, choices: Choice<T>[], byDefault?: T): Promise<T> {
     const { default: select } = await import('@inquirer/select')
-    return answer(select<T>({ message: question, choices }, context))
+    const config = { message: question, choices, ...(byDefault === undefined ? {} : { default: byDefault }) }
+    return answer(select<T>(config, context))
+  }
+
+  async checkbox<T>(question: string, choices: Choice<T>[], ticked: T[]): Promise<T[]> {
+    const { default: checkbox } = await import('@inquirer/checkbox')
+    const marked = choices.map((choice) => ({ ...choice, checked: ticked.includes(choice.value) }))
+    return answer(checkbox<T>({ message: question, choices: marked, required: true }, context))
   }
 
   async input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string> {
