@@ -1,4 +1,5 @@
-import { exposuresOf } from '../operations/exposure-plan.ts'
+import { guardWords, viewOf } from '../access/guard.ts'
+import { type ExposureRequest, exposuresOf } from '../operations/exposure-plan.ts'
 import type { Draft, EqualCommand } from '../operations/wizard-steps.ts'
 import type { Findings, FoundGateway } from '../operations/wizard-survey.ts'
 import { renderTable } from './output.ts'
@@ -70,8 +71,16 @@ function exposureLines(draft: Draft, words: string[]): string[][] {
   return [
     ...urls.map((url, index) => [index === 0 ? 'reached at' : '', url]),
     ['gateway', gatewayWords({ gateway, address })],
-    ...(isAsked && access !== undefined ? [['lets in', ACCESS[access](draft)]] : []),
+    ...(isAsked && access !== undefined ? [['lets in', ACCESS[access](draft)]] : guardLines(draft, exposure.guarding)),
   ]
+}
+
+/** What stays in front of them. */
+function guardLines({ addons }: Draft, { guards }: ExposureRequest['guarding']): string[][] {
+  return addons.flatMap((addon) => {
+    const guard = guards[addon]
+    return guard === undefined ? [] : [['lets in', `${addon}: ${guardWords(viewOf(guard))}, as before`]]
+  })
 }
 
 /** For a POSIX shell. */

@@ -106,6 +106,15 @@ describe('kubectl telemetry wizard', () => {
     })
   }
 
+  it('says who is let in as before where that stays', async () => {
+    const one = meshWhere(EXPOSING)
+    await runCommand('expose grafana kiali --auth basic -y', one)
+    const { stderr, exitCode } = await runCommand('wizard', one)
+    assert.match(stderr, /^lets in +grafana: with a password \(telemetry\), as before$/m)
+    assert.deepEqual(printedWords(stderr), ['kubectl', 'telemetry', 'expose', 'grafana', 'kiali'])
+    assert.equal(exitCode, 0)
+  })
+
   it('prints its own flags, too, quoted for a shell', async () => {
     const { stderr } = await runCommand(
       "wizard -n istio-system --context it's",
