@@ -133,6 +133,11 @@ describe('kubectl telemetry wizard', () => {
     ])
   })
 
+  it('has its own flags heeded by the command, too', async () => {
+    const { stdout } = await runCommand('wizard -o json', meshWhere({ ...EXPOSING, [OPEN]: PASSWORD }))
+    assert.equal(JSON.parse(stdout).outcome, 'applied')
+  })
+
   it('prints a port-forward that its flags take', async () => {
     const page = renderChoice({ addons: ['kiali'] }, { command: 'port-forward', words: ['kiali', '-n', 'a'] }, [
       '--as',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { InTurn } from '../fakes/fake-terminal.ts'
-import { grafana, ingressGateway } from '../fakes/mesh.ts'
+import { grafana, ingressGateway, kiali } from '../fakes/mesh.ts'
 import {
   ADDONS,
   ADDRESS,
@@ -112,6 +112,25 @@ describe('the way back in the wizard', () => {
     await one.hold()
     assert.deepEqual(one.commands, ['expose grafana --auth basic', 'expose grafana --allow-anonymous'])
     assert.deepEqual(one.terminal.offered[OPEN], [undefined, PASSWORD])
+  })
+
+  it('leads to add-ons that ask for a login: then who may enter is not said, whatever was answered before', async () => {
+    const objects = [
+      ...kiali(),
+      ...grafana('istio-system', { GF_AUTH_ANONYMOUS_ENABLED: 'false' }),
+      ...ingressGateway(),
+    ]
+    const answers = {
+      [ADDONS]: new InTurn(['kiali'], ['grafana']),
+      [WAY]: new InTurn(EXPOSE, BACK, EXPOSE),
+      [ADDRESS]: new InTurn(ENTER, '<', ENTER),
+      [DOMAIN]: new InTurn(ENTER, '<', ENTER),
+      [WHO('Kiali')]: new InTurn(AS_IT_IS, BACK),
+      [WHAT_NOW]: BACK,
+    }
+    const one = conversation(answers, objects)
+    one.exitCodes = [1, 0]
+    assert.deepEqual((await one.hold()).commands, ['expose kiali --allow-anonymous', 'expose grafana'])
   })
 
   it('need not be taken then', async () => {

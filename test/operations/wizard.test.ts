@@ -116,6 +116,8 @@ describe('the wizard', () => {
     const objects = [...MESH, ...grafana('observability', LOGIN)]
     const { commands } = await conversation({ ...EXPOSING, [NAMESPACE]: 'observability' }, objects).hold()
     assert.deepEqual(commands, ['expose grafana -n observability'])
+    const both = { [ADDONS]: ['grafana'], [NAMESPACE]: 'istio-system', [WAY]: PORT_FORWARD }
+    assert.deepEqual((await conversation(both, objects).hold()).commands, ['port-forward grafana -n istio-system'])
     const forward = { [ADDONS]: ['kiali'], [WAY]: PORT_FORWARD }
     assert.deepEqual((await conversation(forward, objects).hold()).commands, ['port-forward kiali'])
   })
