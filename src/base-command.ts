@@ -116,6 +116,8 @@ export abstract class TelemetryCommand extends Command {
   protected screen(page: string, { output }: SharedFlags, again: boolean): void {
     if (again && output === undefined && process.stdout.isTTY) process.stdout.write(CLEAR)
     this.answer(page, '', true)
+  }
+
   /** Another command, as if it had been typed. @returns its exit code, which is this one's until there is another */
   protected async carryOut(id: string, words: string[]): Promise<number> {
     process.exitCode = undefined

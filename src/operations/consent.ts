@@ -37,7 +37,7 @@ export async function requireConsent(
   const [first] = open
   if (first === undefined) return 'nothing to ask'
   if (!terminal.interactive) throw refusal(first)
-  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
+  tellRisks(open, terminal)
   const only = open.map(({ found }) => found.addon.name)
   const urls = exposures.filter(({ addon }) => only.includes(addon)).map(({ url }) => url)
   switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, WAYS)) {
@@ -50,6 +50,10 @@ export async function requireConsent(
     case 'not at all':
       throw new UserError('DECLINED', 'nothing was exposed or changed')
   }
+}
+
+export function tellRisks(open: SurveyedAddon[], terminal: Terminal): void {
+  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
 }
 
 /** Add-ons that would let anyone in, and nobody has said so yet. */

@@ -1,11 +1,10 @@
 /** The wizard's questions, one a step. Each offers what is found or was answered before, and the way back. */
-import { requireCidr } from '../access/cidr.ts'
 import { rowsOf } from '../addons/catalog.ts'
 import { UserError } from '../errors.ts'
 import { gatewayName } from '../gateways/find.ts'
 import { requireAddress, requireDomain } from '../gateways/names.ts'
 import type { Choice, Terminal } from '../terminal/terminal.ts'
-import { openAddons } from './consent.ts'
+import { openAddons, requireCidrs, tellRisks, WAYS, WHICH_ADDRESSES } from './consent.ts'
 import type { Dependencies } from './dependencies.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
 import { gather } from './exposure-survey.ts'
@@ -120,33 +119,17 @@ async function gatherExposure(draft: Draft, conversation: Conversation): Promise
 }
 
 const askAccess: Ask = async ({ access, exposure }, { dependencies: { terminal } }) => {
-  const open = exposure === undefined ? [] : openAddons(exposure).map(({ found }) => found.addon.title)
-  const choices: Choice<NonNullable<Draft['access']>>[] = [
-    { name: 'whoever has the password, which is made and shown once', value: 'password' },
-    { name: 'requests from networks that you name', value: 'networks' },
-    { name: 'anyone who reaches the address, as it is', value: 'anyone' },
-  ]
-  const question = `Who may enter? Without a login: ${open.join(', ')}`
+  const open = exposure === undefined ? [] : openAddons(exposure)
+  tellRisks(open, terminal)
+  const question = `Who may enter ${open.map(({ found }) => found.addon.name).join(', ')}?`
+  const choices = WAYS.flatMap(({ name, value }) => (value === 'not at all' ? [] : [{ name, value }]))
   return answer('access', await choose(terminal, question, choices, access))
 }
 
-const askNetworks: Ask = async ({ cidrs = [] }, { dependencies: { terminal } }) => {
+const askAddresses: Ask = async ({ cidrs = [] }, { dependencies: { terminal } }) => {
   const byDefault = cidrs.length === 0 ? undefined : cidrs.join(' ')
-  const question = 'Networks that may enter, as 203.0.113.0/24 2001:db8::/32'
-  const typed = await type(terminal, question, (text) => requireCidrs(text).join(' '), byDefault)
+  const typed = await type(terminal, WHICH_ADDRESSES, (text) => requireCidrs(text).join(' '), byDefault)
   return typed === BACK ? BACK : { cidrs: requireCidrs(typed) }
-}
-
-/** @throws UserError CIDR_INVALID */
-function requireCidrs(text: string): string[] {
-  return [
-    ...new Set(
-      text
-        .trim()
-        .split(/[\s,]+/)
-        .map(requireCidr),
-    ),
-  ]
 }
 
 export const ASKS: Record<Exclude<Step, 'end'>, Ask> = {
@@ -157,7 +140,7 @@ export const ASKS: Record<Exclude<Step, 'end'>, Ask> = {
   address: askAddress,
   domain: askDomain,
   access: askAccess,
-  networks: askNetworks,
+  addresses: askAddresses,
 }
 
 /** A choice, or the way back, which comes last. */

@@ -1,6 +1,6 @@
 /** The wizard's steps: what has been answered, which question comes before and after which, and the command it all makes. Pure. */
 import { ADDON_NAMES } from '../addons/catalog.ts'
-import { openAddons } from './consent.ts'
+import { openAddons, type Way } from './consent.ts'
 import type { ExposureRequest } from './exposure-plan.ts'
 import type { Findings } from './wizard-survey.ts'
 
@@ -17,11 +17,11 @@ export interface Draft {
   domain?: string | undefined
   /** What an exposure with these answers builds on. */
   exposure?: ExposureRequest
-  access?: 'password' | 'networks' | 'anyone'
+  access?: Exclude<Way, 'not at all'>
   cidrs?: string[]
 }
 
-const STEPS = ['addons', 'namespace', 'way', 'gateway', 'address', 'domain', 'access', 'networks', 'end'] as const
+const STEPS = ['addons', 'namespace', 'way', 'gateway', 'address', 'domain', 'access', 'addresses', 'end'] as const
 export type Step = (typeof STEPS)[number]
 
 type Arises = (draft: Draft, findings: Findings) => boolean
@@ -38,7 +38,7 @@ const ARISES: Record<Step, Arises> = {
   domain: exposes,
   access: (draft, findings) =>
     exposes(draft, findings) && draft.exposure !== undefined && openAddons(draft.exposure).length > 0,
-  networks: (draft, findings) => ARISES.access(draft, findings) && draft.access === 'networks',
+  addresses: (draft, findings) => ARISES.access(draft, findings) && draft.access === 'addresses',
   end: () => true,
 }
 
@@ -103,9 +103,9 @@ function accessFlags({ access, cidrs = [] }: Draft): string[] {
   switch (access) {
     case 'password':
       return ['--auth', 'basic']
-    case 'networks':
+    case 'addresses':
       return cidrs.flatMap((cidr) => ['--allow-cidr', cidr])
-    case 'anyone':
+    case 'as it is':
       return ['--allow-anonymous']
     default:
       return []

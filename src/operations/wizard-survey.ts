@@ -1,6 +1,6 @@
 /** What the wizard shows at first and lets people choose from: by the surveys of the commands that it ends in. */
-import { ADDON_NAMES, rowsOf } from '../addons/catalog.ts'
-import { type FoundAddon, findAddon } from '../addons/find.ts'
+import { ADDON_NAMES } from '../addons/catalog.ts'
+import type { FoundAddon } from '../addons/find.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { UserError } from '../errors.ts'
@@ -9,7 +9,7 @@ import type { IngressGateway } from '../gateways/find.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Warning } from './dependencies.ts'
 import { readServices, requireIstioVersion } from './reading.ts'
-import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
+import { type SurveyedAddon, surveyAddons, surveyAllAddons } from './survey-addons.ts'
 import { findIngressAddress, requireGateways } from './survey-gateway.ts'
 
 export interface FoundGateway {
@@ -52,43 +52,39 @@ function unasked(question: string): never {
  */
 export async function findForWizard(namespace: string | undefined, cluster: Cluster): Promise<Findings> {
   const services = await readServices(cluster)
-  const candidates = ADDON_NAMES.flatMap((name) => rowsOf(name).flatMap((row) => findAddon(row, services))).filter(
-    (found) => namespace === undefined || found.namespace === namespace,
-  )
-  const [{ addons, warnings }, reached] = await Promise.all([
-    placesOf(candidates, services, namespace, cluster),
+  const [all, reached] = await Promise.all([
+    surveyAllAddons(services, namespace, cluster),
     findGateways(services, cluster),
   ])
+  const candidates = all.map(({ found }) => found)
+  const addons = all.filter(({ found }) => candidates.filter((one) => isSame(one, found)).length === 1)
+  const refusals = await refusalsOf(candidates, addons, services, namespace, cluster)
+  if (addons.length === 0 && refusals[0] !== undefined) throw refusals[0]
   const { context, server } = cluster
-  return { context, server, candidates, addons, warnings, ...reached }
+  return { context, server, candidates, addons, warnings: refusals.map(asWarning), ...reached }
 }
 
-/** One read of pods for each namespace. What is in doubt there is a warning. */
-async function placesOf(
+function isSame(one: FoundAddon, other: FoundAddon): boolean {
+  return one.namespace === other.namespace && one.addon.name === other.addon.name
+}
+
+/** What commands say of add-ons that are in doubt: several in a namespace, or none at all. */
+async function refusalsOf(
   candidates: FoundAddon[],
+  addons: SurveyedAddon[],
   services: Service[],
   namespace: string | undefined,
   cluster: Cluster,
-): Promise<Pick<Findings, 'addons' | 'warnings'>> {
+): Promise<UserError[]> {
   const asking = { cluster, terminal: NOBODY }
-  const all = { names: [...ADDON_NAMES], named: false }
-  // It says what was looked for.
-  if (candidates.length === 0) return surveyAddons(all, services, namespace, asking)
-  const surveys = [...new Set(candidates.map((found) => found.namespace))].map(async (one) => {
-    const here = candidates.filter((found) => found.namespace === one).map(({ addon }) => addon.name)
-    const sure = here.filter((name) => here.indexOf(name) === here.lastIndexOf(name))
-    const doubtful = [...new Set(here.filter((name) => !sure.includes(name)))]
-    const { addons } = await surveyAddons({ names: sure, named: true }, services, one, asking)
-    const refusals = doubtful.map((name) =>
-      refusal(surveyAddons({ names: [name], named: true }, services, one, asking)),
-    )
-    return { addons, refusals: await Promise.all(refusals) }
-  })
-  const found = await Promise.all(surveys)
-  const addons = found.flatMap((one) => one.addons)
-  const refusals = found.flatMap((one) => one.refusals).filter((error) => error !== undefined)
-  if (addons.length === 0 && refusals[0] !== undefined) throw refusals[0]
-  return { addons, warnings: refusals.map(asWarning) }
+  const inDoubt = candidates.filter((one) => !addons.some(({ found }) => found === one))
+  const each = inDoubt.filter((one, index) => inDoubt.findIndex((other) => isSame(one, other)) === index)
+  const tried = each.map((one) =>
+    refusal(surveyAddons({ names: [one.addon.name], named: true }, services, one.namespace, asking)),
+  )
+  const none = { names: [...ADDON_NAMES], named: false }
+  if (candidates.length === 0) tried.push(refusal(surveyAddons(none, services, namespace, asking)))
+  return (await Promise.all(tried)).filter((error) => error !== undefined)
 }
 
 async function findGateways(

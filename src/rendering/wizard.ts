@@ -42,8 +42,8 @@ function gatewayWords({ gateway, address }: FoundGateway): string {
 
 const ACCESS: Record<NonNullable<Draft['access']>, (draft: Draft) => string> = {
   password: () => 'whoever has the password, which is made and shown once',
-  networks: ({ cidrs = [] }) => `requests from ${cidrs.join(', ')}`,
-  anyone: () => 'anyone who reaches the address',
+  addresses: ({ cidrs = [] }) => `requests from ${cidrs.join(', ')}`,
+  'as it is': () => 'anyone who reaches the address',
 }
 
 /** @param asked flags of the wizard itself, which the command has to have, too */

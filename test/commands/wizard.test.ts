@@ -29,7 +29,7 @@ import { configuration, runCommand } from './run-command.ts'
 
 const URLS = 'https://grafana.192.0.2.10.nip.io/, https://kiali.192.0.2.10.nip.io/kiali/'
 const CONFIRM = `Expose ${URLS}?`
-const OPEN = WHO('Grafana', 'Kiali')
+const OPEN = WHO('grafana', 'kiali')
 const EXPOSING = { [ADDONS]: ['grafana', 'kiali'], [WAY]: EXPOSE, [ADDRESS]: ENTER, [DOMAIN]: ENTER, [CONFIRM]: true }
 
 /** A mesh whose gateway asks for a login where it was told to. */

@@ -39,16 +39,16 @@ const FOUND: Typing = [
   { prompt: ADDRESS, type: ENTER },
   { prompt: PAGES, type: ENTER },
 ]
-const WHO = /\? Who may enter\? Without a login: Grafana\s[\s\S]*← back/
+const WHO = /\? Who may enter grafana\?[\s\S]*← back/
 const PASSWORD: Typing = [{ prompt: WHO, type: ENTER }]
 const NETWORKS: Typing = [
   { prompt: WHO, type: DOWN },
-  { prompt: /❯ requests from networks/, type: ENTER },
+  { prompt: /❯ from some addresses/, type: ENTER },
 ]
 const AS_IT_IS: Typing = [
   { prompt: WHO, type: DOWN },
-  { prompt: /❯ requests from networks/, type: DOWN },
-  { prompt: /❯ anyone/, type: ENTER },
+  { prompt: /❯ from some addresses/, type: DOWN },
+  { prompt: /❯ as it is/, type: ENTER },
 ]
 const PLAN = /\? Expose https:\/\/\S+\? \(y\/N\)/
 const YES: Typing = [{ prompt: PLAN, type: `y${ENTER}` }]
@@ -60,7 +60,7 @@ const MISTAKEN: Typing = [
   { prompt: /✔ Domain of the pages.*: <\s[\s\S]*\? Address of.*127\.0\.0\.9/, type: `${loadBalancerAddress}${ENTER}` },
   { prompt: new RegExp(`\\? Domain of the pages.*${DOMAIN}`), type: `example.com${ENTER}` },
   ...NETWORKS,
-  { prompt: /\? Networks that may enter/, type: `203.0.113.0/24 2001:db8::/32${ENTER}` },
+  { prompt: /\? Addresses or networks/, type: `203.0.113.0/24 2001:db8::/32${ENTER}` },
 ]
 
 describe('the wizard on a terminal, on the real mesh', () => {
@@ -83,7 +83,7 @@ describe('the wizard on a terminal, on the real mesh', () => {
     [
       'networks, and back for another address',
       MISTAKEN,
-      'expose grafana --domain example.com --allow-cidr 203.0.113.0/24 --allow-cidr 2001:db8::/32',
+      'expose grafana --domain example.com --allow-cidr 2001:db8::/32 --allow-cidr 203.0.113.0/24',
       'example.com',
       403,
     ],
@@ -121,7 +121,7 @@ describe('the wizard on a terminal, on the real mesh', () => {
         { prompt: PLAN, type: `n${ENTER}` },
         { prompt: /\? What now\?[\s\S]*← back/, type: DOWN },
         { prompt: /❯ ← back/, type: ENTER },
-        { prompt: /✔ What now\? ← back\s[\s\S]*\? Who may enter[\s\S]*❯ anyone/, type: CTRL_C },
+        { prompt: /✔ What now\? ← back\s[\s\S]*\? Who may enter[\s\S]*❯ as it is/, type: CTRL_C },
       ],
     )
     assert.equal(exitCode, 130, screen)

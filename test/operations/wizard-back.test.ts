@@ -29,7 +29,7 @@ const EVERYTHING = [
   ...grafana('observability'),
   ...ingressGateway('edge', 'istio-edge', [{ ip: '198.51.100.9' }]),
 ]
-const OPEN = WHO('Grafana')
+const OPEN = WHO('grafana')
 const ANSWERS: [string, unknown, string][] = [
   [ADDONS, ['grafana'], ''],
   [NAMESPACE, 'observability', BACK],
@@ -92,7 +92,7 @@ describe('the way back in the wizard', () => {
       [WHAT_NOW]: BACK,
       [ADDRESS]: ENTER,
       [DOMAIN]: ENTER,
-      [WHO('Kiali')]: PASSWORD,
+      [WHO('kiali')]: PASSWORD,
     }
     const one = conversation(answers, [...MESH, ...grafana('observability')])
     one.exitCodes = [1, 0]
@@ -125,7 +125,7 @@ describe('the way back in the wizard', () => {
       [WAY]: new InTurn(EXPOSE, BACK, EXPOSE),
       [ADDRESS]: new InTurn(ENTER, '<', ENTER),
       [DOMAIN]: new InTurn(ENTER, '<', ENTER),
-      [WHO('Kiali')]: new InTurn(AS_IT_IS, BACK),
+      [WHO('kiali')]: new InTurn(AS_IT_IS, BACK),
       [WHAT_NOW]: BACK,
     }
     const one = conversation(answers, objects)

@@ -26,7 +26,7 @@ import {
 
 const LOGIN = { GF_AUTH_ANONYMOUS_ENABLED: 'false' }
 const EXPOSING = { [ADDONS]: ['grafana'], [WAY]: EXPOSE, [ADDRESS]: ENTER, [DOMAIN]: ENTER }
-const OPEN = WHO('Grafana')
+const OPEN = WHO('grafana')
 
 describe('the wizard', () => {
   const paths: [string, Record<string, unknown>, string][] = [
@@ -35,7 +35,7 @@ describe('the wizard', () => {
     [
       'networks',
       { ...EXPOSING, [OPEN]: BY_NETWORK, [NETWORKS]: '203.0.113.0/24, 2001:DB8::/32  203.0.113.0/24' },
-      'expose grafana --allow-cidr 203.0.113.0/24 --allow-cidr 2001:db8::/32',
+      'expose grafana --allow-cidr 2001:db8::/32 --allow-cidr 203.0.113.0/24',
     ],
     [
       'another domain and address',
@@ -52,7 +52,7 @@ describe('the wizard', () => {
       {
         ...EXPOSING,
         [ADDONS]: ['kiali', 'prometheus', 'tracing (Jaeger)'],
-        [WHO('Kiali', 'Prometheus', 'Jaeger')]: PASSWORD,
+        [WHO('kiali', 'prometheus', 'tracing')]: PASSWORD,
       },
       'expose kiali prometheus tracing --auth basic',
     ],

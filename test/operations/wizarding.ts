@@ -6,7 +6,7 @@ import type { Draft, EqualCommand } from '../../src/operations/wizard-steps.ts'
 import type { Findings } from '../../src/operations/wizard-survey.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, jaeger, kiali, prometheus } from '../fakes/mesh.ts'
-import { world } from './exposing.ts'
+import { WAYS, world } from './exposing.ts'
 
 export const ADDONS = 'Which add-ons?'
 export const NAMESPACE = 'In which namespace?'
@@ -14,15 +14,15 @@ export const WAY = 'How are they to be reached?'
 export const GATEWAY = 'Which ingress gateway?'
 export const ADDRESS = 'Address of the ingress gateway ("<" goes back):'
 export const DOMAIN = 'Domain of the pages ("<" goes back):'
-export const WHO = (...titles: string[]) => `Who may enter? Without a login: ${titles.join(', ')}`
-export const NETWORKS = 'Networks that may enter, as 203.0.113.0/24 2001:db8::/32 ("<" goes back):'
+export const WHO = (...names: string[]) => `Who may enter ${names.join(', ')}?`
+export const NETWORKS = 'Addresses or networks, such as 203.0.113.0/24 ("<" goes back):'
 export const WHAT_NOW = 'What now?'
 
 export const EXPOSE = 'expose: by HTTPS through the ingress gateway, for others too'
 export const PORT_FORWARD = 'port-forward: at ports of this machine, until Ctrl-C'
-export const PASSWORD = 'whoever has the password, which is made and shown once'
-export const BY_NETWORK = 'requests from networks that you name'
-export const AS_IT_IS = 'anyone who reaches the address, as it is'
+export const PASSWORD = WAYS.password
+export const BY_NETWORK = WAYS.addresses
+export const AS_IT_IS = WAYS.asItIs
 export const BACK = '← back'
 /** Just Enter: what is found, or was answered before. */
 export const ENTER = ''
