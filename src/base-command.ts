@@ -118,6 +118,13 @@ export abstract class TelemetryCommand extends Command {
     this.answer(page, '', true)
   }
 
+  /** Another command, as if it had been typed. @returns its exit code, which is this one's until there is another */
+  protected async carryOut(id: string, words: string[]): Promise<number> {
+    process.exitCode = undefined
+    await this.config.runCommand(id, words)
+    return Number(process.exitCode ?? 0)
+  }
+
   /** What only -v is to show. */
   protected detail(line: string, { verbose }: SharedFlags): void {
     if (verbose) this.answer('', line, true)

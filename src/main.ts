@@ -1,5 +1,6 @@
 /** The program: oclif with our commands. `bin/` calls it from the built files or from the source. */
 import { readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
 
@@ -14,7 +15,9 @@ export async function main(root: URL): Promise<void> {
       // People type it as a kubectl plugin, so that is how help shows it.
       pjson: { ...packageJson, oclif: { ...packageJson.oclif, bin: 'kubectl telemetry', commands: './commands' } },
     })
-    await run(process.argv.slice(2), config)
+    const words = process.argv.slice(2)
+    // Whoever types the bare name is asked; a script gets the help.
+    await run(words.length === 0 && isatty(0) && isatty(2) ? ['wizard'] : words, config)
     await flush()
   } catch (error) {
     await handle(error as Error)

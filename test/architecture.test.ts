@@ -56,6 +56,7 @@ const PACKAGES: Record<string, RegExp> = {
   '@oclif/core': /^(commands\/.*|base-command\.ts|flags(\/.*)?\.ts|main\.ts)$/,
   '@kubernetes/client-node': /^cluster\/kube-/,
   undici: /^cluster\/kube-/,
+  '@inquirer/checkbox': /^terminal\/console-/,
   '@inquirer/confirm': /^terminal\/console-/,
   '@inquirer/input': /^terminal\/console-/,
   '@inquirer/select': /^terminal\/console-/,

@@ -2,7 +2,7 @@
 import { requireCidr } from '../access/cidr.ts'
 import { type GuardRequest, isGuarded } from '../access/guard.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
-import { UserError } from '../errors.ts'
+import { UserError, usageError } from '../errors.ts'
 import type { Choice, Terminal } from '../terminal/terminal.ts'
 import type { Exposure, ExposureRequest } from './exposure-plan.ts'
 import type { SurveyedAddon } from './survey-addons.ts'
@@ -11,14 +11,17 @@ import { complaintOf } from './survey-gateway.ts'
 /** What a person wants of add-ons that let anyone in: a guard, or that they stay as they are. */
 export type Consent = { guard: GuardRequest } | 'as it is' | 'nothing to ask'
 
-type Way = 'password' | 'addresses' | 'as it is' | 'not at all'
+/** How an open add-on may be exposed. */
+export type Way = 'password' | 'addresses' | 'as it is' | 'not at all'
 
-const WAYS: Choice<Way>[] = [
+export const WAYS: Choice<Way>[] = [
   { name: 'with a password, which is made now and shown once', value: 'password' },
   { name: 'from some addresses alone', value: 'addresses' },
   { name: 'as it is: anyone who reaches the address gets in', value: 'as it is' },
   { name: 'not at all', value: 'not at all' },
 ]
+
+export const WHICH_ADDRESSES = 'Addresses or networks, such as 203.0.113.0/24'
 
 /**
  * An add-on with a guard does not let anyone in; for one that is exposed on such terms already somebody has said so. The answer is for
@@ -26,18 +29,15 @@ const WAYS: Choice<Way>[] = [
  * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when they are not to be exposed
  */
 export async function requireConsent(
-  { addons, guarding: { guards }, terms }: ExposureRequest,
+  request: ExposureRequest,
   exposures: Exposure[],
   terminal: Terminal,
 ): Promise<Consent> {
-  const open = addons.filter(
-    ({ found: { addon }, access }) =>
-      access.kind !== 'login' && !isGuarded(guards[addon.name]) && !terms[addon.name]?.anonymous,
-  )
+  const open = openAddons(request)
   const [first] = open
   if (first === undefined) return 'nothing to ask'
   if (!terminal.interactive) throw refusal(first)
-  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
+  tellRisks(open, terminal)
   const only = open.map(({ found }) => found.addon.name)
   const urls = exposures.filter(({ addon }) => only.includes(addon)).map(({ url }) => url)
   switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, WAYS)) {
@@ -52,12 +52,27 @@ export async function requireConsent(
   }
 }
 
+export function tellRisks(open: SurveyedAddon[], terminal: Terminal): void {
+  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
+}
+
+/** Add-ons that would let anyone in, and nobody has said so yet. */
+export function openAddons({ addons, guarding: { guards }, terms }: ExposureRequest): SurveyedAddon[] {
+  return addons.filter(
+    ({ found: { addon }, access }) =>
+      access.kind !== 'login' && !isGuarded(guards[addon.name]) && !terms[addon.name]?.anonymous,
+  )
+}
+
 async function askAddresses(terminal: Terminal): Promise<string[]> {
-  const split = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '')
-  const check = (text: string) =>
-    split(text).length === 0 ? 'at least one address or network' : complaintOf(() => split(text).map(requireCidr))(text)
-  const typed = await terminal.input('Addresses or networks, such as 203.0.113.0/24:', check)
-  return [...new Set(split(typed).map(requireCidr))].sort()
+  return requireCidrs(await terminal.input(`${WHICH_ADDRESSES}:`, complaintOf(requireCidrs)))
+}
+
+/** With blanks or commas between them. @throws UserError CIDR_INVALID */
+export function requireCidrs(text: string): string[] {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
+  if (words.length === 0) throw usageError('CIDR_INVALID', 'at least one address or network')
+  return [...new Set(words.map(requireCidr))].sort()
 }
 
 function refusal(one: SurveyedAddon): UserError {

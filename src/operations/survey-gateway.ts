@@ -41,21 +41,9 @@ async function namedGateway(
 }
 
 async function onlyGateway(services: Service[], { cluster, terminal }: Asking): Promise<IngressGateway> {
-  const found = await searchGateways(services, cluster)
+  const found = await requireGateways(services, cluster)
   const [first, second] = found
-  if (first === undefined) {
-    throw new UserError(
-      'GATEWAY_NOT_FOUND',
-      'no ingress gateway was found: no reachable Service with port 443 or 80 has pods that run `proxy router`',
-      {
-        suggestions: [
-          'istioctl install --set profile=default   # or: helm install istio-ingress istio/gateway -n istio-ingress',
-          '--gateway NAMESPACE/SERVICE   # when its Service is of type ClusterIP',
-        ],
-      },
-    )
-  }
-  if (second === undefined) return first
+  if (first !== undefined && second === undefined) return first
   if (!terminal.interactive) {
     throw new UserError(
       'GATEWAY_AMBIGUOUS',
@@ -68,6 +56,22 @@ async function onlyGateway(services: Service[], { cluster, terminal }: Asking): 
   return terminal.select(
     'Which ingress gateway?',
     found.map((value) => ({ name: gatewayName(value), value })),
+  )
+}
+
+/** Every ingress gateway, one at least. @throws UserError GATEWAY_NOT_FOUND */
+export async function requireGateways(services: Service[], cluster: Cluster): Promise<IngressGateway[]> {
+  const found = await searchGateways(services, cluster)
+  if (found.length > 0) return found
+  throw new UserError(
+    'GATEWAY_NOT_FOUND',
+    'no ingress gateway was found: no reachable Service with port 443 or 80 has pods that run `proxy router`',
+    {
+      suggestions: [
+        'istioctl install --set profile=default   # or: helm install istio-ingress istio/gateway -n istio-ingress',
+        '--gateway NAMESPACE/SERVICE   # when its Service is of type ClusterIP',
+      ],
+    },
   )
 }
 

@@ -67,6 +67,7 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
       note: (line) => world.terminal.note(line),
       confirm: (...asked) => Promise.race([world.terminal.confirm(...asked), aborted]),
       select: (...asked) => Promise.race([world.terminal.select(...asked), aborted]),
+      checkbox: (...asked) => Promise.race([world.terminal.checkbox(...asked), aborted]),
       input: (...asked) => Promise.race([world.terminal.input(...asked), aborted]),
     },
     prober: {

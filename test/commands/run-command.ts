@@ -10,6 +10,7 @@ import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
 import Status from '../../src/commands/status.ts'
+import Wizard from '../../src/commands/wizard.ts'
 import type { Dependencies } from '../../src/operations/dependencies.ts'
 
 export interface Outcome {
@@ -38,20 +39,26 @@ const COMMANDS: Record<string, CommandClass> = {
   'cert status': CertStatus,
   'cert trust': CertTrust,
   status: Status,
+  wizard: Wizard,
 }
 
 /** @param argv `expose grafana -y`, `cert status` */
 export async function runCommand(argv: string, world: Dependencies): Promise<Outcome> {
   const id = Object.keys(COMMANDS).find((known) => `${argv} `.startsWith(`${known} `)) ?? ''
-  const Known = COMMANDS[id]
-  if (Known === undefined) throw new Error(`no command begins ${argv}`)
   const words = argv
     .slice(id.length)
     .split(' ')
     .filter((word) => word !== '')
-  const command = new Known(words, await configuration())
-  Object.assign(command, { connect: async () => world })
-  return catching(() => (command as unknown as { _run(): Promise<void> })._run())
+  const config = await configuration()
+  const start = async (command: string, argv: string[] = []) => {
+    const Known = COMMANDS[command]
+    if (Known === undefined) throw new Error(`no command begins ${argv}`)
+    const one = Object.assign(new Known(argv, config), { connect: async () => world })
+    await (one as unknown as { _run(): Promise<void> })._run()
+  }
+  // What one command has another carry out is in the same world.
+  Object.assign(config, { runCommand: start })
+  return catching(() => start(id, words))
 }
 
 /** Streams and exit code are put back whatever happens. */

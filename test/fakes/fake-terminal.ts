@@ -1,10 +1,21 @@
 /** A person who answers the questions that were scripted, and whose surprise at any other ends the test. */
 import type { Choice, Terminal } from '../../src/terminal/terminal.ts'
 
+/** Answers to a question that comes more than once. */
+export class InTurn {
+  readonly answers: unknown[]
+
+  constructor(...answers: unknown[]) {
+    this.answers = answers
+  }
+}
+
 export class FakeTerminal implements Terminal {
   readonly interactive: boolean
   readonly notes: string[] = []
   readonly asked: string[] = []
+  /** What was offered with a question: ticked choices, the text or the choice that just Enter takes. */
+  readonly offered: Record<string, unknown[]> = {}
   readonly #answers: Record<string, unknown>
 
   /** @param answers question to answer; without any, nobody is there to ask */
@@ -21,15 +32,23 @@ export class FakeTerminal implements Terminal {
     return this.#answer(question) as boolean
   }
 
-  async select<T>(question: string, choices: Choice<T>[]): Promise<T> {
-    const name = this.#answer(question)
-    const choice = choices.find((one) => one.name === name)
-    if (choice === undefined) throw new Error(`"${name}" is not among ${choices.map((one) => one.name).join(', ')}`)
-    return choice.value
+  async select<T>(question: string, choices: Choice<T>[], byDefault?: T): Promise<T> {
+    this.#offer(question, choices.find(({ value }) => value === byDefault)?.name)
+    return chosen(this.#answer(question), choices)
   }
 
-  async input(question: string, check: (text: string) => string | undefined): Promise<string> {
-    const text = this.#answer(question) as string
+  async checkbox<T>(question: string, choices: Choice<T>[], ticked: T[]): Promise<T[]> {
+    this.#offer(
+      question,
+      choices.filter(({ value }) => ticked.includes(value)).map(({ name }) => name),
+    )
+    return (this.#answer(question) as string[]).map((name) => chosen(name, choices))
+  }
+
+  /** Just Enter is an empty answer. */
+  async input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string> {
+    this.#offer(question, byDefault)
+    const text = (this.#answer(question) as string) || (byDefault ?? '')
     const complaint = check(text)
     if (complaint !== undefined) throw new Error(complaint)
     return text
@@ -38,8 +57,21 @@ export class FakeTerminal implements Terminal {
   #answer(question: string): unknown {
     this.asked.push(question)
     if (!(question in this.#answers)) throw new Error(`nobody scripted an answer to: ${question}`)
-    const answer = this.#answers[question]
+    const scripted = this.#answers[question]
+    if (scripted instanceof InTurn && scripted.answers.length === 0)
+      throw new Error(`asked once too often: ${question}`)
+    const answer = scripted instanceof InTurn ? scripted.answers.shift() : scripted
     if (answer instanceof Error) throw answer
     return answer
   }
+
+  #offer(question: string, offer: unknown): void {
+    this.offered[question] = [...(this.offered[question] ?? []), offer]
+  }
+}
+
+function chosen<T>(name: unknown, choices: Choice<T>[]): T {
+  const choice = choices.find((one) => one.name === name)
+  if (choice === undefined) throw new Error(`"${name}" is not among ${choices.map((one) => one.name).join(', ')}`)
+  return choice.value
 }
