@@ -7,6 +7,8 @@ import type { Workplace } from './mesh.ts'
 
 export interface Soaked {
   before: Footprint
+  /** Once half of it is over: by then Node has taken what it takes. */
+  half: Footprint
   after: Footprint
   served: number
   failed: string[]
@@ -48,15 +50,17 @@ export async function soak(
   await sleep(1_000)
   const before = footprint(forwarding.child.pid ?? 0)
   served = 0
+  let half = before
   const share = connections / (restarts + 1)
   for (let restart = 0; restart <= restarts; restart++) {
     if (restart > 0) workplace.kubectl('-n', namespace, 'delete', 'pod', '--all', '--wait=false')
     await some(Math.round(restart * share), Math.round((restart + 1) * share))
+    if (restart === Math.floor(restarts / 2)) half = footprint(forwarding.child.pid ?? 0)
   }
   await sleep(SETTLING)
   const after = footprint(forwarding.child.pid ?? 0)
   const pods = new Set(forwarding.events.flatMap(({ pod = [] }) => pod)).size
-  return { before, after, served, failed, pods }
+  return { before, half, after, served, failed, pods }
 }
 
 /** A client that goes away in the middle of an answer. */
