@@ -17,8 +17,8 @@ const MEBI = 1024 * 1024
 /** SHA-256 of nothing. */
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const [HTTP, RAW, ASLEEP, IDLE] = [3460, 3461, 3462, 3463]
-/** MiB that a forward may have had at the most, with 256 MiB for a slow reader and as much from a fast writer under way. */
-const MOST = 260
+/** MiB that a forward may have had at the most, with 256 MiB for a slow reader or to a slow server under way. It takes some 160. */
+const MOST = 240
 
 /** As a laptop does: the process stands still, and connections stay. */
 const SLEEP = 60_000
@@ -211,7 +211,8 @@ describe('port-forward carries what it is given, on the real mesh', () => {
 
   it('requests after it was stopped for a minute', async () => {
     const { asked, awake } = await slept
-    assert.ok(firstServed(asked, awake) < 4_000, `served again after ${firstServed(asked, awake)} ms`)
+    // Under a second on a machine that has nothing else to do; here a GiB is under way beside it, and clients of a whole minute are served first.
+    assert.ok(firstServed(asked, awake) < 15_000, `served again after ${firstServed(asked, awake)} ms`)
     assert.deepEqual(unserved(asked, awake), [])
   })
 

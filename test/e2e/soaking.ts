@@ -16,7 +16,7 @@ export interface Soaked {
   pods: number
 }
 
-/** Longer than idle tunnels of pods that have gone need to end. */
+/** Milliseconds within which the tunnels of pods that have gone are gone too. */
 const SETTLING = 30_000
 const AT_ONCE = 10
 
@@ -57,8 +57,10 @@ export async function soak(
     await some(Math.round(restart * share), Math.round((restart + 1) * share))
     if (restart === Math.floor(restarts / 2)) half = footprint(forwarding.child.pid ?? 0)
   }
-  await sleep(SETTLING)
-  const after = footprint(forwarding.child.pid ?? 0)
+  const ended = performance.now()
+  let after = footprint(forwarding.child.pid ?? 0)
+  for (; after.sockets > before.sockets && performance.now() - ended < SETTLING; await sleep(100))
+    after = footprint(forwarding.child.pid ?? 0)
   const pods = new Set(forwarding.events.flatMap(({ pod = [] }) => pod)).size
   return { before, half, after, served, failed, pods }
 }
@@ -66,7 +68,7 @@ export async function soak(
 /** A client that goes away in the middle of an answer. */
 async function leave(url: string): Promise<void> {
   const dispatcher = new Agent()
-  const response = await fetch(`${url}bytes?n=10000000`, { dispatcher }).catch(() => undefined)
+  const response = await fetch(`${url}bytes?n=3000000`, { dispatcher }).catch(() => undefined)
   await response?.body?.getReader().read()
   await dispatcher.destroy()
 }
