@@ -1,9 +1,13 @@
 /** Tunnels to one pod: a slow connection makes its session wait, so others get another one. */
 import type { Session } from './session.ts'
-import type { Timers } from './timers.ts'
+import { pause, type Timers } from './timers.ts'
 
 /** More tunnels that take connections than this gain nothing; each is a connection to the API server. */
 const LIMIT = 8
+/** Milliseconds that a connection waits for a tunnel of its own before it shares one: a slow reader in it would make it wait for ever. */
+const SHARING = 300
+/** Milliseconds after a tunnel was given away within which its connection comes. */
+const MOMENT = 10
 /** Milliseconds after which a tunnel that has not been opened yet is not waited for alone, */
 const STAGGER = 500
 /** and for how long at most, when nobody new comes. */
@@ -15,6 +19,7 @@ export class SessionPool {
   readonly #dial: (closed: (session: Session) => void) => Promise<Session>
   readonly #timers: Timers
   readonly #sessions = new Set<Session>()
+  readonly #given = new WeakMap<Session, { at: number; opened: number }>()
   #opening: Promise<Session> | undefined
   /** How many are being opened, and since when the latest one. */
   #pending = 0
@@ -35,10 +40,32 @@ export class SessionPool {
    * @throws what the dial throws
    */
   async acquire(): Promise<Session> {
-    const session = await this.warm()
+    const session = await this.#ownOrShared()
     // The spare is opened beside the connection, not before it.
     queueMicrotask(() => this.#keepSpare(session))
     return session
+  }
+
+  async #ownOrShared(): Promise<Session> {
+    const best = this.#best() ?? (await this.#open())
+    if (this.#isFree(best)) {
+      this.#given.set(best, { at: this.#timers.now(), opened: best.opened })
+      return best
+    }
+    if (this.#usable().length + this.#pending >= LIMIT) return best
+    const over = new AbortController()
+    const own = this.#dialOne().catch(() => best)
+    try {
+      return await Promise.race([own, pause(this.#timers, SHARING, over.signal).then(() => best)])
+    } finally {
+      over.abort()
+    }
+  }
+
+  #isFree(session: Session): boolean {
+    const given = this.#given.get(session)
+    const isAwaited = given?.opened === session.opened && this.#timers.now() - given.at < MOMENT
+    return session.load === 0 && !isAwaited
   }
 
   /** Opens the first tunnel before anybody needs it. */
@@ -66,7 +93,8 @@ export class SessionPool {
 
   #best(): Session | undefined {
     const usable = this.#usable()
-    const fewest = (sessions: Session[]) => sessions.toSorted((a, b) => a.load - b.load)[0]
+    const fewest = (sessions: Session[]) =>
+      sessions.find((session) => this.#isFree(session)) ?? sessions.toSorted((a, b) => a.load - b.load)[0]
     const unblocked = usable.filter(({ blocked }) => !blocked)
     return fewest(unblocked) ?? (usable.length < LIMIT ? undefined : fewest(usable))
   }
@@ -74,8 +102,8 @@ export class SessionPool {
   /** @param taken the connection that it was given to comes in a moment */
   #keepSpare(taken: Session): void {
     const usable = this.#usable()
-    const hasSpare = usable.some((session) => session !== taken && session.load === 0)
-    if (!hasSpare && this.#over === undefined && usable.length < LIMIT) this.#open().catch(() => {})
+    const hasSpare = usable.some((session) => session !== taken && this.#isFree(session))
+    if (!hasSpare && this.#over === undefined && usable.length + this.#pending < LIMIT) this.#open().catch(() => {})
   }
 
   #open(): Promise<Session> {

@@ -53,6 +53,11 @@ export class Session {
     return this.#count
   }
 
+  /** Connections that there have been. */
+  get opened(): number {
+    return this.#nextRequest
+  }
+
   /** Whether a slow reader or a slow server makes everything in it wait. */
   get blocked(): boolean {
     return this.#full.size > 0 || this.#waitsForRoom

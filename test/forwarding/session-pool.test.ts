@@ -96,16 +96,38 @@ describe('a pool of sessions', () => {
     assert.deepEqual([...loads.values()], Array(8).fill(4))
   })
 
-  it('dials twice, not 200 times, for 200 connections at once', async () => {
+  it('dials eight times, not 200 times, for 200 connections at once', async () => {
     const dials = new Dials()
     dials.waits = true
     const acquired = Array.from({ length: 200 }, () => dials.pool.acquire())
     await settle()
     assert.equal(dials.count, 1)
     await dials.let()
-    for (const session of await Promise.all(acquired)) open(session)
+    assert.equal(dials.count, 8)
+    await dials.let()
+    const sessions = await Promise.all(acquired)
+    assert.equal(new Set(sessions).size, 8)
+    for (const session of sessions) open(session)
     await settle()
-    assert.equal(dials.count, 2)
+    assert.equal(dials.count, 8)
+  })
+
+  it('gives each of two that come at once one of its own, and shares when that takes too long', async () => {
+    const dials = new Dials()
+    const warm = await dials.pool.warm()
+    const both = [dials.pool.acquire(), dials.pool.acquire()]
+    const [first, second] = await Promise.all(both)
+    assert.ok(first === warm && second !== warm)
+    for (const session of [first, second]) if (session) open(session)
+    await settle()
+    dials.waits = true
+    open(await dials.pool.acquire())
+    const late: Session[] = []
+    void dials.pool.acquire().then((session) => late.push(session))
+    await dials.timers.pass(299)
+    assert.equal(late.length, 0)
+    await dials.timers.pass(1)
+    assert.equal(late[0]?.load, 1, 'shared')
   })
 
   it('opens another one rather than wait behind a slow reader', async () => {

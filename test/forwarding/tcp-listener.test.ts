@@ -6,7 +6,8 @@ import type { Listening } from '../../src/forwarding/listener.ts'
 import { TcpListener } from '../../src/forwarding/tcp-listener.ts'
 import { eventually } from '../fakes/fake-timers.ts'
 
-const PORT = 45_000 + (process.pid % 5_000)
+// Below the ports that systems give to clients: one of those may be in use.
+const PORT = 20_000 + (process.pid % 10_000)
 const listener = new TcpListener()
 
 async function listening(
