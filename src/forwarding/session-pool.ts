@@ -5,7 +5,7 @@ import { pause, type Timers } from './timers.ts'
 /** More tunnels that take connections than this gain nothing; each is a connection to the API server. */
 const LIMIT = 8
 /** Milliseconds that a connection waits for a tunnel of its own before it shares one: a slow reader in it would make it wait for ever. */
-const SHARING = 300
+const SHARING = 2_000
 /** Milliseconds after a tunnel was given away within which its connection comes. */
 const MOMENT = 10
 /** Milliseconds after which a tunnel that has not been opened yet is not waited for alone, */
@@ -19,7 +19,8 @@ export class SessionPool {
   readonly #dial: (closed: (session: Session) => void) => Promise<Session>
   readonly #timers: Timers
   readonly #sessions = new Set<Session>()
-  readonly #given = new WeakMap<Session, { at: number; opened: number }>()
+  /** Until when connections are awaited in a tunnel, and how many it will have had by then. */
+  readonly #given = new WeakMap<Session, { until: number; opened: number }>()
   #opening: Promise<Session> | undefined
   /** How many are being opened, and since when the latest one. */
   #pending = 0
@@ -48,24 +49,31 @@ export class SessionPool {
 
   async #ownOrShared(): Promise<Session> {
     const best = this.#best() ?? (await this.#open())
-    if (this.#isFree(best)) {
-      this.#given.set(best, { at: this.#timers.now(), opened: best.opened })
-      return best
-    }
-    if (this.#usable().length + this.#pending >= LIMIT) return best
+    if (this.#loadOf(best) === 0 || this.#usable().length + this.#pending >= LIMIT) return this.#give(best)
     const over = new AbortController()
-    const own = this.#dialOne().catch(() => best)
+    const own = this.#dialOne().catch(() => undefined)
     try {
-      return await Promise.race([own, pause(this.#timers, SHARING, over.signal).then(() => best)])
+      const opened = await Promise.race([own, pause(this.#timers, SHARING, over.signal)])
+      return this.#give(opened ?? this.#best() ?? best)
     } finally {
       over.abort()
     }
   }
 
-  #isFree(session: Session): boolean {
-    const given = this.#given.get(session)
-    const isAwaited = given?.opened === session.opened && this.#timers.now() - given.at < MOMENT
-    return session.load === 0 && !isAwaited
+  #give(session: Session): Session {
+    const opened = session.opened + this.#awaitedIn(session) + 1
+    this.#given.set(session, { until: this.#timers.now() + MOMENT, opened })
+    return session
+  }
+
+  /** Connections that it was given to and that are not in it yet. */
+  #awaitedIn(session: Session): number {
+    const { until, opened } = this.#given.get(session) ?? { until: 0, opened: 0 }
+    return this.#timers.now() < until ? Math.max(0, opened - session.opened) : 0
+  }
+
+  #loadOf(session: Session): number {
+    return session.load + this.#awaitedIn(session)
   }
 
   /** Opens the first tunnel before anybody needs it. */
@@ -93,8 +101,7 @@ export class SessionPool {
 
   #best(): Session | undefined {
     const usable = this.#usable()
-    const fewest = (sessions: Session[]) =>
-      sessions.find((session) => this.#isFree(session)) ?? sessions.toSorted((a, b) => a.load - b.load)[0]
+    const fewest = (sessions: Session[]) => sessions.toSorted((a, b) => this.#loadOf(a) - this.#loadOf(b))[0]
     const unblocked = usable.filter(({ blocked }) => !blocked)
     return fewest(unblocked) ?? (usable.length < LIMIT ? undefined : fewest(usable))
   }
@@ -102,7 +109,7 @@ export class SessionPool {
   /** @param taken the connection that it was given to comes in a moment */
   #keepSpare(taken: Session): void {
     const usable = this.#usable()
-    const hasSpare = usable.some((session) => session !== taken && this.#isFree(session))
+    const hasSpare = usable.some((session) => session !== taken && this.#loadOf(session) === 0)
     if (!hasSpare && this.#over === undefined && usable.length + this.#pending < LIMIT) this.#open().catch(() => {})
   }
 
