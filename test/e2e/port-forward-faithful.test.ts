@@ -48,7 +48,7 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     const kubeconfig = join(workplace.directory, 'kubeconfig')
     middlebox.writeKubeConfig(kubeconfig)
     http = await start(WIRE_HTTP, HTTP)
-    raw = await start(WIRE_RAW, RAW)
+    raw = await start(WIRE_RAW, RAW, '-v')
     slept = sleeps(await start(WIRE_HTTP, ASLEEP))
     idled = idles(await start(WIRE_RAW, IDLE, '--kubeconfig', kubeconfig))
     for (const promise of [slept, idled]) promise.catch(() => {})
@@ -141,15 +141,17 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     const slow = new RawClient(RAW, `bytes ${size}`)
     slow.rate = MEBI
     const started = performance.now()
-    const fast = await new RawClient(RAW, `bytes ${size}`).received
+    const beside = new RawClient(RAW, `bytes ${size}`)
+    const state = () => `slow ${slow.bytes}, fast ${beside.bytes} bytes\n${raw.stderr}`
+    const fast = await inTime(beside.received, state)
     assert.deepEqual([fast.bytes, fast.sha256, fast.end], [size, sha256, 'FIN'])
     const between = new RawClient(RAW, 'upload 10')
     between.socket.write('0123456789')
-    assert.match((await between.received).text, /^10 /)
+    assert.match((await inTime(between.received, state)).text, /^10 /)
     await sleep(Math.max(0, 15_000 - (performance.now() - started)))
     assert.ok(slow.bytes < 32 * MEBI, `${slow.bytes} bytes`)
     slow.rate = undefined
-    const late = await slow.received
+    const late = await inTime(slow.received, state)
     assert.deepEqual([late.bytes, late.sha256, late.end], [size, sha256, 'FIN'])
     bounded(raw)
   })
@@ -236,4 +238,12 @@ function bounded({ child }: Forwarding): void {
 
 async function all(clients: RawClient[], bytes: number): Promise<void> {
   for (const client of clients) while (client.bytes < bytes && !client.socket.destroyed) await sleep(10)
+}
+
+/** It hung once, and nobody knows where: this one says how far it came. */
+function inTime<T>(promise: Promise<T>, state: () => string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const patience = setTimeout(() => reject(new Error(`it hangs: ${state()}`)), 35_000)
+    promise.then(resolve, reject).finally(() => clearTimeout(patience))
+  })
 }
