@@ -9,6 +9,7 @@ import { type ForwardEvent, type LocalForward, type LocalForwarding, startForwar
 import { portAskedFor } from './local-ports.ts'
 import type { PortChoice } from './port-choice.ts'
 import { type ConnectionReport, Traffic, type TrafficReport } from './traffic.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface PortForwardRequest extends ForwardChoice {
   ports: PortChoice
@@ -55,7 +56,7 @@ export async function portForward(
   audience: ForwardAudience,
 ): Promise<PortForwardResult> {
   const { signal, timers } = forwarding
-  const found = await Promise.race([findForwards(request, dependencies), aborted(signal)])
+  const found = await unlessAborted(findForwards(request, dependencies), signal)
   if (found === undefined) throw interrupted()
   audience.warn(found.warnings)
   const traffic = new Traffic()
@@ -78,7 +79,7 @@ export async function portForward(
   try {
     await startAll(found.forwards, running, request, dependencies, local)
     if (request.duration !== undefined) void endAfter(request.duration, timers, ending)
-    await Promise.race([Promise.all(running.map(({ following }) => following)), aborted(ending.signal)])
+    await unlessAborted(Promise.all(running.map(({ following }) => following)), ending.signal)
     const outcome: Ending = ending.signal.reason ?? 'ended'
     if (outcome instanceof Error) throw outcome
     if (outcome === 'interrupted' && served.size === 0) throw interrupted()
@@ -170,11 +171,4 @@ function pageOpener(browser: Browser, { warn }: ForwardAudience): (url: string) 
     const remedy = `open ${url} yourself; from another machine after: ssh -L ${host.split(':').pop()}:${host} THIS_MACHINE`
     warn([{ code: 'BROWSER_NOT_OPENED', message: `no page was opened: ${why}`, remedy }])
   }
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined)
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
 }

@@ -2,6 +2,7 @@
 import { UserError } from '../errors.ts'
 import type { Dependencies } from './dependencies.ts'
 import { type StatusReport, type StatusRequest, status } from './status.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** Milliseconds between two looks, each of which asks every page once. */
 const EVERY = 5_000
@@ -31,7 +32,7 @@ export async function watchStatus(
 ): Promise<void> {
   let last: StatusReport | undefined
   while (!signal.aborted) {
-    const report = await Promise.race([look(request, dependencies, last), aborted(signal)])
+    const report = await unlessAborted(look(request, dependencies, last), signal)
     if (report === undefined) return
     if (withoutTimes(report) !== withoutTimes(last)) show(report)
     last = report
@@ -56,8 +57,4 @@ async function look(
 /** How long a page took is different each time. */
 function withoutTimes(report: StatusReport | undefined): string {
   return JSON.stringify(report, (key, value) => (key === 'milliseconds' ? undefined : value)) ?? ''
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
 }
