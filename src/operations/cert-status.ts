@@ -1,7 +1,7 @@
 /** How the certificates are: what the Secrets have, what the gateways serve, how long it lasts, who trusts it. Changes nothing. */
 import { type CertificateReport, isSound, type Reporting, reportOn } from './certificate-report.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
-import { findHttpsGateways, type GatewayChoice } from './https-gateways.ts'
+import { findHttpsGateways, type GatewayChoice, type HttpsGateway } from './https-gateways.ts'
 
 export interface CertStatusRequest extends GatewayChoice {
   /** Milliseconds: a certificate with less time left is reported as failing. */
@@ -16,15 +16,20 @@ export interface CertStatusResult {
 type Needs = Reporting & Pick<Dependencies, 'cluster'>
 
 export async function certStatus(request: CertStatusRequest, dependencies: Needs): Promise<CertStatusResult> {
-  const gateways = await findHttpsGateways(request, dependencies.cluster)
+  return reportCertificates(await findHttpsGateways(request, dependencies.cluster), request.expiresIn, dependencies)
+}
+
+/** @param expiresIn milliseconds */
+export async function reportCertificates(
+  gateways: HttpsGateway[],
+  expiresIn: number,
+  dependencies: Reporting,
+): Promise<CertStatusResult> {
   const reports = await Promise.all(gateways.map((gateway) => reportOn(gateway, dependencies)))
   const now = dependencies.clock.now().getTime()
   return {
     certificates: reports.map(({ certificate }) => certificate),
-    warnings: reports.flatMap(({ certificate, warnings }) => [
-      ...warnings,
-      ...expiring(certificate, request.expiresIn, now),
-    ]),
+    warnings: reports.flatMap(({ certificate, warnings }) => [...warnings, ...expiring(certificate, expiresIn, now)]),
   }
 }
 

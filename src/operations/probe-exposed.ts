@@ -1,25 +1,26 @@
 /** Looks once whether what is exposed answers, trusting what its Secret or this machine has. */
-import type { Cluster } from '../cluster/cluster.ts'
 import type { Secret } from '../cluster/objects.ts'
-import { SECRETS } from '../cluster/resources.ts'
 import { domainOf } from '../gateways/layout.ts'
 import type { Probe } from '../probing/prober.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import type { ExposedGateway } from './exposed-gateways.ts'
-import { readable } from './reading.ts'
 import { verifyExposures } from './verify.ts'
 
-type Needs = Pick<Dependencies, 'cluster' | 'prober' | 'clock' | 'terminal' | 'authorities'>
+type Needs = Pick<Dependencies, 'prober' | 'clock' | 'terminal' | 'authorities'>
 
 type Trust = { authorityCertificate: string | undefined; trustPartialChain?: boolean }
 
-/** @returns a probe for each exposure, `undefined` where none could be made */
+/**
+ * @param secret what the gateway serves with; left out for HTTP, and when it may not be read
+ * @returns a probe for each exposure, `undefined` where none could be made
+ */
 export async function probeExposed(
   place: ExposedGateway,
+  secret: Secret | undefined,
   dependencies: Needs,
 ): Promise<{ probes: (Probe | undefined)[]; warnings: Warning[] }> {
   const { address, exposures, guards = {} } = place
-  const trust = await trustOf(place, dependencies)
+  const trust = await trustOf(place, secret, dependencies)
   const reached = exposures.filter(({ port }) => port !== undefined)
   if (address === undefined || trust === undefined || reached.length === 0) return { probes: [], warnings: [] }
   const verified = await verifyExposures(reached, { ingress: address, guards, ...trust }, 0, dependencies)
@@ -27,17 +28,16 @@ export async function probeExposed(
 }
 
 /** @returns undefined when nothing is known that the certificate could be held against */
-async function trustOf(place: ExposedGateway, { cluster, authorities }: Needs): Promise<Trust | undefined> {
+async function trustOf(
+  place: ExposedGateway,
+  secret: Secret | undefined,
+  { authorities }: Needs,
+): Promise<Trust | undefined> {
   if (!place.secure) return { authorityCertificate: undefined }
-  const secret = await readable(secretOf(place, cluster))
   const decoded = (name: string) => Buffer.from(secret?.data?.[name] ?? '', 'base64').toString()
   if (decoded('ca.crt') !== '') return { authorityCertificate: decoded('ca.crt') }
   if (decoded('tls.crt') !== '') return { authorityCertificate: decoded('tls.crt'), trustPartialChain: true }
   const domain = place.routes.map(domainOf).find((one) => one !== undefined)
   const own = domain === undefined ? undefined : await authorities.find(domain).catch(() => undefined)
   return own && { authorityCertificate: own.certificate }
-}
-
-async function secretOf({ namespace, secretName }: ExposedGateway, cluster: Cluster): Promise<Secret | undefined> {
-  return secretName === undefined ? undefined : cluster.get<Secret>(SECRETS, { name: secretName, namespace })
 }

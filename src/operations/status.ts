@@ -6,11 +6,12 @@ import { isReady, type Service } from '../cluster/objects.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
 import type { Probe } from '../probing/prober.ts'
-import { certStatus } from './cert-status.ts'
+import { reportCertificates } from './cert-status.ts'
 import type { CertificateReport } from './certificate-report.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { type ExposedGateway, findExposedGateways } from './exposed-gateways.ts'
 import { addressWarnings } from './guards.ts'
+import { findHttpsGateways, type HttpsGateway } from './https-gateways.ts'
 import { probeExposed } from './probe-exposed.ts'
 import { findIstioVersion, readable, readServices } from './reading.ts'
 import { addonProblems, exposureProblems } from './status-problems.ts'
@@ -62,19 +63,21 @@ export async function status(request: StatusRequest, dependencies: Dependencies)
   const { cluster } = dependencies
   const [version, services] = await Promise.all([findIstioVersion(cluster), readable(readServices(cluster))])
   if (services === undefined) return { ...nothing(cluster.context), problems: [unread('Services')] }
-  const [addons, places, certificates] = await Promise.all([
+  const [addons, places, secure] = await Promise.all([
     surveyAllAddons(services, request.namespace, cluster),
     version === undefined ? [] : readExposed(version, services, request, dependencies),
-    version === undefined ? NO_CERTIFICATES : readCertificates(request, dependencies),
+    version === undefined ? [] : readSecure(request, dependencies),
   ])
-  const [probes, hidden] = await Promise.all([
-    Promise.all((places ?? []).map((place) => probeExposed(place, dependencies))),
+  const secretAt = ({ namespace }: ExposedGateway) => secure?.find((one) => one.namespace === namespace)?.secret
+  const [probes, certificates, hidden] = await Promise.all([
+    Promise.all((places ?? []).map((place) => probeExposed(place, secretAt(place), dependencies))),
+    reportCertificates(secure ?? [], request.expiresIn, dependencies),
     Promise.all(
       (places ?? []).map(({ gateway, guards = {} }) => (gateway ? addressWarnings(gateway, guards, cluster) : [])),
     ),
   ])
   const exposed = (places ?? []).flatMap((place, index) => exposedAddons(place, probes[index]?.probes ?? []))
-  const statuses = joined(addons, exposed).map((one) => withCertificate(one, certificates?.certificates ?? []))
+  const statuses = joined(addons, exposed).map((one) => withCertificate(one, certificates.certificates))
   const [first] = places ?? []
   return {
     context: cluster.context,
@@ -83,17 +86,15 @@ export async function status(request: StatusRequest, dependencies: Dependencies)
     problems: [
       ...(version === undefined ? [noIstio()] : []),
       ...(places === undefined ? [unread('Gateways and VirtualServices')] : []),
-      ...(certificates === undefined ? [unread('Secrets')] : []),
+      ...(secure === undefined ? [unread('Secrets')] : []),
       ...addonProblems(statuses),
       ...(places ?? []).flatMap((place) => exposureProblems(place, addons, dependencies.clock.now())),
       ...hidden.flat(),
       ...probes.flatMap(({ warnings }) => warnings),
-      ...(certificates?.warnings ?? []),
+      ...certificates.warnings,
     ],
   }
 }
-
-const NO_CERTIFICATES = { certificates: [], warnings: [] }
 
 function nothing(context: string): Omit<StatusReport, 'problems'> {
   return { context, addons: ADDON_NAMES.map((name) => ({ name, access: {} })) }
@@ -108,8 +109,8 @@ function readExposed(
   return readable(findExposedGateways(version, services, ingressAddress, cluster))
 }
 
-function readCertificates({ ingressAddress, expiresIn }: StatusRequest, dependencies: Dependencies) {
-  return readable(certStatus({ ingressAddress, expiresIn }, dependencies))
+function readSecure({ ingressAddress }: StatusRequest, { cluster }: Dependencies): Promise<HttpsGateway[] | undefined> {
+  return readable(findHttpsGateways({ ingressAddress }, cluster))
 }
 
 /** An add-on at a gateway. */
