@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHook } from 'node:async_hooks'
-import { createServer } from 'node:net'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { UserError } from '../../src/errors.ts'
+import { freePort } from '../free-port.ts'
 import { type Answer, ApiServer } from './api-server.ts'
 import { type ClientSettings, Clients } from './clients.ts'
 import { clusterAuthority, serverCertificate } from './pki.ts'
@@ -179,13 +179,4 @@ async function firstWait(send: () => Promise<unknown>, candidates: number[]): Pr
   const wait = timer._idleTimeout
   clearTimeout(timer)
   return wait
-}
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

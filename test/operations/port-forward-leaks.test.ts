@@ -1,7 +1,7 @@
 /** 5,000 connections and 100 pods, with real sockets and real timers: what Node counts is what it was. */
 import assert from 'node:assert/strict'
-import { getEventListeners, once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { getEventListeners } from 'node:events'
+import { connect } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
@@ -11,6 +11,7 @@ import { portForward } from '../../src/operations/port-forward.ts'
 import { endpoint, FakeWatchCluster, slice } from '../fakes/fake-slices.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { eventually } from '../fakes/fake-timers.ts'
+import { freePort } from '../free-port.ts'
 import { NAMED, SHOP } from './forwarded.ts'
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'
@@ -90,13 +91,4 @@ async function get(port: number): Promise<string> {
   let text = ''
   for await (const bytes of socket) text += bytes
   return text
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
