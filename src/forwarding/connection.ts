@@ -1,5 +1,6 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
+import { FirstBytes } from './first-bytes.ts'
 import { Gathering } from './gathering.ts'
 import { page } from './page.ts'
 import { isLocalHost, readHead } from './request-head.ts'
@@ -34,16 +35,12 @@ export interface ConnectionOptions {
   timers: Timers
 }
 
-/** So much of what the client sent is kept until the pod answers, to be sent again to another pod. */
-const REPLAY = 64 * 1024
 /** Clients that let the server speak first are not made to wait longer than this. */
 const FIRST_BYTES = 30
 const RETRY_PAUSE = 50
 const LONGEST_PAUSE = 400
 /** So long a client may take to read a page of ours and to close. */
 const LINGER = 2_000
-/** Requests that may be sent again when nobody knows whether they were served (RFC 9110, section 9.2.2). */
-const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 const NOTHING = Buffer.alloc(0)
 
 /** What was carried, in bytes. */
@@ -76,9 +73,7 @@ class Connection {
   readonly #gone = new AbortController()
   #until: number
   #extended = false
-  /** What the client has sent, until the pod answers or it is too much to send again. */
-  #sent: Buffer[] | undefined = []
-  #sentLength = 0
+  readonly #sent = new FirstBytes()
   /** Whether what the client has sent may go to the pod. */
   #passed = false
   #begun = false
@@ -114,7 +109,7 @@ class Connection {
     })
     // A client that waits for the server to speak is not waited for.
     this.#callOff = options.timers.after(FIRST_BYTES, () => {
-      if (this.#sentLength === 0) this.#begin()
+      if (this.#sent.isEmpty) this.#begin()
     })
     if (local.destroyed) this.#close()
     else local.resume()
@@ -136,7 +131,7 @@ class Connection {
       return
     }
     // Also when a stream is open already: browsers connect ahead of the request that they are going to send.
-    const head = readHead(Buffer.concat(this.#sent ?? []))
+    const head = readHead(this.#sent.all())
     if (head.kind === 'more') return
     if (head.kind === 'http' && this.#isForeign(head.host)) this.#refuse()
     else this.#pass()
@@ -156,20 +151,18 @@ class Connection {
   #pass(): void {
     if (this.#passed) return
     this.#passed = true
-    const held = Buffer.concat(this.#sent ?? [])
+    const held = this.#sent.all()
     if (held.length > 0 && this.#stream?.write(held) === false) this.#local.pause()
-    if (this.#answered) this.#sent = undefined
+    if (this.#answered) this.#sent.forget()
     this.#begin()
   }
 
   #remember(bytes: Buffer): void {
-    this.#sentLength += bytes.length
-    if (this.#sentLength > REPLAY && this.#passed) {
-      // Before there is a stream everything has to be kept, so the client has to wait.
-      if (this.#stream !== undefined) this.#sent = undefined
-      else this.#local.pause()
-    }
-    this.#sent?.push(bytes)
+    this.#sent.add(bytes)
+    if (!this.#sent.isTooLong || !this.#passed) return
+    // Before there is a stream everything has to be kept, so the client has to wait.
+    if (this.#stream !== undefined) this.#sent.forget()
+    else this.#local.pause()
   }
 
   async #connect(): Promise<void> {
@@ -197,11 +190,12 @@ class Connection {
     return new Promise((resolve) => {
       // What may be sent again goes elsewhere; the rest waits for what becomes of the tunnel.
       const leave = () => {
-        if (!this.#mayReplay('lost')) return false
         this.#stream?.close()
         this.#stream = undefined
         resolve('lost')
-        return true
+      }
+      const leaveIfSafe = () => {
+        if (this.#sent.mayBeSentAgain('lost', this.#passed)) leave()
       }
       this.#stream = session.open(
         {
@@ -213,23 +207,22 @@ class Connection {
           },
           drain: () => this.#local.resume(),
           end: () => {
-            // A pod that is going ends what it has not begun to answer, too.
-            if (session.retired && leave()) return
+            if (this.#sent.mayBeRepeated(session.retired, this.#passed)) return leave()
             this.#podEnded = true
             resolve(undefined)
             this.#local.end()
           },
           silent: () => {
             this.#route.doubt()
-            leave()
+            leaveIfSafe()
           },
-          leave: () => void leave(),
+          leave: leaveIfSafe,
           fail: (reason, how) => resolve(this.#failed(session, reason, how)),
         },
-        this.#passed ? Buffer.concat(this.#sent ?? []) : NOTHING,
+        this.#passed ? this.#sent.all() : NOTHING,
       )
       if (this.#clientEnded) this.#stream.end()
-      if (this.#sentLength > REPLAY && this.#passed) this.#sent = undefined
+      if (this.#sent.isTooLong && this.#passed) this.#sent.forget()
       this.#local.resume()
     })
   }
@@ -238,7 +231,7 @@ class Connection {
   #answer(): void {
     this.#answered = true
     this.#pass()
-    this.#sent = undefined
+    this.#sent.forget()
   }
 
   /** @returns how, when another session may be tried */
@@ -252,19 +245,16 @@ class Connection {
       this.#local.destroySoon()
       return undefined
     }
-    if (!this.#mayReplay(how)) {
+    const again =
+      how === 'reset'
+        ? this.#sent.mayBeRepeated(session.retired, this.#passed)
+        : this.#sent.mayBeSentAgain(how, this.#passed)
+    if (!again) {
       reset(this.#local)
       return undefined
     }
-    if (how !== 'lost') this.#route.distrust(session, reason)
+    if (how === 'refused') this.#route.distrust(session, reason)
     return how
-  }
-
-  #mayReplay(how: Failure): boolean {
-    if (this.#answered || this.#sent === undefined || how === 'reset') return false
-    if (how === 'refused' || !this.#passed || this.#sentLength === 0) return true
-    const head = readHead(Buffer.concat(this.#sent))
-    return head.kind === 'http' && SAFE.includes(head.method)
   }
 
   #nobody(): void {
@@ -278,11 +268,11 @@ class Connection {
   #page(status: string, why: string): void {
     this.#dismissed = true
     this.#callOff()
-    if (readHead(Buffer.concat(this.#sent ?? [])).kind !== 'http') {
+    if (readHead(this.#sent.all()).kind !== 'http') {
       reset(this.#local)
       return
     }
-    this.#sent = undefined
+    this.#sent.forget()
     this.#local.end(page(status, why))
     // What the client still sends is read and dropped: closing before would take the page away from it.
     this.#local.resume()
@@ -294,7 +284,7 @@ class Connection {
     this.#gone.abort()
     this.#stream?.close()
     this.#stream = undefined
-    this.#sent = undefined
+    this.#sent.forget()
     this.#finish(this.#carried)
   }
 }

@@ -4,8 +4,11 @@ import { pause, type Timers } from './timers.ts'
 
 /** More tunnels that take connections than this gain nothing; each is a connection to the API server. */
 const LIMIT = 8
-/** Milliseconds that a connection waits for a tunnel of its own before it shares one: a slow reader in it would make it wait for ever. */
-const SHARING = 2_000
+/**
+ * Milliseconds that a connection waits for a tunnel of its own before it shares one: a slow reader in it may make it wait for minutes, and
+ * an API server whose etcd waits for the disk takes seconds.
+ */
+const SHARING = 5_000
 /** Milliseconds after a tunnel was given away within which its connection comes. */
 const MOMENT = 10
 /** Milliseconds after which a tunnel that has not been opened yet is not waited for alone, */
@@ -54,7 +57,10 @@ export class SessionPool {
     const own = this.#dialOne().catch(() => undefined)
     try {
       const opened = await Promise.race([own, pause(this.#timers, SHARING, over.signal)])
-      return this.#give(opened ?? this.#best() ?? best)
+      if (opened !== undefined) return this.#give(opened)
+      const shared = this.#best() ?? best
+      // Behind a slow reader is no place to go while there may be another one.
+      return this.#give(shared.blocked ? ((await own) ?? shared) : shared)
     } finally {
       over.abort()
     }

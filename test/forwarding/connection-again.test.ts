@@ -88,6 +88,37 @@ describe('trying again', () => {
     })
   }
 
+  for (const [text, how, times] of [
+    [GET, 'resets', 2],
+    [GET, 'ends', 2],
+    [POST, 'resets', 1],
+    [POST, 'ends', 1],
+    ['SET a 1\r\n', 'resets', 1],
+    ['SET a 1\r\n', 'ends', 1],
+  ] as const) {
+    it(`asks a server that ${how} ${JSON.stringify(text.slice(0, 4))} without an answer ${times === 1 ? 'once' : 'twice'}`, async () => {
+      const client = await start()
+      await client.send(text)
+      await arrived(text)
+      for (let time = 1; time <= times; time++) {
+        const all = await opened(time)
+        await eventually(() => all[time - 1]?.text === text)
+        const [data, error] = [4 * (time - 1) + 3, 4 * (time - 1) + 1]
+        const why = how === 'resets' ? 'read: connection reset by peer' : ''
+        forwarded.route.kubelet.say(says.data(data, '', true), says.data(error, why, true))
+        await settle()
+        if (time < times) assert.deepEqual([client.isEnded, client.isClosed], [false, false])
+        await forwarded.timers.pass(50)
+      }
+      await eventually(() => client.isEnded || client.isClosed)
+      client.socket.end()
+      await over(client)
+      assert.deepEqual([client.error, client.text], [how === 'resets' ? 'ECONNRESET' : undefined, ''])
+      assert.equal((await opened()).length, times)
+      assert.deepEqual(forwarded.route.distrusted, [])
+    })
+  }
+
   it('leaves an answer that has begun where it is', async () => {
     const client = await start()
     await client.send(GET)

@@ -124,10 +124,23 @@ describe('a pool of sessions', () => {
     open(await dials.pool.acquire())
     const late: Session[] = []
     void dials.pool.acquire().then((session) => late.push(session))
-    await dials.timers.pass(1_999)
+    await dials.timers.pass(4_999)
     assert.equal(late.length, 0)
     await dials.timers.pass(1)
     assert.equal(late[0]?.load, 1, 'shared')
+  })
+
+  it('does not share with a slow reader for as long as another one is being opened', async () => {
+    const dials = new Dials()
+    await dials.pool.warm()
+    dials.waits = true
+    await block(dials, 0)
+    const late: Session[] = []
+    void dials.pool.acquire().then((session) => late.push(session))
+    await dials.timers.pass(8_000)
+    assert.equal(late.length, 0)
+    await dials.let()
+    assert.equal(late[0]?.blocked, false)
   })
 
   it('opens another one rather than wait behind a slow reader', async () => {
