@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   addons: ['cluster', 'errors'],
   gateways: ['addons', 'cluster', 'errors'],
   manifests: ['cluster'],
+  scraping: ['cluster', 'errors', 'manifests'],
   certificates: ['errors'],
   probing: [],
   forwarding: ['cluster'],
@@ -28,9 +29,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateways',
     'manifests',
     'probing',
+    'scraping',
     'terminal',
   ],
-  rendering: ['access', 'cluster', 'errors', 'operations'],
+  rendering: ['access', 'cluster', 'errors', 'operations', 'scraping'],
   flags: ['access', 'addons', 'certificates', 'errors', 'gateways'],
   'base-command': [
     'certificates',
@@ -63,7 +65,7 @@ const PACKAGES: Record<string, RegExp> = {
   open: /^terminal\/desktop-browser\.ts$/,
   'node-forge': /^certificates\/x509\.ts$/,
   diff: /^rendering\/diff\.ts$/,
-  yaml: /^(rendering\/output|addons\/(configuration|links)|gateways\/mesh|cluster\/kube-config)\.ts$/,
+  yaml: /^(rendering\/output|addons\/(configuration|links)|gateways\/mesh|scraping\/[a-z-]+|cluster\/kube-config)\.ts$/,
 }
 
 /** Time, randomness, environment and streams come in as arguments. */

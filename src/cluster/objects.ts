@@ -28,6 +28,7 @@ export interface Container {
   env?: { name: string; value?: string; valueFrom?: object }[]
   envFrom?: object[]
   ports?: { name?: string; containerPort: number }[]
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[]
 }
 
 export interface Pod extends KubeObject {
@@ -36,7 +37,14 @@ export interface Pod extends KubeObject {
     initContainers?: Container[]
     nodeName?: string
     serviceAccountName?: string
-    volumes?: { name: string; configMap?: { name?: string }; secret?: object; projected?: object }[]
+    hostNetwork?: boolean
+    volumes?: {
+      name: string
+      configMap?: { name?: string }
+      secret?: { secretName?: string }
+      projected?: object
+      emptyDir?: object
+    }[]
   }
   status?: { phase?: string; conditions?: { type: string; status: string }[] }
 }

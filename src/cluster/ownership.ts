@@ -4,10 +4,27 @@ import { type KubeObject, kindName, type Resource } from './cluster.ts'
 
 export const MANAGER = 'kubectl-telemetry'
 const MANAGED_BY = 'app.kubernetes.io/managed-by'
+const OWN_LABEL = `${MANAGED_BY}=${MANAGER}`
 const COMPONENT = 'app.kubernetes.io/component'
 
-/** Selects every object of ours. */
-export const OWNED = `${MANAGED_BY}=${MANAGER}`
+/** On what secure scraping is made of: objects of ours, and others' that we changed. */
+const SCRAPING_LABEL = 'kubectl-telemetry/scraping'
+
+/** Selects every object of ours that exposes something. */
+export const OWNED = `${OWN_LABEL},!${SCRAPING_LABEL}`
+
+/** Selects what secure scraping is made of. */
+export const SCRAPING = `${SCRAPING_LABEL}=true`
+
+/** Labels for an object of ours that secure scraping is made of. */
+export function scrapingLabels(): Record<string, string> {
+  return { ...ownedLabels(), [SCRAPING_LABEL]: 'true' }
+}
+
+/** The label for an object of somebody else's that we changed for secure scraping. */
+export function changedForScraping(): Record<string, string> {
+  return { [SCRAPING_LABEL]: 'true' }
+}
 
 /** Labels for an object of ours; `component` is the add-on it serves, when it serves just one. */
 export function ownedLabels(component?: string): Record<string, string> {
@@ -45,7 +62,7 @@ export function requireOwned(resource: Resource, present: KubeObject | undefined
   const { name, namespace } = present.metadata
   throw new UserError(
     'NOT_OURS',
-    `${kindName(resource)}/${name} in namespace ${namespace} exists and was not made by kubectl telemetry (it lacks the label ${OWNED}); it was left as it is`,
+    `${kindName(resource)}/${name} in namespace ${namespace} exists and was not made by kubectl telemetry (it lacks the label ${OWN_LABEL}); it was left as it is`,
     {
       suggestions: [
         `kubectl -n ${namespace} get ${resource.plural}${resource.group && `.${resource.group}`} ${name} -o yaml   # look at it, then rename or remove it`,

@@ -19,7 +19,8 @@ describe('ownership', () => {
     })
   })
 
-  it('is selected by that label', () => assert.equal(OWNED, 'app.kubernetes.io/managed-by=kubectl-telemetry'))
+  it('is selected by that label, but for what secure scraping is made of', () =>
+    assert.equal(OWNED, 'app.kubernetes.io/managed-by=kubectl-telemetry,!kubectl-telemetry/scraping'))
 
   const cases: [string, Record<string, string> | undefined, boolean][] = [
     ['our label', ownedLabels(), true],

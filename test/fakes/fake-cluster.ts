@@ -192,6 +192,7 @@ function selects(selector: string, labels: Record<string, string>): boolean {
     .filter((term) => term !== '')
     .every((term) => {
       const [name = '', value] = term.split('=')
+      if (name.startsWith('!')) return !(name.slice(1) in labels)
       return value === undefined ? name in labels : labels[name] === value
     })
 }
