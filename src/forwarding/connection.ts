@@ -23,6 +23,8 @@ export interface Route {
   doubt(): void
   /** What keeps everybody from every pod now; '' for nothing. */
   readonly trouble: string
+  /** Whether there is a Ready pod at all. */
+  readonly hasPods: boolean
 }
 
 export interface ConnectionOptions {
@@ -168,6 +170,7 @@ class Connection {
   async #connect(): Promise<void> {
     const { timers, wait } = this.#options
     for (let pauses = 0; this.#isOpen(); pauses++) {
+      this.#reason = this.#route.trouble || this.#reason
       const session = await this.#route.acquire(this.#until, this.#gone.signal)
       if (!this.#isOpen()) return
       if (session === undefined) return this.#nobody()
@@ -260,7 +263,8 @@ class Connection {
   #nobody(): void {
     const { title, wait } = this.#options
     const reason = this.#route.trouble || this.#reason
-    const what = reason === '' ? `no Ready pod of ${title}` : `no pod of ${title} that answers`
+    const isThere = reason !== '' || this.#route.hasPods
+    const what = isThere ? `no pod of ${title} that answers` : `no Ready pod of ${title}`
     const why = reason === '' ? '' : `: ${reason}`
     this.#page('502 Bad Gateway', `${what} within ${wait / 1000} s${why}`)
   }

@@ -95,6 +95,10 @@ export class PodRoute implements Route {
     return this.#state === 'lost' ? this.#reason : ''
   }
 
+  get hasPods(): boolean {
+    return this.#ready.length > 0
+  }
+
   /** Keeps tunnels alive, and finds dead ones. */
   beat(): void {
     for (const session of this.#sessions) session.beat()

@@ -51,13 +51,15 @@ export class SessionPool {
   }
 
   async #ownOrShared(): Promise<Session> {
-    const best = this.#best() ?? (await this.#open())
+    const opened = this.#best() === undefined ? await this.#open() : undefined
+    // Others have waited for the same one, and those that were silent may have spoken meanwhile.
+    const best = this.#best() ?? opened ?? (await this.#open())
     if (this.#loadOf(best) === 0 || this.#usable().length + this.#pending >= LIMIT) return this.#give(best)
     const over = new AbortController()
     const own = this.#dialOne().catch(() => undefined)
     try {
-      const opened = await Promise.race([own, pause(this.#timers, SHARING, over.signal)])
-      if (opened !== undefined) return this.#give(opened)
+      const session = await Promise.race([own, pause(this.#timers, SHARING, over.signal)])
+      if (session !== undefined) return this.#give(session)
       const shared = this.#best() ?? best
       // Behind a slow reader is no place to go while there may be another one.
       return this.#give(shared.blocked ? ((await own) ?? shared) : shared)

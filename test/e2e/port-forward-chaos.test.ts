@@ -154,7 +154,7 @@ describe('port-forward when something breaks, ten requests a second, on the real
     const { asked } = await during(forwarding, async () => {
       faults.hangApiServer()
       try {
-        await sleep(7_000)
+        await sleep(5_000)
       } finally {
         faults.resumeApiServer()
       }
@@ -168,7 +168,7 @@ describe('port-forward when something breaks, ten requests a second, on the real
     const { asked } = await during(forwarding, async () => {
       await faults.unplug()
       try {
-        await sleep(7_000)
+        await sleep(5_000)
       } finally {
         await faults.plugIn()
       }

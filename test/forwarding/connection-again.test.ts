@@ -150,6 +150,27 @@ describe('trying again', () => {
     )
   })
 
+  for (const [hasPods, later, said] of [
+    [false, '', 'no Ready pod of grafana within 0.06 s'],
+    [true, '', 'no pod of grafana that answers within 0.06 s'],
+    [true, 'the API server was gone', 'no pod of grafana that answers within 0.06 s: the API server was gone'],
+  ] as const) {
+    it(`says "${said}" when it is over just before somebody gets through`, async () => {
+      const client = await start({ wait: 60 })
+      forwarded.route.isEmpty = true
+      forwarded.route.hasPods = hasPods
+      forwarded.route.trouble = later
+      await client.send(GET)
+      await eventually(() => forwarded.route.waiting === 1)
+      forwarded.route.trouble = ''
+      await forwarded.timers.pass(60)
+      await eventually(() => client.isEnded)
+      client.socket.end()
+      await over(client)
+      assert.match(client.text, new RegExp(`: ${said}\n$`))
+    })
+  }
+
   it('takes longer and longer pauses', async () => {
     const client = await start({ wait: 100_000 })
     await client.send(GET)

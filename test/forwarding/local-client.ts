@@ -45,6 +45,7 @@ export class FakeRoute implements Route {
   }
 
   trouble = ''
+  hasPods = false
   doubts = 0
 
   doubt(): void {

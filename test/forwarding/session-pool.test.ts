@@ -143,6 +143,24 @@ describe('a pool of sessions', () => {
     assert.equal(late[0]?.blocked, false)
   })
 
+  it('gives two that have waited for the same one a tunnel each when silent ones speak again meanwhile', async () => {
+    const dials = new Dials()
+    const eight = await Promise.all(Array.from({ length: 8 }, () => dials.pool.acquire()))
+    assert.equal(new Set(eight).size, 8)
+    for (const kubelet of dials.kubelets) kubelet.replies = false
+    for (const session of eight) session.question()
+    dials.waits = true
+    const both = [dials.pool.acquire(), dials.pool.acquire()]
+    await settle()
+    assert.equal(dials.count, 9)
+    for (const kubelet of dials.kubelets.slice(0, 8)) kubelet.say(says.ping(2))
+    await settle()
+    assert.deepEqual([...new Set(eight.map(({ doubtful }) => doubtful))], [false])
+    await dials.let()
+    const [first, second] = await Promise.all(both)
+    assert.notEqual(first, second)
+  })
+
   it('opens another one rather than wait behind a slow reader', async () => {
     const dials = new Dials()
     dials.waits = true
