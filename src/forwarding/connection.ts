@@ -101,7 +101,8 @@ class Connection {
     })
     local.on('error', () => {})
     local.on('close', () => this.#close())
-    local.on('drain', () => this.#stream?.resumed())
+    // One that has ended says `finish`, and never `drain`.
+    for (const event of ['drain', 'finish']) local.on(event, () => this.#stream?.resumed())
     local.on('data', (bytes: Buffer) => this.#take(bytes))
     local.on('end', () => {
       this.#clientEnded = true

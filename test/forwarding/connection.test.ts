@@ -102,6 +102,23 @@ describe('what is carried', () => {
     assert.equal(forwarded.route.session?.blocked, false)
   })
 
+  it('reads on for others when a slow client has taken the last of it, and stays', async () => {
+    await start()
+    const client = await forwarded.client(false)
+    client.socket.pause()
+    await client.send(GET)
+    await arrived(GET)
+    const body = Buffer.alloc(16 * 1024 * 1024, 'v')
+    // The end comes in one piece with what there is no room for.
+    const last = [says.data(3, body.subarray(1)), says.data(3, 'v', true), says.data(1, '', true)]
+    forwarded.route.kubelet.say(Buffer.concat(last))
+    await eventually(() => forwarded.route.session?.blocked === true)
+    client.socket.resume()
+    await eventually(() => client.isEnded && client.length === body.length)
+    await eventually(() => forwarded.route.session?.blocked === false)
+    client.socket.end()
+  })
+
   it('reads no faster from the client than the pod does, within 1 MiB', async () => {
     const client = await start()
     await client.send(GET.replace('GET', 'PUT'))
