@@ -39,8 +39,8 @@ export class SessionPool {
   }
 
   /**
-   * A session for the next connection: one without connections, else the one with the fewest, never a blocked one while another can be
-   * had. Keeps a spare one open. Between the dial and the answer it may have gone: ask whether it accepts.
+   * A session for the next connection: one without connections, else the one with the fewest that are busy, never a blocked one while
+   * another can be had. Keeps a spare one open. Between the dial and the answer it may have gone: ask whether it accepts.
    * @throws what the dial throws
    */
   async acquire(): Promise<Session> {
@@ -109,7 +109,10 @@ export class SessionPool {
 
   #best(): Session | undefined {
     const usable = this.#usable()
-    const fewest = (sessions: Session[]) => sessions.toSorted((a, b) => this.#loadOf(a) - this.#loadOf(b))[0]
+    const fewest = (sessions: Session[]) =>
+      sessions
+        .map((session) => ({ session, busy: session.busy + this.#awaitedIn(session), load: this.#loadOf(session) }))
+        .sort((a, b) => a.busy - b.busy || a.load - b.load)[0]?.session
     const unblocked = usable.filter(({ blocked }) => !blocked)
     return fewest(unblocked) ?? (usable.length < LIMIT ? undefined : fewest(usable))
   }

@@ -53,6 +53,13 @@ export class Session {
     return this.#count
   }
 
+  /** Connections in it that are not idle. */
+  get busy(): number {
+    let busy = 0
+    for (const [id, pair] of this.#streams) if (id === pair.data && pair.isBusy) busy++
+    return busy
+  }
+
   /** Connections that there have been. */
   get opened(): number {
     return this.#nextRequest
@@ -168,6 +175,7 @@ export class Session {
   #write(pair: StreamPair, bytes: Buffer): boolean {
     if (!this.#streams.has(pair.data)) return true
     if (this.#silence.isQuiet) this.#ask()
+    pair.moves()
     return this.#send(dataHead(pair.data, bytes.length), bytes)
   }
 

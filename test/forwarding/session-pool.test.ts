@@ -161,6 +161,25 @@ describe('a pool of sessions', () => {
     assert.notEqual(first, second)
   })
 
+  it('shares the one with the fewest connections that are busy', async () => {
+    const dials = new Dials()
+    const many: { session: Session; stream: Stream }[] = []
+    for (let connection = 0; connection < 33; connection++) {
+      const session = await dials.pool.acquire()
+      many.push({ session, stream: open(session) })
+      await settle()
+    }
+    const [first, ...others] = many
+    // The tunnel with the fewest connections has a new one; all of the others' are idle.
+    for (const { session, stream } of others) if (session === first?.session) stream.close()
+    await dials.timers.pass(1_000)
+    assert.equal((await dials.pool.acquire()).load, 1)
+    first?.stream.write(Buffer.from('x'))
+    await dials.timers.pass(11)
+    const next = await dials.pool.acquire()
+    assert.deepEqual([next === first?.session, next.load], [false, 4])
+  })
+
   it('opens another one rather than wait behind a slow reader', async () => {
     const dials = new Dials()
     dials.waits = true
