@@ -22,8 +22,9 @@ export class SessionPool {
   readonly #dial: (closed: (session: Session) => void) => Promise<Session>
   readonly #timers: Timers
   readonly #sessions = new Set<Session>()
-  /** Until when connections are awaited in a tunnel, and how many it will have had by then. */
-  readonly #given = new WeakMap<Session, { until: number; opened: number }>()
+  /** When it was that a tunnel's last connection was given to it: until when it is awaited, and how many there will have been by then. */
+  readonly #given = new WeakMap<Session, { turn: number; until: number; opened: number }>()
+  #turn = 0
   #opening: Promise<Session> | undefined
   /** How many are being opened, and since when the latest one. */
   #pending = 0
@@ -39,7 +40,7 @@ export class SessionPool {
   }
 
   /**
-   * A session for the next connection: one without connections, else the one with the fewest that are busy, never a blocked one while
+   * A session for the next connection: one without connections, else the one that got its last one longest ago, never a slow one while
    * another can be had. Keeps a spare one open. Between the dial and the answer it may have gone: ask whether it accepts.
    * @throws what the dial throws
    */
@@ -62,7 +63,7 @@ export class SessionPool {
       if (session !== undefined) return this.#give(session)
       const shared = this.#best() ?? best
       // Behind a slow reader is no place to go while there may be another one.
-      return this.#give(shared.blocked ? ((await own) ?? shared) : shared)
+      return this.#give(shared.slow ? ((await own) ?? shared) : shared)
     } finally {
       over.abort()
     }
@@ -70,7 +71,7 @@ export class SessionPool {
 
   #give(session: Session): Session {
     const opened = session.opened + this.#awaitedIn(session) + 1
-    this.#given.set(session, { until: this.#timers.now() + MOMENT, opened })
+    this.#given.set(session, { turn: ++this.#turn, until: this.#timers.now() + MOMENT, opened })
     return session
   }
 
@@ -109,12 +110,10 @@ export class SessionPool {
 
   #best(): Session | undefined {
     const usable = this.#usable()
-    const fewest = (sessions: Session[]) =>
-      sessions
-        .map((session) => ({ session, busy: session.busy + this.#awaitedIn(session), load: this.#loadOf(session) }))
-        .sort((a, b) => a.busy - b.busy || a.load - b.load)[0]?.session
-    const unblocked = usable.filter(({ blocked }) => !blocked)
-    return fewest(unblocked) ?? (usable.length < LIMIT ? undefined : fewest(usable))
+    // Connections that come at once are kept apart, however few others there are: what is new may be large.
+    const turn = (session: Session) => (this.#loadOf(session) === 0 ? 0 : (this.#given.get(session)?.turn ?? 0))
+    const next = (sessions: Session[]) => sessions.toSorted((a, b) => turn(a) - turn(b))[0]
+    return next(usable.filter(({ slow }) => !slow)) ?? (usable.length < LIMIT ? undefined : next(usable))
   }
 
   /** @param taken the connection that it was given to comes in a moment */

@@ -7,6 +7,8 @@ import type { Timers } from './timers.ts'
 import { type Tunnel, type TunnelEvents, tunnelOver } from './tunnel.ts'
 
 const NONE = Buffer.alloc(0)
+/** Milliseconds for which one that was blocked is taken for one that will be again. */
+const SLOW = 1_000
 const LOST = 'the connection to the API server was lost'
 
 export class Session {
@@ -25,6 +27,7 @@ export class Session {
   #accepts = true
   #alive = true
   #waitsForRoom = false
+  #slowUntil = 0
   #heard = true
   readonly #silence: SilenceAlarm
   /** The peer said what cannot be understood, or was given up. */
@@ -53,13 +56,6 @@ export class Session {
     return this.#count
   }
 
-  /** Connections in it that are not idle. */
-  get busy(): number {
-    let busy = 0
-    for (const [id, pair] of this.#streams) if (id === pair.data && pair.isBusy) busy++
-    return busy
-  }
-
   /** Connections that there have been. */
   get opened(): number {
     return this.#nextRequest
@@ -68,6 +64,11 @@ export class Session {
   /** Whether a slow reader or a slow server makes everything in it wait. */
   get blocked(): boolean {
     return this.#full.size > 0 || this.#waitsForRoom
+  }
+
+  /** Whether it is blocked or was a moment ago: a slow reader takes what there is now and then. */
+  get slow(): boolean {
+    return this.blocked || this.#timers.now() < this.#slowUntil
   }
 
   get accepts(): boolean {
@@ -175,7 +176,6 @@ export class Session {
   #write(pair: StreamPair, bytes: Buffer): boolean {
     if (!this.#streams.has(pair.data)) return true
     if (this.#silence.isQuiet) this.#ask()
-    pair.moves()
     return this.#send(dataHead(pair.data, bytes.length), bytes)
   }
 
@@ -197,6 +197,7 @@ export class Session {
 
   #drained(): void {
     this.#waitsForRoom = false
+    this.#slowUntil = this.#timers.now() + SLOW
     this.#heard = true
     for (const [id, pair] of this.#streams) if (id === pair.data) pair.events.drain()
   }
@@ -238,6 +239,7 @@ export class Session {
 
   #unblock(pair: StreamPair): void {
     if (!this.#full.delete(pair) || this.#full.size > 0) return
+    this.#slowUntil = this.#timers.now() + SLOW
     // What came meanwhile is still to be read.
     this.#hear()
     this.#tunnel.resume()

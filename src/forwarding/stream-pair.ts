@@ -34,8 +34,6 @@ export interface Stream {
 
 /** The error stream's text follows the data stream's end in the same burst (containerd 1.6): so long an end is held back. */
 const BURST = 250
-/** Milliseconds after which a connection through which nothing goes is an idle one. */
-const BUSY = 1_000
 /** More of an error's text is not kept. */
 const LONGEST_MESSAGE = 4096
 /** In an error's text: the pod's port had been reached. Anything else is said before that. */
@@ -49,7 +47,6 @@ export class StreamPair {
   readonly #fail: (reason: string, how: Failure) => void
   /** What the error stream says: text, if anything is wrong. */
   #message = Buffer.alloc(0)
-  #movedAt: number
   #dataEnded = false
   #errorEnded = false
   /** Whether its end was told. */
@@ -70,23 +67,12 @@ export class StreamPair {
     this.data = error + 2
     this.events = events
     this.#timers = timers
-    this.#movedAt = timers.now()
     this.#fail = (reason, how) => fail(this, reason, how)
   }
 
   /** Whether the pod's side has nothing more to say on either stream. */
   get isOver(): boolean {
     return this.#dataEnded && this.#errorEnded
-  }
-
-  /** Whether anything has gone through it of late, or it is new. */
-  get isBusy(): boolean {
-    return this.#timers.now() - this.#movedAt < BUSY
-  }
-
-  /** Bytes go through it. */
-  moves(): void {
-    this.#movedAt = this.#timers.now()
   }
 
   /** @returns false when there is no room for more */
@@ -96,7 +82,6 @@ export class StreamPair {
       this.#message = Buffer.concat([this.#message, bytes]).subarray(0, LONGEST_MESSAGE)
       this.#errorEnded ||= fin
     } else if (!this.#dataEnded) {
-      this.moves()
       room = bytes.length === 0 || this.events.data(bytes)
       this.#dataEnded = fin
     }
