@@ -54,6 +54,8 @@ export const controllerManager: Daemon = {
     '--use-service-account-credentials',
     '--leader-elect=false',
     '--controllers=*,-node-ipam-controller', // the CNI plugin gives addresses
+    // There is but one node. Tests that stop the API server must not find it NotReady, and all pods with it, for minutes after.
+    '--node-monitor-grace-period=10m',
   ],
 }
 
