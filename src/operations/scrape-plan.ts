@@ -1,0 +1,105 @@
+/** What is changed for each workload: chosen and planned (pure, but for lists that are read once), then rehearsed one by one. */
+import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
+import { SERVICES } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+import { chooseMethod } from '../scraping/choose.ts'
+import type { Candidate } from '../scraping/find.ts'
+import type { Scene, Wishes } from '../scraping/plan.ts'
+import { PLANNERS } from '../scraping/planners.ts'
+import type { Method, Skip, Workload } from '../scraping/workload.ts'
+import { type Change, planChanges, rehearse } from './changes.ts'
+import { requireIstioVersion } from './reading.ts'
+
+/** A workload that was meant, and what becomes of it. */
+export interface PlannedWorkload {
+  candidate: Candidate
+  method: Method | undefined
+  /** Then there are no changes. */
+  skip: Skip | undefined
+  changes: Change[]
+  scene: Scene
+}
+
+/** How many rehearsals are under way at a time. */
+const AT_ONCE = 16
+/** What is wrong with one workload alone. */
+const ITS_OWN = new Set(['FORBIDDEN', 'FIELD_CONFLICT', 'REJECTED', 'CHANGED_ON_WRITE', 'NOT_OURS', 'NOT_FOUND'])
+
+/** @throws UserError ISTIO_NOT_FOUND */
+export async function planWorkloads(
+  candidates: Candidate[],
+  asked: 'auto' | Method,
+  wishes: Wishes,
+  cluster: Cluster,
+): Promise<PlannedWorkload[]> {
+  const istioVersion = await requireIstioVersion(cluster)
+  const chosen = candidates.map((candidate) => ({ candidate, chosen: chooseMethod(candidate, asked) }))
+  const beside = await readBeside(
+    chosen.flatMap(({ chosen }) => ('skip' in chosen ? [] : [chosen])),
+    cluster,
+  )
+  return chosen.map(({ candidate }) => {
+    const here = ({ metadata }: KubeObject) => metadata.namespace === candidate.object.metadata.namespace
+    const services = beside.services.filter(here)
+    const others = beside.others.filter(here)
+    return planWorkload(candidate, asked, { wishes, istioVersion, pods: candidate.pods, services, others })
+  })
+}
+
+/** @param scene what was read beside it */
+export function planWorkload(candidate: Candidate, asked: 'auto' | Method, scene: Scene): PlannedWorkload {
+  const chosen = chooseMethod(candidate, asked)
+  if ('skip' in chosen) return { candidate, method: undefined, skip: chosen.skip, changes: [], scene }
+  const { workload, method } = chosen
+  const planned = PLANNERS[workload.proxy][method]?.(workload, scene) ?? {
+    skip: { code: 'NOT_POSSIBLE', reason: `the method ${method} is not for a ${workload.proxy}` },
+  }
+  if ('skip' in planned) return { candidate, method, skip: planned.skip, changes: [], scene }
+  const changes = planChanges(planned.writings, [workload.object, ...scene.others])
+  return { candidate, method, skip: undefined, changes, scene }
+}
+
+/** What native sidecars do not need is not read for them. */
+async function readBeside(
+  chosen: { workload: Workload; method: Method }[],
+  cluster: Cluster,
+): Promise<Pick<Scene, 'services' | 'others'>> {
+  const needy = chosen.filter(({ workload, method }) => method === 'sidecar' || workload.proxy === 'gateway')
+  if (needy.length === 0) return { services: [], others: [] }
+  const namespaces = [...new Set(needy.map(({ workload }) => workload.object.metadata.namespace ?? ''))]
+  const read = async <T extends KubeObject>(resource: Resource) => {
+    const lists = await Promise.all(placesOf(namespaces).map((place) => cluster.list<T>(resource, place)))
+    return lists.flat()
+  }
+  const [services, ...others] = await Promise.all([
+    read<Service>(SERVICES),
+    ...OTHERS.map((resource) => read(resource)),
+  ])
+  return { services, others: others.flat() }
+}
+
+/** Kinds that planners of other methods look at. */
+const OTHERS: Resource[] = []
+
+/** One list each of a few namespaces, or one of all. */
+function placesOf(namespaces: string[]): { namespace?: string }[] {
+  return namespaces.length > 3 ? [{}] : namespaces.map((namespace) => ({ namespace }))
+}
+
+/** Lets the API server try everything. What it refuses for one workload is the reason why that one is left out. */
+export async function rehearseWorkloads(planned: PlannedWorkload[], cluster: Cluster): Promise<PlannedWorkload[]> {
+  const rehearsed: PlannedWorkload[] = []
+  for (let at = 0; at < planned.length; at += AT_ONCE)
+    rehearsed.push(...(await Promise.all(planned.slice(at, at + AT_ONCE).map((one) => rehearseOne(one, cluster)))))
+  return rehearsed
+}
+
+async function rehearseOne(planned: PlannedWorkload, cluster: Cluster): Promise<PlannedWorkload> {
+  try {
+    return { ...planned, changes: await rehearse(cluster, planned.changes) }
+  } catch (error) {
+    if (!(error instanceof UserError) || !ITS_OWN.has(error.code)) throw error
+    return { ...planned, skip: { code: error.code, reason: error.message }, changes: [] }
+  }
+}
