@@ -1,7 +1,14 @@
 /** What is changed for each workload: chosen and planned (pure, but for lists that are read once), then rehearsed one by one. */
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { SERVICES } from '../cluster/resources.ts'
+import {
+  gateways,
+  peerAuthentications,
+  SERVICES,
+  serviceEntries,
+  sidecars,
+  virtualServices,
+} from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { chooseMethod } from '../scraping/choose.ts'
 import type { Candidate } from '../scraping/find.ts'
@@ -10,6 +17,7 @@ import { PLANNERS } from '../scraping/planners.ts'
 import type { Method, Skip, Workload } from '../scraping/workload.ts'
 import { type Change, planChanges, rehearse } from './changes.ts'
 import { requireIstioVersion } from './reading.ts'
+import type { ScrapeSurvey } from './scrape-survey.ts'
 
 /** A workload that was meant, and what becomes of it. */
 export interface PlannedWorkload {
@@ -28,23 +36,34 @@ const ITS_OWN = new Set(['FORBIDDEN', 'FIELD_CONFLICT', 'REJECTED', 'CHANGED_ON_
 
 /** @throws UserError ISTIO_NOT_FOUND */
 export async function planWorkloads(
-  candidates: Candidate[],
+  { candidates, pods, rootNamespace }: ScrapeSurvey,
   asked: 'auto' | Method,
   wishes: Wishes,
   cluster: Cluster,
 ): Promise<PlannedWorkload[]> {
   const istioVersion = await requireIstioVersion(cluster)
-  const chosen = candidates.map((candidate) => ({ candidate, chosen: chooseMethod(candidate, asked) }))
-  const beside = await readBeside(
-    chosen.flatMap(({ chosen }) => ('skip' in chosen ? [] : [chosen])),
-    cluster,
-  )
-  return chosen.map(({ candidate }) => {
-    const here = ({ metadata }: KubeObject) => metadata.namespace === candidate.object.metadata.namespace
-    const services = beside.services.filter(here)
-    const others = beside.others.filter(here)
-    return planWorkload(candidate, asked, { wishes, istioVersion, pods: candidate.pods, services, others })
+  const chosen = candidates.map((candidate) => chooseMethod(candidate, asked)).filter((one) => 'method' in one)
+  const beside = await readBeside(chosen, istioVersion, rootNamespace, cluster)
+  const here = {
+    pods: byNamespace(pods),
+    services: byNamespace(beside.services),
+    others: byNamespace(beside.others),
+  }
+  const wide = beside.others.filter(({ kind, metadata }) => kind === 'Sidecar' && metadata.namespace === rootNamespace)
+  return candidates.map((candidate) => {
+    const { namespace = '' } = candidate.object.metadata
+    const own = new Set(candidate.pods)
+    return planWorkload(candidate, asked, {
+      ...{ wishes, istioVersion, rootNamespace, pods: candidate.pods },
+      neighbours: (here.pods.get(namespace) ?? []).filter((pod) => !own.has(pod)),
+      services: here.services.get(namespace) ?? [],
+      others: [...(here.others.get(namespace) ?? []), ...(namespace === rootNamespace ? [] : wide)],
+    })
   })
+}
+
+function byNamespace<T extends KubeObject>(objects: T[]): Map<string, T[]> {
+  return Map.groupBy(objects, ({ metadata }) => metadata.namespace ?? '')
 }
 
 /** @param scene what was read beside it */
@@ -52,35 +71,35 @@ export function planWorkload(candidate: Candidate, asked: 'auto' | Method, scene
   const chosen = chooseMethod(candidate, asked)
   if ('skip' in chosen) return { candidate, method: undefined, skip: chosen.skip, changes: [], scene }
   const { workload, method } = chosen
-  const planned = PLANNERS[workload.proxy][method]?.(workload, scene) ?? {
-    skip: { code: 'NOT_POSSIBLE', reason: `the method ${method} is not for a ${workload.proxy}` },
-  }
+  const planned = PLANNERS[workload.proxy][method](workload, scene)
   if ('skip' in planned) return { candidate, method, skip: planned.skip, changes: [], scene }
   const changes = planChanges(planned.writings, [workload.object, ...scene.others])
   return { candidate, method, skip: undefined, changes, scene }
 }
 
-/** What native sidecars do not need is not read for them. */
+/** What native ports do not need is not read for them. */
 async function readBeside(
   chosen: { workload: Workload; method: Method }[],
+  istioVersion: string,
+  rootNamespace: string,
   cluster: Cluster,
 ): Promise<Pick<Scene, 'services' | 'others'>> {
-  const needy = chosen.filter(({ workload, method }) => method === 'sidecar' || workload.proxy === 'gateway')
+  const needy = chosen.filter(({ method }) => method === 'sidecar')
   if (needy.length === 0) return { services: [], others: [] }
-  const namespaces = [...new Set(needy.map(({ workload }) => workload.object.metadata.namespace ?? ''))]
+  const namespaces = [
+    ...new Set([...needy.map(({ workload }) => workload.object.metadata.namespace ?? ''), rootNamespace]),
+  ]
   const read = async <T extends KubeObject>(resource: Resource) => {
     const lists = await Promise.all(placesOf(namespaces).map((place) => cluster.list<T>(resource, place)))
     return lists.flat()
   }
+  const kinds = [sidecars, peerAuthentications, serviceEntries, gateways, virtualServices]
   const [services, ...others] = await Promise.all([
     read<Service>(SERVICES),
-    ...OTHERS.map((resource) => read(resource)),
+    ...kinds.map((kind) => read(kind(istioVersion))),
   ])
   return { services, others: others.flat() }
 }
-
-/** Kinds that planners of other methods look at. */
-const OTHERS: Resource[] = []
 
 /** One list each of a few namespaces, or one of all. */
 function placesOf(namespaces: string[]): { namespace?: string }[] {

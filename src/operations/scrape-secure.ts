@@ -43,16 +43,16 @@ export async function scrapeSecure(
   watching?: (progress: ScrapeProgress) => void,
 ): Promise<ScrapeSecureReport> {
   const { cluster } = dependencies
-  const { candidates, warnings } = await surveyWorkloads(request, cluster)
+  const survey = await surveyWorkloads(request, cluster)
   const named = request.names.length > 0
-  const meant = candidates.filter((one) => named || !isPrometheus(one, prometheus))
+  const candidates = survey.candidates.filter((one) => named || !isPrometheus(one, prometheus))
   const [planned, there] = await Promise.all([
-    planWorkloads(meant, request.method, { harden: false }, cluster),
+    planWorkloads({ ...survey, candidates }, request.method, { harden: false }, cluster),
     prometheus?.plan(),
   ])
   const rest = {
     ...(prometheus === undefined ? {} : { prometheus: prometheus.found }),
-    warnings: [...warnings, ...(there?.warnings ?? []), ...nothingFound(planned)],
+    warnings: [...survey.warnings, ...(there?.warnings ?? []), ...nothingFound(planned)],
   }
   const report = (outcome: ScrapeSecureResult['outcome'], workloads: PlannedWorkload[], first: Change[], more = {}) =>
     reportOf(

@@ -28,6 +28,10 @@ export interface WorkloadChoice {
 
 export interface ScrapeSurvey {
   candidates: Candidate[]
+  /** All pods where was looked, of whatever workload. */
+  pods: Pod[]
+  /** Where Istio looks for what holds for all of the mesh: istiod's own, unless the mesh configuration says otherwise. */
+  rootNamespace: string
   warnings: Warning[]
 }
 
@@ -42,7 +46,13 @@ export async function surveyWorkloads(choice: WorkloadChoice, cluster: Cluster):
     readable(cluster.list<Deployment>(DEPLOYMENTS, { labels: 'app=istiod' })),
   ])
   const candidates = findCandidates(read.workloads, read.pods, istiodVersions(istiods ?? []))
-  return { candidates: chosenOf(candidates, choice, read.places), warnings: read.warnings }
+  const rootNamespace = istiods?.[0]?.metadata.namespace ?? 'istio-system'
+  return {
+    candidates: chosenOf(candidates, choice, read.places),
+    pods: read.pods,
+    rootNamespace,
+    warnings: read.warnings,
+  }
 }
 
 /** As kubectl has it. */
