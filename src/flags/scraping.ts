@@ -74,3 +74,17 @@ export const scrapeFlags = {
   }),
   yes,
 }
+
+/** Of `cleanup`. */
+export const scrapingCleanupFlags = {
+  scraping: Flags.boolean({
+    exclusive: ['certificates', 'documented-setup', 'expired'],
+    description: 'undo scrape-secure, and leave what is exposed as it is',
+  }),
+  timeout: duration({
+    flag: '--timeout',
+    default: 120_000,
+    defaultHelp: async () => '2m',
+    description: 'with --scraping: how long to wait for the next pod to come back',
+  }),
+}
