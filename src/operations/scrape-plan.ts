@@ -10,7 +10,7 @@ import {
   virtualServices,
 } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import { chooseMethod } from '../scraping/choose.ts'
+import { chooseMethod, unready } from '../scraping/choose.ts'
 import type { Candidate } from '../scraping/find.ts'
 import type { Scene, Wishes } from '../scraping/plan.ts'
 import { PLANNERS } from '../scraping/planners.ts'
@@ -53,12 +53,14 @@ export async function planWorkloads(
   return candidates.map((candidate) => {
     const { namespace = '' } = candidate.object.metadata
     const own = new Set(candidate.pods)
-    return planWorkload(candidate, asked, {
+    const planned = planWorkload(candidate, asked, {
       ...{ wishes, istioVersion, rootNamespace, pods: candidate.pods },
       neighbours: (here.pods.get(namespace) ?? []).filter((pod) => !own.has(pod)),
       services: here.services.get(namespace) ?? [],
       others: [...(here.others.get(namespace) ?? []), ...(namespace === rootNamespace ? [] : wide)],
     })
+    const skip = planned.skip ?? unready(candidate)
+    return skip === undefined ? planned : { ...planned, skip, changes: [] }
   })
 }
 

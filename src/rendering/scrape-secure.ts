@@ -17,7 +17,14 @@ export function renderScrapeSecure(
   const objects = result.objects
     .filter((object) => !result.workloads.some((one) => isSame(one, object)))
     .map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
-  return [...objects, ...(objects.length > 0 ? [''] : []), table(result, dryRun), '', ...footer(result)].join('\n')
+  const below = footer(result)
+  return [
+    ...objects,
+    ...(objects.length > 0 ? [''] : []),
+    table(result, dryRun),
+    ...(below.length > 0 ? [''] : []),
+    ...below,
+  ].join('\n')
 }
 
 function isSame(one: WorkloadOutcome, other: { kind: string; namespace: string; name: string }): boolean {
@@ -35,14 +42,14 @@ function table({ workloads }: ScrapeSecureResult, dryRun: 'none' | 'client' | 's
   return renderTable([['NAMESPACE', 'WORKLOAD', 'PODS', 'METHOD', 'RESULT'], ...rows])
 }
 
-function footer({ outcome, prometheus, targets, plaintext }: ScrapeSecureResult): string[] {
+function footer({ outcome, method, prometheus, targets, plaintext }: ScrapeSecureResult): string[] {
   const { kind, namespace, name } = prometheus ?? {}
   const jobs = (targets?.jobs ?? []).map((job) => `${job.name} ${job.up}/${job.total}`).join(', ')
   return [
     ...(prometheus === undefined ? [] : [`prometheus   ${kind?.toLowerCase()}/${name} in namespace ${namespace}`]),
     ...(targets === undefined ? [] : [`targets      ${targets.up} of ${targets.total} up over https (${jobs})`]),
     ...(plaintext === undefined || plaintext.open.length === 0 ? [] : [`in clear     ${plaintext.open.join(', ')}`]),
-    ...(outcome === 'applied' ? ['undo it      kubectl telemetry cleanup --scraping'] : []),
+    ...(outcome === 'applied' && method !== undefined ? ['undo it      kubectl telemetry cleanup --scraping'] : []),
   ]
 }
 

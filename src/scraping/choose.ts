@@ -57,10 +57,10 @@ function unproxied({ object, pods }: Candidate): Skip {
 /** What stands against a change of its template, or keeps its pods as they are when it changes. */
 function fixed({ object }: Candidate): Skip | undefined {
   const { metadata, spec } = object
-  const owners = (metadata.ownerReferences ?? []) as { kind: string; name: string; controller?: boolean }[]
-  const owner = owners.find(({ controller }) => controller)
+  // Not every operator sets `controller`.
+  const [owner] = (metadata.ownerReferences ?? []) as { kind: string; name: string }[]
   if (owner !== undefined)
-    return { code: 'OPERATOR_OWNED', reason: `${owner.kind}/${owner.name} controls it and would undo the change` }
+    return { code: 'OPERATOR_OWNED', reason: `${owner.kind}/${owner.name} owns it and would undo the change` }
   if (spec.paused) return { code: 'PAUSED', reason: 'its rollout is paused (kubectl rollout resume)' }
   if (spec.updateStrategy?.type === 'OnDelete')
     return {
@@ -73,8 +73,12 @@ function fixed({ object }: Candidate): Skip | undefined {
       code: 'PARTITIONED',
       reason: `its pods below number ${partition} are not replaced (updateStrategy partition)`,
     }
+  return undefined
+}
+
+/** A workload that is not well could not be told from one that does not come back. Where a run of ours was cut off, the next one goes on. */
+export function unready({ object }: Candidate): Skip | undefined {
   const { done, ready, wanted } = rolloutOf(object)
-  // Where a run of ours was cut off, the next one goes on.
   if (done || appliedFields(object) !== undefined) return undefined
   return {
     code: 'NOT_READY',
