@@ -45,6 +45,26 @@ export function authorizationPolicies(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'authorizationpolicies', kind: 'AuthorizationPolicy' }
 }
 
+export function sidecars(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'sidecars', kind: 'Sidecar' }
+}
+
+export function serviceEntries(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'serviceentries', kind: 'ServiceEntry' }
+}
+
+/** @param version of Istio's networking API */
+export function peerAuthentications(version: string): Resource {
+  return { group: 'security.istio.io', version, plural: 'peerauthentications', kind: 'PeerAuthentication' }
+}
+
+export const NETWORK_POLICIES: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'networkpolicies',
+  kind: 'NetworkPolicy',
+}
+
 /** There is but one version. */
 export const ENVOY_FILTERS: Resource = {
   group: ISTIO_NETWORKING,

@@ -25,8 +25,15 @@ export interface Scene {
   istioVersion: string
   /** The workload's own, as they are now. */
   pods: Pod[]
+  /** The other pods of its namespace, whatever they belong to. */
+  neighbours: Pod[]
   services: Service[]
-  /** Sidecar, PeerAuthentication, Gateway, ServiceEntry, VirtualService, NetworkPolicy: ours and others'. Read for the method `sidecar` alone. */
+  /** Where Istio looks for what holds for all of the mesh. */
+  rootNamespace: string
+  /**
+   * Sidecar, PeerAuthentication, Gateway, ServiceEntry, VirtualService, NetworkPolicy: ours and others', and the Sidecars of the root
+   * namespace. Read for the method `sidecar` alone.
+   */
   others: KubeObject[]
 }
 
