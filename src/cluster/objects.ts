@@ -46,7 +46,7 @@ export interface Pod extends KubeObject {
       emptyDir?: object
     }[]
   }
-  status?: { phase?: string; conditions?: { type: string; status: string }[] }
+  status?: { phase?: string; podIPs?: { ip: string }[]; conditions?: { type: string; status: string }[] }
 }
 
 export interface Deployment extends KubeObject {

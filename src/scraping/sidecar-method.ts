@@ -4,15 +4,16 @@
  */
 import type { KubeObject } from '../cluster/cluster.ts'
 import { appliedFields, changedForScraping, isOwned } from '../cluster/ownership.ts'
-import { peerAuthentications, sidecars } from '../cluster/resources.ts'
+import { authorizationPolicies, peerAuthentications, sidecars } from '../cluster/resources.ts'
+import { metricsAllowed, metricsAlone } from '../manifests/authorization-policy.ts'
 import { scrapingName } from '../manifests/names.ts'
 import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
 import { inboundPorts } from './inbound-ports.ts'
-import type { Planned, Planner, Scene } from './plan.ts'
+import type { Planned, Planner, Scene, Scraper, Writing } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
 import { planTemplate } from './template.ts'
-import { SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from './workload.ts'
+import { METRICS_PATH, SECURE_PORT, SIDECAR_PORT, type Skip, type Workload, type WorkloadObject } from './workload.ts'
 
 /** Where the agent serves the merged metrics, whatever the probes of the pod are. */
 const AGENT = '127.0.0.1:15020'
@@ -24,14 +25,21 @@ const OURS: IngressListener = {
   defaultEndpoint: AGENT,
 }
 
+type Labels = Record<string, string>
+
 interface SidecarSpec {
-  workloadSelector?: { labels?: Record<string, string> }
+  workloadSelector?: { labels?: Labels }
   ingress?: IngressListener[]
   [field: string]: unknown
 }
 
+interface AuthorizationPolicySpec {
+  selector?: { matchLabels?: Labels }
+  action?: string
+}
+
 interface PeerAuthenticationSpec {
-  selector?: { matchLabels?: Record<string, string> }
+  selector?: { matchLabels?: Labels }
   portLevelMtls?: Record<string, { mode?: string }>
 }
 
@@ -47,16 +55,17 @@ export const planSidecar: Planner = (workload, scene) => {
   if (obstacle !== undefined) return { skip: obstacle }
   const policy = planPolicy(workload, labels, scene)
   if ('skip' in policy) return policy
+  const access = planAccess(workload, labels, scene)
   const listener = planListener(workload, labels, scene)
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     ...(scene.wishes.harden ? { proxyMetadata: LOCALHOST_ONLY } : {}),
   })
-  return 'skip' in template ? template : { writings: [...policy.writings, ...listener.writings, template] }
+  return 'skip' in template ? template : { writings: [...policy.writings, ...access, ...listener.writings, template] }
 }
 
-function planPolicy(workload: Workload, labels: Record<string, string>, scene: Scene): Planned {
+function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
   const { object } = workload
   const { name, namespace = '' } = object.metadata
   const resource = peerAuthentications(scene.istioVersion)
@@ -77,7 +86,35 @@ function planPolicy(workload: Workload, labels: Record<string, string>, scene: S
   return { writings: [{ resource, manifest: strictPortIn(resource, theirs, SIDECAR_PORT), by: 'sharing' }] }
 }
 
-function planListener(workload: Workload, labels: Record<string, string>, scene: Scene): Planned {
+/** What may be asked at the port, and by whom. */
+function planAccess({ resource: { kind }, object }: Workload, labels: Labels, scene: Scene): Writing[] {
+  const { name: workload, namespace = '' } = object.metadata
+  const resource = authorizationPolicies(scene.istioVersion)
+  const name = scrapingName({ kind, name: workload })
+  const at = { name, namespace, labels, port: SIDECAR_PORT }
+  const scraper = scene.wishes.onlyPrometheus
+  const alone = metricsAlone(resource, { ...at, path: METRICS_PATH }, scraper && principalOf(scraper))
+  const allowed = metricsAllowed(resource, { ...at, name: `${name}-allow` })
+  const manifests = isRestricted(object, scene) ? [alone, allowed] : [alone]
+  return manifests.map((manifest) => ({ resource, manifest, by: 'owning' }))
+}
+
+/** Whether an ALLOW policy is for its pods: then what no policy allows is forbidden. */
+function isRestricted(object: WorkloadObject, scene: Scene): boolean {
+  const { namespace = '' } = object.metadata
+  const policies = [namespace, scene.rootNamespace].flatMap((one) => othersOf(scene, 'AuthorizationPolicy', one))
+  return policies.some((policy) => {
+    const { selector, action = 'ALLOW' } = (policy.spec ?? {}) as AuthorizationPolicySpec
+    return action === 'ALLOW' && (selector === undefined || takes(selector.matchLabels, object, scene.pods))
+  })
+}
+
+/** In any trust domain: which one it is, the mesh configuration says. */
+function principalOf({ namespace, serviceAccount }: Scraper): string {
+  return `*/ns/${namespace}/sa/${serviceAccount}`
+}
+
+function planListener(workload: Workload, labels: Labels, scene: Scene): Planned {
   const { object } = workload
   const { name: workloadName, namespace = '' } = object.metadata
   const resource = sidecars(scene.istioVersion)
@@ -120,9 +157,17 @@ function listenersOf({ object }: Pick<Workload, 'object'>, scene: Scene): Ingres
     ({ kind, metadata }) => kind === 'ServiceEntry' && metadata.namespace === object.metadata.namespace,
   )
   const ports = inboundPorts(object, scene.pods, scene.services, entries)
+  const bind = wildcard(scene)
   return ports.map(({ number, name, protocol }) => ({
     port: { number, protocol, ...(name === undefined ? {} : { name }) },
+    bind,
   }))
+}
+
+/** What Istio's own listeners are bound to, which is part of their names and of their statistics'. Left out, it would be the pod's address. */
+function wildcard({ pods }: Scene): string {
+  const addresses = pods.flatMap(({ status }) => status?.podIPs ?? []).map(({ ip }) => ip)
+  return addresses.length > 0 && addresses.every((ip) => ip.includes(':')) ? '::' : '0.0.0.0'
 }
 
 function withOurs(listeners: IngressListener[]): { ingress: IngressListener[] } | { skip: Skip } {
@@ -164,7 +209,7 @@ function othersOf({ others }: Scene, kind: string, namespace: string): KubeObjec
   return others.filter((one) => one.kind === kind && one.metadata.namespace === namespace && !isOwned(one))
 }
 
-function selectorOf(spec: unknown): Record<string, string> {
+function selectorOf(spec: unknown): Labels {
   return (spec as SidecarSpec | undefined)?.workloadSelector?.labels ?? {}
 }
 
