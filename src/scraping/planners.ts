@@ -1,10 +1,13 @@
 /** Which planner plans what. */
+import { planMetricsGateway } from './metrics-gateway.ts'
+import { planNativeGateway } from './native-gateway.ts'
 import { planNativeSidecar } from './native-sidecar.ts'
 import type { Planner } from './plan.ts'
+import { planSidecar } from './sidecar-method.ts'
 import type { Method, Workload } from './workload.ts'
 
 /** A method that a kind of proxy has no planner for is no choice of it. */
 export const PLANNERS: Record<Workload['proxy'], Partial<Record<Method, Planner>>> = {
-  sidecar: { native: planNativeSidecar },
-  gateway: {},
+  sidecar: { native: planNativeSidecar, sidecar: planSidecar },
+  gateway: { native: planNativeGateway, sidecar: planMetricsGateway },
 }

@@ -4,16 +4,16 @@
  */
 import type { KubeObject } from '../cluster/cluster.ts'
 import { appliedFields, changedForScraping, isOwned } from '../cluster/ownership.ts'
-import { authorizationPolicies, peerAuthentications, sidecars } from '../cluster/resources.ts'
-import { metricsAllowed, metricsAlone } from '../manifests/authorization-policy.ts'
+import { peerAuthentications, sidecars } from '../cluster/resources.ts'
 import { scrapingName } from '../manifests/names.ts'
 import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
+import { planAccess } from './access.ts'
 import { inboundPorts } from './inbound-ports.ts'
-import type { Planned, Planner, Scene, Scraper, Writing } from './plan.ts'
+import type { Planned, Planner, Scene } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
 import { planTemplate } from './template.ts'
-import { METRICS_PATH, SECURE_PORT, SIDECAR_PORT, type Skip, type Workload, type WorkloadObject } from './workload.ts'
+import { SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from './workload.ts'
 
 /** Where the agent serves the merged metrics, whatever the probes of the pod are. */
 const AGENT = '127.0.0.1:15020'
@@ -31,11 +31,6 @@ interface SidecarSpec {
   workloadSelector?: { labels?: Labels }
   ingress?: IngressListener[]
   [field: string]: unknown
-}
-
-interface AuthorizationPolicySpec {
-  selector?: { matchLabels?: Labels }
-  action?: string
 }
 
 interface PeerAuthenticationSpec {
@@ -76,7 +71,7 @@ function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
   )
   const request = { name: scrapingName({ kind: workload.resource.kind, name }), namespace, labels, port: SIDECAR_PORT }
   if (theirs === undefined) return { writings: [{ resource, manifest: strictPort(resource, request), by: 'owning' }] }
-  const present = ((theirs.spec as PeerAuthenticationSpec).portLevelMtls ?? {})[SIDECAR_PORT]
+  const present = (theirs.spec as PeerAuthenticationSpec).portLevelMtls?.[SIDECAR_PORT]
   if (present !== undefined && present.mode !== 'STRICT')
     return skipped(
       'PORT_TAKEN',
@@ -84,34 +79,6 @@ function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
     )
   // Also when it is there: then it may be ours, and an apply without it would take it away.
   return { writings: [{ resource, manifest: strictPortIn(resource, theirs, SIDECAR_PORT), by: 'sharing' }] }
-}
-
-/** What may be asked at the port, and by whom. */
-function planAccess({ resource: { kind }, object }: Workload, labels: Labels, scene: Scene): Writing[] {
-  const { name: workload, namespace = '' } = object.metadata
-  const resource = authorizationPolicies(scene.istioVersion)
-  const name = scrapingName({ kind, name: workload })
-  const at = { name, namespace, labels, port: SIDECAR_PORT }
-  const scraper = scene.wishes.onlyPrometheus
-  const alone = metricsAlone(resource, { ...at, path: METRICS_PATH }, scraper && principalOf(scraper))
-  const allowed = metricsAllowed(resource, { ...at, name: `${name}-allow` })
-  const manifests = isRestricted(object, scene) ? [alone, allowed] : [alone]
-  return manifests.map((manifest) => ({ resource, manifest, by: 'owning' }))
-}
-
-/** Whether an ALLOW policy is for its pods: then what no policy allows is forbidden. */
-function isRestricted(object: WorkloadObject, scene: Scene): boolean {
-  const { namespace = '' } = object.metadata
-  const policies = [namespace, scene.rootNamespace].flatMap((one) => othersOf(scene, 'AuthorizationPolicy', one))
-  return policies.some((policy) => {
-    const { selector, action = 'ALLOW' } = (policy.spec ?? {}) as AuthorizationPolicySpec
-    return action === 'ALLOW' && (selector === undefined || takes(selector.matchLabels, object, scene.pods))
-  })
-}
-
-/** In any trust domain: which one it is, the mesh configuration says. */
-function principalOf({ namespace, serviceAccount }: Scraper): string {
-  return `*/ns/${namespace}/sa/${serviceAccount}`
 }
 
 function planListener(workload: Workload, labels: Labels, scene: Scene): Planned {
