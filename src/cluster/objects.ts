@@ -59,6 +59,7 @@ export interface Pod extends KubeObject {
   }
   status?: {
     phase?: string
+    podIPs?: { ip: string }[]
     conditions?: { type: string; status: string; reason?: string; message?: string }[]
     initContainerStatuses?: ContainerStatus[]
     containerStatuses?: ContainerStatus[]

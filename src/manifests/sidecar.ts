@@ -6,6 +6,7 @@ export interface IngressListener {
   port: { number: number; protocol: string; name?: string }
   /** Left out: to where the connection was going, as without a Sidecar. */
   defaultEndpoint?: string
+  bind?: string
   [field: string]: unknown
 }
 

@@ -6,6 +6,7 @@ import { metricsGateway } from '../manifests/metrics-gateway.ts'
 import { metricsRoute } from '../manifests/metrics-route.ts'
 import { metricsGatewayName } from '../manifests/names.ts'
 import { agentEntry } from '../manifests/service-entry.ts'
+import { planAccess } from './access.ts'
 import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
 import type { Planner, Scene, Writing } from './plan.ts'
 import { ownLabels, takes } from './selection.ts'
@@ -48,11 +49,12 @@ export const planMetricsGateway: Planner = (workload, scene) => {
     },
     { resource: gateways(version), manifest: metricsGateway(gateways(version), request), by: 'owning' },
   ]
+  const access = planAccess(workload, selector, scene)
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     ...(scene.wishes.harden ? hardened(workload) : {}),
   })
-  return 'skip' in template ? template : { writings: [...objects, template] }
+  return 'skip' in template ? template : { writings: [...access, ...objects, template] }
 }
 
 /** 15090 goes by `proxy.istio.io/config`, 15020 by the agent's environment, which the injector makes of it. */

@@ -16,6 +16,16 @@ export interface Writing {
 export interface Wishes {
   /** Close 15090 and 15020 to other pods. */
   harden: boolean
+  /** Nobody but this Prometheus may reach the secure ports. */
+  onlyPrometheus?: Scraper
+}
+
+/** Prometheus, as policies name it. */
+export interface Scraper {
+  namespace: string
+  serviceAccount: string
+  /** Of its pods. */
+  labels: Record<string, string>
 }
 
 /** What planners may look at: everything that was read, of the workload's namespace. */
@@ -31,8 +41,8 @@ export interface Scene {
   /** Where Istio looks for what holds for all of the mesh. */
   rootNamespace: string
   /**
-   * Sidecar, PeerAuthentication, Gateway, ServiceEntry, VirtualService, NetworkPolicy: ours and others', and the Sidecars of the root
-   * namespace. Read for the method `sidecar` alone.
+   * Sidecar, PeerAuthentication, AuthorizationPolicy, Gateway, ServiceEntry, VirtualService, NetworkPolicy: ours and others', and the Sidecars
+   * and AuthorizationPolicies of the root namespace. Read for the method `sidecar` alone.
    */
   others: KubeObject[]
 }

@@ -8,6 +8,7 @@ import { peerAuthentications, sidecars } from '../cluster/resources.ts'
 import { scrapingName } from '../manifests/names.ts'
 import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
+import { planAccess } from './access.ts'
 import { inboundPorts } from './inbound-ports.ts'
 import type { Planned, Planner, Scene } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
@@ -24,14 +25,16 @@ const OURS: IngressListener = {
   defaultEndpoint: AGENT,
 }
 
+type Labels = Record<string, string>
+
 interface SidecarSpec {
-  workloadSelector?: { labels?: Record<string, string> }
+  workloadSelector?: { labels?: Labels }
   ingress?: IngressListener[]
   [field: string]: unknown
 }
 
 interface PeerAuthenticationSpec {
-  selector?: { matchLabels?: Record<string, string> }
+  selector?: { matchLabels?: Labels }
   portLevelMtls?: Record<string, { mode?: string }>
 }
 
@@ -47,16 +50,17 @@ export const planSidecar: Planner = (workload, scene) => {
   if (obstacle !== undefined) return { skip: obstacle }
   const policy = planPolicy(workload, labels, scene)
   if ('skip' in policy) return policy
+  const access = planAccess(workload, labels, scene)
   const listener = planListener(workload, labels, scene)
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     ...(scene.wishes.harden ? { proxyMetadata: LOCALHOST_ONLY } : {}),
   })
-  return 'skip' in template ? template : { writings: [...policy.writings, ...listener.writings, template] }
+  return 'skip' in template ? template : { writings: [...policy.writings, ...access, ...listener.writings, template] }
 }
 
-function planPolicy(workload: Workload, labels: Record<string, string>, scene: Scene): Planned {
+function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
   const { object } = workload
   const { name, namespace = '' } = object.metadata
   const resource = peerAuthentications(scene.istioVersion)
@@ -67,7 +71,7 @@ function planPolicy(workload: Workload, labels: Record<string, string>, scene: S
   )
   const request = { name: scrapingName({ kind: workload.resource.kind, name }), namespace, labels, port: SIDECAR_PORT }
   if (theirs === undefined) return { writings: [{ resource, manifest: strictPort(resource, request), by: 'owning' }] }
-  const present = ((theirs.spec as PeerAuthenticationSpec).portLevelMtls ?? {})[SIDECAR_PORT]
+  const present = (theirs.spec as PeerAuthenticationSpec).portLevelMtls?.[SIDECAR_PORT]
   if (present !== undefined && present.mode !== 'STRICT')
     return skipped(
       'PORT_TAKEN',
@@ -77,7 +81,7 @@ function planPolicy(workload: Workload, labels: Record<string, string>, scene: S
   return { writings: [{ resource, manifest: strictPortIn(resource, theirs, SIDECAR_PORT), by: 'sharing' }] }
 }
 
-function planListener(workload: Workload, labels: Record<string, string>, scene: Scene): Planned {
+function planListener(workload: Workload, labels: Labels, scene: Scene): Planned {
   const { object } = workload
   const { name: workloadName, namespace = '' } = object.metadata
   const resource = sidecars(scene.istioVersion)
@@ -120,9 +124,17 @@ function listenersOf({ object }: Pick<Workload, 'object'>, scene: Scene): Ingres
     ({ kind, metadata }) => kind === 'ServiceEntry' && metadata.namespace === object.metadata.namespace,
   )
   const ports = inboundPorts(object, scene.pods, scene.services, entries)
+  const bind = wildcard(scene)
   return ports.map(({ number, name, protocol }) => ({
     port: { number, protocol, ...(name === undefined ? {} : { name }) },
+    bind,
   }))
+}
+
+/** What Istio's own listeners are bound to, which is part of their names and of their statistics'. Left out, it would be the pod's address. */
+function wildcard({ pods }: Scene): string {
+  const addresses = pods.flatMap(({ status }) => status?.podIPs ?? []).map(({ ip }) => ip)
+  return addresses.length > 0 && addresses.every((ip) => ip.includes(':')) ? '::' : '0.0.0.0'
 }
 
 function withOurs(listeners: IngressListener[]): { ingress: IngressListener[] } | { skip: Skip } {
@@ -164,7 +176,7 @@ function othersOf({ others }: Scene, kind: string, namespace: string): KubeObjec
   return others.filter((one) => one.kind === kind && one.metadata.namespace === namespace && !isOwned(one))
 }
 
-function selectorOf(spec: unknown): Record<string, string> {
+function selectorOf(spec: unknown): Labels {
   return (spec as SidecarSpec | undefined)?.workloadSelector?.labels ?? {}
 }
 
