@@ -21,6 +21,22 @@ export const CERTIFICATES: Resource = {
 
 export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
 
+export const STATEFUL_SETS: Resource = { group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet' }
+
+export const NAMESPACES: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }
+
+export const WEBHOOKS: Resource = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'mutatingwebhookconfigurations',
+  kind: 'MutatingWebhookConfiguration',
+}
+
+/** Prometheus Operator's. */
+export const MONITORING = 'monitoring.coreos.com'
+export const PROMETHEUSES: Resource = { group: MONITORING, version: 'v1', plural: 'prometheuses', kind: 'Prometheus' }
+export const POD_MONITORS: Resource = { group: MONITORING, version: 'v1', plural: 'podmonitors', kind: 'PodMonitor' }
+
 export const ENDPOINT_SLICES: Resource = {
   group: 'discovery.k8s.io',
   version: 'v1',
