@@ -2,7 +2,9 @@
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import {
+  authorizationPolicies,
   gateways,
+  NETWORK_POLICIES,
   peerAuthentications,
   SERVICES,
   serviceEntries,
@@ -43,13 +45,15 @@ export async function planWorkloads(
 ): Promise<PlannedWorkload[]> {
   const istioVersion = await requireIstioVersion(cluster)
   const chosen = candidates.map((candidate) => chooseMethod(candidate, asked)).filter((one) => 'method' in one)
-  const beside = await readBeside(chosen, istioVersion, rootNamespace, cluster)
+  const beside = await readBeside(chosen, wishes, istioVersion, rootNamespace, cluster)
   const here = {
     pods: byNamespace(pods),
     services: byNamespace(beside.services),
     others: byNamespace(beside.others),
   }
-  const wide = beside.others.filter(({ kind, metadata }) => kind === 'Sidecar' && metadata.namespace === rootNamespace)
+  const wide = beside.others.filter(
+    ({ kind, metadata }) => MESH_WIDE.includes(kind) && metadata.namespace === rootNamespace,
+  )
   return candidates.map((candidate) => {
     const { namespace = '' } = candidate.object.metadata
     const own = new Set(candidate.pods)
@@ -63,6 +67,9 @@ export async function planWorkloads(
     return skip === undefined ? planned : { ...planned, skip, changes: [] }
   })
 }
+
+/** In the root namespace they are for all of the mesh. */
+const MESH_WIDE = ['Sidecar', 'AuthorizationPolicy']
 
 function byNamespace<T extends KubeObject>(objects: T[]): Map<string, T[]> {
   return Map.groupBy(objects, ({ metadata }) => metadata.namespace ?? '')
@@ -82,11 +89,12 @@ export function planWorkload(candidate: Candidate, asked: 'auto' | Method, scene
 /** What native ports do not need is not read for them. */
 async function readBeside(
   chosen: { workload: Workload; method: Method }[],
+  wishes: Wishes,
   istioVersion: string,
   rootNamespace: string,
   cluster: Cluster,
 ): Promise<Pick<Scene, 'services' | 'others'>> {
-  const needy = chosen.filter(({ method }) => method === 'sidecar')
+  const needy = chosen.filter(({ method }) => method === 'sidecar' || wishes.onlyPrometheus !== undefined)
   if (needy.length === 0) return { services: [], others: [] }
   const namespaces = [
     ...new Set([...needy.map(({ workload }) => workload.object.metadata.namespace ?? ''), rootNamespace]),
@@ -95,10 +103,10 @@ async function readBeside(
     const lists = await Promise.all(placesOf(namespaces).map((place) => cluster.list<T>(resource, place)))
     return lists.flat()
   }
-  const kinds = [sidecars, peerAuthentications, serviceEntries, gateways, virtualServices]
+  const kinds = [sidecars, peerAuthentications, authorizationPolicies, serviceEntries, gateways, virtualServices]
   const [services, ...others] = await Promise.all([
     read<Service>(SERVICES),
-    ...kinds.map((kind) => read(kind(istioVersion))),
+    ...[...kinds.map((kind) => kind(istioVersion)), NETWORK_POLICIES].map((kind) => read(kind)),
   ])
   return { services, others: others.flat() }
 }

@@ -3,6 +3,7 @@ import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import { isEdited } from '../cluster/edits.ts'
 import { appliedFields, isOwned, SCRAPING } from '../cluster/ownership.ts'
 import {
+  authorizationPolicies,
   CONFIG_MAPS,
   gateways,
   NETWORK_POLICIES,
@@ -33,7 +34,7 @@ export interface ScrapingLeft {
 export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
   const version = await findIstioVersion(cluster)
   // A Gateway comes before what it leads to.
-  const istio = [gateways, virtualServices, serviceEntries, sidecars, peerAuthentications]
+  const istio = [gateways, virtualServices, serviceEntries, sidecars, peerAuthentications, authorizationPolicies]
   const serving = version === undefined ? [] : istio.map((kind) => kind(version))
   const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS]
   const lists = await Promise.all(kinds.map((resource) => readable(cluster.list(resource, { labels: SCRAPING }))))

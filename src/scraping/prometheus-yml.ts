@@ -35,6 +35,8 @@ const MARKED = /^\s*# kubectl-telemetry:/
 /** What jobs ask for that scrape Istio's pods in clear. */
 const PLAINTEXT = /_pod_annotation(?:present)?_prometheus_io_scrape|envoy-prom|\b(?:15090|15020)\b/
 
+const UNSAFE = 'it is written in a way that could not be changed without harm'
+
 type Json = Record<string, unknown>
 
 export interface SecuredConfiguration {
@@ -64,8 +66,11 @@ export function withSecureJob(text: string, what: string, certificates: string):
   if (theirs === undefined && !isDeepStrictEqual(own, job))
     after = withJob(own ? withoutJob(after, what) : after, job, what)
   for (const { job_name } of plain) after = withRule(after, job_name, what)
-  if (after !== text) requireOnlyOurs(before, contentOf(parsed(after, what), what), what)
-  const excluding = jobsOf(contentOf(parsed(after, what), what)).filter(hasRule)
+  const content = contentOf(parsed(after, what), what)
+  requireOnlyOurs(before, content, what)
+  const excluding = jobsOf(content).filter(hasRule)
+  const done = theirs !== undefined || jobsOf(content).some((one) => isDeepStrictEqual(one, job))
+  if (!done || jobsOf(content).some((one) => isPlaintext(one) && !hasRule(one))) throw unknown(what, UNSAFE)
   return {
     text: after,
     job: theirs?.job_name ?? SECURE_JOB,
@@ -229,7 +234,7 @@ function requireOnlyOurs(before: Json, after: Json, what: string): void {
       .map((job) => ({ ...job, [RULES]: rulesOf(job[RULES]).filter((rule) => !isRule(rule)) })),
   })
   if (isDeepStrictEqual(rest(before), rest(after))) return
-  throw unknown(what, 'it is written in a way that could not be changed without harm')
+  throw unknown(what, UNSAFE)
 }
 
 function item(value: object): string[] {

@@ -7,6 +7,7 @@ import {
   isSeq,
   type Pair,
   parseAllDocuments,
+  parseDocument,
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml'
@@ -26,8 +27,7 @@ export interface Splice {
  */
 export function parsed(text: string, what: string): Document.Parsed {
   const [document] = parseAllDocuments(text, { keepSourceTokens: true, merge: true, prettyErrors: false })
-  const empty = parseAllDocuments('{}')[0] as Document.Parsed
-  const first = (document ?? empty) as Document.Parsed
+  const first: Document.Parsed = document ?? parseDocument('')
   const [error] = first.errors
   if (error === undefined) return first
   const { line, column } = placeOf(text, error.pos[0])
