@@ -1,9 +1,8 @@
 /** A gateway's own ports for its metrics over mutual TLS, Istio 1.31 and newer. It captures nothing, so no port has to be excluded. Pure. */
 import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
-import { NATIVE_PORTS } from './native-ports.ts'
+import { LOCALHOST_ONLY, NATIVE_PORTS } from './native-ports.ts'
 import { planOnlyPrometheus } from './only-prometheus.ts'
 import type { Planner } from './plan.ts'
-import { LOCALHOST_ONLY } from './sidecar-method.ts'
 import { planTemplate } from './template.ts'
 import { ENVOY_PORT, MERGED_PORT, SECURE_PORT } from './workload.ts'
 

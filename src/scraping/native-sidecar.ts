@@ -1,19 +1,17 @@
 /** A workload's own sidecar serves its metrics over mutual TLS: annotations of its pod template. Istio 1.31 and newer. Pure. */
-import { NATIVE_PORTS } from './native-ports.ts'
+import { LOCALHOST_ONLY, NATIVE_PORTS } from './native-ports.ts'
 import { planOnlyPrometheus } from './only-prometheus.ts'
 import type { Planner } from './plan.ts'
-import { LOCALHOST_ONLY } from './sidecar-method.ts'
 import { PROXY_CONFIG, planTemplate } from './template.ts'
 import { ENVOY_PORT, MERGED_PORT, SECURE_PORT, type WorkloadObject } from './workload.ts'
-
-/** Ports that the kernel does not lead to Envoy's inbound listener: there STRICT would end the mutual TLS that the native listener expects. */
-export const EXCLUDED_PORTS = 'traffic.sidecar.istio.io/excludeInboundPorts'
 
 export const planNativeSidecar: Planner = (workload, scene) => {
   const closed = scene.wishes.harden || isHardened(workload.object)
   const template = planTemplate(workload, {
-    annotations: { [EXCLUDED_PORTS]: `${ENVOY_PORT},${MERGED_PORT}`, [SECURE_PORT]: String(MERGED_PORT) },
+    annotations: { [SECURE_PORT]: String(MERGED_PORT) },
     proxyMetadata: { ...NATIVE_PORTS, ...(closed ? LOCALHOST_ONLY : {}) },
+    // Captured, STRICT would end the mutual TLS that the native listener expects.
+    excludedPorts: [ENVOY_PORT, MERGED_PORT],
   })
   if ('skip' in template) return template
   // Before the ports are there.

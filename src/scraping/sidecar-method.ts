@@ -10,6 +10,7 @@ import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
 import { planAccess } from './access.ts'
 import { inboundPorts } from './inbound-ports.ts'
+import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Planned, Planner, Scene } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
 import { planTemplate } from './template.ts'
@@ -17,8 +18,6 @@ import { SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from './workload.
 
 /** Where the agent serves the merged metrics, whatever the probes of the pod are. */
 const AGENT = '127.0.0.1:15020'
-/** The only variable that the old method knows: 15090 and 15020 answer this pod alone. Read since Istio 1.22. */
-export const LOCALHOST_ONLY = { METRICS_LOCALHOST_ACCESS_ONLY: 'true' }
 
 const OURS: IngressListener = {
   port: { number: SIDECAR_PORT, name: 'http-telemetry-metrics', protocol: 'HTTP' },

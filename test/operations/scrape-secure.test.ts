@@ -117,14 +117,14 @@ describe('scrape-secure', () => {
     const cluster = new RollingCluster([
       istiod(),
       ...workload('paused', { spec: { paused: true } }),
-      ...workload('annotated', { template: { annotations: { 'proxy.istio.io/config': 'concurrency: 1\n' } } }),
+      ...workload('annotated', { template: { annotations: { 'proxy.istio.io/config': 'a: [' } } }),
       ...workload('starting', { spec: { replicas: 2 } }),
       ...workload('web'),
     ])
     const report = await run(cluster)
     assert.deepEqual(lines(report), [
       'Deployment default/paused skipped PAUSED',
-      'Deployment default/annotated skipped ANNOTATED',
+      'Deployment default/annotated skipped YAML_INVALID',
       'Deployment default/starting skipped NOT_READY',
       'Deployment default/web configured',
     ])
