@@ -1,11 +1,11 @@
 /** Takes secure scraping away: the pods as they were, one workload after the other, then what is ours, and Prometheus last. */
 import { type Cluster, type KubeObject, kindName } from '../cluster/cluster.ts'
-import { reverting, type Texts } from '../cluster/edits.ts'
+import { type Parts, reverting } from '../cluster/edits.ts'
 import { appliedFields } from '../cluster/ownership.ts'
 import { typeOf, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import { PROMETHEUS_TEXTS } from '../scraping/prometheus-edits.ts'
-import { TEMPLATE_TEXTS } from '../scraping/template.ts'
+import { PROMETHEUS_PARTS } from '../scraping/prometheus-edits.ts'
+import { TEMPLATE_PARTS } from '../scraping/template.ts'
 import type { WorkloadObject } from '../scraping/workload.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import type { CleanupResult, RemovedObject } from './cleanup.ts'
@@ -23,8 +23,8 @@ export interface ScrapingCleanup {
   timeout: number
 }
 
-/** Take ours out of texts that somebody edited since. */
-const TEXTS: Texts = { ...PROMETHEUS_TEXTS, ...TEMPLATE_TEXTS }
+/** Take ours out of what somebody edited since. */
+const PARTS: Parts = { ...PROMETHEUS_PARTS, ...TEMPLATE_PARTS }
 
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock'>
 
@@ -90,7 +90,7 @@ async function takeAway(
 /** An object has either fields that we applied or a record of what was there. */
 async function giveBack({ resource, object }: Owned, progress: Progress, cluster: Cluster): Promise<void> {
   await applyChanges(cluster, withoutOurs({ resource, object }), progress)
-  await revertEdits(cluster, resource, object.metadata, progress, TEXTS)
+  await revertEdits(cluster, resource, object.metadata, progress, PARTS)
 }
 
 /** An empty apply. */
@@ -115,7 +115,7 @@ async function lateness({ resource, object }: Owned, timeout: number, dependenci
 async function rehearseAll({ owned, ...left }: ScrapingLeft, cluster: Cluster): Promise<void> {
   for (const one of othersOf({ owned, ...left })) {
     await rehearse(cluster, withoutOurs(one))
-    const way = reverting<KubeObject>(one.object, TEXTS)
+    const way = reverting<KubeObject>(one.object, PARTS)
     if (way !== undefined) await cluster.replace(one.resource, way.values, { dryRun: true })
   }
   for (const { resource, object } of owned) await cluster.delete(resource, object, { dryRun: true })

@@ -2,7 +2,7 @@
  * What changes in a pod template: fields that nobody has, so that rollouts keep them and an empty apply takes them away. Where somebody
  * has such an annotation of his own, ours goes into it, with a record of what it was. Pure.
  */
-import { type Edit, edited, isEdited, type Texts } from '../cluster/edits.ts'
+import { type Edit, edited, isEdited, type Parts } from '../cluster/edits.ts'
 import { appliedFields, changedForScraping, type FieldSet } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -26,14 +26,14 @@ export interface TemplateChange {
   env?: { container: string; variables: Record<string, string> }
 }
 
-/** How each text that is ours in part is taken out of what somebody has made of it since. */
-export const TEMPLATE_TEXTS: Texts = {
+/** How ours is taken out of a text that somebody has edited since. */
+export const TEMPLATE_PARTS: Parts = {
   'proxy-metrics': (present, before) =>
-    withoutEntries(present, before, entriesOf({ ...NATIVE_PORTS, ...LOCALHOST_ONLY })),
+    withoutEntries(present as string, before as string | undefined, entriesOf({ ...NATIVE_PORTS, ...LOCALHOST_ONLY })),
   'excluded-ports': (present, before) => {
-    const theirs = portsOf(before)
+    const theirs = portsOf(before as string | undefined)
     const ours = Object.values(NATIVE_PORTS)
-    const left = portsOf(present).filter((port) => theirs.includes(port) || !ours.includes(port))
+    const left = portsOf(present as string).filter((port) => theirs.includes(port) || !ours.includes(port))
     return left.length === 0 && before === undefined ? undefined : left.join(',')
   },
 }
@@ -56,7 +56,7 @@ export function planTemplate({ resource, object }: Workload, change: TemplateCha
   try {
     return {
       resource,
-      manifest: edited(object, editsOf(object, change), TEMPLATE_TEXTS),
+      manifest: edited(object, editsOf(object, change), TEMPLATE_PARTS),
       by: 'replacing',
       saying: 'restart',
     }
@@ -99,8 +99,8 @@ function editsOf(object: WorkloadObject, { annotations, proxyMetadata, excludedP
   const variables = Object.entries(env?.variables ?? {})
   const container = ['spec', 'template', 'spec', 'containers', { name: env?.container ?? '' }]
   return [
-    ...(config === undefined ? [] : [{ path: path(PROXY_CONFIG), value: config, text: 'proxy-metrics' }]),
-    ...(excluded === undefined ? [] : [{ path: path(EXCLUDED_PORTS), value: excluded, text: 'excluded-ports' }]),
+    ...(config === undefined ? [] : [{ path: path(PROXY_CONFIG), value: config, part: 'proxy-metrics' }]),
+    ...(excluded === undefined ? [] : [{ path: path(EXCLUDED_PORTS), value: excluded, part: 'excluded-ports' }]),
     ...Object.entries(annotations).map(([name, value]) => ({ path: path(name), value })),
     ...variables.map(([name, value]) => ({ path: [...container, 'env', { name }], value: { name, value } })),
   ]
