@@ -19,7 +19,7 @@ import {
   targets,
   timers,
   writeBack,
-} from './scraping.ts'
+} from './scraping-prometheus.ts'
 
 const NAMESPACES = ['scrape-permissive', 'scrape-strict']
 const CONFIGURATION = { name: 'prometheus', namespace: 'istio-system' }

@@ -42,6 +42,8 @@ describe('secure scraping that is cut off, on the real mesh', () => {
     const { stdout, exitCode } = workplace.telemetry(...CLEANUP)
     assert.equal(exitCode, 0, stdout)
     assert.deepEqual(changed(), [])
+    // A cleanup that finds nothing more to give back does not wait for pods that are on their way.
+    ready(workplace, NAMESPACE, 'deploy/web', 'sts/queue')
   }
 
   for (let write = 1; write <= SCRAPING; write++)
@@ -71,7 +73,8 @@ describe('secure scraping that is cut off, on the real mesh', () => {
     })
 
   it('by somebody who edits an annotation meanwhile: the edit survives', () => {
-    assert.equal(workplace.telemetry(...SCRAPE, 'deploy/web').exitCode, 0)
+    const { stdout, exitCode } = workplace.telemetry(...SCRAPE, 'deploy/web')
+    assert.equal(exitCode, 0, stdout)
     const config = () =>
       workplace.kubectl(
         ...['-n', NAMESPACE, 'get', 'deploy', 'web', '-o'],
