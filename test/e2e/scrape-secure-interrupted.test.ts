@@ -7,7 +7,8 @@ import { Workplace } from './mesh.ts'
 import { meshedNamespace, meshedWorkload, podOf, ready } from './meshed.ts'
 
 const NAMESPACE = 'scrape-killed'
-const SCRAPE = ['scrape-secure', '-n', NAMESPACE, '-y']
+/** The workloads alone; Prometheus is cut off in its own test. */
+const SCRAPE = ['scrape-secure', '-n', NAMESPACE, '-y', '--prometheus', 'none']
 const CLEANUP = ['cleanup', '--scraping', '-y']
 /** A Deployment with annotations of its own is replaced whole, a StatefulSet has fields of ours applied. */
 const SCRAPING = 2
@@ -73,8 +74,8 @@ describe('secure scraping that is cut off, on the real mesh', () => {
     })
 
   it('by somebody who edits an annotation meanwhile: the edit survives', () => {
-    const { stdout, exitCode } = workplace.telemetry(...SCRAPE, 'deploy/web')
-    assert.equal(exitCode, 0, stdout)
+    const { stdout, stderr, exitCode } = workplace.telemetry(...SCRAPE, 'deploy/web')
+    assert.equal(exitCode, 0, stdout + stderr)
     const config = () =>
       workplace.kubectl(
         ...['-n', NAMESPACE, 'get', 'deploy', 'web', '-o'],
@@ -84,7 +85,8 @@ describe('secure scraping that is cut off, on the real mesh', () => {
     const patch = JSON.stringify({ spec: { template: { metadata: { annotations: edit } } } })
     workplace.kubectl('-n', NAMESPACE, 'patch', 'deploy', 'web', '--type=merge', '-p', patch)
     ready(workplace, NAMESPACE, 'deploy/web')
-    assert.equal(workplace.telemetry(...CLEANUP).exitCode, 0)
+    const cleaned = workplace.telemetry(...CLEANUP)
+    assert.equal(cleaned.exitCode, 0, cleaned.stdout + cleaned.stderr)
     assert.equal(config(), `${OWN['proxy.istio.io/config']}drainDuration: 5s\n`)
     assert.ok(podOf(workplace, NAMESPACE, 'web'))
   })

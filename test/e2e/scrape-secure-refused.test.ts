@@ -39,16 +39,9 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
       ...meshedWorkload(FRAGILE),
       ...meshedWorkload({ ...at, name: 'sound', image: HTTPBIN }),
     )
-    ready(
-      workplace,
-      NAMESPACE,
-      'deploy/paused',
-      'ds/deleted',
-      'deploy/taken',
-      'deploy/none',
-      'deploy/fragile',
-      'deploy/sound',
-    )
+    ready(workplace, NAMESPACE, 'deploy/paused', 'deploy/taken', 'deploy/none', 'deploy/fragile', 'deploy/sound')
+    // kubectl waits for no rollout of such a DaemonSet.
+    workplace.kubectl('-n', NAMESPACE, 'wait', 'pod', '-l', 'app=deleted', '--for=condition=Ready', '--timeout=85s')
     workplace.kubectl('-n', NAMESPACE, 'rollout', 'pause', 'deploy/paused')
     untouched = dump(workplace)
   })
@@ -58,7 +51,8 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
     workplace.end()
   })
 
-  const scrape = (...words: string[]) => workplace.telemetry('scrape-secure', '-n', NAMESPACE, '-y', ...words)
+  const scrape = (...words: string[]) =>
+    workplace.telemetry('scrape-secure', '-n', NAMESPACE, '-y', '--prometheus', 'none', ...words)
   const changed = () => difference(untouched, dump(workplace))
 
   const skips = {
@@ -86,7 +80,7 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
   })
 
   it('asks before it restarts anything', async () => {
-    const words = ['scrape-secure', '-n', NAMESPACE, 'deploy/sound']
+    const words = ['scrape-secure', '-n', NAMESPACE, 'deploy/sound', '--prometheus', 'none']
     assert.match(workplace.telemetry(...words).stderr, /change 1 workload and restart 1 pod.* \(CONSENT_REQUIRED\)/)
     const answers = [{ prompt: /Change 1 workload and restart 1 pod, one workload after the other\?/, type: 'n\r' }]
     const { screen, exitCode } = await workplace.onTerminal(words, answers)
@@ -125,7 +119,7 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
     const rbac = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name: 'jane', namespace: NAMESPACE } }
     const roleRef = { kind: 'Role', apiGroup: 'rbac.authorization.k8s.io', name: 'jane' }
     workplace.apply({ ...rbac, kind: 'Role', rules }, { ...rbac, kind: 'RoleBinding', roleRef, subjects: [subject] })
-    const jane = ['scrape-secure', '--as', 'jane', '--dry-run=server', '-l', 'app=sound']
+    const jane = ['scrape-secure', '--as', 'jane', '--prometheus', 'none', '--dry-run=server', '-l', 'app=sound']
     const some = workplace.telemetry(...jane, '-n', NAMESPACE, '-n', BARE)
     assert.match(some.stdout, /deployment\/sound .*configured \(server dry run\)/)
     assert.match(some.stderr, /namespace scrape-bare was left out: .*cannot list resource .*\(NAMESPACE_NOT_READ\)/)

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { scrapingLabels } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
 import { type CleanupRequest, type CleanupResult, cleanup, succeeded } from '../../src/operations/cleanup.ts'
-import { scrapeSecure } from '../../src/operations/scrape-secure.ts'
+import { scrapeWith } from '../../src/operations/scrape-secure.ts'
 import type { WorkloadObject } from '../../src/scraping/workload.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
@@ -14,6 +14,7 @@ import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
 const SCRAPE = {
   ...{ names: [], selector: undefined, namespaces: [], allNamespaces: true, gateways: false },
   ...{ method: 'auto' as const, harden: false, yes: true, dryRun: 'none' as const, timeout: 1_000 },
+  ...{ onlyPrometheus: false, prometheus: undefined },
 }
 const CLEANUP: CleanupRequest = {
   addons: requireAddons([]),
@@ -35,7 +36,7 @@ const OBJECTS = () => [
 
 async function scraped(): Promise<RollingCluster> {
   const cluster = new RollingCluster(OBJECTS())
-  await scrapeSecure(SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+  await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
   cluster.writes.length = 0
   return cluster
 }
@@ -79,7 +80,7 @@ describe('cleanup --scraping', () => {
     }
     const merged = async () => {
       const cluster = new RollingCluster(objects())
-      const { result } = await scrapeSecure(SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+      const { result } = await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
       assert.deepEqual(
         result.workloads.map(({ action }) => action),
         ['configured'],
@@ -95,7 +96,7 @@ describe('cleanup --scraping', () => {
         [EXCLUDED]: '9000,15092,15091',
         'prometheus.istio.io/secure-port': '15092',
       })
-      const { result } = await scrapeSecure(SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+      const { result } = await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
       assert.deepEqual(
         result.workloads.map(({ action }) => action),
         ['unchanged'],
