@@ -48,6 +48,8 @@ export const scrapeFlags = {
     char: 'n',
     helpValue: 'NAMESPACE',
     multiple: true,
+    // Else it would take the workloads that are named after it for namespaces.
+    multipleNonGreedy: true,
     description: "the workloads' namespace; may be repeated (default: the context's)",
   }),
   'all-namespaces': Flags.boolean({ char: 'A', description: 'all namespaces' }),

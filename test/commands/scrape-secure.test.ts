@@ -36,6 +36,11 @@ describe('kubectl telemetry scrape-secure', () => {
       assert.deepEqual([stderr, exitCode], ['', code])
     })
 
+  it('takes one namespace for each -n, and names after it for workloads', async () => {
+    const { stdout } = await runCommand('scrape-secure -n shop -n default sts/db --dry-run=client', world())
+    assert.match(stdout, /^shop +statefulset\/db +1 +native +configured/m)
+  })
+
   it('says that there is nothing to do', async () => {
     const { stdout, stderr, exitCode } = await runCommand('scrape-secure -n nowhere -y', world())
     assert.deepEqual([stdout, exitCode], ['nothing to change\n', 0])
