@@ -20,7 +20,8 @@ import { StatusLine } from './terminal/status-line.ts'
 /** To the top of the screen, which is cleared (ECMA-48, CUP and ED). */
 const CLEAR = '\u001b[H\u001b[2J'
 
-type SharedFlags = Interfaces.InferredFlags<typeof shared>
+/** What of the shared flags is the connection's; each command has a say in what a namespace is. */
+type SharedFlags = Omit<Interfaces.InferredFlags<typeof shared>, 'namespace'>
 
 export abstract class TelemetryCommand extends Command {
   static override baseFlags = shared

@@ -6,8 +6,7 @@ import type { Planner } from './plan.ts'
 import { planSidecar } from './sidecar-method.ts'
 import type { Method, Workload } from './workload.ts'
 
-/** A method that a kind of proxy has no planner for is no choice of it. */
-export const PLANNERS: Record<Workload['proxy'], Partial<Record<Method, Planner>>> = {
+export const PLANNERS: Record<Workload['proxy'], Record<Method, Planner>> = {
   sidecar: { native: planNativeSidecar, sidecar: planSidecar },
   gateway: { native: planNativeGateway, sidecar: planMetricsGateway },
 }

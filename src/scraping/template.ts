@@ -20,20 +20,17 @@ export function planTemplate({ resource, object }: Workload, change: TemplateCha
   const { name, namespace } = object.metadata
   const said = Object.entries(proxyMetadata)
   const config = said.length === 0 ? {} : { [PROXY_CONFIG]: proxyConfig(said) }
-  if (said.length > 0 && hasConfigOfOthers(object))
-    return {
-      skip: {
-        code: 'PROXY_CONFIG_EXISTS',
-        reason: `its pod template has the annotation ${PROXY_CONFIG} already; put ${said.map(([name]) => name).join(', ')} into it yourself`,
-      },
-    }
+  const wanted = { ...config, ...annotations }
+  const taken = Object.keys(wanted).find((one) => isOthers(object, one))
+  if (taken !== undefined)
+    return { skip: { code: 'ANNOTATED', reason: `its pod template has an annotation ${taken} of its own` } }
   const variables = Object.entries(env?.variables ?? {}).map(([name, value]) => ({ name, value }))
   const manifest = {
     ...typeOf(resource),
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: changedForScraping() },
     spec: {
       template: {
-        metadata: { annotations: { ...config, ...annotations } },
+        metadata: { annotations: wanted },
         ...(env === undefined ? {} : { spec: { containers: [{ name: env.container, env: variables }] } }),
       },
     },
@@ -45,9 +42,9 @@ function proxyConfig(variables: [string, string][]): string {
   return `proxyMetadata:\n${variables.map(([name, value]) => `  ${name}: "${value}"\n`).join('')}`
 }
 
-function hasConfigOfOthers(object: WorkloadObject): boolean {
-  if (object.spec.template.metadata.annotations?.[PROXY_CONFIG] === undefined) return false
-  const path = ['f:spec', 'f:template', 'f:metadata', 'f:annotations', `f:${PROXY_CONFIG}`]
+function isOthers(object: WorkloadObject, annotation: string): boolean {
+  if (object.spec.template.metadata?.annotations?.[annotation] === undefined) return false
+  const path = ['f:spec', 'f:template', 'f:metadata', 'f:annotations', `f:${annotation}`]
   const own = path.reduce<FieldSet | undefined>((fields, step) => fields?.[step], appliedFields(object))
   return own === undefined
 }
