@@ -9,6 +9,7 @@ import { scrapingName } from '../manifests/names.ts'
 import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
 import { planAccess } from './access.ts'
+import { hardening } from './hardening.ts'
 import { inboundPorts } from './inbound-ports.ts'
 import type { Planned, Planner, Scene } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
@@ -17,8 +18,6 @@ import { SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from './workload.
 
 /** Where the agent serves the merged metrics, whatever the probes of the pod are. */
 const AGENT = '127.0.0.1:15020'
-/** The only variable that the old method knows: 15090 and 15020 answer this pod alone. Read since Istio 1.22. */
-export const LOCALHOST_ONLY = { METRICS_LOCALHOST_ACCESS_ONLY: 'true' }
 
 const OURS: IngressListener = {
   port: { number: SIDECAR_PORT, name: 'http-telemetry-metrics', protocol: 'HTTP' },
@@ -55,7 +54,7 @@ export const planSidecar: Planner = (workload, scene) => {
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
-    ...(scene.wishes.harden ? { proxyMetadata: LOCALHOST_ONLY } : {}),
+    proxyMetadata: hardening(workload, scene),
   })
   return 'skip' in template ? template : { writings: [...policy.writings, ...access, ...listener.writings, template] }
 }
