@@ -13,10 +13,14 @@ interface AuthorizationPolicySpec {
   rules?: { from?: { source?: { notPrincipals?: string[] } }[] }[]
 }
 
-/** @param labels of the workload's pods and no others */
+/**
+ * @param labels of the workload's pods and no others
+ * @param leadsTo what is behind the port: the agent with all that it serves, or a route to the metrics alone
+ */
 export function planAccess(
   { resource: { kind }, object }: Workload,
   labels: Record<string, string>,
+  leadsTo: 'agent' | 'metrics',
   scene: Scene,
 ): Writing[] {
   const { name: workload, namespace = '' } = object.metadata
@@ -27,7 +31,10 @@ export function planAccess(
   const principal = scraper === undefined ? principalIn(scene, at) : principalOf(scraper)
   const alone = metricsAlone(resource, { ...at, path: METRICS_PATH }, principal)
   const allowed = metricsAllowed(resource, { ...at, name: `${name}-allow` })
-  const manifests = isRestricted(object, scene) ? [alone, allowed] : [alone]
+  const manifests = [
+    ...(leadsTo === 'agent' || principal !== undefined ? [alone] : []),
+    ...(isRestricted(object, scene) ? [allowed] : []),
+  ]
   return manifests.map((manifest) => ({ resource, manifest, by: 'owning' }))
 }
 

@@ -48,7 +48,7 @@ export const planMetricsGateway: Planner = (workload, scene) => {
     },
     { resource: gateways(version), manifest: metricsGateway(gateways(version), request), by: 'owning' },
   ]
-  const access = planAccess(workload, selector, scene)
+  const access = planAccess(workload, selector, 'metrics', scene)
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     ...gatewayVariables(workload, scene, {}),

@@ -49,7 +49,7 @@ export const planSidecar: Planner = (workload, scene) => {
   if (obstacle !== undefined) return { skip: obstacle }
   const policy = planPolicy(workload, labels, scene)
   if ('skip' in policy) return policy
-  const access = planAccess(workload, labels, scene)
+  const access = planAccess(workload, labels, 'agent', scene)
   const listener = planListener(workload, labels, scene)
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
