@@ -129,6 +129,18 @@ describe('planSidecar', () => {
     })
   })
 
+  it('what others made after ours is nothing that we could add to: Istio goes by ours', () => {
+    const name = 'kubectl-telemetry-deployment-web'
+    for (const [kind, spec] of [
+      ['Sidecar', SELECTOR],
+      ['PeerAuthentication', { selector: { matchLabels: { app: 'web' } } }],
+    ] as const) {
+      const ours = around(kind, name, spec, { labels: ownedLabels() as never })
+      assert.equal(skipOf(planWith(ours, around(kind, 'theirs', spec))), 'MADE_BESIDE_OURS')
+      assert.equal(skipOf(planWith(ours)), undefined)
+    }
+  })
+
   it('is let in where ALLOW policies forbid the rest, also those of the mesh', () => {
     const allow = { rules: [{}] }
     for (const namespace of [NAMESPACE, 'istio-system'])
