@@ -71,15 +71,17 @@ export interface MetricsPort {
  */
 export function metricsAlone(resource: Resource, request: MetricsPort, principal?: string): KubeObject {
   const { name, namespace, labels, port, path } = request
-  const ports = [String(port)]
-  const others = { from: [{ source: { notPrincipals: [principal] } }], to: [{ operation: { ports } }] }
+  const others = { from: [{ source: { notPrincipals: [principal] } }], to: [{ operation: { ports: [String(port)] } }] }
   return {
     ...typeOf(resource),
     metadata: { name, namespace, labels: scrapingLabels() },
     spec: {
       selector: { matchLabels: labels },
       action: 'DENY',
-      rules: [{ to: [{ operation: { ports, notPaths: [path] } }] }, ...(principal === undefined ? [] : [others])],
+      rules: [
+        { to: [{ operation: { ports: [String(port)], notPaths: [path] } }] },
+        ...(principal === undefined ? [] : [others]),
+      ],
     },
   }
 }

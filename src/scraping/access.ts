@@ -10,12 +10,17 @@ import { METRICS_PATH, SIDECAR_PORT, type Workload, type WorkloadObject } from '
 interface AuthorizationPolicySpec {
   selector?: { matchLabels?: Record<string, string> }
   action?: string
+  rules?: { from?: { source?: { notPrincipals?: string[] } }[] }[]
 }
 
-/** @param labels of the workload's pods and no others */
+/**
+ * @param labels of the workload's pods and no others
+ * @param leadsTo what is behind the port: the agent with all that it serves, or a route to the metrics alone
+ */
 export function planAccess(
   { resource: { kind }, object }: Workload,
   labels: Record<string, string>,
+  leadsTo: 'agent' | 'metrics',
   scene: Scene,
 ): Writing[] {
   const { name: workload, namespace = '' } = object.metadata
@@ -23,9 +28,13 @@ export function planAccess(
   const name = scrapingName({ kind, name: workload })
   const at = { name, namespace, labels, port: SIDECAR_PORT }
   const scraper = scene.wishes.onlyPrometheus
-  const alone = metricsAlone(resource, { ...at, path: METRICS_PATH }, scraper && principalOf(scraper))
+  const principal = scraper === undefined ? principalIn(scene, at) : principalOf(scraper)
+  const alone = metricsAlone(resource, { ...at, path: METRICS_PATH }, principal)
   const allowed = metricsAllowed(resource, { ...at, name: `${name}-allow` })
-  const manifests = isRestricted(object, scene) ? [alone, allowed] : [alone]
+  const manifests = [
+    ...(leadsTo === 'agent' || principal !== undefined ? [alone] : []),
+    ...(isRestricted(object, scene) ? [allowed] : []),
+  ]
   return manifests.map((manifest) => ({ resource, manifest, by: 'owning' }))
 }
 
@@ -38,6 +47,16 @@ function isRestricted(object: WorkloadObject, scene: Scene): boolean {
       const { selector, action = 'ALLOW' } = (spec ?? {}) as AuthorizationPolicySpec
       return action === 'ALLOW' && (selector === undefined || takes(selector.matchLabels, object, scene.pods))
     })
+}
+
+/** Who alone may ask since an earlier run: what is not mentioned stays. */
+function principalIn({ others }: Scene, { name, namespace }: { name: string; namespace: string }): string | undefined {
+  const present = others.find(
+    ({ kind, metadata }) =>
+      kind === 'AuthorizationPolicy' && metadata.name === name && metadata.namespace === namespace,
+  )
+  const { rules = [] } = (present?.spec ?? {}) as AuthorizationPolicySpec
+  return rules.flatMap(({ from = [] }) => from).flatMap(({ source }) => source?.notPrincipals ?? [])[0]
 }
 
 /** In any trust domain: which one it is, the mesh configuration says. */

@@ -7,8 +7,7 @@ import { metricsRoute } from '../manifests/metrics-route.ts'
 import { metricsGatewayName } from '../manifests/names.ts'
 import { agentEntry } from '../manifests/service-entry.ts'
 import { planAccess } from './access.ts'
-import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
-import { LOCALHOST_ONLY } from './native-ports.ts'
+import { gatewayVariables } from './hardening.ts'
 import type { Planner, Scene, Writing } from './plan.ts'
 import { ownLabels, takes } from './selection.ts'
 import { planTemplate } from './template.ts'
@@ -49,18 +48,12 @@ export const planMetricsGateway: Planner = (workload, scene) => {
     },
     { resource: gateways(version), manifest: metricsGateway(gateways(version), request), by: 'owning' },
   ]
-  const access = planAccess(workload, selector, scene)
+  const access = planAccess(workload, selector, 'metrics', scene)
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
-    ...(scene.wishes.harden ? hardened(workload) : {}),
+    ...gatewayVariables(workload, scene, {}),
   })
   return 'skip' in template ? template : { writings: [...access, ...objects, template] }
-}
-
-/** 15090 goes by `proxy.istio.io/config`, 15020 by the agent's environment, which the injector makes of it. */
-function hardened({ object }: Workload): object {
-  const env = { container: PROXY_CONTAINER, variables: LOCALHOST_ONLY }
-  return { proxyMetadata: LOCALHOST_ONLY, ...(isInjectedGateway(object) ? {} : { env }) }
 }
 
 function portTaken({ object }: Workload, scene: Scene): Skip | undefined {

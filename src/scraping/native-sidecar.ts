@@ -1,15 +1,15 @@
 /** A workload's own sidecar serves its metrics over mutual TLS: annotations of its pod template. Istio 1.31 and newer. Pure. */
-import { LOCALHOST_ONLY, NATIVE_PORTS } from './native-ports.ts'
+import { hardening } from './hardening.ts'
+import { NATIVE_PORTS } from './native-ports.ts'
 import { planOnlyPrometheus } from './only-prometheus.ts'
 import type { Planner } from './plan.ts'
-import { PROXY_CONFIG, planTemplate } from './template.ts'
-import { ENVOY_PORT, MERGED_PORT, SECURE_PORT, type WorkloadObject } from './workload.ts'
+import { planTemplate } from './template.ts'
+import { ENVOY_PORT, MERGED_PORT, SECURE_PORT } from './workload.ts'
 
 export const planNativeSidecar: Planner = (workload, scene) => {
-  const closed = scene.wishes.harden || isHardened(workload.object)
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(MERGED_PORT) },
-    proxyMetadata: { ...NATIVE_PORTS, ...(closed ? LOCALHOST_ONLY : {}) },
+    proxyMetadata: { ...NATIVE_PORTS, ...hardening(workload, scene) },
     // Captured, STRICT would end the mutual TLS that the native listener expects.
     excludedPorts: [ENVOY_PORT, MERGED_PORT],
   })
@@ -17,10 +17,4 @@ export const planNativeSidecar: Planner = (workload, scene) => {
   // Before the ports are there.
   const policy = planOnlyPrometheus(workload, scene, [ENVOY_PORT, MERGED_PORT])
   return 'skip' in policy ? policy : { writings: [...policy.writings, template] }
-}
-
-/** What was closed stays closed when the command is run again without --harden. */
-function isHardened({ spec }: WorkloadObject): boolean {
-  const [variable = ''] = Object.keys(LOCALHOST_ONLY)
-  return spec.template.metadata?.annotations?.[PROXY_CONFIG]?.includes(variable) ?? false
 }

@@ -9,8 +9,8 @@ import { scrapingName } from '../manifests/names.ts'
 import { strictPort, strictPortIn } from '../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../manifests/sidecar.ts'
 import { planAccess } from './access.ts'
+import { hardening } from './hardening.ts'
 import { inboundPorts } from './inbound-ports.ts'
-import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Planned, Planner, Scene } from './plan.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
 import { planTemplate } from './template.ts'
@@ -49,12 +49,12 @@ export const planSidecar: Planner = (workload, scene) => {
   if (obstacle !== undefined) return { skip: obstacle }
   const policy = planPolicy(workload, labels, scene)
   if ('skip' in policy) return policy
-  const access = planAccess(workload, labels, scene)
+  const access = planAccess(workload, labels, 'agent', scene)
   const listener = planListener(workload, labels, scene)
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
-    ...(scene.wishes.harden ? { proxyMetadata: LOCALHOST_ONLY } : {}),
+    proxyMetadata: hardening(workload, scene),
   })
   return 'skip' in template ? template : { writings: [...policy.writings, ...access, ...listener.writings, template] }
 }
@@ -70,6 +70,7 @@ function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
   )
   const request = { name: scrapingName({ kind: workload.resource.kind, name }), namespace, labels, port: SIDECAR_PORT }
   if (theirs === undefined) return { writings: [{ resource, manifest: strictPort(resource, request), by: 'owning' }] }
+  if (hasOurs(scene, 'PeerAuthentication', request)) return both(theirs)
   const present = (theirs.spec as PeerAuthenticationSpec).portLevelMtls?.[SIDECAR_PORT]
   if (present !== undefined && present.mode !== 'STRICT')
     return skipped(
@@ -86,14 +87,15 @@ function planListener(workload: Workload, labels: Labels, scene: Scene): Planned
   const resource = sidecars(scene.istioVersion)
   const present = othersOf(scene, 'Sidecar', namespace)
   const theirs = oldest(present.filter(({ spec }) => takes(selectorOf(spec), object, scene.pods)))
-  if (theirs !== undefined) return planMerged(workload, theirs, scene)
+  const name = scrapingName({ kind: workload.resource.kind, name: workloadName })
+  if (theirs !== undefined)
+    return hasOurs(scene, 'Sidecar', { name, namespace }) ? both(theirs) : planMerged(workload, theirs, scene)
   const wide = (objects: KubeObject[]) =>
     oldest(objects.filter(({ spec }) => Object.keys(selectorOf(spec)).length === 0))
   const general = wide(present) ?? wide(othersOf(scene, 'Sidecar', scene.rootNamespace))
   const { ingress, workloadSelector: _, ...inherited } = (general?.spec ?? {}) as SidecarSpec
   const listeners = withOurs(ingress ?? listenersOf(workload, scene))
   if ('skip' in listeners) return listeners
-  const name = scrapingName({ kind: workload.resource.kind, name: workloadName })
   const manifest = sidecar(resource, { name, namespace, labels, ingress: listeners.ingress, inherited })
   return { writings: [{ resource, manifest, by: 'owning' }] }
 }
@@ -169,6 +171,20 @@ function uncaptured({ object }: Workload): Skip | undefined {
 function inRootNamespace({ object }: Workload, { rootNamespace }: Scene): Skip | undefined {
   if (object.metadata.namespace !== rootNamespace) return undefined
   return { code: 'ROOT_NAMESPACE', reason: `in ${rootNamespace} Istio has no mutual TLS for one port of some pods` }
+}
+
+/** Made after ours: Istio takes the older, so theirs does nothing while ours is there. */
+function both({ kind, metadata: { name } }: KubeObject): { skip: Skip } {
+  return skipped(
+    'MADE_BESIDE_OURS',
+    `${kind} ${name} and ours are both for its pods, and Istio takes but one: cleanup --scraping, then again`,
+  )
+}
+
+function hasOurs({ others }: Scene, kind: string, { name, namespace }: { name: string; namespace: string }): boolean {
+  return others.some(
+    (one) => one.kind === kind && one.metadata.name === name && one.metadata.namespace === namespace && isOwned(one),
+  )
 }
 
 function othersOf({ others }: Scene, kind: string, namespace: string): KubeObject[] {

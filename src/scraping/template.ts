@@ -93,8 +93,9 @@ function podSpecOf({ env }: TemplateChange): object {
 function editsOf(object: WorkloadObject, { annotations, proxyMetadata, excludedPorts, env }: TemplateChange): Edit[] {
   const present = object.spec.template.metadata?.annotations ?? {}
   const path = (name: string) => ['spec', 'template', 'metadata', 'annotations', name]
+  const said = entriesOf(proxyMetadata ?? {})
   const config =
-    proxyMetadata && withEntries(present[PROXY_CONFIG], entriesOf(proxyMetadata), `its annotation ${PROXY_CONFIG}`)
+    said.length === 0 ? undefined : withEntries(present[PROXY_CONFIG], said, `its annotation ${PROXY_CONFIG}`)
   const excluded = excludedPorts && withPorts(present[EXCLUDED_PORTS], excludedPorts.map(String))
   const variables = Object.entries(env?.variables ?? {})
   const container = ['spec', 'template', 'spec', 'containers', { name: env?.container ?? '' }]

@@ -166,6 +166,31 @@ export async function settled(wanted: number, once: () => Answer): Promise<numbe
   return status
 }
 
+/** Waits until every workload of the namespace is as its template says, and no pod of before is left. */
+export function restarted(workplace: Workplace, namespace: string): void {
+  const names = workplace.kubectl('-n', namespace, 'get', 'deployments,statefulsets', '-o', 'name').trim().split('\n')
+  for (const name of names) workplace.kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=85s')
+  const leaving = workplace
+    .kubectl(
+      '-n',
+      namespace,
+      'get',
+      'pods',
+      '-o',
+      'jsonpath={range .items[?(@.metadata.deletionTimestamp)]}{.metadata.name} {end}',
+    )
+    .trim()
+  if (leaving !== '')
+    workplace.kubectl(
+      '-n',
+      namespace,
+      'wait',
+      '--for=delete',
+      ...leaving.split(' ').map((pod) => `pod/${pod}`),
+      '--timeout=60s',
+    )
+}
+
 /** The addresses of a workload's pods. */
 export function addresses(workplace: Workplace, namespace: string, app: string): string[] {
   const { items } = JSON.parse(workplace.kubectl('-n', namespace, 'get', 'pods', '-l', `app=${app}`, '-o', 'json')) as {
