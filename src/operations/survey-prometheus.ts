@@ -1,5 +1,6 @@
 /** Which Prometheus is to scrape over mutual TLS, and whether it can: read before anything is changed. */
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { isEdited } from '../cluster/edits.ts'
 import type { ConfigMap, Deployment } from '../cluster/objects.ts'
 import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../cluster/resources.ts'
 import { UserError, usageError } from '../errors.ts'
@@ -36,7 +37,8 @@ export async function surveyPrometheus(named: string | undefined, cluster: Clust
   const found = chosen(await readPrometheuses(cluster), named)
   const maker = makerOf(found.object)
   if (maker !== undefined) throw refused(found, `${maker} makes it, and would undo the change`)
-  const present = certificatesOf(found)
+  // What we put there is ours to keep up.
+  const present = isEdited(found.object) ? undefined : certificatesOf(found)
   const [configMap, monitors, labels] = await Promise.all([
     readConfiguration(found, cluster),
     readMonitors(found, cluster),

@@ -7,6 +7,7 @@ import { awaitTargets, securePods, type TargetsReport } from '../../src/operatio
 import { applyPrometheus, planPrometheus } from '../../src/operations/change-prometheus.ts'
 import { Progress } from '../../src/operations/progress.ts'
 import { surveyPrometheus } from '../../src/operations/survey-prometheus.ts'
+import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
 import { labPaths } from '../lab/lab.ts'
 import type { Workplace } from './mesh.ts'
 
@@ -75,7 +76,7 @@ export async function secure(cluster: Cluster, workplace: Workplace, named?: str
 /** @param timeout milliseconds */
 export async function targets(cluster: Cluster, timeout = 60_000): Promise<TargetsReport> {
   const { found } = await surveyPrometheus('istio-system/prometheus', cluster)
-  return awaitTargets({ found, expected: () => securePods(cluster), timeout }, { cluster, clock })
+  return awaitTargets({ found, job: SECURE_JOB, expected: () => securePods(cluster), timeout }, { cluster, clock })
 }
 
 /** Ends whatever uses it after so many writes. */
