@@ -16,6 +16,7 @@ import { labelsForSidecar, type Webhooks } from '../scraping/injection.ts'
 import { certificatesOf } from '../scraping/prometheus-edits.ts'
 import { isPlaintextMonitor, type PodMonitor, whyNotSelected } from '../scraping/prometheus-operator.ts'
 import { CERTIFICATES, SECURE_JOB } from '../scraping/secure-job.ts'
+import { listIfServed } from './reading.ts'
 
 export interface PrometheusSurvey {
   found: FoundPrometheus
@@ -64,7 +65,7 @@ export async function readPrometheuses(cluster: Cluster): Promise<FoundPrometheu
 
 async function readMade(cluster: Cluster): Promise<PrometheusObject[]> {
   const versions = await cluster.servedVersions(MONITORING)
-  return versions.includes(PROMETHEUSES.version) ? cluster.list<PrometheusObject>(PROMETHEUSES) : []
+  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES) : []
 }
 
 async function readWorkloads(resource: Resource, cluster: Cluster) {
@@ -110,7 +111,7 @@ async function readConfiguration(found: FoundPrometheus, cluster: Cluster): Prom
 async function readMonitors(found: FoundPrometheus, cluster: Cluster): Promise<PodMonitor[]> {
   if (found.resource !== PROMETHEUSES) return []
   const [all, namespace] = await Promise.all([
-    cluster.list<PodMonitor>(POD_MONITORS),
+    listIfServed<PodMonitor>(cluster, POD_MONITORS),
     cluster.get<KubeObject>(NAMESPACES, { name: found.namespace }),
   ])
   const why = whyNotSelected(found, labelsOf(namespace, found.namespace))

@@ -58,7 +58,10 @@ export function sidecarEdits(found: FoundPrometheus, labels: Record<string, stri
   const annotation = (name: string) => at(object, [...metadata, 'annotations', name]) as string | undefined
   const text = (name: string, value: string): Edit => ({ path: [...metadata, 'annotations', name], value, part: name })
   return [
-    ...Object.entries({ ...labels, ...SPOKEN_TO_IN_CLEAR }).map(([name, value]) => ({ path: [...metadata, 'labels', name], value })),
+    ...Object.entries({ ...labels, ...SPOKEN_TO_IN_CLEAR }).map(([name, value]) => ({
+      path: [...metadata, 'labels', name],
+      value,
+    })),
     ...UNCAPTURED.map((name) => ({ path: [...metadata, 'annotations', name], value: '' })),
     text(PROXY_CONFIG, withEntries(annotation(PROXY_CONFIG), ENTRIES, what(PROXY_CONFIG))),
     text(USER_MOUNTS, withMount(annotation(USER_MOUNTS))),
