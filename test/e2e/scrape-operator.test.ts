@@ -13,7 +13,7 @@ import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
 import { moduleSources } from '../lab/build.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
-import { cutAfter, labCluster } from './scraping.ts'
+import { cutAfter, labCluster } from './scraping-prometheus.ts'
 
 const NAMESPACE = 'scrape-operator'
 const DEFINITIONS = ['prometheuses', 'podmonitors']

@@ -20,7 +20,7 @@ import {
   targets,
   timers,
   writeBack,
-} from './scraping.ts'
+} from './scraping-prometheus.ts'
 
 const NAMESPACES = ['scrape-permissive', 'scrape-strict']
 const CONFIGURATION = { name: 'prometheus', namespace: 'istio-system' }
@@ -33,6 +33,7 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
 
   before(async function () {
     this.timeout(120_000)
+    await loadBalancer('on')
     workplace.apply(
       ...secureNamespace('scrape-permissive', 'PERMISSIVE'),
       ...secureNamespace('scrape-strict', 'STRICT'),
