@@ -27,6 +27,7 @@ import { applyChanges, type Change, planChanges } from './changes.ts'
 import type { Warning } from './dependencies.ts'
 import { applyEdit, type ObjectEdit, planEdit, revertEdits } from './object-edits.ts'
 import type { Progress } from './progress.ts'
+import { listIfServed } from './reading.ts'
 import type { PrometheusSurvey } from './survey-prometheus.ts'
 
 export interface PrometheusPlan {
@@ -152,7 +153,7 @@ export async function findEdited(cluster: Cluster): Promise<{ resource: Resource
   const operator = (await cluster.servedVersions(MONITORING)).length > 0 ? CHANGED_BY_OPERATOR : []
   const lists = await Promise.all(
     [...CHANGED, ...operator].map(async (resource) => {
-      const objects = await cluster.list(resource, { labels: SCRAPING, metadataOnly: true })
+      const objects = await listIfServed(cluster, resource, { labels: SCRAPING, metadataOnly: true })
       return objects.map((object) => ({ resource, object }))
     }),
   )

@@ -1,5 +1,6 @@
 /** Which Prometheus is to scrape over mutual TLS, and whether it can: read before anything is changed. */
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { isEdited } from '../cluster/edits.ts'
 import type { ConfigMap, Deployment } from '../cluster/objects.ts'
 import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../cluster/resources.ts'
 import { UserError, usageError } from '../errors.ts'
@@ -15,6 +16,7 @@ import { labelsForSidecar, type Webhooks } from '../scraping/injection.ts'
 import { certificatesOf } from '../scraping/prometheus-edits.ts'
 import { isPlaintextMonitor, type PodMonitor, whyNotSelected } from '../scraping/prometheus-operator.ts'
 import { CERTIFICATES, SECURE_JOB } from '../scraping/secure-job.ts'
+import { listIfServed } from './reading.ts'
 
 export interface PrometheusSurvey {
   found: FoundPrometheus
@@ -36,7 +38,8 @@ export async function surveyPrometheus(named: string | undefined, cluster: Clust
   const found = chosen(await readPrometheuses(cluster), named)
   const maker = makerOf(found.object)
   if (maker !== undefined) throw refused(found, `${maker} makes it, and would undo the change`)
-  const present = certificatesOf(found)
+  // What we put there is ours to keep up.
+  const present = isEdited(found.object) ? undefined : certificatesOf(found)
   const [configMap, monitors, labels] = await Promise.all([
     readConfiguration(found, cluster),
     readMonitors(found, cluster),
@@ -62,7 +65,7 @@ export async function readPrometheuses(cluster: Cluster): Promise<FoundPrometheu
 
 async function readMade(cluster: Cluster): Promise<PrometheusObject[]> {
   const versions = await cluster.servedVersions(MONITORING)
-  return versions.includes(PROMETHEUSES.version) ? cluster.list<PrometheusObject>(PROMETHEUSES) : []
+  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES) : []
 }
 
 async function readWorkloads(resource: Resource, cluster: Cluster) {
@@ -108,7 +111,7 @@ async function readConfiguration(found: FoundPrometheus, cluster: Cluster): Prom
 async function readMonitors(found: FoundPrometheus, cluster: Cluster): Promise<PodMonitor[]> {
   if (found.resource !== PROMETHEUSES) return []
   const [all, namespace] = await Promise.all([
-    cluster.list<PodMonitor>(POD_MONITORS),
+    listIfServed<PodMonitor>(cluster, POD_MONITORS),
     cluster.get<KubeObject>(NAMESPACES, { name: found.namespace }),
   ])
   const why = whyNotSelected(found, labelsOf(namespace, found.namespace))

@@ -19,6 +19,12 @@ const USER_MOUNTS = 'sidecar.istio.io/userVolumeMount'
 const UNCAPTURED = ['traffic.sidecar.istio.io/includeInboundPorts', 'traffic.sidecar.istio.io/includeOutboundIPRanges']
 
 /**
+ * Otherwise gateways and pods of the mesh would speak mutual TLS to Prometheus, where nothing understands it (seen: 503 at its page
+ * behind the ingress gateway).
+ */
+const SPOKEN_TO_IN_CLEAR = { 'security.istio.io/tlsMode': 'disabled' }
+
+/**
  * The agent writes its certificate there, and Prometheus waits for it: one that starts without the files leaves the whole job out until
  * something else changes.
  */
@@ -52,7 +58,10 @@ export function sidecarEdits(found: FoundPrometheus, labels: Record<string, stri
   const annotation = (name: string) => at(object, [...metadata, 'annotations', name]) as string | undefined
   const text = (name: string, value: string): Edit => ({ path: [...metadata, 'annotations', name], value, part: name })
   return [
-    ...Object.entries(labels).map(([name, value]) => ({ path: [...metadata, 'labels', name], value })),
+    ...Object.entries({ ...labels, ...SPOKEN_TO_IN_CLEAR }).map(([name, value]) => ({
+      path: [...metadata, 'labels', name],
+      value,
+    })),
     ...UNCAPTURED.map((name) => ({ path: [...metadata, 'annotations', name], value: '' })),
     text(PROXY_CONFIG, withEntries(annotation(PROXY_CONFIG), ENTRIES, what(PROXY_CONFIG))),
     text(USER_MOUNTS, withMount(annotation(USER_MOUNTS))),

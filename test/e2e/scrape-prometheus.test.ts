@@ -7,6 +7,7 @@ import { restoreEdited } from '../../src/operations/change-prometheus.ts'
 import { Progress } from '../../src/operations/progress.ts'
 import { askWithCertificate, proveScraping } from '../../src/operations/prove-scraping.ts'
 import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
+import { loadBalancer } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 import {
@@ -32,6 +33,7 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
 
   before(async function () {
     this.timeout(120_000)
+    await loadBalancer('on')
     workplace.apply(
       ...secureNamespace('scrape-permissive', 'PERMISSIVE'),
       ...secureNamespace('scrape-strict', 'STRICT'),
@@ -99,6 +101,12 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
     const own = { certificate: file('cert-chain.pem'), key: file('key.pem') }
     for (const pod of pods)
       assert.deepEqual(await askWithCertificate(pod, own, { cluster, timers }), { status: 200, body: '' })
+  })
+
+  it('goes on showing its page, behind the gateway too, which would speak mutual TLS to other sidecars', () => {
+    const { exitCode, stdout } = workplace.telemetry('expose', 'prometheus', '--allow-anonymous', '-y', '-o', 'json')
+    assert.equal(exitCode, 0, stdout)
+    assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
   })
 
   it('is as before afterwards', async () => {
