@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
 import type { ScrapeSecureResult } from '../../src/operations/scrape-result.ts'
+import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 import { inboundChains, meshedNamespace, meshedWorkload, podOf, ready, Scraper } from './meshed.ts'
@@ -51,6 +52,13 @@ describe('scrape-secure by the native method, on the real mesh', () => {
       const result = scrape(namespace)
       assert.deepEqual(actions(result), ['Deployment/web native configured', 'StatefulSet/queue native configured'])
       assert.equal(result.method, 'native')
+      assert.deepEqual([result.targets?.up, result.targets?.total], [2, 2], 'over https, says Prometheus itself')
+      const { up, total } = result.targets?.jobs.find(({ name }) => name === SECURE_JOB) ?? assert.fail()
+      assert.deepEqual([up, total], [2, 2])
+      const open = ['deployment/web', 'statefulset/queue'].flatMap((name) =>
+        [15090, 15020].map((port) => `${namespace}/${name}:${port}`),
+      )
+      assert.deepEqual(result.plaintext?.open, open)
 
       for (const app of ['web', 'queue']) {
         const { address } = podOf(workplace, namespace, app)
@@ -78,6 +86,12 @@ describe('scrape-secure by the native method, on the real mesh', () => {
       ready(workplace, namespace, 'deploy/web')
       const anew = podOf(workplace, namespace, 'web')
       assert.match(scraper.secure(`https://${anew.address}:15092/stats/prometheus`).body, /^wire_answers 42$/m)
+
+      const hardened = scrape(namespace, '--harden')
+      assert.deepEqual([hardened.targets?.up, hardened.plaintext?.open], [2, []])
+      const closed = podOf(workplace, namespace, 'web').address
+      assert.notEqual(scraper.anonymous(`http://${closed}:15090/stats/prometheus`).exitCode, 0)
+      assert.match(scraper.anonymous(`http://${closed}:15020/stats/prometheus`).body, /localhost/)
 
       const { stdout, exitCode } = workplace.telemetry('cleanup', '--scraping', '-y')
       assert.equal(exitCode, 0, stdout)
