@@ -20,7 +20,8 @@ import { StatusLine } from './terminal/status-line.ts'
 /** To the top of the screen, which is cleared (ECMA-48, CUP and ED). */
 const CLEAR = '\u001b[H\u001b[2J'
 
-type SharedFlags = Interfaces.InferredFlags<typeof shared>
+/** What of the shared flags is the connection's; each command has a say in what a namespace is. */
+type SharedFlags = Omit<Interfaces.InferredFlags<typeof shared>, 'namespace'>
 
 export abstract class TelemetryCommand extends Command {
   static override baseFlags = shared
@@ -86,14 +87,18 @@ export abstract class TelemetryCommand extends Command {
       import('./terminal/desktop-browser.ts'),
     ])
     keepLittle()
-    const timers = {
+    const timers = this.timers()
+    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
+  }
+
+  protected timers(): Forwarding['timers'] {
+    return {
       now: () => performance.now(),
-      after: (milliseconds: number, act: () => void) => {
+      after: (milliseconds, act) => {
         const timer = setTimeout(act, milliseconds)
         return () => clearTimeout(timer)
       },
     }
-    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
   }
 
   /** Aborted when somebody wants it to end. From then on signals no longer end the process by themselves. */

@@ -103,7 +103,7 @@ export function dryRunOf(flags: {
   return flags.diff && flags['dry-run'] === 'none' ? 'server' : flags['dry-run']
 }
 
-const diff = Flags.boolean({
+export const diff = Flags.boolean({
   exclusive: ['output'],
   description: 'print what would change as a diff, and change nothing (like --dry-run=server)',
 })

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   addons: ['cluster', 'errors'],
   gateways: ['addons', 'cluster', 'errors'],
   manifests: ['cluster'],
-  scraping: ['cluster', 'errors', 'manifests'],
+  scraping: ['cluster', 'errors', 'gateways', 'manifests'],
   certificates: ['errors'],
   probing: [],
   forwarding: ['cluster'],

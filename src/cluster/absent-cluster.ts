@@ -47,6 +47,10 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  askPod(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   mayAccess(): Promise<never> {
     return Promise.reject(this.#why)
   }

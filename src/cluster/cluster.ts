@@ -74,6 +74,19 @@ export interface Access {
   namespace: string
 }
 
+/** A GET that the API server itself sends to a pod's address. */
+export interface PodRequest {
+  scheme?: 'http' | 'https'
+  port: number
+  path: string
+  query?: Record<string, string>
+  /** Milliseconds. */
+  timeout?: number
+}
+
+/** `failed`: the API server got no answer from the pod, for this reason. */
+export type PodAnswer = { status: number; body: string } | { failed: string }
+
 export interface Cluster {
   /** The kubeconfig context in use. */
   readonly context: string
@@ -111,6 +124,11 @@ export interface Cluster {
    * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE
    */
   portForward(pod: Required<ObjectName>): Promise<Upgraded>
+  /**
+   * What a pod answers to the API server, which connects to it anew, shows no certificate and trusts every one; asked once.
+   * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE
+   */
+  askPod(pod: Required<ObjectName>, request: PodRequest): Promise<PodAnswer>
   /** Whether somebody else may do something; `undefined` when we may not ask. */
   mayAccess(access: Access): Promise<boolean | undefined>
   /** Leaves the connection that requests share, which may be dead: what is under way on it fails, the next request opens another. */

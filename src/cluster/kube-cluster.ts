@@ -8,6 +8,8 @@ import {
   kindName,
   type ListOptions,
   type ObjectName,
+  type PodAnswer,
+  type PodRequest,
   type Resource,
   type Upgraded,
   type WatchEvent,
@@ -16,6 +18,7 @@ import {
 import { type KubeConfigChoice, loadKubeConfig } from './kube-config.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
 import { MANAGER } from './ownership.ts'
+import { PODS } from './resources.ts'
 
 const PAGE = 500
 
@@ -177,7 +180,7 @@ export class KubeCluster implements Cluster {
 
   /** The WebSocket tunnel as kubectl prefers it (API server 1.31 and newer), else SPDY itself. */
   async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
-    const path = `${pathOf({ group: '', version: 'v1', plural: 'pods' }, namespace, name)}/portforward`
+    const path = `${pathOf(PODS, namespace, name)}/portforward`
     const what = `forward ports to pod/${name} in namespace ${namespace}`
     if (!this.#refusesWebSocket) {
       const headers = { 'sec-websocket-version': '13', 'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io' }
@@ -189,6 +192,19 @@ export class KubeCluster implements Cluster {
     if (socket === undefined) throw await this.#requests.explain({ method: 'POST', path, what })
     this.#refusesWebSocket = true
     return { socket, protocol: 'spdy' }
+  }
+
+  async askPod({ namespace, name }: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {
+    const { scheme = 'http', port, path, query, timeout } = request
+    const pod = pathOf(PODS, namespace)
+    const target = `${scheme === 'https' ? 'https:' : ''}${name}:${port}`
+    const call = {
+      method: 'GET' as const,
+      path: `${pod}/${target}/proxy${path}`,
+      ...(query === undefined ? {} : { query }),
+      what: `ask pod/${name} in namespace ${namespace} through the API server's proxy`,
+    }
+    return this.#requests.pass(call, timeout)
   }
 
   reconnect(): void {

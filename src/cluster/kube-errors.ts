@@ -1,6 +1,7 @@
 /** Turns what the API server or the network says into one clear error. */
 import { X509Certificate } from 'node:crypto'
 import { UserError } from '../errors.ts'
+import type { PodAnswer } from './cluster.ts'
 
 /** The fields of a `Status` (meta/v1) that tell why a request failed. */
 export interface Status {
@@ -83,6 +84,27 @@ export function notKubernetes({ server }: Peer): UserError {
       suggestions: ['kubectl cluster-info', 'is there a proxy or a login page in between?'],
     },
   )
+}
+
+/** In the words of the API server's proxy: it was not the pod that answered. */
+const UNREACHED = /^error trying to reach service: ?/
+
+/** What a pod answered, or why none was had; an answer of the API server itself (the right is missing, no such pod) is an error. */
+export async function passedOn(
+  body: string,
+  code: number,
+  explain: (status: Status) => Promise<UserError>,
+): Promise<PodAnswer> {
+  const status = code < 400 ? undefined : parseStatus(body, code)
+  const message = status?.message ?? ''
+  if (UNREACHED.test(message)) return { failed: message.replace(UNREACHED, '').trim() }
+  if (status !== undefined && (status as { kind?: string }).kind === 'Status' && code !== 503)
+    throw await explain(status)
+  return { status: code, body }
+}
+
+export function isTimeout(error: unknown): boolean {
+  return ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'].includes(String((error as { code?: unknown }).code))
 }
 
 function conflict(status: Status, what: string): UserError {

@@ -7,9 +7,18 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Dispatcher } from 'undici'
 import { UserError } from '../errors.ts'
+import type { PodAnswer } from './cluster.ts'
 import type { ConnectionOptions } from './kube-connection.ts'
 import { KubeConnections, type ReadKubeConfig } from './kube-connections.ts'
-import { networkError, notKubernetes, parseStatus, type Status, statusError } from './kube-errors.ts'
+import {
+  isTimeout,
+  networkError,
+  notKubernetes,
+  parseStatus,
+  passedOn,
+  type Status,
+  statusError,
+} from './kube-errors.ts'
 import { linesOf } from './kube-lines.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
@@ -90,6 +99,27 @@ export class KubeRequests {
         throw outcome.status ? statusError(outcome.status, call.what, await this.#connections.peer()) : outcome.error
       await sleep(Math.max(pause, outcome.retryAfter ?? 0))
     }
+  }
+
+  /**
+   * A request that the API server passes on to somebody else, once: whatever the answer is, it is one.
+   * @param timeout milliseconds; that of all requests when left out
+   */
+  async pass(call: KubeRequest, timeout = this.#options.timeout): Promise<PodAnswer> {
+    const { dispatcher, headers } = await this.#connections.shared()
+    const started = performance.now()
+    const sent = { ...this.#target(call), headers, headersTimeout: timeout, bodyTimeout: timeout }
+    const response = await dispatcher.request(sent).catch(async (error: unknown) => {
+      this.#trace(call, (error as Error).message, started)
+      if (isTimeout(error)) return undefined
+      throw networkError(error, await this.#connections.peer())
+    })
+    if (response === undefined) return { failed: `no answer in ${Math.round(timeout / 1000)} s` }
+    const body = await response.body.text()
+    this.#trace(call, String(response.statusCode), started)
+    return passedOn(body, response.statusCode, async (status) =>
+      statusError(status, call.what, await this.#connections.peer()),
+    )
   }
 
   /** The lines of an answer that does not end, as they come. Ends with the connection, and when that is left for another. */

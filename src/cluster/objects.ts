@@ -31,6 +31,17 @@ export interface Container {
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[]
 }
 
+export interface ContainerState {
+  waiting?: { reason?: string; message?: string }
+  terminated?: { reason?: string; exitCode: number; message?: string }
+}
+
+export interface ContainerStatus {
+  name: string
+  state?: ContainerState
+  lastState?: ContainerState
+}
+
 export interface Pod extends KubeObject {
   spec: {
     containers: Container[]
@@ -46,7 +57,13 @@ export interface Pod extends KubeObject {
       emptyDir?: object
     }[]
   }
-  status?: { phase?: string; conditions?: { type: string; status: string }[] }
+  status?: {
+    phase?: string
+    podIPs?: { ip: string }[]
+    conditions?: { type: string; status: string; reason?: string; message?: string }[]
+    initContainerStatuses?: ContainerStatus[]
+    containerStatuses?: ContainerStatus[]
+  }
 }
 
 export interface Deployment extends KubeObject {

@@ -84,28 +84,49 @@ export function appliedFields(object: KubeObject): FieldSet | undefined {
   return own?.fieldsV1 as FieldSet | undefined
 }
 
-/** The object less the fields that we applied: what is everybody else's. */
+/** The object less the fields that we applied: what is everybody else's. An item of a list that others have applied as well is theirs. */
 export function withoutApplied(object: KubeObject): KubeObject {
-  return without(object, appliedFields(object) ?? {}) as KubeObject
+  const entries = (object.metadata.managedFields ?? []) as {
+    manager?: string
+    operation?: string
+    fieldsV1?: FieldSet
+  }[]
+  const others = entries.filter(({ manager, operation }) => manager !== MANAGER || operation !== 'Apply')
+  const fields = others.flatMap(({ fieldsV1 }) => (fieldsV1 === undefined ? [] : [fieldsV1]))
+  return without(object, appliedFields(object) ?? {}, fields) as KubeObject
 }
 
-function without(value: unknown, fields: FieldSet): unknown {
-  if (Array.isArray(value)) {
-    const keys = Object.entries(fields).filter(([path]) => path.startsWith('k:'))
-    const parsed = keys.map(([path, own]) => ({ key: JSON.parse(path.slice(2)) as object, own }))
-    return value.flatMap((item) => {
-      const found = parsed.find(({ key }) => Object.entries(key).every(([name, wanted]) => item[name] === wanted))
-      if (found === undefined) return [item]
-      return '.' in found.own ? [] : [without(item, found.own)]
-    })
-  }
+/** @param others what each of the others manages at this place */
+function without(value: unknown, fields: FieldSet, others: FieldSet[]): unknown {
+  if (Array.isArray(value)) return itemsWithout(value, fields, others)
   if (typeof value !== 'object' || value === null) return value
   const left = Object.entries(value).flatMap(([name, inner]) => {
     const own = fields[`f:${name}`]
     if (own === undefined) return [[name, inner]]
     if (Object.keys(own).length === 0) return []
-    const rest = without(inner, own)
+    const rest = without(inner, own, below(others, `f:${name}`))
     return Object.keys(rest as object).length === 0 ? [] : [[name, rest]]
   })
   return Object.fromEntries(left)
+}
+
+function itemsWithout(list: Record<string, unknown>[], fields: FieldSet, others: FieldSet[]): unknown[] {
+  const keys = Object.keys(fields).filter((path) => path.startsWith('k:'))
+  return list.flatMap((item) => {
+    const path = keys.find((one) => {
+      const key = JSON.parse(one.slice(2)) as object
+      return Object.entries(key).every(([name, wanted]) => item[name] === wanted)
+    })
+    if (path === undefined) return [item]
+    const theirs = below(others, path)
+    const { '.': whole, ...own } = fields[path] ?? {}
+    if (theirs.length === 0) return whole === undefined ? [without(item, own, theirs)] : []
+    // Its key is everybody's who applies the item.
+    const key = Object.keys(JSON.parse(path.slice(2)) as object).map((name) => `f:${name}`)
+    return [without(item, Object.fromEntries(Object.entries(own).filter(([name]) => !key.includes(name))), theirs)]
+  })
+}
+
+function below(fields: FieldSet[], path: string): FieldSet[] {
+  return fields.flatMap((one) => (one[path] === undefined ? [] : [one[path]]))
 }

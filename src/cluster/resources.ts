@@ -21,6 +21,25 @@ export const CERTIFICATES: Resource = {
 
 export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
 
+export const STATEFUL_SETS: Resource = { group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet' }
+export const DAEMON_SETS: Resource = { group: 'apps', version: 'v1', plural: 'daemonsets', kind: 'DaemonSet' }
+/** Everything whose pods are made from a template and replaced when it changes. */
+export const WORKLOADS: Resource[] = [DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS]
+
+export const NAMESPACES: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }
+
+export const WEBHOOKS: Resource = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  plural: 'mutatingwebhookconfigurations',
+  kind: 'MutatingWebhookConfiguration',
+}
+
+/** Prometheus Operator's. */
+export const MONITORING = 'monitoring.coreos.com'
+export const PROMETHEUSES: Resource = { group: MONITORING, version: 'v1', plural: 'prometheuses', kind: 'Prometheus' }
+export const POD_MONITORS: Resource = { group: MONITORING, version: 'v1', plural: 'podmonitors', kind: 'PodMonitor' }
+
 export const ENDPOINT_SLICES: Resource = {
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -43,6 +62,26 @@ export function destinationRules(version: string): Resource {
 /** Istio's APIs go from v1beta1 to v1 together, in 1.22. @param version of its networking API */
 export function authorizationPolicies(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'authorizationpolicies', kind: 'AuthorizationPolicy' }
+}
+
+export function sidecars(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'sidecars', kind: 'Sidecar' }
+}
+
+export function serviceEntries(version: string): Resource {
+  return { group: ISTIO_NETWORKING, version, plural: 'serviceentries', kind: 'ServiceEntry' }
+}
+
+/** @param version of Istio's networking API */
+export function peerAuthentications(version: string): Resource {
+  return { group: 'security.istio.io', version, plural: 'peerauthentications', kind: 'PeerAuthentication' }
+}
+
+export const NETWORK_POLICIES: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'networkpolicies',
+  kind: 'NetworkPolicy',
 }
 
 /** There is but one version. */

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
 import { TelemetryCommand } from '../base-command.ts'
+import { scrapingCleanupFlags } from '../flags/scraping.ts'
 import { dryRun, yes } from '../flags.ts'
 import { cleanup, succeeded } from '../operations/cleanup.ts'
 import { renderCleanup } from '../rendering/cleanup.ts'
@@ -15,6 +16,7 @@ this machine is kept: clients that trust it need not do so again after the next 
     '<%= config.bin %> cleanup',
     '<%= config.bin %> cleanup kiali',
     '<%= config.bin %> cleanup --expired -y',
+    '<%= config.bin %> cleanup --scraping',
     '<%= config.bin %> cleanup --dry-run=client',
   ]
   static override args = {
@@ -32,6 +34,7 @@ this machine is kept: clients that trust it need not do so again after the next 
       description: "also remove what was made by hand after Istio's page (in istio-system, or the namespace of -n)",
     }),
     expired: Flags.boolean({ description: 'only the add-ons whose time is over (expose --ttl)' }),
+    ...scrapingCleanupFlags,
     'dry-run': dryRun(),
     yes,
   }
@@ -43,12 +46,13 @@ this machine is kept: clients that trust it need not do so again after the next 
       expired: flags.expired,
       documentedSetup: flags['documented-setup'] ? (flags.namespace ?? 'istio-system') : undefined,
       certificates: flags.certificates,
+      scraping: flags.scraping ? { timeout: flags.timeout } : undefined,
       yes: flags.yes,
       dryRun: flags['dry-run'],
     }
     const result = await cleanup(request, await this.connect(flags))
     this.answer(
-      renderCleanup(result, request.dryRun, flags.output, flags.expired),
+      renderCleanup(result, request.dryRun, flags.output, flags.expired || flags.scraping),
       renderWarnings(result.warnings),
       succeeded(result),
     )

@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { ownedLabels } from '../cluster/ownership.ts'
+import { ownedLabels, scrapingLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { externalGuardName, guardName } from './names.ts'
 
@@ -50,6 +50,54 @@ export function externalAuthorization(resource: Resource, request: GuardedReques
       action: 'CUSTOM',
       provider: { name: provider },
       rules: [requestsOf(request)],
+    },
+  }
+}
+
+/** Where a workload serves its metrics. */
+export interface MetricsPort {
+  name: string
+  /** The namespace and labels of its pods. */
+  namespace: string
+  labels: Record<string, string>
+  port: number
+  path: string
+}
+
+/**
+ * Refuses everything at the port of the metrics but the metrics: behind it is the agent, for which the proxy is this pod, and which ends on
+ * `POST /quitquitquit` (seen). DENY, because an ALLOW policy would forbid everything else at the workload.
+ * @param principal who may ask, when only one may
+ */
+export function metricsAlone(resource: Resource, request: MetricsPort, principal?: string): KubeObject {
+  const { name, namespace, labels, port, path } = request
+  const others = { from: [{ source: { notPrincipals: [principal] } }], to: [{ operation: { ports: [String(port)] } }] }
+  return {
+    ...typeOf(resource),
+    metadata: { name, namespace, labels: scrapingLabels() },
+    spec: {
+      selector: { matchLabels: labels },
+      action: 'DENY',
+      rules: [
+        { to: [{ operation: { ports: [String(port)], notPaths: [path] } }] },
+        ...(principal === undefined ? [] : [others]),
+      ],
+    },
+  }
+}
+
+/** Lets the port's requests in where ALLOW policies of others forbid what they do not name; what is refused there, another policy says. */
+export function metricsAllowed(
+  resource: Resource,
+  { name, namespace, labels, port }: Omit<MetricsPort, 'path'>,
+): KubeObject {
+  return {
+    ...typeOf(resource),
+    metadata: { name, namespace, labels: scrapingLabels() },
+    spec: {
+      selector: { matchLabels: labels },
+      action: 'ALLOW',
+      rules: [{ to: [{ operation: { ports: [String(port)] } }] }],
     },
   }
 }

@@ -18,3 +18,13 @@ export function guardName(addonName: string): string {
 export function externalGuardName(addonName: string): string {
   return `${guardName(addonName)}-ext-authz`
 }
+
+/** What a workload's metrics are served by: a Sidecar, a PeerAuthentication, a NetworkPolicy. */
+export function scrapingName({ kind, name }: { kind: string; name: string }): string {
+  return `kubectl-telemetry-${kind.toLowerCase()}-${name}`
+}
+
+/** What a gateway's metrics are served by: a Gateway, a VirtualService, a ServiceEntry. */
+export function metricsGatewayName(gateway: string): string {
+  return `kubectl-telemetry-metrics-${gateway}`
+}

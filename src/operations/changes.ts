@@ -126,8 +126,9 @@ async function write(
 /** A webhook may change what we write, and an apply of a part must not touch the rest: what came back is compared, not believed. */
 function requireAsPlanned(change: Change, after: KubeObject): void {
   const { manifest, by } = change
-  const { resourceVersion: _r, managedFields: _m, ...metadata } = manifest.metadata
-  if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, { ...manifest, metadata })) return
+  const { resourceVersion: _r, managedFields: _m, generation: _g, ...metadata } = manifest.metadata
+  const { status: _s, ...rest } = manifest
+  if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, { ...rest, metadata })) return
   throw new UserError(
     'CHANGED_ON_WRITE',
     `${label(change)} is not as we wrote it: something in the cluster changed it on the way in`,

@@ -15,6 +15,7 @@ import {
   type Owned,
   planCleanup,
 } from './cleanup-plan.ts'
+import { cleanupScraping } from './cleanup-scraping.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { restartedBy, unlink } from './links.ts'
 import { Progress } from './progress.ts'
@@ -22,6 +23,8 @@ import { Progress } from './progress.ts'
 export interface CleanupRequest extends CleanupChoice {
   /** The authorities kept on this machine go too, those of other clusters as well. */
   certificates?: boolean
+  /** Secure scraping instead of what is exposed. */
+  scraping?: { timeout: number } | undefined
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
 }
@@ -49,9 +52,10 @@ export interface CleanupResult {
 
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
-/** @throws UserError CONSENT_REQUIRED, FORBIDDEN, CERTIFICATES_IN_USE (exit 2) */
+/** @throws UserError CONSENT_REQUIRED, FORBIDDEN, CERTIFICATES_IN_USE, SCRAPING_ALONE (exit 2) */
 export async function cleanup(request: CleanupRequest, dependencies: Needs): Promise<CleanupResult> {
   const { cluster, authorities } = dependencies
+  if (request.scraping !== undefined) return scrapingAlone(request, request.scraping.timeout, dependencies)
   if (request.certificates && isPartial(request)) {
     const message =
       '--certificates removes what the other add-ons are served with; it goes with a cleanup of everything'
@@ -77,6 +81,13 @@ export async function cleanup(request: CleanupRequest, dependencies: Needs): Pro
   const remaining = await progress.telling(() => apply(request, plan, progress, cluster))
   for (const { domain } of kept) await authorities.remove(domain)
   return result('applied', remaining)
+}
+
+function scrapingAlone(request: CleanupRequest, timeout: number, dependencies: Needs): Promise<CleanupResult> {
+  if (!request.addons.named) return cleanupScraping({ ...request, timeout }, dependencies)
+  const message =
+    '--scraping is about workloads and Prometheus, not about add-ons that are exposed; it goes without names'
+  throw usageError('SCRAPING_ALONE', message, ['cleanup --scraping', 'cleanup   # what is exposed'])
 }
 
 /** @returns what is still there that should be gone */

@@ -16,9 +16,27 @@ export const METRICS_PATH = '/stats/prometheus'
 /** On a pod: the port at which its metrics are scraped over mutual TLS. Istio's injector sets it for native ports, and we for all. */
 export const SECURE_PORT = 'prometheus.istio.io/secure-port'
 
-/** An object with a pod template. */
+/** An object with a pod template: what a Deployment, a StatefulSet or a DaemonSet has of it. */
 export interface WorkloadObject extends KubeObject {
-  spec: Deployment['spec'] & { replicas?: number; selector?: { matchLabels?: Record<string, string> } }
+  spec: Deployment['spec'] & {
+    replicas?: number
+    selector?: { matchLabels?: Record<string, string> }
+    /** A Deployment. */
+    paused?: boolean
+    /** A StatefulSet, a DaemonSet. */
+    updateStrategy?: { type?: string; rollingUpdate?: { partition?: number } }
+  }
+  status?: {
+    observedGeneration?: number
+    replicas?: number
+    updatedReplicas?: number
+    readyReplicas?: number
+    availableReplicas?: number
+    desiredNumberScheduled?: number
+    updatedNumberScheduled?: number
+    numberAvailable?: number
+    conditions?: { type: string; status: string; reason?: string; message?: string }[]
+  }
 }
 
 export interface Workload {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
-import { isOwned, OWNED, ownedLabels, requireOwned } from '../../src/cluster/ownership.ts'
+import { isOwned, OWNED, ownedLabels, requireOwned, withoutApplied } from '../../src/cluster/ownership.ts'
 import { gateways, SECRETS } from '../../src/cluster/resources.ts'
 
 const labelled = (labels?: Record<string, string>): KubeObject => ({
@@ -53,6 +53,33 @@ describe('ownership', () => {
     })
     assert.throws(() => requireOwned(SECRETS, labelled()), {
       suggestions: ['kubectl -n istio-system get secrets tls -o yaml   # look at it, then rename or remove it'],
+    })
+  })
+
+  describe('of fields', () => {
+    const container = {
+      'f:spec': { 'f:containers': { 'k:{"name":"proxy"}': { '.': {}, 'f:name': {}, 'f:image': {} } } },
+    }
+    const variable = { 'f:env': { 'k:{"name":"OURS"}': { '.': {}, 'f:name': {}, 'f:value': {} } } }
+    const ours = { 'f:spec': { 'f:containers': { 'k:{"name":"proxy"}': { '.': {}, 'f:name': {}, ...variable } } } }
+    const entry = (manager: string, fieldsV1: object) => ({ manager, operation: 'Apply', fieldsV1 })
+    const object = (env: object[], ...managedFields: object[]): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'a', managedFields },
+      spec: { containers: [{ name: 'proxy', image: 'i', ...(env.length === 0 ? {} : { env }) }] },
+    })
+    const OURS = { name: 'OURS', value: '1' }
+
+    it('an item of a list that others have as well stays theirs, less what is ours in it', () => {
+      const both = object([OURS], entry('helm', container), entry('kubectl-telemetry', ours))
+      assert.deepEqual(withoutApplied(both).spec, object([]).spec)
+      const theirs = object([{ name: 'THEIRS' }, OURS], entry('helm', container), entry('kubectl-telemetry', ours))
+      assert.deepEqual(withoutApplied(theirs).spec, object([{ name: 'THEIRS' }]).spec)
+    })
+
+    it('an item that nobody else has goes whole, with what the API server put into it', () => {
+      assert.equal(withoutApplied(object([], entry('kubectl-telemetry', ours))).spec, undefined)
     })
   })
 })

@@ -9,6 +9,7 @@ import CertStatus from '../../src/commands/cert/status.ts'
 import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
+import ScrapeSecure from '../../src/commands/scrape-secure.ts'
 import Status from '../../src/commands/status.ts'
 import Wizard from '../../src/commands/wizard.ts'
 import type { Dependencies } from '../../src/operations/dependencies.ts'
@@ -38,6 +39,7 @@ const COMMANDS: Record<string, CommandClass> = {
   'cert rotate': CertRotate,
   'cert status': CertStatus,
   'cert trust': CertTrust,
+  'scrape-secure': ScrapeSecure,
   status: Status,
   wizard: Wizard,
 }

@@ -6,6 +6,8 @@ import type {
   KubeObject,
   ListOptions,
   ObjectName,
+  PodAnswer,
+  PodRequest,
   Resource,
   Upgraded,
   WatchEvent,
@@ -128,6 +130,13 @@ export class FakeCluster implements Cluster {
 
   async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
     throw new Error('the fake cluster has no pods that run')
+  }
+
+  /** What pods answer to the API server's proxy. */
+  podAnswers: (pod: ObjectName, request: PodRequest) => PodAnswer = () => ({ failed: 'connection refused' })
+
+  async askPod(pod: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {
+    return this.podAnswers(pod, request)
   }
 
   async mayAccess(_access: Access): Promise<boolean | undefined> {

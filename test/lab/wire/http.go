@@ -13,6 +13,10 @@ import (
 func pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "wire") })
+	// Metrics of its own, as Prometheus reads them.
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "# TYPE wire_answers gauge\nwire_answers 42\n")
+	})
 	// The first n bytes of the content.
 	mux.HandleFunc("GET /bytes", func(w http.ResponseWriter, r *http.Request) {
 		n := number(r, "n")

@@ -1,0 +1,28 @@
+import type { KubeObject, Resource } from '../cluster/cluster.ts'
+import { scrapingLabels } from '../cluster/ownership.ts'
+import { typeOf } from '../cluster/resources.ts'
+import type { MetricsGatewayRequest } from './metrics-gateway.ts'
+import { adminHost, ROUTED_PORT } from './service-entry.ts'
+
+/** From our Gateway's port to the agent, the one path of the metrics: it serves probes and switches beside them. */
+export function metricsRoute(
+  resource: Resource,
+  request: Omit<MetricsGatewayRequest, 'selector'> & { path: string },
+): KubeObject {
+  const { name, namespace, port, path } = request
+  return {
+    ...typeOf(resource),
+    metadata: { name, namespace, labels: scrapingLabels() },
+    spec: {
+      exportTo: ['.'],
+      hosts: ['*'],
+      gateways: [name],
+      http: [
+        {
+          match: [{ port, uri: { exact: path } }],
+          route: [{ destination: { host: adminHost(request), port: { number: ROUTED_PORT } } }],
+        },
+      ],
+    },
+  }
+}

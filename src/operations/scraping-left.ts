@@ -1,0 +1,74 @@
+/** What of secure scraping is in the cluster: objects of ours, and others' that we changed. Any machine can find it. */
+import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { isEdited } from '../cluster/edits.ts'
+import { appliedFields, isOwned, SCRAPING } from '../cluster/ownership.ts'
+import {
+  authorizationPolicies,
+  CONFIG_MAPS,
+  gateways,
+  MONITORING,
+  NETWORK_POLICIES,
+  POD_MONITORS,
+  PROMETHEUSES,
+  peerAuthentications,
+  serviceEntries,
+  sidecars,
+  virtualServices,
+  WORKLOADS,
+} from '../cluster/resources.ts'
+import { SECURE_PORT, type WorkloadObject } from '../scraping/workload.ts'
+import type { Owned } from './cleanup-plan.ts'
+import type { Warning } from './dependencies.ts'
+import { findIstioVersion, readable } from './reading.ts'
+
+/** In the order in which it goes: what leads to a port before the port. */
+export interface ScrapingLeft {
+  /** Their pods have a secure port. */
+  workloads: Owned[]
+  /** Others', with fields of ours. */
+  shared: Owned[]
+  /** Ours: deleted. */
+  owned: Owned[]
+  /** At Prometheus: its configuration, and then itself. */
+  prometheus: Owned[]
+  warnings: Warning[]
+}
+
+export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
+  const [version, operator] = await Promise.all([findIstioVersion(cluster), cluster.servedVersions(MONITORING)])
+  // A Gateway comes before what it leads to.
+  const istio = [gateways, virtualServices, serviceEntries, sidecars, peerAuthentications, authorizationPolicies]
+  const serving = version === undefined ? [] : istio.map((kind) => kind(version))
+  const monitoring = [POD_MONITORS, PROMETHEUSES].filter(({ version }) => operator.includes(version))
+  const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS, ...monitoring]
+  const lists = await Promise.all(kinds.map((resource) => readable(cluster.list(resource, { labels: SCRAPING }))))
+  const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
+  const owned = found.filter(({ object }) => isOwned(object))
+  const others = found.filter(
+    ({ object }) => !isOwned(object) && (isEdited(object) || appliedFields(object) !== undefined),
+  )
+  const workloads = others.filter(isServing)
+  const prometheus = others.filter((one) => isEdited(one.object) && !workloads.includes(one))
+  return {
+    workloads,
+    shared: others.filter((one) => !workloads.includes(one) && !prometheus.includes(one)),
+    owned,
+    prometheus: [...prometheus.filter(isConfiguration), ...prometheus.filter((one) => !isConfiguration(one))],
+    warnings: kinds.flatMap((resource, index) => (lists[index] === undefined ? [notSearched(resource)] : [])),
+  }
+}
+
+/** Prometheus has no secure port of its own. */
+function isServing({ resource, object }: Owned): boolean {
+  const { spec } = object as WorkloadObject
+  return WORKLOADS.includes(resource) && spec.template.metadata?.annotations?.[SECURE_PORT] !== undefined
+}
+
+function isConfiguration({ object }: { object: KubeObject }): boolean {
+  return ['ConfigMap', 'PodMonitor'].includes(object.kind)
+}
+
+function notSearched({ plural }: Resource): Warning {
+  const message = `${plural} could not be listed in all namespaces, so ours among them were not looked for`
+  return { code: 'NOT_SEARCHED', message, remedy: 'run cleanup with the rights in docs/rbac.md' }
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import type { Pod } from '../../src/cluster/objects.ts'
+import { WORKLOADS } from '../../src/cluster/resources.ts'
+import { type Candidate, findCandidates, istiodVersions } from '../../src/scraping/find.ts'
+import type { WorkloadObject } from '../../src/scraping/workload.ts'
+import { istiod, workload } from '../fakes/meshed.ts'
+
+function candidates(objects: KubeObject[], istiods = [istiod()]): Candidate[] {
+  const workloads = WORKLOADS.flatMap((resource) =>
+    objects
+      .filter(({ kind }) => kind === resource.kind)
+      .map((object) => ({ resource, object: object as WorkloadObject })),
+  )
+  const pods = objects.filter(({ kind }) => kind === 'Pod') as Pod[]
+  return findCandidates(workloads, pods, istiodVersions(istiods))
+}
+
+const found = (objects: KubeObject[], istiods = [istiod()]) =>
+  candidates(objects, istiods).map(({ object, proxy, istio, pods }) => [
+    object.metadata.name,
+    proxy,
+    istio,
+    pods.length,
+  ])
+
+describe('findCandidates', () => {
+  it('finds the sidecar among the containers and among the init containers', () => {
+    const objects = [
+      ...workload('web', { pods: 2 }),
+      ...workload('old', { proxy: 'beside' }),
+      ...workload('queue', { kind: 'StatefulSet', pods: 3 }),
+      ...workload('agent', { kind: 'DaemonSet' }),
+      ...workload('plain', { proxy: 'none' }),
+    ]
+    assert.deepEqual(found(objects), [
+      ['web', 'sidecar', '1.31.0', 2],
+      ['old', 'sidecar', '1.31.0', 1],
+      ['plain', undefined, undefined, 1],
+      ['queue', 'sidecar', '1.31.0', 3],
+      ['agent', 'sidecar', '1.31.0', 1],
+    ])
+  })
+
+  it('takes the version of the istiod that injects: the proxies of today may be older', () => {
+    const istiods = [istiod('1.31.2'), istiod('1.30.4', 'stable')]
+    const objects = [
+      ...workload('web', { istio: '1.29.0' }),
+      ...workload('api', { istio: '1.30.0', revision: 'stable' }),
+      ...workload('far', { istio: '1.28.1-distroless', revision: 'elsewhere' }),
+    ]
+    assert.deepEqual(
+      found(objects, istiods).map(([name, , istio]) => [name, istio]),
+      [
+        ['web', '1.31.2'],
+        ['api', '1.30.4'],
+        ['far', '1.28.1'],
+      ],
+    )
+  })
+
+  it('reads the version beside an image that is named by its digest', () => {
+    const pinned = istiod('1.31.0', 'default', 'registry.example/istio/pilot@sha256:0123')
+    assert.deepEqual([...istiodVersions([pinned])], [['default', '1.31.0']])
+    const other = istiod('1.31.0', 'default', 'registry.example:5000/istio/pilot:1.30.1@sha256:0123')
+    assert.deepEqual([...istiodVersions([other])], [['default', '1.30.1']])
+  })
+
+  it('tells gateways from sidecars', () => {
+    assert.deepEqual(found(workload('edge', { proxy: 'gateway', istio: '1.30.0' })), [['edge', 'gateway', '1.30.0', 1]])
+  })
+
+  it('counts no pods that go, have ended, or are somebody else’s', () => {
+    const [web, first, second, third] = workload('web', { pods: 3 }) as [KubeObject, KubeObject, KubeObject, KubeObject]
+    first.metadata.deletionTimestamp = '2026-11-21T12:00:00Z'
+    second.status = { phase: 'Failed' }
+    const elsewhere = { ...third, metadata: { ...third.metadata, namespace: 'other' } }
+    assert.deepEqual(found([web, first, second, third, elsewhere]), [['web', 'sidecar', '1.31.0', 1]])
+    assert.deepEqual(found([web, elsewhere]), [['web', undefined, undefined, 0]])
+  })
+
+  it('does not take a ReplicaSet of another Deployment for its own', () => {
+    const [web] = workload('web') as [KubeObject]
+    const pods = workload('web-api').slice(1)
+    assert.deepEqual(found([web, ...pods]), [['web', undefined, undefined, 0]])
+  })
+})
