@@ -44,7 +44,14 @@ const writtenBy = (object: KubeObject, manager: string, time = 'later'): KubeObj
     ],
   },
 })
-const ours = (object: KubeObject) => writtenBy(edited(object, EDITS, PARTS), 'kubectl-telemetry')
+const ours = (object: KubeObject) => {
+  const { metadata, ...rest } = writtenBy(edited(object, EDITS, PARTS), 'kubectl-telemetry')
+  // What we write is no longer theirs; the time of their entry stays.
+  const taken = (metadata.managedFields as { manager: string }[]).map((entry) =>
+    entry.manager === OWNER.manager ? { ...entry, fieldsV1: {} } : entry,
+  )
+  return { ...rest, metadata: { ...metadata, managedFields: taken } } as KubeObject
+}
 const back = (object: KubeObject) => {
   const way = reverting(object, PARTS)
   assert.ok(way)
