@@ -87,14 +87,18 @@ export abstract class TelemetryCommand extends Command {
       import('./terminal/desktop-browser.ts'),
     ])
     keepLittle()
-    const timers = {
+    const timers = this.timers()
+    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
+  }
+
+  protected timers(): Forwarding['timers'] {
+    return {
       now: () => performance.now(),
-      after: (milliseconds: number, act: () => void) => {
+      after: (milliseconds, act) => {
         const timer = setTimeout(act, milliseconds)
         return () => clearTimeout(timer)
       },
     }
-    return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
   }
 
   /** Aborted when somebody wants it to end. From then on signals no longer end the process by themselves. */

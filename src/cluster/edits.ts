@@ -10,12 +10,12 @@ import { changedForScraping, MANAGER } from './ownership.ts'
 export interface Edit {
   path: Path
   value: unknown
-  /** The field is a text that its owner edits too: the entry of `Texts` that takes ours out of it. */
-  text?: string
+  /** Ours is only a part of it, such as a job in a text: the entry of `Parts` that takes it out again. */
+  part?: string
 }
 
-/** By name: what is left of a text that somebody edited after us, without what is ours. @param before as it was before us */
-export type Texts = Record<string, (present: string, before: string | undefined) => string | undefined>
+/** By name: what is left of a field that somebody edited after us, without what is ours. @param before as it was before us */
+export type Parts = Record<string, (present: unknown, before: unknown) => unknown>
 
 const RECORD = 'kubectl-telemetry/before-scraping'
 /** Longer texts are packed: all annotations of an object together may have 256 KiB. */
@@ -28,9 +28,9 @@ interface Field {
   /** How many of its steps were there before. */
   existed: number
   before: Kept
-  /** As we wrote it; of a text its digest. */
+  /** As we wrote it; of what is ours in part a digest. */
   after: unknown
-  text?: string
+  part?: string
 }
 
 /** Kept in an annotation, so that any machine can undo it. */
@@ -65,29 +65,29 @@ export function isEdited({ metadata }: KubeObject): boolean {
  * The object with these fields, the record of what they were, and the label that finds it again. The record is of the state before
  * the first edit, however often it is edited. @returns the same object when all of it is so already
  */
-export function edited<T extends KubeObject>(object: T, edits: Edit[], texts: Texts = {}): T {
+export function edited<T extends KubeObject>(object: T, edits: Edit[], parts: Parts = {}): T {
   const earlier = recordOf(object)
   const record: BeforeEdits = earlier ?? { fields: [], managedFields: managedFieldsOf(object) }
   const fields = new Map(record.fields.map((field) => [JSON.stringify(field.path), field]))
   let after: T = object
-  for (const { path, value, text } of edits) {
+  for (const { path, value, part } of edits) {
     const present = at(object, path)
     if (isDeepStrictEqual(present, value)) continue
     const known = fields.get(JSON.stringify(path))
     const field =
-      known === undefined ? newField(object, path, present) : { ...known, before: keptOf(known, present, texts) }
-    const written = text === undefined ? value : digestOf(value)
-    fields.set(JSON.stringify(path), { ...field, after: written, ...(text === undefined ? {} : { text }) })
+      known === undefined ? newField(object, path, present) : { ...known, before: keptOf(known, present, parts) }
+    const written = part === undefined ? value : digestOf(value)
+    fields.set(JSON.stringify(path), { ...field, after: written, ...(part === undefined ? {} : { part }) })
     after = within(after, path, value) as T
   }
   return after === object ? object : marked(after, { ...record, fields: [...fields.values()] })
 }
 
 /** What gives the object back as it was: all of it when nobody has edited it since, else what is still as we wrote it. */
-export function reverting<T extends KubeObject>(object: T, texts: Texts = {}): Reverting<T> | undefined {
+export function reverting<T extends KubeObject>(object: T, parts: Parts = {}): Reverting<T> | undefined {
   const record = recordOf(object)
   if (record === undefined) return undefined
-  const values = record.fields.reduceRight<T>((rest, field) => back(rest, field, texts), object)
+  const values = record.fields.reduceRight<T>((rest, field) => back(rest, field, parts), object)
   return { values, isBack: isDeepStrictEqual(values, object), forgotten: (after) => unmarked(after, record) }
 }
 
@@ -96,28 +96,29 @@ function newField(object: KubeObject, path: Path, present: unknown): Omit<Field,
 }
 
 /** What somebody has made of a text since is what comes back. */
-function keptOf(field: Field, present: unknown, texts: Texts): Kept {
-  if (field.text === undefined || isOurs(field, present)) return field.before
-  return packed(rest(field, present, texts))
+function keptOf(field: Field, present: unknown, parts: Parts): Kept {
+  if (field.part === undefined || isOurs(field, present)) return field.before
+  return packed(rest(field, present, parts))
 }
 
-function back<T extends KubeObject>(object: T, field: Field, texts: Texts): T {
+function back<T extends KubeObject>(object: T, field: Field, parts: Parts): T {
   const present = at(object, field.path)
-  const value = isOurs(field, present) ? unpacked(field.before) : rest(field, present, texts)
+  const value = isOurs(field, present) ? unpacked(field.before) : rest(field, present, parts)
   if (value === present) return object
   return (value === undefined ? removed(object, field.path, field.existed) : within(object, field.path, value)) as T
 }
 
-function isOurs({ text, after }: Field, present: unknown): boolean {
-  return text === undefined ? holds(present, after) : digestOf(present) === after
+function isOurs({ part, after }: Field, present: unknown): boolean {
+  return part === undefined ? holds(present, after) : digestOf(present) === after
 }
 
 /** Without what is ours, where that can be told. */
-function rest(field: Field, present: unknown, texts: Texts): unknown {
-  const take = field.text === undefined ? undefined : texts[field.text]
+function rest(field: Field, present: unknown, parts: Parts): unknown {
+  const take = field.part === undefined ? undefined : parts[field.part]
   const before = unpacked(field.before)
-  if (take === undefined || typeof present !== 'string' || present === before) return present
-  return take(present, before as string | undefined)
+  return take === undefined || present === undefined || isDeepStrictEqual(present, before)
+    ? present
+    : take(present, before)
 }
 
 /** Whether it has all that we wrote: the API server adds defaults. */
@@ -201,6 +202,14 @@ function unpacked(kept: Kept): unknown {
 
 function digestOf(value: unknown): string {
   return createHash('sha256')
-    .update(JSON.stringify(value) ?? '')
+    .update(JSON.stringify(sorted(value)) ?? '')
     .digest('hex')
+}
+
+/** The API server sorts the fields of what others have defined. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([name, inner]) => [name, sorted(inner)]))
 }

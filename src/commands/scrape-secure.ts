@@ -3,7 +3,7 @@ import { requireWorkloadNames, scrapeFlags, workloadArg } from '../flags/scrapin
 import { dryRunOf } from '../flags.ts'
 import { succeeded } from '../operations/scrape-result.ts'
 import { scrapeSecure } from '../operations/scrape-secure.ts'
-import { renderScrapeProgress, renderScrapeSecure } from '../rendering/scrape-secure.ts'
+import { renderScrapeProgress, renderScrapeSecure, renderTargets } from '../rendering/scrape-secure.ts'
 import { renderWarnings } from '../rendering/warnings.ts'
 
 export default class ScrapeSecure extends TelemetryCommand {
@@ -23,16 +23,19 @@ it away.`
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ScrapeSecure)
-    const { namespace, selector, gateways, method, harden, yes, timeout } = flags
+    const { namespace, selector, gateways, method, harden, 'only-prometheus': onlyPrometheus, yes, timeout } = flags
     const dryRun = dryRunOf(flags)
     const request = {
       names: requireWorkloadNames(args.workload ?? []),
       namespaces: namespace ?? [],
       allNamespaces: flags['all-namespaces'],
-      ...{ selector, gateways, method, harden, yes, timeout, dryRun },
+      ...{ selector, gateways, method, harden, onlyPrometheus, yes, timeout, dryRun, prometheus: flags.prometheus },
     }
-    const watching = this.status(flags, renderScrapeProgress)
-    const report = await scrapeSecure(request, await this.connect(flags), undefined, watching)
+    const needs = { ...(await this.connect(flags)), timers: this.timers() }
+    const report = await scrapeSecure(request, needs, {
+      rollout: this.status(flags, renderScrapeProgress),
+      targets: this.status(flags, renderTargets),
+    })
     this.answer(
       renderScrapeSecure(report, dryRun, flags.output, flags.diff),
       renderWarnings(report.result.warnings),

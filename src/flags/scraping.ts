@@ -25,14 +25,14 @@ export function requireWorkloadNames(words: string[]): { kind: string | undefine
   })
 }
 
-/** `NAMESPACE/NAME`. */
-const prometheusName = Flags.custom<{ namespace: string; name: string }>({
+/** `NAMESPACE/NAME`, or `none`. */
+const prometheusName = Flags.custom<string>({
   helpValue: 'NAMESPACE/NAME',
   parse: async (text) => {
-    const [namespace, name, more] = text.split('/')
-    if (namespace && name && more === undefined) return { namespace, name }
+    if (text === 'none' || /^[^/]+\/[^/]+$/.test(text)) return text
     throw usageError('PROMETHEUS_INVALID', `--prometheus ${JSON.stringify(text)} is not NAMESPACE/NAME`, [
       '--prometheus istio-system/prometheus',
+      '--prometheus none   # the workloads alone',
     ])
   },
 })
@@ -48,12 +48,16 @@ export const scrapeFlags = {
     char: 'n',
     helpValue: 'NAMESPACE',
     multiple: true,
+    // Else it would take the workloads that are named after it for namespaces.
+    multipleNonGreedy: true,
     description: "the workloads' namespace; may be repeated (default: the context's)",
   }),
   'all-namespaces': Flags.boolean({ char: 'A', description: 'all namespaces' }),
   selector: Flags.string({ char: 'l', helpValue: 'LABELS', description: 'only workloads with these labels' }),
   gateways: Flags.boolean({ description: 'the gateways there too' }),
-  prometheus: prometheusName({ description: 'which Prometheus (default: the only one)' }),
+  prometheus: prometheusName({
+    description: 'which Prometheus, or "none": only the workloads are changed (default: the only one)',
+  }),
   method: Flags.option({
     options: ['auto', 'native', 'sidecar'] as const,
     default: 'auto' as const,

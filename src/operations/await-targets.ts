@@ -4,7 +4,7 @@ import type { Pod } from '../cluster/objects.ts'
 import { PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { FoundPrometheus } from '../scraping/find-prometheus.ts'
-import { byJob, type ExpectedPod, judge, type PodTarget, type Target } from '../scraping/targets.ts'
+import { byJob, type ExpectedPod, judge, type PodTarget, type Target, whyUnknown } from '../scraping/targets.ts'
 import { SECURE_PORT } from '../scraping/workload.ts'
 import type { Dependencies } from './dependencies.ts'
 import { PrometheusApi } from './prometheus-api.ts'
@@ -24,6 +24,8 @@ export interface TargetsWait {
   expected(): Promise<ExpectedPod[]>
   /** Milliseconds; at least one look is taken. */
   timeout: number
+  /** The job that scrapes over mutual TLS: to say why a pod is not known. */
+  job?: string | undefined
   /** By Prometheus' clock (`prometheusTime`), in seconds; from the first look on when left out. */
   since?: number | undefined
   /** Told after each look. @param elapsed milliseconds */
@@ -67,14 +69,23 @@ async function look(api: PrometheusApi, wait: TargetsWait, since: Map<string, nu
       const uid = server.metadata.uid ?? server.metadata.name
       const begun = wait.since ?? since.get(uid) ?? (await api.time(server))
       since.set(uid, begun)
-      return { targets: await api.targets(server), begun }
+      const targets = await api.targets(server)
+      return { begun, targets, unknown: await explained(api, server, targets, wait.job) }
     }),
   )
   return reportOf(expected, views)
 }
 
-function reportOf(expected: ExpectedPod[], views: { targets: Target[]; begun: number }[]): TargetsReport {
-  const judged = views.map(({ targets, begun }) => judge(expected, targets, begun))
+/** Asked only while the job has no target at all. */
+async function explained(api: PrometheusApi, server: Pod, targets: Target[], job: string | undefined) {
+  if (job === undefined || targets.some(({ scrapePool }) => scrapePool === job)) return undefined
+  return whyUnknown(await api.configuration(server), job)
+}
+
+type View = { targets: Target[]; begun: number; unknown: string | undefined }
+
+function reportOf(expected: ExpectedPod[], views: View[]): TargetsReport {
+  const judged = views.map(({ targets, begun, unknown }) => judge(expected, targets, begun, unknown))
   const pods = expected.map((_, index) => {
     const each = judged.flatMap((one) => one[index] ?? [])
     return each.find(({ up }) => !up) ?? (each[0] as PodTarget)

@@ -1,28 +1,47 @@
 /** Prometheus gets a certificate of the mesh and a job that uses it; and both go again. */
 import { createHash } from 'node:crypto'
-import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
+import { isEdited } from '../cluster/edits.ts'
 import { at } from '../cluster/fields.ts'
 import type { ConfigMap } from '../cluster/objects.ts'
-import { SCRAPING } from '../cluster/ownership.ts'
-import { CONFIG_MAPS, DEPLOYMENTS, STATEFUL_SETS } from '../cluster/resources.ts'
+import { isOwned, SCRAPING } from '../cluster/ownership.ts'
+import {
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  MONITORING,
+  POD_MONITORS,
+  PROMETHEUSES,
+  STATEFUL_SETS,
+} from '../cluster/resources.ts'
 import { prometheusName } from '../scraping/find-prometheus.ts'
-import { configurationEdits, PROMETHEUS_TEXTS, secured, sidecarEdits } from '../scraping/prometheus-edits.ts'
-import type { Change } from './changes.ts'
+import { configurationEdits, PROMETHEUS_PARTS, secured, sidecarEdits } from '../scraping/prometheus-edits.ts'
+import {
+  isPlaintextMonitor,
+  monitorEdits,
+  ownPodMonitor,
+  type PodMonitor,
+  scrapeClassEdits,
+} from '../scraping/prometheus-operator.ts'
+import { SECURE_JOB } from '../scraping/secure-job.ts'
+import { applyChanges, type Change, planChanges } from './changes.ts'
 import type { Warning } from './dependencies.ts'
 import { applyEdit, type ObjectEdit, planEdit, revertEdits } from './object-edits.ts'
 import type { Progress } from './progress.ts'
+import { listIfServed } from './reading.ts'
 import type { PrometheusSurvey } from './survey-prometheus.ts'
 
 export interface PrometheusPlan {
   survey: PrometheusSurvey
+  /** Objects of ours, made first. */
+  owned: Change[]
   /** In the order in which they are made: a pod that starts anew reads the new prometheus.yml at once. */
   edits: ObjectEdit[]
   /** The same, to be rehearsed and shown. */
   changes: Change[]
   /** Whether its pods are replaced. */
   restarts: boolean
-  /** The text of prometheus.yml before and after. */
-  configuration: { name: string; before: string; after: string }
+  /** The text of prometheus.yml before and after; none where an operator writes it. */
+  configuration: { name: string; before: string; after: string } | undefined
   /** The job that scrapes over mutual TLS: ours, or one that was there. */
   job: string
   warnings: Warning[]
@@ -31,7 +50,7 @@ export interface PrometheusPlan {
 /** @throws UserError YAML_INVALID (line and column), PROMETHEUS_CONFIG_UNKNOWN */
 export function planPrometheus(survey: PrometheusSurvey): PrometheusPlan {
   const { found, configMap, certificates } = survey
-  if (configMap === undefined || found.configuration === undefined) throw new Error('the operator has no ConfigMap')
+  if (configMap === undefined || found.configuration === undefined) return planOperator(survey)
   const { key } = found.configuration
   const { text, job, files } = secured(configMap, key, certificates.directory)
   const edits: ObjectEdit[] = [
@@ -39,21 +58,18 @@ export function planPrometheus(survey: PrometheusSurvey): PrometheusPlan {
       resource: CONFIG_MAPS,
       object: configMap,
       edits: (object) => configurationEdits(object as ConfigMap, key, certificates.directory),
-      texts: PROMETHEUS_TEXTS,
+      parts: PROMETHEUS_PARTS,
     },
     {
       resource: found.resource,
       object: found.object,
       edits: (object) => podEdits(survey, object, text),
-      texts: PROMETHEUS_TEXTS,
+      parts: PROMETHEUS_PARTS,
     },
   ]
-  const changes = edits.flatMap(planEdit)
-  const restarts = changes.some(({ resource, action }) => resource === found.resource && action !== 'unchanged')
+  const { restarts, ...planned } = planOf(survey, edits)
   return {
-    survey,
-    edits,
-    changes,
+    ...planned,
     restarts,
     configuration: {
       name: `${key} in ConfigMap ${configMap.metadata.namespace}/${configMap.metadata.name}`,
@@ -63,6 +79,46 @@ export function planPrometheus(survey: PrometheusSurvey): PrometheusPlan {
     job,
     warnings: [...(restarts ? dataLost(survey) : []), ...otherFiles(files)],
   }
+}
+
+/** The operator restarts Prometheus itself, and tells it of monitors. */
+function planOperator(survey: PrometheusSurvey): PrometheusPlan {
+  const { found, certificates, labels } = survey
+  const edits = survey.monitors.filter(isPlaintextMonitor).map(
+    (object): ObjectEdit => ({
+      resource: POD_MONITORS,
+      object,
+      edits: (monitor) => monitorEdits(monitor as PodMonitor),
+      parts: PROMETHEUS_PARTS,
+    }),
+  )
+  edits.push({
+    resource: PROMETHEUSES,
+    object: found.object,
+    edits: (object) => [
+      ...(certificates.present ? [] : sidecarEdits(found, labels, object)),
+      ...scrapeClassEdits(certificates.directory),
+    ],
+    parts: PROMETHEUS_PARTS,
+  })
+  const monitor = { resource: POD_MONITORS, manifest: ownPodMonitor(found) }
+  const { changes, ...planned } = planOf(survey, edits)
+  const owned = planChanges([monitor], survey.monitors)
+  return {
+    ...planned,
+    owned,
+    changes: [...owned, ...changes],
+    configuration: undefined,
+    job: `podMonitor/${found.namespace}/${SECURE_JOB}/0`,
+    warnings: planned.restarts ? dataLost(survey) : [],
+  }
+}
+
+function planOf(survey: PrometheusSurvey, edits: ObjectEdit[]) {
+  const changes = edits.flatMap(planEdit)
+  const { resource: own } = survey.found
+  const restarts = changes.some(({ resource, action }) => resource === own && action !== 'unchanged')
+  return { survey, owned: [] as Change[], edits, changes, restarts }
 }
 
 /** Where nothing tells Prometheus of another prometheus.yml, it is started anew for it. */
@@ -76,10 +132,11 @@ function podEdits({ found, labels, certificates }: PrometheusSurvey, object: Kub
 /** Makes the changes; whoever calls waits for what comes of them. @returns whether anything was changed */
 export async function applyPrometheus(
   cluster: Cluster,
-  { edits }: PrometheusPlan,
+  { owned, edits }: PrometheusPlan,
   progress: Progress,
 ): Promise<boolean> {
-  let any = false
+  const made = await applyChanges(cluster, owned, progress)
+  let any = made.some(({ action }) => action !== 'unchanged')
   for (const edit of edits) {
     const { changed } = await applyEdit(cluster, edit, progress)
     any ||= changed
@@ -89,23 +146,28 @@ export async function applyPrometheus(
 
 /** Where others' objects have fields of ours: configurations before the pods that read them. */
 const CHANGED: Resource[] = [CONFIG_MAPS, STATEFUL_SETS, DEPLOYMENTS]
+const CHANGED_BY_OPERATOR: Resource[] = [POD_MONITORS, PROMETHEUSES]
 
-/** Everything of others' that was changed for scraping, as far as fields were edited with a record. */
+/** What was changed with a record, and what of ours is Prometheus' alone. */
 export async function findEdited(cluster: Cluster): Promise<{ resource: Resource; object: KubeObject }[]> {
+  const operator = (await cluster.servedVersions(MONITORING)).length > 0 ? CHANGED_BY_OPERATOR : []
   const lists = await Promise.all(
-    CHANGED.map(async (resource) => {
-      const objects = await cluster.list(resource, { labels: SCRAPING, metadataOnly: true })
+    [...CHANGED, ...operator].map(async (resource) => {
+      const objects = await listIfServed(cluster, resource, { labels: SCRAPING, metadataOnly: true })
       return objects.map((object) => ({ resource, object }))
     }),
   )
-  return lists.flat()
+  return lists.flat().filter(({ object }) => isEdited(object) || isOwned(object))
 }
 
-/** Gives back what was changed, each object by itself: cut off anywhere, the next run goes on. */
+/** Gives back what was changed, each object by itself, and deletes ours: cut off anywhere, the next run goes on. */
 export async function restoreEdited(cluster: Cluster, progress: Progress): Promise<void> {
   for (const { resource, object } of await findEdited(cluster)) {
     const { name, namespace = '' } = object.metadata
-    await revertEdits(cluster, resource, { name, namespace }, progress, PROMETHEUS_TEXTS)
+    if (isOwned(object)) {
+      await cluster.delete(resource, object)
+      progress.deleted(`${kindName(resource)}/${name}`)
+    } else await revertEdits(cluster, resource, { name, namespace }, progress, PROMETHEUS_PARTS)
   }
 }
 

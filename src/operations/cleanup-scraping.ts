@@ -1,9 +1,11 @@
 /** Takes secure scraping away: the pods as they were, one workload after the other, then what is ours, and Prometheus last. */
 import { type Cluster, type KubeObject, kindName } from '../cluster/cluster.ts'
-import { reverting, type Texts } from '../cluster/edits.ts'
+import { type Parts, reverting } from '../cluster/edits.ts'
 import { appliedFields } from '../cluster/ownership.ts'
 import { typeOf, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import { PROMETHEUS_PARTS } from '../scraping/prometheus-edits.ts'
+import { TEMPLATE_PARTS } from '../scraping/template.ts'
 import type { WorkloadObject } from '../scraping/workload.ts'
 import { applyChanges, type Change, planChanges, rehearse } from './changes.ts'
 import type { CleanupResult, RemovedObject } from './cleanup.ts'
@@ -21,17 +23,18 @@ export interface ScrapingCleanup {
   timeout: number
 }
 
+/** Take ours out of what somebody edited since. */
+const PARTS: Parts = { ...PROMETHEUS_PARTS, ...TEMPLATE_PARTS }
+
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock'>
 
 /**
  * A workload that does not come back is told of, and the others go on: it is as it was before.
- * @param texts take ours out of texts that somebody edited since
  * @throws UserError CONSENT_REQUIRED, and what the API server says to a write
  */
 export async function cleanupScraping(
   { yes, dryRun, timeout }: ScrapingCleanup,
   dependencies: Needs,
-  texts: Texts = {},
 ): Promise<CleanupResult> {
   const { cluster } = dependencies
   const left = await findScraping(cluster)
@@ -46,12 +49,12 @@ export async function cleanupScraping(
     warnings: [...left.warnings, ...warnings],
   })
   if (dryRun === 'client') return result('planned', [])
-  await rehearseAll(left, texts, cluster)
+  await rehearseAll(left, cluster)
   if (dryRun === 'server') return result('planned', [])
   if (restored.length + left.owned.length === 0) return result('applied', [])
   if (!(await confirmed(left, yes, dependencies))) return result('declined', [...restored, ...left.owned])
   const progress = new Progress()
-  const warnings = await progress.telling(() => takeAway(left, timeout, texts, progress, dependencies))
+  const warnings = await progress.telling(() => takeAway(left, timeout, progress, dependencies))
   const after = await findScraping(cluster)
   return result('applied', [...othersOf(after), ...after.owned], warnings)
 }
@@ -63,37 +66,31 @@ function othersOf({ workloads, shared, prometheus }: ScrapingLeft): Owned[] {
 async function takeAway(
   { workloads, shared, owned, prometheus }: ScrapingLeft,
   timeout: number,
-  texts: Texts,
   progress: Progress,
   dependencies: Needs,
 ): Promise<Warning[]> {
   const { cluster } = dependencies
   const warnings: Warning[] = []
   for (const one of workloads) {
-    await giveBack(one, texts, progress, cluster)
+    await giveBack(one, progress, cluster)
     warnings.push(...(await lateness(one, timeout, dependencies)))
   }
-  for (const one of shared) await giveBack(one, texts, progress, cluster)
+  for (const one of shared) await giveBack(one, progress, cluster)
   for (const { resource, object } of owned) {
     await cluster.delete(resource, object)
     progress.deleted(`${kindName(resource)}/${object.metadata.name}`)
   }
   for (const one of prometheus) {
-    await giveBack(one, texts, progress, cluster)
+    await giveBack(one, progress, cluster)
     if (WORKLOADS.includes(one.resource)) warnings.push(...(await lateness(one, timeout, dependencies)))
   }
   return warnings
 }
 
-/** What we applied goes first: with it goes the label only where nothing is left to give back. */
-async function giveBack(
-  { resource, object }: Owned,
-  texts: Texts,
-  progress: Progress,
-  cluster: Cluster,
-): Promise<void> {
+/** An object has either fields that we applied or a record of what was there. */
+async function giveBack({ resource, object }: Owned, progress: Progress, cluster: Cluster): Promise<void> {
   await applyChanges(cluster, withoutOurs({ resource, object }), progress)
-  await revertEdits(cluster, resource, object.metadata, progress, texts)
+  await revertEdits(cluster, resource, object.metadata, progress, PARTS)
 }
 
 /** An empty apply. */
@@ -115,10 +112,10 @@ async function lateness({ resource, object }: Owned, timeout: number, dependenci
   }
 }
 
-async function rehearseAll({ owned, ...left }: ScrapingLeft, texts: Texts, cluster: Cluster): Promise<void> {
+async function rehearseAll({ owned, ...left }: ScrapingLeft, cluster: Cluster): Promise<void> {
   for (const one of othersOf({ owned, ...left })) {
     await rehearse(cluster, withoutOurs(one))
-    const way = reverting<KubeObject>(one.object, texts)
+    const way = reverting<KubeObject>(one.object, PARTS)
     if (way !== undefined) await cluster.replace(one.resource, way.values, { dryRun: true })
   }
   for (const { resource, object } of owned) await cluster.delete(resource, object, { dryRun: true })

@@ -1,6 +1,6 @@
 /** Changes fields of others' objects with a record, and gives them back. */
 import { type Cluster, type KubeObject, kindName, type ObjectName, type Resource } from '../cluster/cluster.ts'
-import { type Edit, edited, reverting, type Texts } from '../cluster/edits.ts'
+import { type Edit, edited, type Parts, reverting } from '../cluster/edits.ts'
 import { type Change, planChanges } from './changes.ts'
 import type { Progress } from './progress.ts'
 
@@ -12,13 +12,13 @@ export interface ObjectEdit {
   resource: Resource
   object: KubeObject
   edits(object: KubeObject): Edit[]
-  /** Take ours out of texts that somebody edited since. */
-  texts?: Texts
+  /** Take ours out of parts that somebody edited since. */
+  parts?: Parts
 }
 
 /** For the rehearsal and for people to look at. */
-export function planEdit({ resource, object, edits, texts }: ObjectEdit): Change[] {
-  return planChanges([{ resource, manifest: edited(object, edits(object), texts), by: 'replacing' }], [object])
+export function planEdit({ resource, object, edits, parts }: ObjectEdit): Change[] {
+  return planChanges([{ resource, manifest: edited(object, edits(object), parts), by: 'replacing' }], [object])
 }
 
 /**
@@ -28,12 +28,12 @@ export function planEdit({ resource, object, edits, texts }: ObjectEdit): Change
  */
 export async function applyEdit(
   cluster: Cluster,
-  { resource, object, edits, texts }: ObjectEdit,
+  { resource, object, edits, parts }: ObjectEdit,
   progress: Progress,
 ): Promise<{ object: KubeObject; changed: boolean }> {
   return persistently(async (attempt) => {
     const present = attempt === 0 ? object : ((await cluster.get(resource, nameOf(object))) ?? object)
-    const wanted = edited(present, edits(present), texts)
+    const wanted = edited(present, edits(present), parts)
     if (wanted === present) return { object: present, changed: false }
     const after = await cluster.replace(resource, wanted)
     progress.changed(`${kindName(resource)}/${object.metadata.name}`)
@@ -43,7 +43,7 @@ export async function applyEdit(
 
 /**
  * Values first, and only then the record and who owned what: cut off anywhere, the next run finishes it.
- * @param texts take ours out of texts that somebody edited since
+ * @param parts take ours out of parts that somebody edited since
  * @returns whether there was anything to give back
  */
 export async function revertEdits(
@@ -51,11 +51,11 @@ export async function revertEdits(
   resource: Resource,
   name: ObjectName,
   progress: Progress,
-  texts: Texts = {},
+  parts: Parts = {},
 ): Promise<boolean> {
   return persistently(async () => {
     const present = await cluster.get(resource, name)
-    const way = present && reverting(present, texts)
+    const way = present && reverting(present, parts)
     if (present === undefined || way === undefined) return false
     const after = way.isBack ? present : await cluster.replace(resource, way.values)
     if (!way.isBack) progress.changed(`${kindName(resource)}/${name.name}`)

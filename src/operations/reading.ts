@@ -1,5 +1,5 @@
 /** Reads that several operations make. */
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster, KubeObject, ListOptions, Resource } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { ISTIO_NETWORKING, ISTIO_VERSIONS, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -10,6 +10,20 @@ export async function readable<T>(reading: Promise<T>): Promise<T | undefined> {
     return await reading
   } catch (error) {
     if (error instanceof UserError && error.code === 'FORBIDDEN') return undefined
+    throw error
+  }
+}
+
+/** Objects of a kind that others have defined: of an API group a cluster may have some kinds and not others. */
+export async function listIfServed<T extends KubeObject>(
+  cluster: Cluster,
+  resource: Resource,
+  options: ListOptions = {},
+): Promise<T[]> {
+  try {
+    return await cluster.list<T>(resource, options)
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'NOT_FOUND') return []
     throw error
   }
 }

@@ -1,8 +1,10 @@
 /** Lets Prometheus scrape over Istio mutual TLS: gather, plan, rehearse, confirm, apply workload by workload, prove. */
-import { UserError } from '../errors.ts'
+import { UserError, usageError } from '../errors.ts'
+import type { Timers } from '../forwarding/timers.ts'
 import type { Candidate } from '../scraping/find.ts'
 import type { Method } from '../scraping/workload.ts'
-import { applyChanges, type Change, rehearse } from './changes.ts'
+import { type AtPrometheus, atPrometheus, type ScrapeProof, type TargetsProgress } from './at-prometheus.ts'
+import { type Change, rehearse } from './changes.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
 import { Progress } from './progress.ts'
 import { type PlannedWorkload, planWorkloads, rehearseWorkloads } from './scrape-plan.ts'
@@ -14,45 +16,50 @@ export interface ScrapeSecureRequest extends WorkloadChoice {
   method: 'auto' | Method
   /** Close the ports in clear, once all targets are up. */
   harden: boolean
+  /** Nobody but Prometheus may reach the secure ports. */
+  onlyPrometheus: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
-  /** Milliseconds to wait for the next pod, and for the next target. */
+  /** `NAMESPACE/NAME`; `none`: the workloads alone. Left out: the only one. */
+  prometheus: string | undefined
+  /** Milliseconds to wait for the next pod, and for all targets. */
   timeout: number
 }
 
-/** What is done at the Prometheus that scrapes. */
-export interface AtPrometheus {
-  found: NonNullable<ScrapeSecureResult['prometheus']>
-  plan(): Promise<{ changes: Change[]; warnings: Warning[] }>
-  /** Until it runs with the new configuration and has a certificate. */
-  settle(): Promise<void>
-  /** Until it has scraped these. @param since when the last of them came back */
-  prove(
-    workloads: PlannedWorkload[],
-    since: Date,
-  ): Promise<Pick<ScrapeSecureResult, 'targets' | 'plaintext' | 'warnings'>>
+type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random' | 'generateKey'> & { timers: Timers }
+
+/** Told of how far it is. */
+export interface ScrapeWatching {
+  rollout?: ((progress: ScrapeProgress) => void) | undefined
+  targets?: ((state: TargetsProgress) => void) | undefined
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock'>
-
-/** @throws UserError; see the codes in scrape-survey.ts, roll-out.ts and changes.ts; CONSENT_REQUIRED */
+/** @throws UserError; see the codes in scrape-survey.ts, roll-out.ts and changes.ts; CONSENT_REQUIRED, HARDEN_UNPROVEN (exit 2) */
 export async function scrapeSecure(
   request: ScrapeSecureRequest,
   dependencies: Needs,
-  prometheus?: AtPrometheus,
-  watching?: (progress: ScrapeProgress) => void,
+  watching: ScrapeWatching = {},
+): Promise<ScrapeSecureReport> {
+  requireProvable(request)
+  const { prometheus: named, timeout } = request
+  const prometheus = named === 'none' ? undefined : await atPrometheus(named, timeout, dependencies)
+  return scrapeWith(prometheus, request, dependencies, watching)
+}
+
+/** @param prometheus left out: the workloads alone */
+export async function scrapeWith(
+  prometheus: AtPrometheus | undefined,
+  request: ScrapeSecureRequest,
+  dependencies: Omit<Needs, 'timers'>,
+  watching: ScrapeWatching = {},
 ): Promise<ScrapeSecureReport> {
   const { cluster } = dependencies
-  const survey = await surveyWorkloads(request, cluster)
   const named = request.names.length > 0
-  const candidates = survey.candidates.filter((one) => named || !isPrometheus(one, prometheus))
-  const [planned, there] = await Promise.all([
-    planWorkloads({ ...survey, candidates }, request.method, { harden: false }, cluster),
-    prometheus?.plan(),
-  ])
+  const { planned, warnings } = await planAll(request, false, prometheus, cluster)
+  const there = prometheus?.changes ?? []
   const rest = {
     ...(prometheus === undefined ? {} : { prometheus: prometheus.found }),
-    warnings: [...survey.warnings, ...(there?.warnings ?? []), ...nothingFound(planned)],
+    warnings: [...warnings, ...(prometheus?.warnings ?? []), ...nothingFound(planned)],
   }
   const report = (outcome: ScrapeSecureResult['outcome'], workloads: PlannedWorkload[], first: Change[], more = {}) =>
     reportOf(
@@ -62,25 +69,84 @@ export async function scrapeSecure(
       { ...rest, ...more },
       named,
     )
-  if (request.dryRun === 'client') return report('planned', planned, there?.changes ?? [])
+  if (request.dryRun === 'client') return report('planned', planned, there)
 
-  const first = await rehearse(cluster, there?.changes ?? [])
+  // Without a workload there is nothing to scrape, and Prometheus stays as it is.
+  const first = planned.some(({ skip }) => skip === undefined) ? await rehearse(cluster, there) : []
   const rehearsed = await rehearseWorkloads(planned, cluster)
   if (request.dryRun === 'server') return report('planned', rehearsed, first)
-  if (!(await confirmed(first, rehearsed, request.yes, dependencies))) return report('declined', rehearsed, first)
+  if (!(await confirmed(first, rehearsed, request, rest.warnings, dependencies)))
+    return report('declined', rehearsed, first)
 
   const progress = new Progress()
-  const applied = await progress.telling(async () => {
-    await applyChanges(cluster, first, progress)
-    await prometheus?.settle()
-    return applyWorkloads(request, rehearsed, progress, dependencies, watching)
-  }, ['kubectl telemetry cleanup --scraping   # to undo it'])
-  const proof = await prometheus?.prove(applied, dependencies.clock.now())
-  return report(
-    'applied',
-    applied,
-    first,
-    proof === undefined ? {} : { ...proof, warnings: [...rest.warnings, ...proof.warnings] },
+  const applying = async (workloads: PlannedWorkload[]) =>
+    progress.telling(
+      () => applyWorkloads(request, workloads, progress, dependencies, watching.rollout),
+      ['kubectl telemetry cleanup --scraping   # to undo it'],
+    )
+  if (first.length > 0) await progress.telling(async () => prometheus?.apply(progress))
+  const applied = await applying(rehearsed)
+  const proof = await prometheus?.prove(applied, watching.targets)
+  if (proof === undefined) return report('applied', applied, first)
+  const hardened = request.harden ? await harden(request, applied, proof, prometheus, applying, cluster) : undefined
+  const last = hardened === undefined ? proof : await prometheus?.prove(hardened, watching.targets)
+  const { breached = false, ...shown } = last ?? proof
+  const unhardened = request.harden && hardened === undefined ? [notHardened(proof)] : []
+  const all = { ...shown, warnings: [...rest.warnings, ...shown.warnings, ...unhardened] }
+  const result = report('applied', bothOf(applied, hardened), first, all)
+  return { ...result, refused: result.refused || breached || unhardened.length > 0 }
+}
+
+async function planAll(
+  request: ScrapeSecureRequest,
+  harden: boolean,
+  prometheus: AtPrometheus | undefined,
+  cluster: Needs['cluster'],
+): Promise<{ planned: PlannedWorkload[]; warnings: Warning[] }> {
+  const survey = await surveyWorkloads(request, cluster)
+  const named = request.names.length > 0
+  const candidates = survey.candidates.filter((one) => named || !isPrometheus(one, prometheus))
+  const only = request.onlyPrometheus && prometheus !== undefined ? { onlyPrometheus: prometheus.scraper } : {}
+  const planned = await planWorkloads({ ...survey, candidates }, request.method, { harden, ...only }, cluster)
+  return { planned, warnings: survey.warnings }
+}
+
+/** Only when every target is up: a port that is closed before would leave a workload without metrics. */
+async function harden(
+  request: ScrapeSecureRequest,
+  applied: PlannedWorkload[],
+  { targets, breached }: ScrapeProof,
+  prometheus: AtPrometheus | undefined,
+  applying: (workloads: PlannedWorkload[]) => Promise<PlannedWorkload[]>,
+  cluster: Needs['cluster'],
+): Promise<PlannedWorkload[] | undefined> {
+  if (targets.up < targets.total || breached) return undefined
+  const { planned } = await planAll(request, true, prometheus, cluster)
+  const isDone = ({ candidate }: PlannedWorkload) =>
+    applied.some((one) => one.skip === undefined && nameOf(one.candidate) === nameOf(candidate))
+  return applying(await rehearseWorkloads(planned.filter(isDone), cluster))
+}
+
+function notHardened({ targets }: ScrapeProof): Warning {
+  const message = `the ports in clear stay open: ${targets.up} of ${targets.total} targets are up`
+  return { code: 'NOT_HARDENED', message, remedy: 'mend what is not up, and run the command again' }
+}
+
+/** What was changed in either pass. */
+function bothOf(applied: PlannedWorkload[], hardened: PlannedWorkload[] = []): PlannedWorkload[] {
+  return applied.map((one) => {
+    const again = hardened.find(({ candidate }) => nameOf(candidate) === nameOf(one.candidate))
+    return again !== undefined && (isChanged(again) || again.skip !== undefined) ? again : one
+  })
+}
+
+/** @throws UserError HARDEN_UNPROVEN (exit 2) */
+function requireProvable({ harden, onlyPrometheus, prometheus }: ScrapeSecureRequest): void {
+  if (prometheus !== 'none' || !(harden || onlyPrometheus)) return
+  const flag = harden ? '--harden' : '--only-prometheus'
+  throw usageError(
+    'HARDEN_UNPROVEN',
+    `${flag} needs a Prometheus that is seen to scrape; it does not go with --prometheus none`,
   )
 }
 
@@ -100,18 +166,21 @@ function nothingFound(planned: PlannedWorkload[]): Warning[] {
 async function confirmed(
   first: Change[],
   planned: PlannedWorkload[],
-  yes: boolean,
-  { terminal }: Needs,
+  { yes, harden }: ScrapeSecureRequest,
+  warnings: Warning[],
+  { terminal }: Pick<Needs, 'terminal'>,
 ): Promise<boolean> {
   const changed = planned.filter(isChanged)
   const open = first.filter(({ action }) => action !== 'unchanged')
   if (changed.length + open.length === 0 || yes) return true
   const pods = changed.filter(changesPods).reduce((sum, { candidate }) => sum + candidate.pods.length, 0)
-  const what = `${counted(changed.length, 'workload')} and restart ${counted(pods, 'pod')}`
+  const others = open.length === 0 ? '' : 'Prometheus and '
+  const what = `${others}${counted(changed.length, 'workload')} and restart ${counted(pods, 'pod')}${harden ? ', twice to harden them' : ''}`
   if (!terminal.interactive)
     throw new UserError('CONSENT_REQUIRED', `this would change ${what}, and there is no terminal to ask on`, {
       suggestions: ['-y', '--dry-run=server   # shows them'],
     })
+  for (const { message } of warnings) terminal.note(message)
   for (const { manifest, action } of open)
     terminal.note(`  ${manifest.kind} ${manifest.metadata.namespace}/${manifest.metadata.name}: ${VERBS[action]}`)
   for (const one of changed) terminal.note(`  ${lineOf(one)}`)

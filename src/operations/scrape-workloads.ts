@@ -1,5 +1,5 @@
 /** Changes workloads one after the other, and waits for each: the first that does not come back is the last that was touched. */
-import { kindName } from '../cluster/cluster.ts'
+import { type Cluster, kindName } from '../cluster/cluster.ts'
 import { type Rollout, rolloutOf } from '../scraping/rollout.ts'
 import type { Method, WorkloadObject } from '../scraping/workload.ts'
 import { applyChanges } from './changes.ts'
@@ -71,6 +71,22 @@ async function applyOne(
   progress: Progress,
   { cluster }: Needs,
 ): Promise<PlannedWorkload> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await applyOnce(planned, method, progress, cluster)
+    } catch (error) {
+      // A controller writes into its status all the time.
+      if ((error as { code?: string }).code !== 'CONFLICT' || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function applyOnce(
+  planned: PlannedWorkload,
+  method: 'auto' | Method,
+  progress: Progress,
+  cluster: Cluster,
+): Promise<PlannedWorkload> {
   const { resource, object } = planned.candidate
   const present = await cluster.get<WorkloadObject>(resource, object.metadata)
   if (present === undefined) return { ...planned, skip: GONE, changes: [] }
@@ -79,4 +95,5 @@ async function applyOne(
   return { ...again, changes: await applyChanges(cluster, again.changes, progress) }
 }
 
+const ATTEMPTS = 5
 const GONE = { code: 'NOT_FOUND', reason: 'somebody has deleted it meanwhile' }

@@ -6,7 +6,10 @@ import {
   authorizationPolicies,
   CONFIG_MAPS,
   gateways,
+  MONITORING,
   NETWORK_POLICIES,
+  POD_MONITORS,
+  PROMETHEUSES,
   peerAuthentications,
   serviceEntries,
   sidecars,
@@ -32,11 +35,12 @@ export interface ScrapingLeft {
 }
 
 export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
-  const version = await findIstioVersion(cluster)
+  const [version, operator] = await Promise.all([findIstioVersion(cluster), cluster.servedVersions(MONITORING)])
   // A Gateway comes before what it leads to.
   const istio = [gateways, virtualServices, serviceEntries, sidecars, peerAuthentications, authorizationPolicies]
   const serving = version === undefined ? [] : istio.map((kind) => kind(version))
-  const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS]
+  const monitoring = [POD_MONITORS, PROMETHEUSES].filter(({ version }) => operator.includes(version))
+  const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS, ...monitoring]
   const lists = await Promise.all(kinds.map((resource) => readable(cluster.list(resource, { labels: SCRAPING }))))
   const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
   const owned = found.filter(({ object }) => isOwned(object))
@@ -49,7 +53,7 @@ export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
     workloads,
     shared: others.filter((one) => !workloads.includes(one) && !prometheus.includes(one)),
     owned,
-    prometheus: [...prometheus.filter(isConfigMap), ...prometheus.filter((one) => !isConfigMap(one))],
+    prometheus: [...prometheus.filter(isConfiguration), ...prometheus.filter((one) => !isConfiguration(one))],
     warnings: kinds.flatMap((resource, index) => (lists[index] === undefined ? [notSearched(resource)] : [])),
   }
 }
@@ -60,8 +64,8 @@ function isServing({ resource, object }: Owned): boolean {
   return WORKLOADS.includes(resource) && spec.template.metadata?.annotations?.[SECURE_PORT] !== undefined
 }
 
-function isConfigMap({ object }: { object: KubeObject }): boolean {
-  return object.kind === 'ConfigMap'
+function isConfiguration({ object }: { object: KubeObject }): boolean {
+  return ['ConfigMap', 'PodMonitor'].includes(object.kind)
 }
 
 function notSearched({ plural }: Resource): Warning {

@@ -1,7 +1,8 @@
 /** Which Prometheus is to scrape over mutual TLS, and whether it can: read before anything is changed. */
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import { isEdited } from '../cluster/edits.ts'
 import type { ConfigMap, Deployment } from '../cluster/objects.ts'
-import { CONFIG_MAPS, MONITORING, NAMESPACES, PROMETHEUSES, WEBHOOKS } from '../cluster/resources.ts'
+import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../cluster/resources.ts'
 import { UserError, usageError } from '../errors.ts'
 import {
   type FoundPrometheus,
@@ -13,12 +14,16 @@ import {
 } from '../scraping/find-prometheus.ts'
 import { labelsForSidecar, type Webhooks } from '../scraping/injection.ts'
 import { certificatesOf } from '../scraping/prometheus-edits.ts'
-import { CERTIFICATES } from '../scraping/secure-job.ts'
+import { isPlaintextMonitor, type PodMonitor, whyNotSelected } from '../scraping/prometheus-operator.ts'
+import { CERTIFICATES, SECURE_JOB } from '../scraping/secure-job.ts'
+import { listIfServed } from './reading.ts'
 
 export interface PrometheusSurvey {
   found: FoundPrometheus
   /** With prometheus.yml in it; none where an operator writes that. */
   configMap: ConfigMap | undefined
+  /** Of the operator: others' PodMonitors that scrape Istio's pods in clear, and ours. */
+  monitors: PodMonitor[]
   /** With which its pods get a sidecar. */
   labels: Record<string, string>
   /** The directory with its certificate, and whether somebody else has put it there. */
@@ -33,14 +38,17 @@ export async function surveyPrometheus(named: string | undefined, cluster: Clust
   const found = chosen(await readPrometheuses(cluster), named)
   const maker = makerOf(found.object)
   if (maker !== undefined) throw refused(found, `${maker} makes it, and would undo the change`)
-  const present = certificatesOf(found)
-  const [configMap, labels] = await Promise.all([
+  // What we put there is ours to keep up.
+  const present = isEdited(found.object) ? undefined : certificatesOf(found)
+  const [configMap, monitors, labels] = await Promise.all([
     readConfiguration(found, cluster),
+    readMonitors(found, cluster),
     present === undefined ? sidecarLabels(found, cluster) : {},
   ])
   return {
     found,
     configMap,
+    monitors,
     labels,
     certificates: { directory: present ?? CERTIFICATES, present: present !== undefined },
   }
@@ -57,7 +65,7 @@ export async function readPrometheuses(cluster: Cluster): Promise<FoundPrometheu
 
 async function readMade(cluster: Cluster): Promise<PrometheusObject[]> {
   const versions = await cluster.servedVersions(MONITORING)
-  return versions.includes(PROMETHEUSES.version) ? cluster.list<PrometheusObject>(PROMETHEUSES) : []
+  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES) : []
 }
 
 async function readWorkloads(resource: Resource, cluster: Cluster) {
@@ -97,6 +105,24 @@ async function readConfiguration(found: FoundPrometheus, cluster: Cluster): Prom
   if (maker !== undefined) throw unchangeable(found, `${maker} makes ConfigMap ${name}, and would undo the change`)
   if (configMap.immutable === true) throw unchangeable(found, `ConfigMap ${name} is immutable`)
   return configMap
+}
+
+/** @throws UserError PROMETHEUS_CONFIG_UNKNOWN when it would not read a PodMonitor of ours */
+async function readMonitors(found: FoundPrometheus, cluster: Cluster): Promise<PodMonitor[]> {
+  if (found.resource !== PROMETHEUSES) return []
+  const [all, namespace] = await Promise.all([
+    listIfServed<PodMonitor>(cluster, POD_MONITORS),
+    cluster.get<KubeObject>(NAMESPACES, { name: found.namespace }),
+  ])
+  const why = whyNotSelected(found, labelsOf(namespace, found.namespace))
+  if (why !== undefined) throw unchangeable(found, why)
+  const isOurs = ({ metadata: { name, namespace: where } }: PodMonitor) =>
+    name === SECURE_JOB && where === found.namespace
+  return all.filter((monitor) => isOurs(monitor) || isPlaintextMonitor(monitor))
+}
+
+function labelsOf(namespace: KubeObject | undefined, name: string): Record<string, string> {
+  return { 'kubernetes.io/metadata.name': name, ...namespace?.metadata.labels }
 }
 
 /** @throws UserError PROMETHEUS_NOT_INJECTABLE with the reason */

@@ -57,3 +57,8 @@ function footer({ outcome, method, prometheus, targets, plaintext }: ScrapeSecur
 export function renderScrapeProgress({ workload, number, of, updated, ready, wanted }: ScrapeProgress): string {
   return `${workload} (${number} of ${of}): ${updated} of ${wanted} pods replaced, ${ready} ready`
 }
+
+/** One line, written over while it goes on. @param elapsed milliseconds */
+export function renderTargets({ up, total, elapsed }: { up: number; total: number; elapsed: number }): string {
+  return `${up} of ${total} targets up, ${Math.round(elapsed / 1000)} s`
+}

@@ -1,4 +1,5 @@
 /** Which method serves a workload's metrics securely, or why none can: pure. */
+import { isEdited } from '../cluster/edits.ts'
 import { appliedFields } from '../cluster/ownership.ts'
 import type { Candidate } from './find.ts'
 import { PROXY } from './find.ts'
@@ -79,7 +80,7 @@ function fixed({ object }: Candidate): Skip | undefined {
 /** A workload that is not well could not be told from one that does not come back. Where a run of ours was cut off, the next one goes on. */
 export function unready({ object }: Candidate): Skip | undefined {
   const { done, ready, wanted } = rolloutOf(object)
-  if (done || appliedFields(object) !== undefined) return undefined
+  if (done || appliedFields(object) !== undefined || isEdited(object)) return undefined
   return {
     code: 'NOT_READY',
     reason: `${ready} of its ${wanted} pods are ready now, so it could not be told whether it came back`,

@@ -47,7 +47,7 @@ export function istiodVersions(deployments: Deployment[]): Map<string, string> {
 }
 
 /** The workload that a pod belongs to: `Deployment shop/web`. A ReplicaSet is named after its Deployment and its pods' hash. */
-function ownerOf({ metadata }: Pod): string | undefined {
+export function ownerOf({ metadata }: Pod): string | undefined {
   const owners = (metadata.ownerReferences ?? []) as { kind: string; name: string; controller?: boolean }[]
   const owner = owners.find(({ controller }) => controller)
   if (owner === undefined) return undefined

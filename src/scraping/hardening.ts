@@ -1,10 +1,11 @@
 /** Closing the ports in clear, 15090 and 15020, to other pods. Pure. */
 import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
+import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Scene } from './plan.ts'
 import { PROXY_CONFIG, type TemplateChange } from './template.ts'
 import type { Workload } from './workload.ts'
 
-const VARIABLE = 'METRICS_LOCALHOST_ACCESS_ONLY'
+const [VARIABLE = ''] = Object.keys(LOCALHOST_ONLY)
 
 /**
  * Variables of the proxy by which both ports answer their own pod alone; read since Istio 1.22, whatever the method. What was closed stays
@@ -12,7 +13,7 @@ const VARIABLE = 'METRICS_LOCALHOST_ACCESS_ONLY'
  */
 export function hardening({ object }: Workload, { wishes }: Pick<Scene, 'wishes'>): Record<string, string> {
   const present = object.spec.template.metadata?.annotations?.[PROXY_CONFIG]?.includes(VARIABLE) ?? false
-  return wishes.harden || present ? { [VARIABLE]: 'true' } : {}
+  return wishes.harden || present ? { ...LOCALHOST_ONLY } : {}
 }
 
 /**

@@ -6,13 +6,12 @@ import type { Planner } from './plan.ts'
 import { planTemplate } from './template.ts'
 import { ENVOY_PORT, MERGED_PORT, SECURE_PORT } from './workload.ts'
 
-/** Ports that the kernel does not lead to Envoy's inbound listener: there STRICT would end the mutual TLS that the native listener expects. */
-export const EXCLUDED_PORTS = 'traffic.sidecar.istio.io/excludeInboundPorts'
-
 export const planNativeSidecar: Planner = (workload, scene) => {
   const template = planTemplate(workload, {
-    annotations: { [EXCLUDED_PORTS]: `${ENVOY_PORT},${MERGED_PORT}`, [SECURE_PORT]: String(MERGED_PORT) },
+    annotations: { [SECURE_PORT]: String(MERGED_PORT) },
     proxyMetadata: { ...NATIVE_PORTS, ...hardening(workload, scene) },
+    // Captured, STRICT would end the mutual TLS that the native listener expects.
+    excludedPorts: [ENVOY_PORT, MERGED_PORT],
   })
   if ('skip' in template) return template
   // Before the ports are there.

@@ -1,12 +1,13 @@
 /** What changes in a Prometheus so that it has a certificate of the mesh, and nothing of it is captured. Pure. */
 
 import type { KubeObject } from '../cluster/cluster.ts'
-import type { Edit, Texts } from '../cluster/edits.ts'
+import type { Edit, Parts } from '../cluster/edits.ts'
 import { at, type Path } from '../cluster/fields.ts'
 import type { ConfigMap } from '../cluster/objects.ts'
 import { PROMETHEUSES } from '../cluster/resources.ts'
 import type { FoundPrometheus } from './find-prometheus.ts'
 import { INJECT } from './injection.ts'
+import { MONITOR_PART, withoutRules } from './prometheus-operator.ts'
 import { withoutSecureJob, withSecureJob } from './prometheus-yml.ts'
 import { CERTIFICATES } from './secure-job.ts'
 import { type Entry, entryOf, withEntries, withoutEntries } from './yaml-text.ts'
@@ -18,6 +19,12 @@ const USER_MOUNTS = 'sidecar.istio.io/userVolumeMount'
 const UNCAPTURED = ['traffic.sidecar.istio.io/includeInboundPorts', 'traffic.sidecar.istio.io/includeOutboundIPRanges']
 
 /**
+ * Otherwise gateways and pods of the mesh would speak mutual TLS to Prometheus, where nothing understands it (seen: 503 at its page
+ * behind the ingress gateway).
+ */
+const SPOKEN_TO_IN_CLEAR = { 'security.istio.io/tlsMode': 'disabled' }
+
+/**
  * The agent writes its certificate there, and Prometheus waits for it: one that starts without the files leaves the whole job out until
  * something else changes.
  */
@@ -27,10 +34,11 @@ const ENTRIES: Entry[] = [
 ]
 
 /** How each text that is ours in part is taken out of what somebody has made of it since. */
-export const PROMETHEUS_TEXTS: Texts = {
-  'prometheus.yml': withoutSecureJob,
-  [PROXY_CONFIG]: (present, before) => withoutEntries(present, before, ENTRIES),
-  [USER_MOUNTS]: (present) => withoutMount(present),
+export const PROMETHEUS_PARTS: Parts = {
+  [MONITOR_PART]: withoutRules,
+  'prometheus.yml': (present, before) => withoutSecureJob(String(present), textOf(before)),
+  [PROXY_CONFIG]: (present, before) => withoutEntries(String(present), textOf(before), ENTRIES),
+  [USER_MOUNTS]: (present) => withoutMount(String(present)),
 }
 
 /** Where the certificate of the mesh is in a Prometheus that has one already: somebody else's doing. */
@@ -48,9 +56,12 @@ export function sidecarEdits(found: FoundPrometheus, labels: Record<string, stri
   const { metadata, volumes, container } = placesOf(found)
   const what = (name: string) => `annotation ${name} of ${found.resource.kind} ${found.namespace}/${found.name}`
   const annotation = (name: string) => at(object, [...metadata, 'annotations', name]) as string | undefined
-  const text = (name: string, value: string): Edit => ({ path: [...metadata, 'annotations', name], value, text: name })
+  const text = (name: string, value: string): Edit => ({ path: [...metadata, 'annotations', name], value, part: name })
   return [
-    ...Object.entries(labels).map(([name, value]) => ({ path: [...metadata, 'labels', name], value })),
+    ...Object.entries({ ...labels, ...SPOKEN_TO_IN_CLEAR }).map(([name, value]) => ({
+      path: [...metadata, 'labels', name],
+      value,
+    })),
     ...UNCAPTURED.map((name) => ({ path: [...metadata, 'annotations', name], value: '' })),
     text(PROXY_CONFIG, withEntries(annotation(PROXY_CONFIG), ENTRIES, what(PROXY_CONFIG))),
     text(USER_MOUNTS, withMount(annotation(USER_MOUNTS))),
@@ -66,7 +77,7 @@ export function sidecarEdits(found: FoundPrometheus, labels: Record<string, stri
 /** @throws UserError YAML_INVALID, PROMETHEUS_CONFIG_UNKNOWN */
 export function configurationEdits(configMap: ConfigMap, key: string, certificates: string): Edit[] {
   const { text } = secured(configMap, key, certificates)
-  return [{ path: ['data', key], value: text, text: 'prometheus.yml' }]
+  return [{ path: ['data', key], value: text, part: 'prometheus.yml' }]
 }
 
 export function secured(configMap: ConfigMap, key: string, certificates: string) {
@@ -107,4 +118,8 @@ function mountsIn(text: string | undefined): Mount[] {
   } catch {
     return []
   }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }

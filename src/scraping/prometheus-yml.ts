@@ -33,7 +33,7 @@ const RULES = 'relabel_configs'
 const MARK = '# kubectl-telemetry:'
 const MARKED = /^\s*# kubectl-telemetry:/
 /** What jobs ask for that scrape Istio's pods in clear. */
-const PLAINTEXT = /_pod_annotation(?:present)?_prometheus_io_scrape|envoy-prom|\b(?:15090|15020)\b/
+export const PLAINTEXT = /_pod_annotation(?:present)?_prometheus_io_scrape|envoy-prom|\b(?:15090|15020)\b/
 
 const UNSAFE = 'it is written in a way that could not be changed without harm'
 

@@ -34,8 +34,27 @@ export interface PodTarget {
   plaintextJobs: string[]
 }
 
-/** @param since seconds by Prometheus' clock: older scrapes say nothing */
-export function judge(pods: ExpectedPod[], targets: Target[], since: number): PodTarget[] {
+/**
+ * Why Prometheus does not know a pod, as far as its configuration tells. One that starts without its certificate leaves the job out
+ * (seen, Prometheus 3.10: "error creating new scrape pool … no such file"), and tries again when pods come or go.
+ * @param configuration prometheus.yml as Prometheus has it
+ */
+export function whyUnknown(configuration: string, job: string): string {
+  if (!configuration.includes(`job_name: ${job}`))
+    return 'Prometheus has not read its new configuration yet (the kubelet takes up to two minutes)'
+  return 'Prometheus has the job, and no target in it: its certificate may be missing (its log says so), or it may not list pods there'
+}
+
+/**
+ * @param since seconds by Prometheus' clock: older scrapes say nothing
+ * @param unknown why a pod is not known, if so
+ */
+export function judge(
+  pods: ExpectedPod[],
+  targets: Target[],
+  since: number,
+  unknown = 'Prometheus does not know it yet',
+): PodTarget[] {
   const addressed = Map.groupBy(targets, hostOf)
   return pods.map((pod) => {
     const own = addressed.get(pod.ip) ?? []
@@ -48,7 +67,7 @@ export function judge(pods: ExpectedPod[], targets: Target[], since: number): Po
     const failed = fresh.find(({ health }) => health === 'down')
     if (failed !== undefined)
       return { ...base, up: false, reason: inWords(failed.lastError), lastError: failed.lastError }
-    const reason = secure.length === 0 ? 'Prometheus does not know it yet' : 'it has not been scraped since the change'
+    const reason = secure.length === 0 ? unknown : 'it has not been scraped since the change'
     return { ...base, up: false, reason }
   })
 }

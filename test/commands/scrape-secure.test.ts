@@ -4,7 +4,11 @@ import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
 import { expectGolden } from '../golden-file.ts'
-import { runCommand } from './run-command.ts'
+import { runCommand as runAnyCommand } from './run-command.ts'
+
+/** The workloads alone. */
+const runCommand = (argv: string, one: FakeWorld) =>
+  runAnyCommand(argv.startsWith('scrape') && !argv.includes('--prometheus') ? `${argv} --prometheus none` : argv, one)
 
 function world(): FakeWorld {
   const objects = [
@@ -32,6 +36,11 @@ describe('kubectl telemetry scrape-secure', () => {
       assert.deepEqual([stderr, exitCode], ['', code])
     })
 
+  it('takes one namespace for each -n, and names after it for workloads', async () => {
+    const { stdout } = await runCommand('scrape-secure -n shop -n default sts/db --dry-run=client', world())
+    assert.match(stdout, /^shop +statefulset\/db +1 +native +configured/m)
+  })
+
   it('says that there is nothing to do', async () => {
     const { stdout, stderr, exitCode } = await runCommand('scrape-secure -n nowhere -y', world())
     assert.deepEqual([stdout, exitCode], ['nothing to change\n', 0])
@@ -45,6 +54,8 @@ describe('kubectl telemetry scrape-secure', () => {
     ['scrape-secure web -A', 'SELECTION_INVALID'],
     ['scrape-secure --prometheus prometheus', 'PROMETHEUS_INVALID'],
     ['scrape-secure --timeout 2', 'DURATION_INVALID'],
+    ['scrape-secure --harden', 'HARDEN_UNPROVEN'],
+    ['scrape-secure --only-prometheus', 'HARDEN_UNPROVEN'],
     ['scrape-secure --method legacy', 'USAGE'],
     ['cleanup --scraping --certificates', 'USAGE'],
     ['cleanup kiali --scraping', 'SCRAPING_ALONE'],

@@ -141,6 +141,18 @@ export class RollingCluster extends FakeCluster {
     return after
   }
 
+  override async replace<T extends KubeObject>(
+    resource: Resource,
+    object: T,
+    options: { dryRun?: boolean } = {},
+  ): Promise<T> {
+    const before = JSON.stringify(this.#find(resource, object.metadata)?.spec)
+    const after = await super.replace<T>(resource, object, options)
+    if (!options.dryRun && KINDS.includes(resource.kind) && JSON.stringify(after.spec) !== before)
+      this.#roll(resource, object.metadata)
+    return after
+  }
+
   override async get<T extends KubeObject>(resource: Resource, name: ObjectName): Promise<T | undefined> {
     const found = await super.get<T>(resource, name)
     if (found !== undefined && KINDS.includes(resource.kind)) this.#advance(resource, name)

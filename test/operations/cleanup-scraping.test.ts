@@ -5,7 +5,8 @@ import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { scrapingLabels } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
 import { type CleanupRequest, type CleanupResult, cleanup, succeeded } from '../../src/operations/cleanup.ts'
-import { scrapeSecure } from '../../src/operations/scrape-secure.ts'
+import { scrapeWith } from '../../src/operations/scrape-secure.ts'
+import type { WorkloadObject } from '../../src/scraping/workload.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
@@ -13,6 +14,7 @@ import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
 const SCRAPE = {
   ...{ names: [], selector: undefined, namespaces: [], allNamespaces: true, gateways: false },
   ...{ method: 'auto' as const, harden: false, yes: true, dryRun: 'none' as const, timeout: 1_000 },
+  ...{ onlyPrometheus: false, prometheus: undefined },
 }
 const CLEANUP: CleanupRequest = {
   addons: requireAddons([]),
@@ -34,7 +36,7 @@ const OBJECTS = () => [
 
 async function scraped(): Promise<RollingCluster> {
   const cluster = new RollingCluster(OBJECTS())
-  await scrapeSecure(SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+  await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
   cluster.writes.length = 0
   return cluster
 }
@@ -62,6 +64,62 @@ describe('cleanup --scraping', () => {
     assert.equal(succeeded(result), true)
     assert.deepEqual(substance(cluster), substance(new RollingCluster(OBJECTS())))
     assert.deepEqual(names((await run(cluster)).restored), [])
+  })
+
+  describe('where somebody has such annotations of his own', () => {
+    const CONFIG = 'proxy.istio.io/config'
+    const EXCLUDED = 'traffic.sidecar.istio.io/excludeInboundPorts'
+    const OWN = {
+      [CONFIG]: '# mine\nconcurrency: 1\nproxyMetadata:\n  MINE: "yes"\n',
+      [EXCLUDED]: '9000, 15092',
+    }
+    const objects = () => [istiod(), ...workload('web', { pods: 2, template: { annotations: OWN } })]
+    const annotations = (cluster: RollingCluster) => {
+      const found = cluster.objects.find(({ metadata }) => metadata.name === 'web') ?? assert.fail()
+      return (found as WorkloadObject).spec.template.metadata.annotations ?? assert.fail()
+    }
+    const merged = async () => {
+      const cluster = new RollingCluster(objects())
+      const { result } = await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+      assert.deepEqual(
+        result.workloads.map(({ action }) => action),
+        ['configured'],
+      )
+      return cluster
+    }
+
+    it('puts ours into them, once', async () => {
+      const cluster = await merged()
+      assert.deepEqual(annotations(cluster), {
+        [CONFIG]:
+          '# mine\nconcurrency: 1\nproxyMetadata:\n  MINE: "yes"\n  ENVOY_SECURE_METRICS_PORT: "15091"\n  ENVOY_SECURE_MERGED_METRICS_PORT: "15092"\n',
+        [EXCLUDED]: '9000,15092,15091',
+        'prometheus.istio.io/secure-port': '15092',
+      })
+      const { result } = await scrapeWith(undefined, SCRAPE, fakeWorld(cluster, new FakeTerminal()))
+      assert.deepEqual(
+        result.workloads.map(({ action }) => action),
+        ['unchanged'],
+      )
+    })
+
+    it('gives them back to the byte', async () => {
+      const cluster = await merged()
+      assert.equal(succeeded(await run(cluster)), true)
+      assert.deepEqual(substance(cluster), substance(new RollingCluster(objects())))
+    })
+
+    it('keeps what somebody has written into them since', async () => {
+      const cluster = await merged()
+      const since = annotations(cluster)
+      since[CONFIG] = `${since[CONFIG]}drainDuration: 5s\n`
+      since[EXCLUDED] = `${since[EXCLUDED]},9001`
+      await run(cluster)
+      assert.deepEqual(annotations(cluster), {
+        [CONFIG]: `${OWN[CONFIG]}drainDuration: 5s\n`,
+        [EXCLUDED]: '9000,15092,9001',
+      })
+    })
   })
 
   it('is not done by a cleanup of what is exposed', async () => {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { CONFIG_MAPS } from '../../src/cluster/resources.ts'
 import { UserError } from '../../src/errors.ts'
+import type { AtPrometheus } from '../../src/operations/at-prometheus.ts'
+import { planChanges } from '../../src/operations/changes.ts'
 import { type ScrapeSecureReport, succeeded } from '../../src/operations/scrape-result.ts'
-import { type AtPrometheus, type ScrapeSecureRequest, scrapeSecure } from '../../src/operations/scrape-secure.ts'
+import { type ScrapeSecureRequest, scrapeWith } from '../../src/operations/scrape-secure.ts'
+import type { WorkloadObject } from '../../src/scraping/workload.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
@@ -15,6 +19,8 @@ const REQUEST: ScrapeSecureRequest = {
   gateways: false,
   method: 'auto',
   harden: false,
+  onlyPrometheus: false,
+  prometheus: undefined,
   yes: true,
   dryRun: 'none',
   timeout: 60_000,
@@ -37,7 +43,7 @@ function run(
   prometheus?: AtPrometheus,
 ): Promise<ScrapeSecureReport> & { terminal: FakeTerminal } {
   const terminal = new FakeTerminal(answers)
-  const running = scrapeSecure({ ...REQUEST, ...asked }, fakeWorld(cluster, terminal), prometheus)
+  const running = scrapeWith(prometheus, { ...REQUEST, ...asked }, fakeWorld(cluster, terminal))
   return Object.assign(running, { terminal })
 }
 
@@ -117,14 +123,14 @@ describe('scrape-secure', () => {
     const cluster = new RollingCluster([
       istiod(),
       ...workload('paused', { spec: { paused: true } }),
-      ...workload('annotated', { template: { annotations: { 'proxy.istio.io/config': 'concurrency: 1\n' } } }),
+      ...workload('annotated', { template: { annotations: { 'proxy.istio.io/config': 'a: [' } } }),
       ...workload('starting', { spec: { replicas: 2 } }),
       ...workload('web'),
     ])
     const report = await run(cluster)
     assert.deepEqual(lines(report), [
       'Deployment default/paused skipped PAUSED',
-      'Deployment default/annotated skipped ANNOTATED',
+      'Deployment default/annotated skipped YAML_INVALID',
       'Deployment default/starting skipped NOT_READY',
       'Deployment default/web configured',
     ])
@@ -236,32 +242,83 @@ describe('scrape-secure', () => {
   })
 
   describe('with Prometheus', () => {
-    const prometheus = (up: number, told: string[]): AtPrometheus => ({
+    /** @param up how many of two targets are up at each look */
+    const prometheus = (told: string[], ...up: number[]): AtPrometheus => ({
       found: { kind: 'Deployment', namespace: 'default', name: 'db' },
-      plan: async () => ({ changes: [], warnings: [] }),
-      settle: async () => {
-        told.push('settle')
+      scraper: { namespace: 'default', serviceAccount: 'prometheus', labels: { app: 'prometheus' } },
+      changes: planChanges([{ resource: CONFIG_MAPS, manifest: CONFIG, by: 'owning' }], []),
+      warnings: [{ code: 'PROMETHEUS_DATA_LOST', message: 'what it has collected is lost', remedy: '' }],
+      apply: async () => {
+        told.push('apply')
       },
       prove: async (workloads) => {
         told.push(`prove ${workloads.length}`)
-        return { targets: { up, total: 2, jobs: [{ name: 'secure', up, total: 2 }] }, warnings: [] }
+        const now = up.length > 1 ? up.shift() : up[0]
+        const targets = { up: now ?? 2, total: 2, jobs: [] }
+        return { targets, plaintext: { open: [] }, warnings: [], breached: now === 0 }
       },
     })
+    const CONFIG = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'prometheus', namespace: 'default' } }
+    const annotation = ({ objects }: RollingCluster) => {
+      const web = objects.find(({ metadata }) => metadata.name === 'web') as WorkloadObject
+      return web.spec.template.metadata.annotations?.['proxy.istio.io/config'] ?? ''
+    }
 
-    it('settles it before the first workload, and fails when a target is not up', async () => {
+    it('comes before the first workload, and fails when a target is not up', async () => {
       const told: string[] = []
-      const cluster = shop()
-      const report = await run(cluster, {}, undefined, prometheus(2, told))
-      assert.deepEqual(told, ['settle', 'prove 2'])
+      const report = await run(shop(), {}, undefined, prometheus(told, 2))
+      assert.deepEqual(told, ['apply', 'prove 2'])
       assert.deepEqual([succeeded(report), report.result.targets?.up], [true, 2])
-      assert.equal(succeeded(await run(shop(), {}, undefined, prometheus(1, told))), false)
+      assert.equal(succeeded(await run(shop(), {}, undefined, prometheus(told, 1))), false)
     })
 
-    it('does not take Prometheus for a workload', async () => {
+    it('fails when somebody is answered who is to be refused', async () => {
+      const breached = {
+        ...prometheus([], 2),
+        prove: async () => ({ ...(await prometheus([], 2).prove([])), breached: true }),
+      }
+      assert.equal(succeeded(await run(shop(), {}, undefined, breached)), false)
+    })
+
+    it('is no workload itself', async () => {
       const cluster = new RollingCluster([istiod(), ...workload('db'), ...workload('web')])
-      assert.deepEqual(lines(await run(cluster, {}, undefined, prometheus(2, []))), [
+      assert.deepEqual(lines(await run(cluster, {}, undefined, prometheus([], 2))), [
         'Deployment default/web configured',
       ])
+    })
+
+    it('is asked about, with what it loses', async () => {
+      const question = 'Change Prometheus and 2 workloads and restart 3 pods, one workload after the other?'
+      const declining = run(shop(), { yes: false }, { [question]: false }, prometheus([], 2))
+      assert.equal((await declining).result.outcome, 'declined')
+      assert.deepEqual(declining.terminal.notes.slice(0, 2), [
+        'what it has collected is lost',
+        '  ConfigMap default/prometheus: create',
+      ])
+    })
+
+    it('stays as it is where no workload can be done', async () => {
+      const told: string[] = []
+      const cluster = new RollingCluster([istiod(), ...workload('plain', { proxy: 'none' })])
+      await run(cluster, named('plain'), undefined, prometheus(told, 2))
+      assert.deepEqual(told, ['prove 1'])
+    })
+
+    it('has the ports in clear closed when all targets are up, and never before', async () => {
+      const told: string[] = []
+      const cluster = shop()
+      const report = await run(cluster, { harden: true }, undefined, prometheus(told, 2))
+      assert.deepEqual(told, ['apply', 'prove 2', 'prove 2'])
+      assert.match(annotation(cluster), /METRICS_LOCALHOST_ACCESS_ONLY: "true"/)
+      assert.deepEqual([succeeded(report), lines(report)[0]], [true, 'Deployment default/web configured'])
+      await run(cluster, {}, undefined, prometheus(told, 2))
+      assert.match(annotation(cluster), /METRICS_LOCALHOST_ACCESS_ONLY/, 'what was closed stays closed')
+
+      const other = shop()
+      const down = await run(other, { harden: true }, undefined, prometheus(told, 1))
+      assert.doesNotMatch(annotation(other), /METRICS_LOCALHOST_ACCESS_ONLY/)
+      assert.ok(down.result.warnings.some(({ code }) => code === 'NOT_HARDENED'))
+      assert.equal(succeeded(down), false)
     })
   })
 })
