@@ -73,6 +73,9 @@ async function onIstio(version: string): Promise<Tally[]> {
     'gateway-elsewhere',
     'websocket',
     'killed',
+    'scrape-sidecar',
+    'scrape-beside',
+    'scrape-documented',
   ]
   const files = names.map((name) => `e2e/${name}.test.ts`)
   return [await mocha(files, { timeout: 120_000 }), lab('istio', '1.31')]

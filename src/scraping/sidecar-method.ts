@@ -162,7 +162,7 @@ function uncaptured({ object }: Workload): Skip | undefined {
   if (excluded.includes(port) || (included !== undefined && !included.includes('*') && !included.includes(port)))
     return {
       code: 'NOT_CAPTURED',
-      reason: `its sidecar does not capture port ${port} (traffic.sidecar.istio.io/…InboundPorts)`,
+      reason: `its sidecar does not capture port ${port} (traffic.sidecar.istio.io/includeInboundPorts, excludeInboundPorts)`,
     }
   return undefined
 }

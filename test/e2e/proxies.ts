@@ -40,11 +40,11 @@ function isOurRule(filter: unknown): boolean {
   return typeof name === 'string' && name.endsWith('.rbac') && JSON.stringify(filter).includes('kubectl-telemetry-')
 }
 
-/** Message codes of `istioctl analyze`, each with what it is about. */
+/** Message codes of `istioctl analyze`, each with what it is about; pods without the end of their name. */
 export function analysis(workplace: Workplace, namespace: string): string[] {
   const { stdout } = workplace.run('istioctl', ['analyze', '-n', namespace, '-o', 'json'])
   const messages = (JSON.parse(stdout || '[]') ?? []) as { code: string; origin: string }[]
-  return [
-    ...new Set(messages.map(({ code, origin }) => `${code} ${origin.replace(/-[a-z0-9]+-[a-z0-9]{5}\b/, '')}`)),
-  ].sort()
+  const subject = (origin: string) =>
+    origin.startsWith('Pod ') ? origin.replace(/-[a-z0-9]+-[a-z0-9]{5}$/, '') : origin
+  return [...new Set(messages.map(({ code, origin }) => `${code} ${subject(origin)}`))].sort()
 }
