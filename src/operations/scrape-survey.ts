@@ -83,7 +83,6 @@ async function readWorkloads(choice: WorkloadChoice, cluster: Cluster): Promise<
   if (allNamespaces)
     return { ...(await readPlace(undefined, selector, cluster).catch(narrower)), places: 'any namespace', warnings: [] }
   const namespaces = choice.namespaces.length > 0 ? choice.namespaces : [cluster.namespace]
-  const places = `namespace${namespaces.length > 1 ? 's' : ''} ${namespaces.join(', ')}`
   const read = await Promise.allSettled(namespaces.map((namespace) => readPlace(namespace, selector, cluster)))
   const refused = read.map((one) => (one.status === 'rejected' ? one.reason : undefined))
   const other = refused.find((error) => error !== undefined && !isForbidden(error))
@@ -93,6 +92,8 @@ async function readWorkloads(choice: WorkloadChoice, cluster: Cluster): Promise<
   const warnings = refused.flatMap((error, index) =>
     isForbidden(error) ? [notRead(namespaces[index] ?? '', error)] : [],
   )
+  const unread = namespaces.filter((_, index) => isForbidden(refused[index]))
+  const places = `namespace${namespaces.length > 1 ? 's' : ''} ${namespaces.join(', ')}${unread.length > 0 ? ` (${unread.join(', ')} could not be read)` : ''}`
   return { workloads: found.flatMap((one) => one.workloads), pods: found.flatMap(({ pods }) => pods), places, warnings }
 }
 

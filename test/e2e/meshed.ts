@@ -39,7 +39,7 @@ export function meshedNamespace(name: string, mode?: 'STRICT'): object[] {
 /** A workload with one pod, and a Service for each of its ports in one. */
 export function meshedWorkload(wanted: Meshed): object[] {
   const { name, namespace, kind = 'Deployment', image = WIRE, ports = [8080], annotations, labels } = wanted
-  const metadata = { name, namespace }
+  const metadata = { name, namespace, labels: { app: name } }
   const container = {
     name: 'app',
     image,

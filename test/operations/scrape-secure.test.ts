@@ -160,6 +160,9 @@ describe('scrape-secure', () => {
       report.result.warnings.map(({ code }) => code),
       ['NAMESPACE_NOT_READ'],
     )
+    await assert.rejects(run(cluster, { namespaces: ['other', 'secret'], ...named('hidden') }), {
+      message: 'there is no workload hidden in namespaces other, secret (secret could not be read)',
+    })
     await assert.rejects(run(cluster, { namespaces: ['secret'] }), failing('FORBIDDEN'))
     await assert.rejects(run(cluster, { allNamespaces: true }), {
       code: 'FORBIDDEN',
