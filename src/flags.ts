@@ -62,6 +62,7 @@ const layout = Flags.option({ options: LAYOUTS })
 const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
   helpValue: '[ADDON=]PORT',
   multiple: true,
+  multipleNonGreedy: true,
   parse: async (text) => addonPort(text, '--node-port', 'NODE_PORT_INVALID', 31531),
 })
 
@@ -148,12 +149,14 @@ export const exposeFlags = {
 const localPort = Flags.custom<{ addon?: string | undefined; port: number }>({
   helpValue: '[ADDON=]PORT',
   multiple: true,
+  multipleNonGreedy: true,
   parse: async (text) => addonPort(text, '-p', 'PORT_INVALID', 3001),
 })
 
 const localAddress = Flags.custom<string>({
   helpValue: 'ADDRESS',
   multiple: true,
+  multipleNonGreedy: true,
   parse: async (text) => {
     if (isIP(text) !== 0) return text
     if (text === 'localhost') return '127.0.0.1'
@@ -200,6 +203,7 @@ export const shared = {
   'as-group': Flags.string({
     helpValue: 'GROUP',
     multiple: true,
+    multipleNonGreedy: true,
     description: 'group to impersonate; may be repeated',
   }),
   'request-timeout': duration({

@@ -39,6 +39,12 @@ export interface ListOptions {
   metadataOnly?: boolean
 }
 
+export interface ApplyOptions {
+  dryRun?: boolean
+  /** Who has the fields then; `MANAGER` of ownership.ts when left out. */
+  manager?: string | undefined
+}
+
 export interface ObjectName {
   name: string
   namespace?: string
@@ -104,7 +110,7 @@ export interface Cluster {
    * Server-side apply: one raw PATCH with our field manager and without `force`, so that a field of somebody else's is a
    * conflict (a UserError), never overwritten. Returns the object as it is (or, with `dryRun`, would be) afterwards.
    */
-  apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options?: { dryRun?: boolean }): Promise<T>
+  apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options?: ApplyOptions): Promise<T>
   /**
    * Writes an object of somebody else's whole, as it was read but for what we change: refused as CONFLICT when it has changed since
    * (its resourceVersion). For fields that cannot be shared, such as a text in a ConfigMap.

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { KubeObject } from './cluster.ts'
 import { at, existing, type Path, removed, within } from './fields.ts'
-import { changedForScraping, MANAGER } from './ownership.ts'
+import { changedForScraping, MANAGER, RESTARTER } from './ownership.ts'
 
 /** A field as it is to be. */
 export interface Edit {
@@ -170,7 +170,7 @@ function ownersAgain(present: ManagedFields[], before: ManagedFields[]): Managed
 
 /** Controllers' reports, and what we apply, which comes and goes by itself. */
 function isMoving({ subresource, manager, operation }: ManagedFields): boolean {
-  return Boolean(subresource) || (manager === MANAGER && operation === 'Apply')
+  return Boolean(subresource) || ([MANAGER, RESTARTER].includes(manager ?? '') && operation === 'Apply')
 }
 
 function isUpdateOfOurs({ manager, operation }: ManagedFields): boolean {

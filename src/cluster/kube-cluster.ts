@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
   type Access,
+  type ApplyOptions,
   apiVersion,
   type Cluster,
   type KubeObject,
@@ -83,12 +84,13 @@ export class KubeCluster implements Cluster {
     return this.#requests.send<T>({ method: 'GET', path, what: `read ${kindName(resource)}/${name}` }, 'undefined')
   }
 
-  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, { dryRun = false } = {}): Promise<T> {
+  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options: ApplyOptions = {}): Promise<T> {
+    const { dryRun = false, manager = MANAGER } = options
     const { name, namespace } = manifest.metadata
     const applied = await this.#requests.send<T>({
       method: 'PATCH',
       path: pathOf(resource, namespace, name),
-      query: { fieldManager: MANAGER, dryRun: dryRun ? 'All' : undefined },
+      query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined },
       contentType: 'application/apply-patch+yaml',
       body: manifest,
       what: `apply ${kindName(resource)}/${name} in namespace ${namespace}`,

@@ -3,6 +3,8 @@ import { UserError } from '../errors.ts'
 import { type KubeObject, kindName, type Resource } from './cluster.ts'
 
 export const MANAGER = 'kubectl-telemetry'
+/** Of restarts: an apply takes away what its manager had applied before, and a Deployment may be both restarted and changed. */
+export const RESTARTER = 'kubectl-telemetry-restart'
 const MANAGED_BY = 'app.kubernetes.io/managed-by'
 const OWN_LABEL = `${MANAGED_BY}=${MANAGER}`
 const COMPONENT = 'app.kubernetes.io/component'
@@ -78,22 +80,22 @@ export type FieldSet = { [path: string]: FieldSet }
  * The fields of an object, anybody's, that we applied: our entry in its managedFields.
  * https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
  */
-export function appliedFields(object: KubeObject): FieldSet | undefined {
+export function appliedFields(object: KubeObject, by = MANAGER): FieldSet | undefined {
   const entries = (object.metadata.managedFields ?? []) as Record<string, unknown>[]
-  const own = entries.find(({ manager, operation }) => manager === MANAGER && operation === 'Apply')
+  const own = entries.find(({ manager, operation }) => manager === by && operation === 'Apply')
   return own?.fieldsV1 as FieldSet | undefined
 }
 
 /** The object less the fields that we applied: what is everybody else's. An item of a list that others have applied as well is theirs. */
-export function withoutApplied(object: KubeObject): KubeObject {
+export function withoutApplied(object: KubeObject, by = MANAGER): KubeObject {
   const entries = (object.metadata.managedFields ?? []) as {
     manager?: string
     operation?: string
     fieldsV1?: FieldSet
   }[]
-  const others = entries.filter(({ manager, operation }) => manager !== MANAGER || operation !== 'Apply')
+  const others = entries.filter(({ manager, operation }) => manager !== by || operation !== 'Apply')
   const fields = others.flatMap(({ fieldsV1 }) => (fieldsV1 === undefined ? [] : [fieldsV1]))
-  return without(object, appliedFields(object) ?? {}, fields) as KubeObject
+  return without(object, appliedFields(object, by) ?? {}, fields) as KubeObject
 }
 
 /** @param others what each of the others manages at this place */

@@ -10,6 +10,7 @@ import { usageError } from '../errors.ts'
 const cidr = Flags.custom<string>({
   helpValue: 'CIDR',
   multiple: true,
+  multipleNonGreedy: true,
   parse: async (text) => (text === ANY_ADDRESS ? text : requireCidr(text)),
 })
 
@@ -50,6 +51,7 @@ export const accessFlags = {
   audience: Flags.string({
     dependsOn: ['auth'],
     multiple: true,
+    multipleNonGreedy: true,
     helpValue: 'AUDIENCE',
     description: 'for whom a token has to be (aud); may be repeated (default: anybody)',
   }),

@@ -20,6 +20,8 @@ export interface Wanted {
   manifest: KubeObject
   /** `owning` when left out. */
   by?: WritingBy
+  /** Of shared fields; ours when left out. */
+  manager?: string
   /** What it is for, where that is more than a change. */
   saying?: 'restart'
 }
@@ -29,6 +31,7 @@ export interface Change {
   resource: Resource
   manifest: KubeObject
   by: WritingBy
+  manager?: string | undefined
   saying: 'restart' | undefined
   present: KubeObject | undefined
   /** As it will be: what the API server said in the rehearsal. */
@@ -51,13 +54,13 @@ export interface ObjectOutcome {
  * @throws UserError NOT_OURS when an object of a manifest's name is somebody else's
  */
 export function planChanges(wanted: Wanted[], present: KubeObject[]): Change[] {
-  return wanted.map(({ resource, manifest, by = 'owning', saying }) => {
+  return wanted.map(({ resource, manifest, by = 'owning', manager, saying }) => {
     const { name, namespace } = manifest.metadata
     const before = present.find(
       ({ kind, metadata }) => kind === manifest.kind && metadata.name === name && metadata.namespace === namespace,
     )
     if (by === 'owning') requireOwned(resource, before)
-    return { resource, manifest, by, saying, present: before, action: estimate(manifest, before, by) }
+    return { resource, manifest, by, manager, saying, present: before, action: estimate(manifest, before, by) }
   })
 }
 
@@ -111,7 +114,7 @@ export async function applyChanges(cluster: Cluster, changes: Change[], progress
 /** @returns the object as it is then; nothing when it is gone */
 async function write(
   cluster: Cluster,
-  { resource, manifest, by }: Change,
+  { resource, manifest, by, manager }: Change,
   dryRun: boolean,
 ): Promise<KubeObject | undefined> {
   if (by === 'removing') {
@@ -120,7 +123,7 @@ async function write(
   }
   return by === 'replacing'
     ? cluster.replace(resource, manifest, { dryRun })
-    : cluster.apply(resource, manifest, { dryRun })
+    : cluster.apply(resource, manifest, { dryRun, manager })
 }
 
 /** A webhook may change what we write, and an apply of a part must not touch the rest: what came back is compared, not believed. */
@@ -138,9 +141,9 @@ function requireAsPlanned(change: Change, after: KubeObject): void {
   )
 }
 
-function keepsTheRest({ manifest, present }: Change, after: KubeObject): boolean {
+function keepsTheRest({ manifest, manager, present }: Change, after: KubeObject): boolean {
   const { metadata: _, ...ours } = manifest
-  const rest = (object: KubeObject | undefined) => object && substance(withoutApplied(object))
+  const rest = (object: KubeObject | undefined) => object && substance(withoutApplied(object, manager))
   return isDeepStrictEqual(rest(present), rest(after)) && contains(after, ours, 'among others')
 }
 

@@ -4,6 +4,7 @@ import type { FoundAddon } from '../addons/find.ts'
 import { disabledIn, isLinkable, linked, type Replaced, unlinked } from '../addons/links.ts'
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
 import { type ConfigMap, type Deployment, matchesSelector } from '../cluster/objects.ts'
+import { RESTARTER } from '../cluster/ownership.ts'
 import { CONFIG_MAPS, DEPLOYMENTS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { restart } from '../manifests/restart.ts'
@@ -55,6 +56,7 @@ export async function planLinks(
         resource: DEPLOYMENTS,
         manifest: restart({ name: deployment.metadata.name, namespace }, before.digest.slice(0, 12)),
         by: 'sharing' as const,
+        manager: RESTARTER,
         saying: 'restart' as const,
       },
     ],
@@ -87,7 +89,8 @@ export async function unlink(cluster: Cluster, name: Required<ObjectName>, progr
   const restored = await cluster.replace<ConfigMap>(CONFIG_MAPS, withText(present, text))
   progress.changed(`configmap/${name.name}`)
   const deployment = { name: record.deployment, namespace: name.namespace }
-  if ((await cluster.get(DEPLOYMENTS, deployment)) !== undefined) await cluster.apply(DEPLOYMENTS, restart(deployment))
+  if ((await cluster.get(DEPLOYMENTS, deployment)) !== undefined)
+    await cluster.apply(DEPLOYMENTS, restart(deployment), { manager: RESTARTER })
   await cluster.replace(CONFIG_MAPS, unmark(restored, text === record.text ? record.managedFields : undefined))
 }
 

@@ -21,6 +21,28 @@ function fullMesh(answers?: Record<string, unknown>): FakeWorld {
 /** Keys are new in every run; goldens keep their place. */
 const withoutKeys = (text: string) => text.replace(/[A-Za-z0-9+/=]{200,}/g, 'BASE64')
 
+describe('a flag that may be repeated', () => {
+  it('takes one value at a time: what follows is an argument', async () => {
+    const { commands } = await configuration()
+    const classes = await Promise.all(commands.map((command) => command.load()))
+    const greedy = classes.flatMap(({ id, flags, baseFlags }) =>
+      Object.entries({ ...baseFlags, ...flags })
+        .filter(([, flag]) => 'multiple' in flag && flag.multiple && !flag.multipleNonGreedy)
+        .map(([name]) => `${id} --${name}`),
+    )
+    assert.deepEqual(greedy, [])
+  })
+
+  it('stands before an add-on', async () => {
+    const { stdout, stderr, exitCode } = await runCommand(
+      'expose --allow-cidr 10.0.0.0/8 grafana --dry-run=client',
+      world(),
+    )
+    assert.deepEqual([stderr.includes('CIDR_INVALID'), exitCode], [false, 0])
+    assert.match(stdout, /virtualservice.networking.istio.io\/\S*grafana/)
+  })
+})
+
 describe('kubectl telemetry expose', () => {
   it('prints what changed, the table, and how to go on', async () => {
     const { stdout, stderr, exitCode } = await runCommand('expose grafana --allow-anonymous -y', world())

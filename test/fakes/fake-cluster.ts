@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type {
   Access,
+  ApplyOptions,
   Cluster,
   KubeObject,
   ListOptions,
@@ -78,11 +79,15 @@ export class FakeCluster implements Cluster {
     return structuredClone(this.#find(resource, name)) as T | undefined
   }
 
-  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, { dryRun = false } = {}): Promise<T> {
+  async apply<T extends KubeObject>(
+    resource: Resource,
+    manifest: KubeObject,
+    { dryRun = false, manager }: ApplyOptions = {},
+  ): Promise<T> {
     this.#check('apply', resource, dryRun)
     const present = this.#find(resource, manifest.metadata)
     const isOthers = present !== undefined && !isOwned(present)
-    const after = isOthers ? applied(present, manifest) : merge(present, manifest)
+    const after = isOthers ? applied(present, manifest, manager) : merge(present, manifest)
     const same = present !== undefined && isDeepStrictEqual(present, after)
     // As the real one: an apply that changes nothing leaves the version alone.
     const stamped = same ? after : this.#stamp(after)

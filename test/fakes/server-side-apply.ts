@@ -8,16 +8,16 @@ import { appliedFields, MANAGER, withoutApplied } from '../../src/cluster/owners
 const KEYS: Record<string, string[]> = { ports: ['port', 'protocol'] }
 
 /** What becomes of an object when we apply a manifest to it: earlier fields of ours go, those of the manifest come. */
-export function applied(present: KubeObject, manifest: KubeObject): KubeObject {
+export function applied(present: KubeObject, manifest: KubeObject, by = MANAGER): KubeObject {
   const { apiVersion: _a, kind: _k, metadata, ...rest } = manifest
   const { name: _n, namespace: _ns, ...ownMetadata } = metadata
   const own = { metadata: ownMetadata, ...rest }
   const others = ((present.metadata.managedFields ?? []) as { manager: string }[]).filter(
-    ({ manager }) => manager !== MANAGER,
+    ({ manager }) => manager !== by,
   )
-  const after = withDefaults(merge(withoutApplied(present), own) as KubeObject, appliedFields(present), present)
+  const after = withDefaults(merge(withoutApplied(present, by), own) as KubeObject, appliedFields(present, by), present)
   const fieldsV1 = fieldsOf(own)
-  const entry = Object.keys(fieldsV1).length === 0 ? [] : [{ manager: MANAGER, operation: 'Apply', fieldsV1 }]
+  const entry = Object.keys(fieldsV1).length === 0 ? [] : [{ manager: by, operation: 'Apply', fieldsV1 }]
   return { ...after, metadata: { ...after.metadata, managedFields: [...others, ...entry] } }
 }
 

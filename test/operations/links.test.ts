@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
 import type { ConfigMap, Deployment } from '../../src/cluster/objects.ts'
+import { DEPLOYMENTS, typeOf } from '../../src/cluster/resources.ts'
 import { interrupted } from '../../src/errors.ts'
 import { cleanup } from '../../src/operations/cleanup.ts'
 import { expose } from '../../src/operations/expose.ts'
@@ -111,6 +112,23 @@ describe('cleanup of links', () => {
       result.restored.map(({ kind, name }) => `${kind}/${name}`),
       ['ConfigMap/kiali', 'Deployment/kiali'],
     )
+  })
+
+  it('leaves alone what else of ours Kiali’s pods have: they may be scraped as well', async () => {
+    const world = mesh()
+    const { name, namespace } = one<Deployment>(world, 'Deployment').metadata
+    const annotations = { 'prometheus.istio.io/secure-port': '15092' }
+    await world.cluster.apply(DEPLOYMENTS, {
+      ...typeOf(DEPLOYMENTS),
+      metadata: { name, namespace: namespace ?? '' },
+      spec: { template: { metadata: { annotations } } },
+    })
+    const before = marks(world)
+    assert.equal(before?.['prometheus.istio.io/secure-port'], '15092')
+    await expose(LINK, world)
+    assert.equal(marks(world)?.['prometheus.istio.io/secure-port'], '15092')
+    await cleanup(CLEAN, world)
+    assert.deepEqual(marks(world), before)
   })
 
   it('keeps what somebody has edited since', async () => {
