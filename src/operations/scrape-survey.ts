@@ -166,7 +166,12 @@ function requireNamed(candidates: Candidate[], { kind, name }: WorkloadName, pla
   const what = kind === undefined ? `workload ${name}` : `${kind.toLowerCase()}/${name}`
   if (found.length === 0)
     throw new UserError('WORKLOAD_NOT_FOUND', `there is no ${what} in ${places}`, {
-      suggestions: ['kubectl get deployments,statefulsets,daemonsets', '-n NAMESPACE'],
+      suggestions: [
+        // A word after flags is a workload's name.
+        ...(name === 'status' ? ['kubectl telemetry scrape-secure status -n NAMESPACE   # in this order'] : []),
+        'kubectl get deployments,statefulsets,daemonsets',
+        '-n NAMESPACE',
+      ],
     })
   const kinds = [...new Set(found.map(({ resource }) => resource.kind.toLowerCase()))]
   if (kinds.length > 1)

@@ -111,6 +111,14 @@ describe('kubectl telemetry scrape-secure status', () => {
     assert.equal(exitCode, 1)
   })
 
+  it('is what is meant where its name comes after a flag', async () => {
+    const { stderr } = await runCommand('scrape-secure -n shop status -y', world())
+    assert.match(
+      stderr,
+      /there is no workload status in namespace shop \(WORKLOAD_NOT_FOUND\)\n.*scrape-secure status -n/,
+    )
+  })
+
   it('says that there is nothing', async () => {
     const { stdout, stderr, exitCode } = await run('scrape-secure status', mesh())
     expectGolden('scrape-status-nothing.txt', stdout)

@@ -134,6 +134,15 @@ describe('scrape-secure status', () => {
     assert.deepEqual([pods, having, targets, codes(result)], [0, 0, { up: 0, total: 0 }, []])
   })
 
+  it('asks no pod that is not Ready, and says that it does not know', async () => {
+    const cluster = await secured()
+    for (const { status = {} } of cluster.pods.filter(({ metadata }) => metadata.name.startsWith('web')))
+      status.conditions = [{ type: 'Ready', status: 'False' }]
+    const { plaintext, warnings } = await run(cluster)
+    assert.deepEqual(plaintext.unchecked, ['shop/deployment/web:15090', 'shop/deployment/web:15020'])
+    assert.deepEqual([cluster.asked, warnings], [['db-5d9f8-0:15090', 'db-5d9f8-0:15020'], []])
+  })
+
   it('tells what is closed, and what ought to be and is not', async () => {
     const cluster = await secured()
     for (const name of ['web', 'db']) {
