@@ -299,6 +299,12 @@ describe('scrape-secure status', () => {
       const result = await run(cluster, { namespaces: ['shop'] })
       assert.deepEqual([codes(result), succeeded(result)], [['NOT_SEARCHED'], true])
       assert.match(result.warnings[0]?.message ?? '', /^networkpolicies could not be listed in shop/)
+      const ours = cluster.lists.filter((one) => one.endsWith('kubectl-telemetry/scraping=true'))
+      assert.deepEqual(
+        ours.filter((one) => !one.includes(' shop ')),
+        [],
+        'only where was asked',
+      )
     })
   })
 
