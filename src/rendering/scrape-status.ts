@@ -47,24 +47,28 @@ function closing({ workloads, plaintext }: ScrapeStatusResult): string[] {
   const open = workloads.filter((one) => isOpen(one) && !one.hardened)
   if (open.length === 0) return []
   const count = `${open.length} of ${workloads.length} workload${workloads.length > 1 ? 's' : ''}`
+  const [first, ...more] = hardening(open)
   return [
     `in clear     ${count} ${open.length > 1 ? 'serve' : 'serves'} the metrics to anybody, too`,
-    `close it     ${hardening(open)}`,
+    `close it     ${first}`,
+    ...more.map((line) => `             ${line}`),
   ]
 }
 
-/** For these alone: a namespace or `-A` would take others in. */
-function hardening(open: WorkloadStatus[]): string {
-  const namespaces = new Set(open.map(({ namespace }) => namespace))
-  const named = open.map(nameOf).join(' ')
-  const methods = new Set(open.map(({ method }) => method))
-  if (namespaces.size > 1 || methods.size > 1 || open.length > FEW)
-    return 'kubectl telemetry scrape-secure WORKLOAD... -n NAMESPACE --harden'
-  // What was chosen stays, whatever --method auto would choose.
-  const method = methods.has('sidecar') ? ' --method sidecar' : ''
-  return `kubectl telemetry scrape-secure ${named} -n ${[...namespaces].join()}${method} --harden`
+/** For these alone: a namespace or `-A` would take others in. What method was chosen stays, whatever `auto` would choose. */
+function hardening(open: WorkloadStatus[]): string[] {
+  const groups = Map.groupBy(
+    open,
+    ({ namespace, method }) => `-n ${namespace}${method === 'sidecar' ? ' --method sidecar' : ''}`,
+  )
+  if (groups.size > FEW || open.length > 2 * FEW)
+    return ['kubectl telemetry scrape-secure WORKLOAD... -n NAMESPACE --harden']
+  return [...groups].map(
+    ([flags, all]) => `kubectl telemetry scrape-secure ${all.map(nameOf).join(' ')} ${flags} --harden`,
+  )
 }
 
+/** So many commands are read; more are only in the way. */
 const FEW = 4
 
 function nameOf({ kind, name }: WorkloadStatus): string {
