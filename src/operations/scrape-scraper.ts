@@ -81,7 +81,7 @@ function changed({ changes, survey: { found } }: PrometheusPlan): Warning[] {
     {
       code: 'PROMETHEUS_CHANGED',
       message,
-      remedy: `kubectl telemetry scrape-secure -A ${prometheus}   # writes it again`,
+      remedy: `kubectl telemetry scrape-secure WORKLOAD -n NAMESPACE ${prometheus}   # one that is scraped already; writes it again`,
     },
   ]
 }

@@ -46,13 +46,18 @@ function unfinished({ candidate }: Secured): Warning[] {
 function misfit({ candidate, method, fit }: Secured): Warning[] {
   if (fit === undefined || fit.action === 'unchanged') return []
   const message = `${titleOf(candidate)}: ${fit.reason}${fit.action === 'skipped' ? ', so another run would leave it as it is' : ''}`
-  const again = `kubectl telemetry scrape-secure ${nameOf(candidate)} -n ${candidate.object.metadata.namespace}`
-  const remedy = method === 'sidecar' ? `${again} --method sidecar` : again
+  const remedy = again({ candidate, method })
   return [{ code: fit.action === 'skipped' ? 'FITS_NO_MORE' : 'OUTDATED', message, remedy }]
 }
 
+/** What was chosen stays, whatever `--method auto` would choose. */
+function again({ candidate, method }: Pick<Secured, 'candidate' | 'method'>): string {
+  const command = `kubectl telemetry scrape-secure ${nameOf(candidate)} -n ${candidate.object.metadata.namespace}`
+  return method === 'sidecar' ? `${command} --method sidecar` : command
+}
+
 /** One for each reason, however many pods have it. */
-function targetProblems({ candidate, targets = [] }: Secured): Warning[] {
+function targetProblems({ candidate, method, targets = [] }: Secured): Warning[] {
   const { namespace } = candidate.object.metadata
   const down = Map.groupBy(
     targets.filter(({ up }) => !up),
@@ -71,7 +76,9 @@ function targetProblems({ candidate, targets = [] }: Secured): Warning[] {
     ...[...twice].map(([jobs, pods]) => ({
       code: 'SCRAPED_TWICE',
       message: `${titleOf(candidate)}: ${countOf(pods, targets)} scraped more than once, by the jobs ${jobs}`,
-      remedy: `leave out pods with the annotation ${SECURE_PORT} in all jobs but one`,
+      remedy: pods.some(({ plaintextJobs }) => plaintextJobs.length > 0)
+        ? `${again({ candidate, method })}   # takes such pods out of jobs that scrape in clear`
+        : `leave out pods with the annotation ${SECURE_PORT} in all jobs but one`,
     })),
   ]
 }
@@ -82,18 +89,11 @@ function countOf(pods: PodTarget[], of: PodTarget[]): string {
   return `${pods.length} of ${of.length} pods (${first?.pod.name}${others}) ${pods.length > 1 ? 'are' : 'is'}`
 }
 
-function clearProblems({ candidate, plaintext }: Secured): Warning[] {
+function clearProblems({ candidate, method, plaintext }: Secured): Warning[] {
   const { open = [] } = plaintext ?? {}
   if (open.length === 0 || !isHardened(candidate.object)) return []
   const message = `${titleOf(candidate)} is hardened, and yet answers in clear at port ${open.join(' and ')}`
-  const { namespace } = candidate.object.metadata
-  return [
-    {
-      code: 'NOT_CLOSED',
-      message,
-      remedy: `kubectl telemetry scrape-secure ${nameOf(candidate)} -n ${namespace} --harden`,
-    },
-  ]
+  return [{ code: 'NOT_CLOSED', message, remedy: `${again({ candidate, method })} --harden` }]
 }
 
 /** One for all of them: it is for the same reason. Of workloads without pods there is nothing to be known. */
