@@ -28,6 +28,11 @@ export function changedForScraping(): Record<string, string> {
   return { [SCRAPING_LABEL]: 'true' }
 }
 
+/** Whether it has the label: an object of ours, or one that we changed. */
+export function isForScraping({ metadata: { labels } }: KubeObject): boolean {
+  return labels?.[SCRAPING_LABEL] === 'true'
+}
+
 /** Labels for an object of ours; `component` is the add-on it serves, when it serves just one. */
 export function ownedLabels(component?: string): Record<string, string> {
   return component === undefined ? { [MANAGED_BY]: MANAGER } : { [MANAGED_BY]: MANAGER, [COMPONENT]: component }

@@ -43,13 +43,17 @@ export const workloadArg = Args.string({
   description: 'deploy/NAME, sts/NAME, ds/NAME or NAME (default: all that have a sidecar)',
 })
 
+const namespaces = {
+  char: 'n',
+  helpValue: 'NAMESPACE',
+  multiple: true,
+  // Else it would take the workloads that are named after it for namespaces.
+  multipleNonGreedy: true,
+} as const
+
 export const scrapeFlags = {
   namespace: Flags.string({
-    char: 'n',
-    helpValue: 'NAMESPACE',
-    multiple: true,
-    // Else it would take the workloads that are named after it for namespaces.
-    multipleNonGreedy: true,
+    ...namespaces,
     description: "the workloads' namespace; may be repeated (default: the context's)",
   }),
   'all-namespaces': Flags.boolean({ char: 'A', description: 'all namespaces' }),
@@ -66,9 +70,12 @@ export const scrapeFlags = {
   })(),
   harden: Flags.boolean({ description: 'when all targets are up, close the ports that serve metrics in clear' }),
   'only-prometheus': Flags.boolean({
-    description: 'a NetworkPolicy that lets nobody but Prometheus reach the ports',
+    description: 'let nobody but Prometheus read the metrics, not even others with a certificate of the mesh',
   }),
-  'dry-run': dryRun(),
+  'dry-run': dryRun({
+    description:
+      'client: read the cluster, and print what would be sent; server: let the API server try it. Nothing is changed either way',
+  }),
   diff,
   timeout: duration({
     flag: '--timeout',
@@ -77,6 +84,17 @@ export const scrapeFlags = {
     description: 'how long to wait for the next pod to come back, and for the next target to be up',
   }),
   yes,
+}
+
+/** Of `scrape-secure status`. */
+export const scrapeStatusFlags = {
+  namespace: Flags.string({
+    ...namespaces,
+    description: 'only workloads of this namespace; may be repeated (default: all namespaces)',
+  }),
+  prometheus: prometheusName({
+    description: 'which Prometheus, or "none": it is not asked (default: the one that was changed, or the only one)',
+  }),
 }
 
 /** Of `cleanup`. */

@@ -1,5 +1,5 @@
 /** What is done at the Prometheus that scrapes: before the workloads it gets a certificate and a job, after them it proves them. */
-import { type Cluster, kindName } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Deployment, Pod } from '../cluster/objects.ts'
 import { PODS, PROMETHEUSES } from '../cluster/resources.ts'
 import type { Timers } from '../forwarding/timers.ts'
@@ -14,7 +14,7 @@ import type { Progress } from './progress.ts'
 import { type Proof, proveScraping } from './prove-scraping.ts'
 import { awaitRollout } from './roll-out.ts'
 import type { PlannedWorkload } from './scrape-plan.ts'
-import type { ScrapeSecureResult } from './scrape-result.ts'
+import { type ScrapeSecureResult, workloadPath } from './scrape-result.ts'
 import { surveyPrometheus } from './survey-prometheus.ts'
 
 /** What Prometheus says, and what fresh connections show. */
@@ -126,10 +126,7 @@ function titleOf({ candidate: { resource, object } }: PlannedWorkload): string {
 }
 
 function openPorts({ plaintextOpen }: Proof, of: PlannedWorkload | undefined): string[] {
-  if (of === undefined) return []
-  const { resource, object } = of.candidate
-  const { namespace, name } = object.metadata
-  return plaintextOpen.map((port) => `${namespace}/${kindName({ ...resource, group: '' })}/${name}:${port}`)
+  return of === undefined ? [] : plaintextOpen.map((port) => `${workloadPath(of.candidate)}:${port}`)
 }
 
 function notUp({ pod, up, reason, plaintextJobs }: TargetsReport['pods'][number]): Warning[] {

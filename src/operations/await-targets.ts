@@ -15,6 +15,7 @@ export interface TargetsReport {
   pods: PodTarget[]
   up: number
   total: number
+  /** Those that scrape these pods, over mutual TLS or in clear. */
   jobs: { name: string; up: number; total: number }[]
 }
 
@@ -90,13 +91,18 @@ function reportOf(expected: ExpectedPod[], views: View[]): TargetsReport {
     const each = judged.flatMap((one) => one[index] ?? [])
     return each.find(({ up }) => !up) ?? (each[0] as PodTarget)
   })
-  const jobs = byJob(views[0]?.targets ?? [])
+  const jobs = byJob(views[0]?.targets ?? [], expected)
   return { pods, up: pods.filter(({ up }) => up).length, total: pods.length, jobs }
 }
 
-/** What Prometheus scrapes at this moment, whenever it was scraped last. */
-export function readTargets(found: FoundPrometheus, expected: ExpectedPod[], needs: Needs): Promise<TargetsReport> {
-  return awaitTargets({ found, expected: async () => expected, timeout: 0, since: 0 }, needs)
+/** What Prometheus scrapes at this moment, whenever it was scraped last. @param job see TargetsWait */
+export function readTargets(
+  found: FoundPrometheus,
+  expected: ExpectedPod[],
+  needs: Needs,
+  job?: string,
+): Promise<TargetsReport> {
+  return awaitTargets({ found, expected: async () => expected, timeout: 0, since: 0, job }, needs)
 }
 
 /** Prometheus' clock: scrapes after it are after whatever was done before. @returns undefined when it does not answer */

@@ -181,6 +181,10 @@ function otherFiles(files: string[]): Warning[] {
   if (files.length === 0) return []
   const message = `jobs in ${files.join(', ')} (scrape_config_files) were not looked at: they may scrape the same pods in clear`
   return [
-    { code: 'SCRAPE_FILES_UNREAD', message, remedy: 'scrape-secure status   # shows pods that are scraped twice' },
+    {
+      code: 'SCRAPE_FILES_UNREAD',
+      message,
+      remedy: 'kubectl telemetry scrape-secure status   # shows pods that are scraped twice',
+    },
   ]
 }

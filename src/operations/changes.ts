@@ -71,6 +71,11 @@ function estimate(manifest: KubeObject, present: KubeObject | undefined, by: Wri
   return by !== 'sharing' && contains(present, manifest) ? 'unchanged' : 'configured'
 }
 
+/** Whether all that was planned is there already, as far as that can be told by reading alone. */
+export function isThere({ manifest, present, by }: Change): boolean {
+  return present !== undefined && contains(present, manifest, by === 'sharing' ? 'among others' : 'whole')
+}
+
 /**
  * Lets the API server try every change without keeping it: authorization, validation, webhooks and conflicts are found before
  * the first write.

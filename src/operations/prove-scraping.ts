@@ -2,7 +2,7 @@
 import { connect, type TLSSocket } from 'node:tls'
 import type { KeyPair } from '../certificates/authority.ts'
 import { strangersCertificate } from '../certificates/stranger.ts'
-import type { Cluster, PodAnswer } from '../cluster/cluster.ts'
+import type { Cluster, ObjectName, PodAnswer } from '../cluster/cluster.ts'
 import { Session } from '../forwarding/session.ts'
 import { StreamDuplex } from '../forwarding/stream-duplex.ts'
 import type { Timers } from '../forwarding/timers.ts'
@@ -33,7 +33,7 @@ export type ServedBy = 'own listener' | 'virtual'
 type Needs = Pick<Dependencies, 'cluster' | 'clock' | 'random' | 'generateKey'> & { timers: Timers }
 
 /** Envoy's own metrics, and the agent's merged ones, without TLS. */
-const PLAINTEXT_PORTS = [15090, 15020]
+export const PLAINTEXT_PORTS = [15090, 15020]
 /** Milliseconds. A port that nobody answers at is as good as refused. */
 const TIMEOUT = 5_000
 /** So many pods are asked at a time. */
@@ -54,11 +54,11 @@ export async function proveScraping(pods: { pod: ExpectedPod; servedBy: ServedBy
 async function proofOf(pod: ExpectedPod, servedBy: ServedBy, certificate: KeyPair, needs: Needs): Promise<Proof> {
   const ask = (scheme: 'http' | 'https', port: number) =>
     needs.cluster.askPod(pod, { scheme, port, path: METRICS_PATH, timeout: TIMEOUT })
-  const [clear, anonymous, stranger, ...plain] = await Promise.all([
+  const [clear, anonymous, stranger, plain] = await Promise.all([
     ask('http', pod.port),
     ask('https', pod.port),
     servedBy === 'virtual' ? undefined : askWithCertificate(pod, certificate, needs),
-    ...PLAINTEXT_PORTS.map((port) => ask('http', port)),
+    plaintextOf(pod, needs.cluster),
   ])
   const verdicts = { clear: verdictOf(clear), anonymous: verdictOf(anonymous), stranger: strangerVerdict(stranger) }
   const told = [
@@ -70,9 +70,43 @@ async function proofOf(pod: ExpectedPod, servedBy: ServedBy, certificate: KeyPai
     pod,
     ...verdicts,
     why: told.filter((_, index) => Object.values(verdicts)[index] !== 'refused'),
-    plaintextOpen: PLAINTEXT_PORTS.filter((_, index) => verdictOf(plain[index]) === 'answered'),
+    plaintextOpen: plain.open,
   }
 }
+
+/** Of 15090 and 15020: where a pod answers in clear to others, and where that could not be told. */
+export interface Plaintext {
+  open: number[]
+  unchecked: number[]
+}
+
+/** @param pods one of each workload: both ports of it are asked, some pods at a time */
+export async function readPlaintext(pods: Required<ObjectName>[], cluster: Cluster): Promise<Plaintext[]> {
+  const read: Plaintext[] = []
+  for (let first = 0; first < pods.length; first += AT_ONCE)
+    read.push(...(await Promise.all(pods.slice(first, first + AT_ONCE).map((pod) => plaintextOf(pod, cluster)))))
+  return read
+}
+
+async function plaintextOf({ namespace, name }: Required<ObjectName>, cluster: Cluster): Promise<Plaintext> {
+  const ask = (port: number) =>
+    cluster.askPod({ namespace, name }, { scheme: 'http', port, path: METRICS_PATH, timeout: TIMEOUT })
+  const answers = await Promise.all(PLAINTEXT_PORTS.map((port) => unlessBarred(ask(port))))
+  const having = (verdict: Verdict) => PLAINTEXT_PORTS.filter((_, index) => verdictOf(answers[index]) === verdict)
+  return { open: having('answered'), unchecked: having('unchecked') }
+}
+
+/** One may not ask everywhere, and a pod may have gone. */
+async function unlessBarred<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking
+  } catch (error) {
+    if (BARRED.includes(String((error as { code?: string }).code))) return undefined
+    throw error
+  }
+}
+
+const BARRED = ['FORBIDDEN', 'NOT_FOUND']
 
 /** A proxy may answer 4xx or 503 to who is not let in; only metrics are an answer. */
 function verdictOf(answer: PodAnswer | undefined): Verdict {
@@ -114,14 +148,9 @@ export async function askWithCertificate(
   }
 }
 
-async function tunnelTo(cluster: Cluster, { namespace, name }: ExpectedPod) {
-  try {
-    return await cluster.portForward({ namespace, name })
-  } catch (error) {
-    // Not everybody may forward ports; then this one question stays open, and it is said.
-    if (['FORBIDDEN', 'NOT_FOUND'].includes(String((error as { code?: string }).code))) return undefined
-    throw error
-  }
+function tunnelTo(cluster: Cluster, { namespace, name }: ExpectedPod) {
+  // Not everybody may forward ports; then this one question stays open, and it is said.
+  return unlessBarred(cluster.portForward({ namespace, name }))
 }
 
 /** With TLS 1.3 a server refuses a certificate only after its client has gone on: an answer has to be waited for. */

@@ -1,5 +1,6 @@
 /** What `scrape-secure` answers: plain data, and the contract of `-o json`. */
-import type { KubeObject } from '../cluster/cluster.ts'
+import { type KubeObject, kindName } from '../cluster/cluster.ts'
+import type { ListedWorkload } from '../scraping/find.ts'
 import type { Method } from '../scraping/workload.ts'
 import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from './changes.ts'
 import type { Warning } from './dependencies.ts'
@@ -19,7 +20,7 @@ export interface WorkloadOutcome {
   reason?: string
 }
 
-/** What Prometheus says of what it scrapes. */
+/** What Prometheus says of what it scrapes: the pods that are meant, by the jobs that scrape them. */
 export interface Targets {
   up: number
   total: number
@@ -37,6 +38,11 @@ export interface ScrapeSecureResult {
   plaintext?: { open: string[] }
   objects: ObjectOutcome[]
   warnings: Warning[]
+}
+
+/** `shop/deployment/web` */
+export function workloadPath({ resource, object: { metadata } }: ListedWorkload): string {
+  return `${metadata.namespace}/${kindName({ ...resource, group: '' })}/${metadata.name}`
 }
 
 /** The answer, and for those who asked to see them the manifests (`--dry-run -o yaml`) and what they change (`--diff`). */

@@ -41,18 +41,26 @@ export interface ScrapeSurvey {
  */
 export async function surveyWorkloads(choice: WorkloadChoice, cluster: Cluster): Promise<ScrapeSurvey> {
   requireSensible(choice)
+  const { places, ...survey } = await readCandidates(choice, cluster)
+  return { ...survey, candidates: chosenOf(survey.candidates, choice, places) }
+}
+
+/**
+ * All workloads there, with or without a proxy.
+ * @returns with where was looked, for messages
+ * @throws UserError FORBIDDEN
+ */
+export async function readCandidates(
+  choice: Pick<WorkloadChoice, 'allNamespaces' | 'namespaces' | 'selector'>,
+  cluster: Cluster,
+): Promise<ScrapeSurvey & { places: string }> {
   const [read, istiods] = await Promise.all([
     readWorkloads(choice, cluster),
     readable(cluster.list<Deployment>(DEPLOYMENTS, { labels: 'app=istiod' })),
   ])
-  const candidates = findCandidates(read.workloads, read.pods, istiodVersions(istiods ?? []))
-  const rootNamespace = istiods?.[0]?.metadata.namespace ?? 'istio-system'
-  return {
-    candidates: chosenOf(candidates, choice, read.places),
-    pods: read.pods,
-    rootNamespace,
-    warnings: read.warnings,
-  }
+  const { workloads, ...rest } = read
+  const candidates = findCandidates(workloads, read.pods, istiodVersions(istiods ?? []))
+  return { ...rest, candidates, rootNamespace: istiods?.[0]?.metadata.namespace ?? 'istio-system' }
 }
 
 /** As kubectl has it. */
@@ -78,7 +86,10 @@ interface Read {
   warnings: Warning[]
 }
 
-async function readWorkloads(choice: WorkloadChoice, cluster: Cluster): Promise<Read> {
+async function readWorkloads(
+  choice: Pick<WorkloadChoice, 'allNamespaces' | 'namespaces' | 'selector'>,
+  cluster: Cluster,
+): Promise<Read> {
   const { allNamespaces, selector } = choice
   if (allNamespaces)
     return { ...(await readPlace(undefined, selector, cluster).catch(narrower)), places: 'any namespace', warnings: [] }
@@ -155,7 +166,12 @@ function requireNamed(candidates: Candidate[], { kind, name }: WorkloadName, pla
   const what = kind === undefined ? `workload ${name}` : `${kind.toLowerCase()}/${name}`
   if (found.length === 0)
     throw new UserError('WORKLOAD_NOT_FOUND', `there is no ${what} in ${places}`, {
-      suggestions: ['kubectl get deployments,statefulsets,daemonsets', '-n NAMESPACE'],
+      suggestions: [
+        // A word after flags is a workload's name.
+        ...(name === 'status' ? ['kubectl telemetry scrape-secure status -n NAMESPACE   # in this order'] : []),
+        'kubectl get deployments,statefulsets,daemonsets',
+        '-n NAMESPACE',
+      ],
     })
   const kinds = [...new Set(found.map(({ resource }) => resource.kind.toLowerCase()))]
   if (kinds.length > 1)

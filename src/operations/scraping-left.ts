@@ -35,14 +35,15 @@ export interface ScrapingLeft {
   warnings: Warning[]
 }
 
-export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
+/** @param namespaces all when left out */
+export async function findScraping(cluster: Cluster, namespaces: string[] = []): Promise<ScrapingLeft> {
   const [version, operator] = await Promise.all([findIstioVersion(cluster), cluster.servedVersions(MONITORING)])
   // A Gateway comes before what it leads to.
   const istio = [gateways, virtualServices, serviceEntries, sidecars, peerAuthentications, authorizationPolicies]
   const serving = version === undefined ? [] : istio.map((kind) => kind(version))
   const monitoring = [POD_MONITORS, PROMETHEUSES].filter(({ version }) => operator.includes(version))
   const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS, ...monitoring]
-  const lists = await Promise.all(kinds.map((resource) => readable(cluster.list(resource, { labels: SCRAPING }))))
+  const lists = await Promise.all(kinds.map((resource) => readable(listed(resource, namespaces, cluster))))
   const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
   const others = found.filter(
     ({ object }) => !isOwned(object) && (isEdited(object) || appliedFields(object) !== undefined),
@@ -54,8 +55,16 @@ export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
     workloads,
     around: found.filter((one) => isAround(one) && !prometheus.includes(one)),
     prometheus: [...prometheus.filter(isConfiguration), ...prometheus.filter((one) => !isConfiguration(one))],
-    warnings: kinds.flatMap((resource, index) => (lists[index] === undefined ? [notSearched(resource)] : [])),
+    warnings: notSearched(
+      kinds.filter((_, index) => lists[index] === undefined),
+      namespaces,
+    ),
   }
+}
+
+async function listed(resource: Resource, namespaces: string[], cluster: Cluster): Promise<KubeObject[]> {
+  const places = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
+  return (await Promise.all(places.map((place) => cluster.list(resource, { ...place, labels: SCRAPING })))).flat()
 }
 
 /** Prometheus has no secure port of its own. */
@@ -68,7 +77,10 @@ function isConfiguration({ object }: { object: KubeObject }): boolean {
   return ['ConfigMap', 'PodMonitor'].includes(object.kind)
 }
 
-function notSearched({ plural }: Resource): Warning {
-  const message = `${plural} could not be listed in all namespaces, so ours among them were not looked for`
-  return { code: 'NOT_SEARCHED', message, remedy: 'run cleanup with the rights in docs/rbac.md' }
+function notSearched(kinds: Resource[], namespaces: string[]): Warning[] {
+  if (kinds.length === 0) return []
+  const what = kinds.map(({ plural }) => plural).join(', ')
+  const where = namespaces.length === 0 ? 'all namespaces' : namespaces.join(', ')
+  const message = `${what} could not be listed in ${where}, so ours among them were not looked for`
+  return [{ code: 'NOT_SEARCHED', message, remedy: 'kubectl auth can-i --list   # docs/rbac.md has what is needed' }]
 }

@@ -1,7 +1,8 @@
 /** Which Prometheus is to scrape over mutual TLS, and whether it can: read before anything is changed. */
-import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import type { Cluster, KubeObject, ListOptions, Resource } from '../cluster/cluster.ts'
 import { isEdited } from '../cluster/edits.ts'
 import type { ConfigMap, Deployment } from '../cluster/objects.ts'
+import { isForScraping } from '../cluster/ownership.ts'
 import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../cluster/resources.ts'
 import { UserError, usageError } from '../errors.ts'
 import {
@@ -35,7 +36,21 @@ export interface PrometheusSurvey {
  * @throws UserError PROMETHEUS_NOT_FOUND, SEVERAL_PROMETHEUS, PROMETHEUS_NOT_INJECTABLE, PROMETHEUS_CONFIG_UNKNOWN
  */
 export async function surveyPrometheus(named: string | undefined, cluster: Cluster): Promise<PrometheusSurvey> {
-  const found = chosen(await readPrometheuses(cluster), named)
+  return surveyFound(chosen(await readPrometheuses(cluster), named), cluster)
+}
+
+/**
+ * The one that scrapes already: of several that were not named the one that we changed.
+ * @throws UserError PROMETHEUS_NOT_FOUND, SEVERAL_PROMETHEUS, FORBIDDEN
+ */
+export async function findScraper(named: string | undefined, cluster: Cluster): Promise<FoundPrometheus> {
+  const all = await readPrometheuses(cluster, named?.split('/')[0])
+  const changed = all.filter(({ object }) => isForScraping(object))
+  return chosen(named === undefined && changed.length === 1 ? changed : all, named)
+}
+
+/** @throws UserError PROMETHEUS_NOT_INJECTABLE, PROMETHEUS_CONFIG_UNKNOWN */
+export async function surveyFound(found: FoundPrometheus, cluster: Cluster): Promise<PrometheusSurvey> {
   const maker = makerOf(found.object)
   if (maker !== undefined) throw refused(found, `${maker} makes it, and would undo the change`)
   // What we put there is ours to keep up.
@@ -54,22 +69,23 @@ export async function surveyPrometheus(named: string | undefined, cluster: Clust
   }
 }
 
-/** Every Prometheus of the cluster. */
-export async function readPrometheuses(cluster: Cluster): Promise<FoundPrometheus[]> {
+/** @param namespace every one when left out */
+export async function readPrometheuses(cluster: Cluster, namespace?: string): Promise<FoundPrometheus[]> {
+  const place = namespace === undefined ? {} : { namespace }
   const [made, ...workloads] = await Promise.all([
-    readMade(cluster),
-    ...PROMETHEUS_WORKLOADS.map((resource) => readWorkloads(resource, cluster)),
+    readMade(cluster, place),
+    ...PROMETHEUS_WORKLOADS.map((resource) => readWorkloads(resource, cluster, place)),
   ])
   return findPrometheuses(workloads.flat(), made)
 }
 
-async function readMade(cluster: Cluster): Promise<PrometheusObject[]> {
+async function readMade(cluster: Cluster, place: ListOptions): Promise<PrometheusObject[]> {
   const versions = await cluster.servedVersions(MONITORING)
-  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES) : []
+  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES, place) : []
 }
 
-async function readWorkloads(resource: Resource, cluster: Cluster) {
-  return (await cluster.list<Deployment>(resource)).map((object) => ({ resource, object }))
+async function readWorkloads(resource: Resource, cluster: Cluster, place: ListOptions) {
+  return (await cluster.list<Deployment>(resource, place)).map((object) => ({ resource, object }))
 }
 
 function chosen(all: FoundPrometheus[], named: string | undefined): FoundPrometheus {

@@ -43,13 +43,35 @@ function table({ workloads }: ScrapeSecureResult, dryRun: 'none' | 'client' | 's
 }
 
 function footer({ outcome, method, prometheus, targets, plaintext }: ScrapeSecureResult): string[] {
-  const { kind, namespace, name } = prometheus ?? {}
-  const jobs = (targets?.jobs ?? []).map((job) => `${job.name} ${job.up}/${job.total}`).join(', ')
   return [
-    ...(prometheus === undefined ? [] : [`prometheus   ${kind?.toLowerCase()}/${name} in namespace ${namespace}`]),
-    ...(targets === undefined ? [] : [`targets      ${targets.up} of ${targets.total} up over https (${jobs})`]),
-    ...(plaintext === undefined || plaintext.open.length === 0 ? [] : [`in clear     ${plaintext.open.join(', ')}`]),
+    ...scraperLines({ prometheus, targets }),
+    ...clearLines(plaintext?.open ?? []),
     ...(outcome === 'applied' && method !== undefined ? ['undo it      kubectl telemetry cleanup --scraping'] : []),
+  ]
+}
+
+/** @param open `shop/deployment/web:15090`, `shop/deployment/web:15020` */
+function clearLines(open: string[]): string[] {
+  if (open.length === 0) return []
+  const ports = Map.groupBy(open, (one) => one.slice(0, one.lastIndexOf(':')))
+  const each = [...ports].map(
+    ([path, all]) => `${path} at ${all.map((one) => one.slice(path.length + 1)).join(' and ')}`,
+  )
+  return [`in clear     ${each.join(', ')}: anybody may read the metrics there, until scrape-secure runs with --harden`]
+}
+
+/** Which Prometheus, and what it says of these pods. */
+export function scraperLines({
+  prometheus,
+  targets,
+}: { [part in 'prometheus' | 'targets']?: ScrapeSecureResult[part] | undefined }): string[] {
+  const jobs = (targets?.jobs ?? []).map((job) => `${job.name} ${job.up} of ${job.total}`)
+  const by = jobs.length === 0 ? '' : ` (by job: ${jobs.join(', ')})`
+  return [
+    ...(prometheus === undefined
+      ? []
+      : [`prometheus   ${prometheus.kind.toLowerCase()}/${prometheus.name} in namespace ${prometheus.namespace}`]),
+    ...(targets === undefined ? [] : [`targets      ${targets.up} of ${targets.total} up over mutual TLS${by}`]),
   ]
 }
 

@@ -3,7 +3,7 @@ import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
 import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Scene } from './plan.ts'
 import { PROXY_CONFIG, type TemplateChange } from './template.ts'
-import type { Workload } from './workload.ts'
+import type { Workload, WorkloadObject } from './workload.ts'
 
 const [VARIABLE = ''] = Object.keys(LOCALHOST_ONLY)
 
@@ -12,8 +12,12 @@ const [VARIABLE = ''] = Object.keys(LOCALHOST_ONLY)
  * closed when it is not asked for again.
  */
 export function hardening({ object }: Workload, { wishes }: Pick<Scene, 'wishes'>): Record<string, string> {
-  const present = object.spec.template.metadata?.annotations?.[PROXY_CONFIG]?.includes(VARIABLE) ?? false
-  return wishes.harden || present ? { ...LOCALHOST_ONLY } : {}
+  return wishes.harden || isHardened(object) ? { ...LOCALHOST_ONLY } : {}
+}
+
+/** Whether its pods are told to close both ports. */
+export function isHardened({ spec }: WorkloadObject): boolean {
+  return spec.template.metadata?.annotations?.[PROXY_CONFIG]?.includes(VARIABLE) ?? false
 }
 
 /**

@@ -58,9 +58,8 @@ export function judge(
   const addressed = Map.groupBy(targets, hostOf)
   return pods.map((pod) => {
     const own = addressed.get(pod.ip) ?? []
-    const isSecure = ({ scrapeUrl }: Target) => scrapeUrl.startsWith('https:') && portOf(scrapeUrl) === pod.port
-    const secure = own.filter(isSecure)
-    const plaintextJobs = unique(own.filter((target) => isClear(target) && target.health !== 'unknown'))
+    const secure = own.filter((target) => isSecure(target, pod.port))
+    const plaintextJobs = unique(own.filter(isScrapedInClear))
     const base = { pod, jobs: unique(secure), plaintextJobs }
     const fresh = secure.filter((target) => Date.parse(target.lastScrape) / 1000 > since)
     if (fresh.some(({ health }) => health === 'up')) return { ...base, up: true }
@@ -72,9 +71,14 @@ export function judge(
   })
 }
 
-/** By job: how many targets it has, and how many are UP. */
-export function byJob(targets: Target[]): { name: string; up: number; total: number }[] {
-  return [...Map.groupBy(targets, ({ scrapePool }) => scrapePool)].map(([name, all]) => ({
+/** By job: how many targets it has among these pods' metrics of Istio, in clear or not, and how many are UP. */
+export function byJob(targets: Target[], pods: ExpectedPod[]): { name: string; up: number; total: number }[] {
+  const ports = new Map(pods.map(({ ip, port }) => [ip, port]))
+  const theirs = targets.filter((target) => {
+    const port = ports.get(hostOf(target))
+    return port !== undefined && (isSecure(target, port) || isScrapedInClear(target))
+  })
+  return [...Map.groupBy(theirs, ({ scrapePool }) => scrapePool)].map(([name, all]) => ({
     name,
     up: all.filter(({ health }) => health === 'up').length,
     total: all.length,
@@ -114,6 +118,14 @@ const WORDS: [RegExp, string][] = [
 export function inWords(lastError: string): string {
   const [, words] = WORDS.find(([pattern]) => pattern.test(lastError)) ?? []
   return words ?? lastError
+}
+
+function isSecure({ scrapeUrl }: Target, port: number): boolean {
+  return scrapeUrl.startsWith('https:') && portOf(scrapeUrl) === port
+}
+
+function isScrapedInClear(target: Target): boolean {
+  return isClear(target) && target.health !== 'unknown'
 }
 
 /** Istio's own ports, or what a pod says of itself; an application's own port is another matter. */

@@ -39,6 +39,13 @@ export interface WorkloadObject extends KubeObject {
   }
 }
 
+/** By which method its pods are made to serve their metrics. @returns undefined when they are not */
+export function methodIn({ spec }: WorkloadObject): Method | undefined {
+  const port = spec.template.metadata?.annotations?.[SECURE_PORT]
+  if (port === undefined) return undefined
+  return port === String(MERGED_PORT) ? 'native' : 'sidecar'
+}
+
 export interface Workload {
   /** Deployments, StatefulSets or DaemonSets. */
   resource: Resource

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { UserError } from '../../src/errors.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/meshed.ts'
+import { ScrapedCluster } from '../fakes/scraped.ts'
 import { expectGolden } from '../golden-file.ts'
 import { runCommand as runAnyCommand } from './run-command.ts'
 
@@ -72,4 +74,65 @@ describe('kubectl telemetry scrape-secure', () => {
       const { stdout } = await runCommand(`scrape-secure ${word} --dry-run=client`, world())
       assert.match(stdout, /deployment\/web .*configured \(dry run\)/)
     })
+})
+
+describe('kubectl telemetry scrape-secure status', () => {
+  const mesh = () =>
+    new ScrapedCluster([
+      ...workload('web', { pods: 2, namespace: 'shop' }),
+      ...workload('db', { kind: 'StatefulSet', namespace: 'shop' }),
+      ...workload('edge', { proxy: 'gateway', namespace: 'istio-system' }),
+    ])
+  const run = (argv: string, cluster: ScrapedCluster) => runAnyCommand(argv, fakeWorld(cluster, new FakeTerminal()))
+
+  it('shows a page, or data, and changes nothing', async () => {
+    const cluster = await mesh().secure()
+    for (const [argv, golden] of [
+      ['scrape-secure status', 'scrape-status.txt'],
+      ['scrape-secure status -n shop -o json', 'scrape-status.json'],
+    ] as const) {
+      const { stdout, stderr, exitCode } = await run(argv, cluster)
+      expectGolden(golden, stdout)
+      assert.deepEqual([stderr, exitCode], ['', 0])
+    }
+    assert.deepEqual(cluster.writes, [])
+  })
+
+  it('shows what is wrong, each with the next command, and exits with 1', async () => {
+    const cluster = await mesh().secure()
+    cluster.targets.set('web-5d9f8-0', { health: 'down', lastError: 'context deadline exceeded' })
+    const [clear] = cluster.pods.filter(({ metadata }) => metadata.name === 'db-5d9f8-0')
+    const { podIP } = clear?.status as { podIP?: string }
+    if (clear === undefined) assert.fail()
+    const scrapeUrl = `http://${podIP}:15020/stats/prometheus`
+    cluster.more.push(cluster.target(clear, { scrapePool: 'kubernetes-pods', scrapeUrl }))
+    const { stdout, stderr, exitCode } = await run('scrape-secure status', cluster)
+    expectGolden('scrape-status-problems.txt', `${stdout}--- stderr\n${stderr}`)
+    assert.equal(exitCode, 1)
+  })
+
+  it('is what is meant where its name comes after a flag', async () => {
+    const { stderr } = await runCommand('scrape-secure -n shop status -y', world())
+    assert.match(
+      stderr,
+      /there is no workload status in namespace shop \(WORKLOAD_NOT_FOUND\)\n.*scrape-secure status -n/,
+    )
+  })
+
+  it('says that there is nothing', async () => {
+    const { stdout, stderr, exitCode } = await run('scrape-secure status', mesh())
+    expectGolden('scrape-status-nothing.txt', stdout)
+    assert.deepEqual([stderr, exitCode], ['', 0])
+    const { stdout: elsewhere } = await run('scrape-secure status -n far -n away', mesh())
+    assert.equal(elsewhere, 'no workload is scraped over Istio mutual TLS in namespaces far, away\n')
+  })
+
+  it('does not say so where it could not be read', async () => {
+    const cluster = mesh()
+    cluster.fail('list', 'pods', new UserError('FORBIDDEN', 'not allowed to list pods'))
+    const { stdout, stderr, exitCode } = await run('scrape-secure status -n shop', cluster)
+    assert.match(stdout, /^it could not be read which workloads are scraped over Istio mutual TLS in namespace shop/)
+    assert.match(stderr, /\(UNREAD\)/)
+    assert.equal(exitCode, 1)
+  })
 })

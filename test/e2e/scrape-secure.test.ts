@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
 import type { ScrapeSecureResult } from '../../src/operations/scrape-result.ts'
+import type { ScrapeStatusResult } from '../../src/operations/scrape-status.ts'
 import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
@@ -21,6 +22,14 @@ describe('scrape-secure by the native method, on the real mesh', () => {
     const { stdout, exitCode } = workplace.telemetry('scrape-secure', '-n', namespace, '-y', '-o', 'json', ...words)
     assert.equal(exitCode, 0, stdout)
     return JSON.parse(stdout) as ScrapeSecureResult
+  }
+  /** As anybody sees it, whenever. */
+  const status = (namespace: string) => {
+    const words = ['scrape-secure', 'status', '-n', namespace, '-o', 'json']
+    const { stdout, exitCode } = workplace.telemetry(...words)
+    const { targets, double, plaintext, warnings } = JSON.parse(stdout) as ScrapeStatusResult
+    assert.deepEqual(warnings, [])
+    return { sound: exitCode === 0, targets: [targets?.up, targets?.total], double, open: plaintext.open }
   }
   const actions = ({ workloads }: ScrapeSecureResult) =>
     workloads.map(({ kind, name, method, action }) => `${kind}/${name} ${method} ${action}`)
@@ -59,6 +68,7 @@ describe('scrape-secure by the native method, on the real mesh', () => {
         [15090, 15020].map((port) => `${namespace}/${name}:${port}`),
       )
       assert.deepEqual(result.plaintext?.open, open)
+      assert.deepEqual(status(namespace), { sound: true, targets: [2, 2], double: [], open })
 
       for (const app of ['web', 'queue']) {
         const { address } = podOf(workplace, namespace, app)
@@ -89,6 +99,7 @@ describe('scrape-secure by the native method, on the real mesh', () => {
 
       const hardened = scrape(namespace, '--harden')
       assert.deepEqual([hardened.targets?.up, hardened.plaintext?.open], [2, []])
+      assert.deepEqual(status(namespace), { sound: true, targets: [2, 2], double: [], open: [] })
       const closed = podOf(workplace, namespace, 'web').address
       assert.notEqual(scraper.anonymous(`http://${closed}:15090/stats/prometheus`).exitCode, 0)
       assert.match(scraper.anonymous(`http://${closed}:15020/stats/prometheus`).body, /localhost/)
@@ -96,6 +107,10 @@ describe('scrape-secure by the native method, on the real mesh', () => {
       const { stdout, exitCode } = workplace.telemetry('cleanup', '--scraping', '-y')
       assert.equal(exitCode, 0, stdout)
       assert.deepEqual(difference(untouched, dump(workplace)), [])
+      const nothing = workplace.telemetry('scrape-secure', 'status', '-n', namespace)
+      assert.match(nothing.stdout, /^no workload is scraped over Istio mutual TLS in namespace scrape-/)
+      assert.match(nothing.stdout, /^not yet +2 workloads with a sidecar: /m)
+      assert.equal(nothing.exitCode, 0)
       const { address: again } = podOf(workplace, namespace, 'web')
       assert.notEqual(scraper.secure(`https://${again}:15092/stats/prometheus`).exitCode, 0)
     })

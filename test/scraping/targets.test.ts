@@ -47,10 +47,19 @@ describe('what Prometheus says of a pod', () => {
     assert.equal(judge([pod], [target({ scrapeUrl: 'https://[fd00::1]:15092/stats/prometheus' })], SINCE)[0]?.up, true)
   })
 
-  it('counts by job', () => {
-    assert.deepEqual(byJob([target({}), target({ health: 'down' }), target({ scrapePool: 'b' })]), [
+  it('counts by job, and only jobs that scrape these pods’ metrics of Istio', () => {
+    const clear = 'http://10.1.2.3:15020/stats/prometheus'
+    const targets = [
+      target({}),
+      target({ health: 'down' }),
+      target({ scrapePool: 'clear', scrapeUrl: clear }),
+      target({ scrapePool: 'dropped', scrapeUrl: clear, health: 'unknown' }),
+      target({ scrapePool: 'own', scrapeUrl: 'http://10.1.2.3:8080/metrics' }),
+      target({ scrapePool: 'others', scrapeUrl: 'https://10.1.2.4:15092/stats/prometheus' }),
+    ]
+    assert.deepEqual(byJob(targets, [POD]), [
       { name: 'ours', up: 1, total: 2 },
-      { name: 'b', up: 1, total: 1 },
+      { name: 'clear', up: 1, total: 1 },
     ])
   })
 
