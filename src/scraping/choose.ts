@@ -1,10 +1,10 @@
 /** Which method serves a workload's metrics securely, or why none can: pure. */
 import { isEdited } from '../cluster/edits.ts'
-import { appliedFields } from '../cluster/ownership.ts'
+import { appliedFields, isForScraping } from '../cluster/ownership.ts'
 import type { Candidate } from './find.ts'
 import { PROXY } from './find.ts'
 import { rolloutOf } from './rollout.ts'
-import { MERGED_PORT, type Method, SIDECAR_PORT, type Skip, type Workload } from './workload.ts'
+import { MERGED_PORT, type Method, methodIn, SIDECAR_PORT, type Skip, type Workload } from './workload.ts'
 
 export type Chosen = { workload: Workload; method: Method } | { skip: Skip }
 
@@ -15,20 +15,28 @@ const NATIVE_SINCE: [number, number] = [1, 31]
 export function chooseMethod(candidate: Candidate, asked: 'auto' | Method): Chosen {
   const { resource, object, proxy, istio, pods } = candidate
   if (proxy === undefined) return { skip: unproxied(candidate) }
-  const method = methodFor(istio, asked)
+  const method = methodFor(istio, asked, isForScraping(object) ? methodIn(object) : undefined)
   if (typeof method !== 'string') return { skip: method }
   const skip = fixed(candidate) ?? taken(candidate, method)
   if (skip !== undefined) return { skip }
   return { workload: { resource, object, proxy, istio, pods: pods.length }, method }
 }
 
-function methodFor(istio: string | undefined, asked: 'auto' | Method): Method | Skip {
+/** @param present by which it is scraped already: another one would leave the objects of the first behind */
+function methodFor(istio: string | undefined, asked: 'auto' | Method, present: Method | undefined): Method | Skip {
+  if (asked !== 'auto' && present !== undefined && present !== asked) return otherMethod(present)
+  if (asked === 'auto' && present === 'sidecar') return present
   if (asked === 'sidecar') return asked
   if (istio === undefined) return asked === 'native' ? asked : ISTIO_UNKNOWN
   if (hasNativePorts(istio)) return 'native'
   return asked === 'auto'
     ? 'sidecar'
     : { code: 'ISTIO_TOO_OLD', reason: `its Istio ${istio} has no native ports (1.31 and newer do)` }
+}
+
+function otherMethod(present: Method): Skip {
+  const reason = `it is scraped by the method ${present} already; kubectl telemetry cleanup --scraping takes that away`
+  return { code: 'OTHER_METHOD', reason }
 }
 
 const ISTIO_UNKNOWN: Skip = {

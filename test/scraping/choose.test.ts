@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Pod } from '../../src/cluster/objects.ts'
+import { changedForScraping } from '../../src/cluster/ownership.ts'
 import { WORKLOADS } from '../../src/cluster/resources.ts'
 import { chooseMethod, unready } from '../../src/scraping/choose.ts'
 import { type Candidate, findCandidates } from '../../src/scraping/find.ts'
@@ -41,6 +42,23 @@ describe('chooseMethod', () => {
     assert.equal(choice(unknown, 'native'), 'native')
     assert.equal(choice(unknown, 'sidecar'), 'sidecar')
   })
+
+  for (const [port, present, other] of [
+    ['15091', 'sidecar', 'native'],
+    ['15092', 'native', 'sidecar'],
+  ] as const) {
+    it(`stays ${present} where that was chosen before`, () => {
+      const scraped = candidate({ template: { annotations: { 'prometheus.istio.io/secure-port': port } } }, '1.31.0')
+      const chosen = (asked: 'auto' | 'native' | 'sidecar') => {
+        const answer = chooseMethod(scraped, asked)
+        return 'skip' in answer ? answer.skip.code : answer.method
+      }
+      // Somebody's own annotation says nothing of us.
+      assert.deepEqual([chosen('auto'), chosen(other)], ['native', other])
+      scraped.object.metadata.labels = changedForScraping()
+      assert.deepEqual([chosen('auto'), chosen(present), chosen(other)], [present, present, 'OTHER_METHOD'])
+    })
+  }
 
   const ambient = { labels: { 'istio.io/dataplane-mode': 'ambient' } }
   const skips: [string, FakeWorkload][] = [
