@@ -1,7 +1,7 @@
 /** Takes secure scraping away: the pods as they were, one workload after the other, then what is ours, and Prometheus last. */
 import { type Cluster, type KubeObject, kindName } from '../cluster/cluster.ts'
 import { type Parts, reverting } from '../cluster/edits.ts'
-import { appliedFields } from '../cluster/ownership.ts'
+import { appliedFields, isOwned } from '../cluster/ownership.ts'
 import { typeOf, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { PROMETHEUS_PARTS } from '../scraping/prometheus-edits.ts'
@@ -39,9 +39,10 @@ export async function cleanupScraping(
   const { cluster } = dependencies
   const left = await findScraping(cluster)
   const restored = othersOf(left)
+  const owned = ownedOf(left)
   const result = (outcome: CleanupResult['outcome'], remaining: Owned[], warnings: Warning[] = []): CleanupResult => ({
     outcome,
-    deleted: outcome === 'declined' ? [] : left.owned.map(nameOf),
+    deleted: outcome === 'declined' ? [] : owned.map(nameOf),
     restored: outcome === 'declined' ? [] : restored.map(nameOf),
     changed: [],
     authorities: [],
@@ -51,20 +52,26 @@ export async function cleanupScraping(
   if (dryRun === 'client') return result('planned', [])
   await rehearseAll(left, cluster)
   if (dryRun === 'server') return result('planned', [])
-  if (restored.length + left.owned.length === 0) return result('applied', [])
-  if (!(await confirmed(left, yes, dependencies))) return result('declined', [...restored, ...left.owned])
+  if (restored.length + owned.length === 0) return result('applied', [])
+  if (!(await confirmed(left, yes, dependencies))) return result('declined', [...restored, ...owned])
   const progress = new Progress()
   const warnings = await progress.telling(() => takeAway(left, timeout, progress, dependencies))
   const after = await findScraping(cluster)
-  return result('applied', [...othersOf(after), ...after.owned], warnings)
+  return result('applied', [...othersOf(after), ...ownedOf(after)], warnings)
 }
 
-function othersOf({ workloads, shared, prometheus }: ScrapingLeft): Owned[] {
-  return [...workloads, ...shared, ...prometheus]
+/** Given back. */
+function othersOf({ workloads, around, prometheus }: ScrapingLeft): Owned[] {
+  return [...workloads, ...around.filter(({ object }) => !isOwned(object)), ...prometheus]
+}
+
+/** Deleted. */
+function ownedOf({ around }: ScrapingLeft): Owned[] {
+  return around.filter(({ object }) => isOwned(object))
 }
 
 async function takeAway(
-  { workloads, shared, owned, prometheus }: ScrapingLeft,
+  { workloads, around, prometheus }: ScrapingLeft,
   timeout: number,
   progress: Progress,
   dependencies: Needs,
@@ -75,11 +82,7 @@ async function takeAway(
     await giveBack(one, progress, cluster)
     warnings.push(...(await lateness(one, timeout, dependencies)))
   }
-  for (const one of shared) await giveBack(one, progress, cluster)
-  for (const { resource, object } of owned) {
-    await cluster.delete(resource, object)
-    progress.deleted(`${kindName(resource)}/${object.metadata.name}`)
-  }
+  for (const one of around) await (isOwned(one.object) ? remove : giveBack)(one, progress, cluster)
   for (const one of prometheus) {
     await giveBack(one, progress, cluster)
     if (WORKLOADS.includes(one.resource)) warnings.push(...(await lateness(one, timeout, dependencies)))
@@ -91,6 +94,11 @@ async function takeAway(
 async function giveBack({ resource, object }: Owned, progress: Progress, cluster: Cluster): Promise<void> {
   await applyChanges(cluster, withoutOurs({ resource, object }), progress)
   await revertEdits(cluster, resource, object.metadata, progress, PARTS)
+}
+
+async function remove({ resource, object }: Owned, progress: Progress, cluster: Cluster): Promise<void> {
+  await cluster.delete(resource, object)
+  progress.deleted(`${kindName(resource)}/${object.metadata.name}`)
 }
 
 /** An empty apply. */
@@ -112,20 +120,20 @@ async function lateness({ resource, object }: Owned, timeout: number, dependenci
   }
 }
 
-async function rehearseAll({ owned, ...left }: ScrapingLeft, cluster: Cluster): Promise<void> {
-  for (const one of othersOf({ owned, ...left })) {
+async function rehearseAll(left: ScrapingLeft, cluster: Cluster): Promise<void> {
+  for (const one of othersOf(left)) {
     await rehearse(cluster, withoutOurs(one))
     const way = reverting<KubeObject>(one.object, PARTS)
     if (way !== undefined) await cluster.replace(one.resource, way.values, { dryRun: true })
   }
-  for (const { resource, object } of owned) await cluster.delete(resource, object, { dryRun: true })
+  for (const { resource, object } of ownedOf(left)) await cluster.delete(resource, object, { dryRun: true })
 }
 
 async function confirmed(left: ScrapingLeft, yes: boolean, { terminal }: Needs): Promise<boolean> {
   if (yes) return true
   const lines = [
     ...othersOf(left).map((one) => `${titleOf(one)}: take our part of it back${restartWords(one)}`),
-    ...left.owned.map((one) => `${titleOf(one)}: delete`),
+    ...ownedOf(left).map((one) => `${titleOf(one)}: delete`),
   ]
   const count = `${lines.length} object${lines.length === 1 ? '' : 's'}`
   if (!terminal.interactive)

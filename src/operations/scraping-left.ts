@@ -25,10 +25,11 @@ import { findIstioVersion, readable } from './reading.ts'
 export interface ScrapingLeft {
   /** Their pods have a secure port. */
   workloads: Owned[]
-  /** Others', with fields of ours. */
-  shared: Owned[]
-  /** Ours: deleted. */
-  owned: Owned[]
+  /**
+   * Others' with fields of ours, and ours, kind by kind: a port that others' Sidecar has for us would otherwise outlive the policies
+   * that keep it closed.
+   */
+  around: Owned[]
   /** At Prometheus: its configuration, and then itself. */
   prometheus: Owned[]
   warnings: Warning[]
@@ -43,16 +44,15 @@ export async function findScraping(cluster: Cluster): Promise<ScrapingLeft> {
   const kinds = [...WORKLOADS, ...serving, NETWORK_POLICIES, CONFIG_MAPS, ...monitoring]
   const lists = await Promise.all(kinds.map((resource) => readable(cluster.list(resource, { labels: SCRAPING }))))
   const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
-  const owned = found.filter(({ object }) => isOwned(object))
   const others = found.filter(
     ({ object }) => !isOwned(object) && (isEdited(object) || appliedFields(object) !== undefined),
   )
   const workloads = others.filter(isServing)
   const prometheus = others.filter((one) => isEdited(one.object) && !workloads.includes(one))
+  const isAround = (one: Owned) => isOwned(one.object) || (others.includes(one) && !workloads.includes(one))
   return {
     workloads,
-    shared: others.filter((one) => !workloads.includes(one) && !prometheus.includes(one)),
-    owned,
+    around: found.filter((one) => isAround(one) && !prometheus.includes(one)),
     prometheus: [...prometheus.filter(isConfiguration), ...prometheus.filter((one) => !isConfiguration(one))],
     warnings: kinds.flatMap((resource, index) => (lists[index] === undefined ? [notSearched(resource)] : [])),
   }

@@ -144,6 +144,39 @@ describe('cleanup --scraping', () => {
     )
   })
 
+  it('gives back and deletes kind by kind, so that no port outlives the policies that keep it closed', async () => {
+    const around = (kind: string, spec: object, group: string) => ({
+      apiVersion: `${group}.istio.io/v1`,
+      kind,
+      metadata: { name: 'theirs', namespace: 'default', managedFields: [] },
+      spec,
+    })
+    const theirs = { matchLabels: { app: 'web' } }
+    const cluster = new RollingCluster([
+      ...OBJECTS(),
+      ...workload('api'),
+      around('Sidecar', { workloadSelector: { labels: { app: 'web' } }, egress: [{ hosts: ['./*'] }] }, 'networking'),
+      around('PeerAuthentication', { selector: theirs, mtls: { mode: 'PERMISSIVE' } }, 'security'),
+    ])
+    await scrapeWith(undefined, { ...SCRAPE, method: 'sidecar' }, fakeWorld(cluster, new FakeTerminal()))
+    cluster.writes.length = 0
+    assert.equal(succeeded(await run(cluster)), true)
+    const kinds = cluster.writes.map(({ verb, object }) => `${verb} ${object.split('/')[0]}`)
+    const writes = (kind: string) => kinds.filter((one) => one.endsWith(kind))
+    assert.deepEqual(writes('PeerAuthentication').sort(), [
+      'apply PeerAuthentication',
+      'delete PeerAuthentication',
+      'delete PeerAuthentication',
+    ])
+    assert.deepEqual(kinds, [
+      ...['apply Deployment', 'apply Deployment', 'apply StatefulSet'],
+      ...writes('Sidecar'),
+      ...writes('PeerAuthentication'),
+      ...writes('AuthorizationPolicy'),
+    ])
+    assert.ok(writes('Sidecar').includes('apply Sidecar'))
+  })
+
   it('goes on when a workload does not come back, and says so', async () => {
     const cluster = await scraped()
     cluster.stuck.add('web')
