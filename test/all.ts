@@ -73,6 +73,7 @@ async function onIstio(version: string): Promise<Tally[]> {
     'gateway-elsewhere',
     'websocket',
     'killed',
+    'scrape-versions',
     'scrape-sidecar',
     'scrape-beside',
     'scrape-documented',
