@@ -12,7 +12,6 @@ import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 import {
   clock,
-  cutAfter,
   issuing,
   labCluster,
   secure,
@@ -126,27 +125,6 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
     assert.deepEqual(found.metadata.annotations?.['kubectl-telemetry/before-scraping'], undefined)
     writeBack(workplace, before.found)
   })
-
-  for (let writes = 1; writes <= 2; writes++) {
-    it(`cut off after write ${writes} of 2: restored, it is as before`, async () => {
-      const start = dump(workplace)
-      await secure(cutAfter(cluster, writes), workplace).catch((error: Error) => assert.equal(error.message, 'cut off'))
-      assert.ok(difference(start, dump(workplace)).length >= writes)
-      await restore()
-      assert.deepEqual(difference(start, dump(workplace)), [])
-    })
-  }
-
-  for (let writes = 1; writes <= 3; writes++) {
-    it(`restoring cut off after write ${writes} of 4: the next one finishes it`, async () => {
-      const start = dump(workplace)
-      await secure(cluster, workplace)
-      await assert.rejects(restoreEdited(cutAfter(cluster, writes), new Progress()), /cut off/)
-      assert.ok(difference(start, dump(workplace)).length > 0)
-      await restore()
-      assert.deepEqual(difference(start, dump(workplace)), [])
-    })
-  }
 
   it('says line and column of what cannot be read, and changes nothing', async () => {
     const { found, text } = await configuration()

@@ -14,6 +14,9 @@ const CLEANUP = ['cleanup', '--scraping', '-y']
 const SCRAPING = 2
 /** The Deployment's values, then its record; the StatefulSet's fields. */
 const CLEANING = 3
+/** For one workload: a PeerAuthentication, an AuthorizationPolicy, a Sidecar, and its fields; each again in cleanup. */
+const BY_SIDECAR = [...SCRAPE, '--method', 'sidecar', 'sts/queue']
+const BY_SIDECAR_WRITES = 4
 const OWN = {
   'proxy.istio.io/config': '# mine\nconcurrency: 1\nproxyMetadata:\n  MINE: "yes"\n',
   'traffic.sidecar.istio.io/excludeInboundPorts': '9000',
@@ -72,6 +75,18 @@ describe('secure scraping that is cut off, on the real mesh', () => {
       assert.ok(await killedAfter(workplace, CLEANUP, write))
       restored()
     })
+
+  for (const [words, all] of [
+    [BY_SIDECAR, BY_SIDECAR_WRITES],
+    [CLEANUP, BY_SIDECAR_WRITES],
+  ] as const)
+    for (let write = 1; write < all; write++)
+      it(`with a Sidecar, by SIGKILL in ${words[0]} after write ${write} of ${all}: cleanup leaves nothing`, async () => {
+        if (words === CLEANUP) assert.ok(await killedAfter(workplace, BY_SIDECAR, all))
+        assert.ok(await killedAfter(workplace, [...words], write))
+        assert.notDeepEqual(changed(), [])
+        restored()
+      })
 
   it('by somebody who edits an annotation meanwhile: the edit survives', () => {
     const { stdout, stderr, exitCode } = workplace.telemetry(...SCRAPE, 'deploy/web')
