@@ -40,7 +40,8 @@ export const TEMPLATE_PARTS: Parts = {
 
 export function planTemplate({ resource, object }: Workload, change: TemplateChange): Writing | { skip: Skip } {
   const wanted = annotationsOf(change)
-  const taken = Object.keys(wanted).find((one) => isOthers(object, one))
+  // Hardening, which may come later, needs the proxy's configuration, and what was applied by then cannot become a record.
+  const taken = [...Object.keys(wanted), PROXY_CONFIG].find((one) => isOthers(object, one))
   if (taken === undefined && !isEdited(object)) {
     const { name, namespace } = object.metadata
     const manifest = {

@@ -134,6 +134,8 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
     this.timeout(180_000)
     const begun = Date.now()
     const result = await scrape('--harden', '--only-prometheus')
+    const left = result.workloads.filter(({ action }) => action === 'skipped')
+    assert.deepEqual(left, [])
     assert.deepEqual([result.targets?.up, result.targets?.total, result.plaintext?.open], [4, 4, []])
     await upOverHttps(workplace, names(), begun)
     for (const pod of pods()) {

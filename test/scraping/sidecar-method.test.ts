@@ -153,6 +153,16 @@ describe('planSidecar', () => {
     assert.equal(kinds(planWith(around('AuthorizationPolicy', 'deny', { action: 'DENY' })))[2], 'Sidecar owning')
   })
 
+  it('can be hardened later where somebody has a configuration of the proxy: the workload is changed with a record at once', () => {
+    const found = workload({ annotations: { 'proxy.istio.io/config': 'concurrency: 1\n' } })
+    const first = plan({}, found)
+    assert.equal(kinds(first).at(-1), 'Deployment replacing')
+    const { object } = found
+    const made = writingsOf(first).at(-1)?.manifest ?? assert.fail()
+    const second = plan({ wishes: { harden: true } }, { ...found, object: { ...object, ...made } as typeof object })
+    assert.match(JSON.stringify(specOf(second, 'Deployment')), /concurrency: 1.*METRICS_LOCALHOST_ACCESS_ONLY/)
+  })
+
   it('whom it was closed to and what was hardened stays so when it is not asked for again', () => {
     const rules = [{ from: [{ source: { notPrincipals: ['*/ns/a/sa/b'] } }] }]
     const ours = around(
