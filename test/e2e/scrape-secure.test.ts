@@ -6,6 +6,7 @@ import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
 import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 import { inboundChains, meshedNamespace, meshedWorkload, podOf, ready, Scraper } from './meshed.ts'
+import { running } from './running.ts'
 
 /** The application's metrics are the agent's to merge. */
 const OWN_METRICS = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '8080', 'prometheus.io/path': '/metrics' }
@@ -18,21 +19,34 @@ describe('scrape-secure by the native method, on the real mesh', () => {
   const workplace = new Workplace()
   const scraper = new Scraper(workplace, 'scraper')
 
-  const scrape = (namespace: string, ...words: string[]) => {
-    const { stdout, exitCode } = workplace.telemetry('scrape-secure', '-n', namespace, '-y', '-o', 'json', ...words)
-    assert.equal(exitCode, 0, stdout)
+  let untouched: Map<string, string>
+  let chains: string[][]
+  let served: ReturnType<Scraper['anonymous']>[]
+
+  const scrape = async (...words: string[]) => {
+    const all = ['scrape-secure', ...NAMESPACES, '-y', '-o', 'json', ...words]
+    const { stdout, stderr, exitCode } = await running(workplace, ...all)
+    assert.equal(exitCode, 0, stdout + stderr)
     return JSON.parse(stdout) as ScrapeSecureResult
   }
+  const NAMESPACES = MODES.flatMap(({ namespace }) => ['-n', namespace])
   /** As anybody sees it, whenever. */
-  const status = (namespace: string) => {
-    const words = ['scrape-secure', 'status', '-n', namespace, '-o', 'json']
-    const { stdout, exitCode } = workplace.telemetry(...words)
+  const status = () => {
+    const { stdout, exitCode } = workplace.telemetry('scrape-secure', 'status', ...NAMESPACES, '-o', 'json')
     const { targets, double, plaintext, warnings } = JSON.parse(stdout) as ScrapeStatusResult
     assert.deepEqual(warnings, [])
-    return { sound: exitCode === 0, targets: [targets?.up, targets?.total], double, open: plaintext.open }
+    const open = plaintext.open.toSorted()
+    return { sound: exitCode === 0, targets: [targets?.up, targets?.total], double, open }
   }
+  const chainsOf = () => MODES.map(({ namespace }) => inboundChains(workplace, namespace, 'deploy/web', [8080, 9000]))
   const actions = ({ workloads }: ScrapeSecureResult) =>
-    workloads.map(({ kind, name, method, action }) => `${kind}/${name} ${method} ${action}`)
+    workloads.map(({ namespace, kind, name, method, action }) => `${namespace} ${kind}/${name} ${method} ${action}`)
+  const each = (action: string) =>
+    MODES.flatMap(({ namespace }) =>
+      ['Deployment/web', 'StatefulSet/queue'].map((name) => `${namespace} ${name} native ${action}`),
+    ).sort()
+  const page = (namespace: string, port: number, app = 'web') =>
+    `${podOf(workplace, namespace, app).address}:${port}/stats/prometheus`
 
   before(() => {
     const wanted = MODES.flatMap(({ namespace, mode }) => [
@@ -44,6 +58,11 @@ describe('scrape-secure by the native method, on the real mesh', () => {
     ready(workplace, 'scraper', 'deploy/scraper')
     for (const { namespace } of MODES) ready(workplace, namespace, 'deploy/web', 'sts/queue')
     scraper.fetchCertificate()
+    untouched = dump(workplace)
+    chains = chainsOf()
+    served = MODES.map(({ namespace }) =>
+      scraper.anonymous(`http://${podOf(workplace, namespace, 'web').address}:8080/`),
+    )
   })
   after(() => {
     workplace.telemetry('cleanup', '--scraping', '-y')
@@ -51,68 +70,65 @@ describe('scrape-secure by the native method, on the real mesh', () => {
     workplace.end()
   })
 
-  for (const { namespace, mode } of MODES) {
-    it(`serves metrics to certificates of the mesh alone, where mutual TLS is ${mode ?? 'PERMISSIVE'}`, () => {
-      const untouched = dump(workplace)
-      const chains = inboundChains(workplace, namespace, 'deploy/web', [8080, 9000])
-      const served = scraper.anonymous(`http://${podOf(workplace, namespace, 'web').address}:8080/`)
-      assert.ok(chains.length >= 2, 'nothing to compare')
-
-      const result = scrape(namespace)
-      assert.deepEqual(actions(result), ['Deployment/web native configured', 'StatefulSet/queue native configured'])
-      assert.equal(result.method, 'native')
-      assert.deepEqual([result.targets?.up, result.targets?.total], [2, 2], 'over https, says Prometheus itself')
-      const { up, total } = result.targets?.jobs.find(({ name }) => name === SECURE_JOB) ?? assert.fail()
-      assert.deepEqual([up, total], [2, 2])
-      const open = ['deployment/web', 'statefulset/queue'].flatMap((name) =>
+  it('has every target UP over https, says Prometheus itself', async () => {
+    const result = await scrape()
+    assert.deepEqual(actions(result).sort(), each('configured'))
+    assert.equal(result.method, 'native')
+    assert.deepEqual([result.targets?.up, result.targets?.total], [4, 4])
+    const { up, total } = result.targets?.jobs.find(({ name }) => name === SECURE_JOB) ?? assert.fail()
+    assert.deepEqual([up, total], [4, 4])
+    const open = MODES.flatMap(({ namespace }) =>
+      ['deployment/web', 'statefulset/queue'].flatMap((name) =>
         [15090, 15020].map((port) => `${namespace}/${name}:${port}`),
-      )
-      assert.deepEqual(result.plaintext?.open, open)
-      assert.deepEqual(status(namespace), { sound: true, targets: [2, 2], double: [], open })
+      ),
+    )
+    assert.deepEqual(result.plaintext?.open.toSorted(), open.toSorted())
+    assert.deepEqual(status(), { sound: true, targets: [4, 4], double: [], open: open.toSorted() })
+  })
 
+  for (const [index, { namespace, mode }] of MODES.entries())
+    it(`serves metrics to certificates of the mesh alone, where mutual TLS is ${mode ?? 'PERMISSIVE'}`, () => {
       for (const app of ['web', 'queue']) {
-        const { address } = podOf(workplace, namespace, app)
-        const merged = `${address}:15092/stats/prometheus`
+        const merged = page(namespace, 15092, app)
         assert.match(scraper.secure(`https://${merged}`).body, /^envoy_/m)
-        assert.match(scraper.secure(`https://${address}:15091/stats/prometheus`).body, /^envoy_/m)
+        assert.match(scraper.secure(`https://${page(namespace, 15091, app)}`).body, /^envoy_/m)
         assert.notEqual(scraper.anonymous(`http://${merged}`).exitCode, 0, 'in clear')
         assert.notEqual(scraper.anonymous(`https://${merged}`).exitCode, 0, 'without a certificate')
       }
-      const { address, uid } = podOf(workplace, namespace, 'web')
-      assert.match(scraper.secure(`https://${address}:15092/stats/prometheus`).body, /^wire_answers 42$/m)
-      assert.doesNotMatch(scraper.secure(`https://${address}:15091/stats/prometheus`).body, /wire_answers/)
-
-      assert.deepEqual(inboundChains(workplace, namespace, 'deploy/web', [8080, 9000]), chains)
-      assert.deepEqual(scraper.anonymous(`http://${address}:8080/`), served)
+      assert.match(scraper.secure(`https://${page(namespace, 15092)}`).body, /^wire_answers 42$/m)
+      assert.doesNotMatch(scraper.secure(`https://${page(namespace, 15091)}`).body, /wire_answers/)
+      assert.ok((chains[index]?.length ?? 0) >= 2, 'nothing to compare')
+      assert.deepEqual(chainsOf()[index], chains[index])
+      const { address } = podOf(workplace, namespace, 'web')
+      assert.deepEqual(scraper.anonymous(`http://${address}:8080/`), served[index])
       assert.match(scraper.asSidecar(address, 8080), /^(5\r\n)?wire\n/)
-
-      assert.deepEqual(actions(scrape(namespace)), [
-        'Deployment/web native unchanged',
-        'StatefulSet/queue native unchanged',
-      ])
-      assert.equal(podOf(workplace, namespace, 'web').uid, uid, 'a second run restarts nothing')
-
-      workplace.kubectl('-n', namespace, 'delete', 'pod', '-l', 'app=web')
-      ready(workplace, namespace, 'deploy/web')
-      const anew = podOf(workplace, namespace, 'web')
-      assert.match(scraper.secure(`https://${anew.address}:15092/stats/prometheus`).body, /^wire_answers 42$/m)
-
-      const hardened = scrape(namespace, '--harden')
-      assert.deepEqual([hardened.targets?.up, hardened.plaintext?.open], [2, []])
-      assert.deepEqual(status(namespace), { sound: true, targets: [2, 2], double: [], open: [] })
-      const closed = podOf(workplace, namespace, 'web').address
-      assert.notEqual(scraper.anonymous(`http://${closed}:15090/stats/prometheus`).exitCode, 0)
-      assert.match(scraper.anonymous(`http://${closed}:15020/stats/prometheus`).body, /localhost/)
-
-      const { stdout, exitCode } = workplace.telemetry('cleanup', '--scraping', '-y')
-      assert.equal(exitCode, 0, stdout)
-      assert.deepEqual(difference(untouched, dump(workplace)), [])
-      const nothing = workplace.telemetry('scrape-secure', 'status', '-n', namespace)
-      assert.match(nothing.stdout, /^no workload is scraped over Istio mutual TLS in namespace scrape-/)
-      assert.match(nothing.stdout, /^not yet +2 workloads with a sidecar: /m)
-      assert.equal(nothing.exitCode, 0)
-      const { address: again } = podOf(workplace, namespace, 'web')
-      assert.notEqual(scraper.secure(`https://${again}:15092/stats/prometheus`).exitCode, 0)
     })
-  }
+
+  it('restarts nothing the second time', async () => {
+    const pods = () => MODES.map(({ namespace }) => podOf(workplace, namespace, 'web').uid)
+    const before = pods()
+    assert.deepEqual(actions(await scrape()).sort(), each('unchanged'))
+    assert.deepEqual(pods(), before)
+  })
+
+  it('hardened, the ports in clear answer nobody else', async () => {
+    const hardened = await scrape('--harden')
+    assert.deepEqual([hardened.targets?.up, hardened.plaintext?.open], [4, []])
+    assert.deepEqual(status(), { sound: true, targets: [4, 4], double: [], open: [] })
+    for (const { namespace } of MODES) {
+      assert.notEqual(scraper.anonymous(`http://${page(namespace, 15090)}`).exitCode, 0)
+      assert.match(scraper.anonymous(`http://${page(namespace, 15020)}`).body, /localhost/)
+    }
+  })
+
+  it('leaves nothing after cleanup --scraping', async () => {
+    const { stdout, stderr, exitCode } = await running(workplace, 'cleanup', '--scraping', '-y')
+    assert.equal(exitCode, 0, stdout + stderr)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    const nothing = workplace.telemetry('scrape-secure', 'status', ...NAMESPACES)
+    assert.match(nothing.stdout, /^no workload is scraped over Istio mutual TLS in namespaces? scrape-/)
+    assert.match(nothing.stdout, /^not yet +4 workloads with a sidecar: /m)
+    assert.equal(nothing.exitCode, 0)
+    for (const { namespace } of MODES) assert.notEqual(scraper.secure(`https://${page(namespace, 15092)}`).exitCode, 0)
+  })
 })
