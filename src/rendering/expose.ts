@@ -1,7 +1,7 @@
 import { guardWords } from '../access/guard.ts'
 import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
-import { renderDiff } from './diff.ts'
-import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
+import { dryRunMark, type OutputFormat, renderObject, renderTable } from './output.ts'
+import { renderPlan } from './plan.ts'
 import { renderWarnings } from './warnings.ts'
 
 /** Where an address of the gateway was found. */
@@ -15,15 +15,16 @@ export const VIA: Record<ExposeResult['gateway']['via'], string> = {
 /** What the gateway's own answer means: the way to the page works. */
 const REFUSALS: Record<number, string> = { 401: 'asks for a login', 403: 'keeps this machine out' }
 
-/** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
+/** The answer on stdout. */
 export function renderExpose(
-  { result, manifests, comparisons }: ExposeReport,
+  report: ExposeReport,
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
   diff = false,
 ): string {
-  if (diff) return renderDiff(comparisons)
-  if (format !== undefined) return dryRun === 'none' ? renderData(result, format) : renderManifests(manifests, format)
+  const asked = renderPlan(report, dryRun, format, diff)
+  if (asked !== undefined) return asked
+  const { result } = report
   const objects = result.objects.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
   if (result.outcome === 'declined') return 'nothing was changed'
   if (result.outcome === 'planned') return objects.join('\n')

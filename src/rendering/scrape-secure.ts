@@ -1,17 +1,18 @@
 import type { ScrapeSecureReport, ScrapeSecureResult, WorkloadOutcome } from '../operations/scrape-result.ts'
 import type { ScrapeProgress } from '../operations/scrape-workloads.ts'
-import { renderDiff } from './diff.ts'
-import { dryRunMark, type OutputFormat, renderData, renderManifests, renderObject, renderTable } from './output.ts'
+import { dryRunMark, type OutputFormat, renderObject, renderTable } from './output.ts'
+import { renderPlan } from './plan.ts'
 
-/** The answer on stdout. In a dry run with `-o` it is the manifests, for kubectl. */
+/** The answer on stdout. */
 export function renderScrapeSecure(
-  { result, manifests, comparisons }: ScrapeSecureReport,
+  report: ScrapeSecureReport,
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
   diff = false,
 ): string {
-  if (diff) return renderDiff(comparisons)
-  if (format !== undefined) return dryRun === 'none' ? renderData(result, format) : renderManifests(manifests, format)
+  const asked = renderPlan(report, dryRun, format, diff)
+  if (asked !== undefined) return asked
+  const { result } = report
   if (result.outcome === 'declined') return 'nothing was changed'
   if (result.workloads.length === 0) return 'nothing to change'
   const objects = result.objects

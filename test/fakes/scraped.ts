@@ -34,7 +34,8 @@ export function prometheus(name = 'prometheus'): KubeObject[] {
 }
 
 const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'istio-system' } }
-const WEBHOOK = {
+/** Istio's injector: it asks pods that say so, in namespaces that do not forbid it. */
+export const WEBHOOK: KubeObject = {
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'MutatingWebhookConfiguration',
   metadata: { name: 'istio', labels: { 'istio.io/rev': 'default' } },

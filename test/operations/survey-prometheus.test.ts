@@ -7,6 +7,7 @@ import { planPrometheus } from '../../src/operations/change-prometheus.ts'
 import { surveyPrometheus } from '../../src/operations/survey-prometheus.ts'
 import type { Target } from '../../src/scraping/targets.ts'
 import { FakeCluster } from '../fakes/fake-cluster.ts'
+import { WEBHOOK } from '../fakes/scraped.ts'
 import { SAMPLE } from '../scraping/istio-sample.ts'
 
 interface Variant {
@@ -42,18 +43,6 @@ const namespace = (labels: object = {}): KubeObject => ({
   kind: 'Namespace',
   metadata: { name: 'istio-system', labels: labels as Record<string, string> },
 })
-const WEBHOOK: KubeObject = {
-  apiVersion: 'admissionregistration.k8s.io/v1',
-  kind: 'MutatingWebhookConfiguration',
-  metadata: { name: 'istio', labels: { 'istio.io/rev': 'default' } },
-  webhooks: [
-    {
-      name: 'object.sidecar-injector.istio.io',
-      namespaceSelector: { matchExpressions: [{ key: 'istio-injection', operator: 'NotIn', values: ['disabled'] }] },
-      objectSelector: { matchLabels: { 'sidecar.istio.io/inject': 'true' } },
-    },
-  ],
-}
 const survey = (objects: KubeObject[], named?: string) => surveyPrometheus(named, new FakeCluster(objects))
 const mesh = [namespace(), WEBHOOK, configMap()]
 
