@@ -61,7 +61,6 @@ async function failure(
       suggestions: [
         `kubectl -n ${namespace} rollout status ${what}`,
         `kubectl -n ${namespace} rollout undo ${what}   # its pods as they were before`,
-        'kubectl telemetry cleanup --scraping   # everything as it was before',
       ],
     },
   )

@@ -28,6 +28,8 @@ export interface ScrapeSecureRequest extends WorkloadChoice {
 
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random' | 'generateKey'> & { timers: Timers }
 
+const UNDO = ['kubectl telemetry cleanup --scraping   # everything as it was before']
+
 /** Told of how far it is. */
 export interface ScrapeWatching {
   rollout?: ((progress: ScrapeProgress) => void) | undefined
@@ -80,11 +82,8 @@ export async function scrapeWith(
 
   const progress = new Progress()
   const applying = async (workloads: PlannedWorkload[]) =>
-    progress.telling(
-      () => applyWorkloads(request, workloads, progress, dependencies, watching.rollout),
-      ['kubectl telemetry cleanup --scraping   # to undo it'],
-    )
-  if (first.length > 0) await progress.telling(async () => prometheus?.apply(progress))
+    progress.telling(() => applyWorkloads(request, workloads, progress, dependencies, watching.rollout), UNDO)
+  if (first.length > 0) await progress.telling(async () => prometheus?.apply(progress), UNDO)
   const applied = await applying(rehearsed)
   const proof = await prometheus?.prove(applied, watching.targets)
   if (proof === undefined) return report('applied', applied, first)

@@ -5,6 +5,8 @@ import { difference, dump } from './dump.ts'
 import { Workplace } from './mesh.ts'
 import { HTTPBIN, meshedNamespace, meshedWorkload, ready } from './meshed.ts'
 
+/** As ztunnel's node agent finds pods that have no sidecar. */
+const AMBIENT = { 'istio.io/dataplane-mode': 'ambient', 'sidecar.istio.io/inject': 'false' }
 const NAMESPACE = 'scrape-refused'
 const BARE = 'scrape-bare'
 
@@ -22,8 +24,30 @@ const FRAGILE = {
   },
 }
 
+/** There are two here. */
+const ISTIOS = ['--prometheus', 'istio-system/prometheus']
+
+/** A Prometheus on its node's network, which gets no sidecar. */
+const HOST_PROMETHEUS = [
+  {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'jobs', namespace: BARE },
+    data: { 'jobs.yml': 'scrape_configs: []\n' },
+  },
+  ...meshedWorkload({
+    ...{ name: 'host-prometheus', namespace: BARE, spec: { replicas: 0 } },
+    pod: { hostNetwork: true, volumes: [{ name: 'jobs', configMap: { name: 'jobs' } }] },
+    container: {
+      args: ['--config.file=/etc/jobs/jobs.yml', '--storage.tsdb.path=/data'],
+      volumeMounts: [{ name: 'jobs', mountPath: '/etc/jobs' }],
+    },
+  }),
+]
+
 describe('scrape-secure and what it cannot do, on the real mesh', () => {
   const workplace = new Workplace()
+  const kubectl = (...words: string[]) => workplace.kubectl('-n', NAMESPACE, ...words)
   let untouched: Map<string, string>
 
   before(() => {
@@ -36,13 +60,20 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
       ...meshedWorkload({ ...at, name: 'taken', ports: [8080, 15091] }),
       ...meshedWorkload({ ...at, name: 'none', labels: { 'sidecar.istio.io/inject': 'false' } }),
       ...meshedWorkload({ ...at, name: 'host', ports: [18080], pod: { hostNetwork: true } }),
+      ...meshedWorkload({ ...at, name: 'ambient', labels: AMBIENT }),
+      ...meshedWorkload({ ...at, name: 'owned' }),
       ...meshedWorkload(FRAGILE),
+      ...HOST_PROMETHEUS,
       ...meshedWorkload({ ...at, name: 'sound', image: HTTPBIN }),
     )
-    ready(workplace, NAMESPACE, 'deploy/paused', 'deploy/taken', 'deploy/none', 'deploy/fragile', 'deploy/sound')
+    for (const name of ['paused', 'taken', 'none', 'ambient', 'owned', 'fragile', 'sound'])
+      ready(workplace, NAMESPACE, `deploy/${name}`)
     // kubectl waits for no rollout of such a DaemonSet.
-    workplace.kubectl('-n', NAMESPACE, 'wait', 'pod', '-l', 'app=deleted', '--for=condition=Ready', '--timeout=85s')
-    workplace.kubectl('-n', NAMESPACE, 'rollout', 'pause', 'deploy/paused')
+    kubectl('wait', 'pod', '-l', 'app=deleted', '--for=condition=Ready', '--timeout=85s')
+    kubectl('rollout', 'pause', 'deploy/paused')
+    const [name, uid] = ['kube-root-ca.crt', 'jsonpath={.metadata.uid}']
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name, uid: kubectl('get', 'configmap', name, '-o', uid) }
+    kubectl('patch', 'deploy/owned', '-p', JSON.stringify({ metadata: { ownerReferences: [owner] } }))
     untouched = dump(workplace)
   })
   after(() => {
@@ -61,6 +92,8 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
     'deploy/taken': 'PORT_TAKEN',
     'deploy/none': 'NO_SIDECAR',
     'deploy/host': 'HOST_NETWORK',
+    'deploy/ambient': 'AMBIENT',
+    'deploy/owned': 'OPERATOR_OWNED',
   }
   for (const [workload, code] of Object.entries(skips))
     it(`leaves ${workload} as it is: ${code}`, () => {
@@ -70,11 +103,25 @@ describe('scrape-secure and what it cannot do, on the real mesh', () => {
       assert.deepEqual(changed(), [])
     })
 
+  const prometheuses = [
+    [[], 'SEVERAL_PROMETHEUS', /--prometheus istio-system\/prometheus/],
+    [['--prometheus', 'istio-system/nobody'], 'PROMETHEUS_NOT_FOUND', /there is no Prometheus istio-system\/nobody/],
+    [['--prometheus', `${BARE}/host-prometheus`], 'PROMETHEUS_NOT_INJECTABLE', /network of its node/],
+  ] as const
+  for (const [words, code, said] of prometheuses)
+    it(`is refused with a Prometheus that does not fit: ${code}`, () => {
+      const { stderr, exitCode } = workplace.telemetry('scrape-secure', '-n', NAMESPACE, '-y', ...words)
+      assert.match(stderr, new RegExp(`\\(${code}\\)`))
+      assert.match(stderr, said)
+      assert.equal(exitCode, 1)
+      assert.deepEqual(changed(), [])
+    })
+
   it('has nothing to do in a namespace without a mesh, or without that name', () => {
-    const nothing = workplace.telemetry('scrape-secure', '-n', BARE)
+    const nothing = workplace.telemetry('scrape-secure', '-n', BARE, ...ISTIOS)
     assert.deepEqual([nothing.stdout, nothing.exitCode], ['nothing to change\n', 0])
     assert.match(nothing.stderr, /NO_WORKLOADS/)
-    const { stderr, exitCode } = workplace.telemetry('scrape-secure', '-n', BARE, 'deploy/web')
+    const { stderr, exitCode } = workplace.telemetry('scrape-secure', '-n', BARE, 'deploy/web', ...ISTIOS)
     assert.match(stderr, /there is no deployment\/web in namespace scrape-bare \(WORKLOAD_NOT_FOUND\)/)
     assert.equal(exitCode, 1)
   })
