@@ -1,5 +1,6 @@
 /** One tunnel to a pod and the connections in it, as pairs of SPDY streams. */
 import type { Upgraded } from '../cluster/cluster.ts'
+import { QuietWatch } from './quiet-watch.ts'
 import { SilenceAlarm } from './silence-alarm.ts'
 import { dataHead, type Frame, FrameReader, ping, resetStream, synStream } from './spdy-frames.ts'
 import { type Failure, type Stream, type StreamEvents, StreamPair } from './stream-pair.ts'
@@ -30,6 +31,7 @@ export class Session {
   #slowUntil = 0
   #heard = true
   readonly #silence: SilenceAlarm
+  readonly #quiet: QuietWatch
   /** The peer said what cannot be understood, or was given up. */
   #broken = false
 
@@ -39,6 +41,7 @@ export class Session {
     this.#timers = timers
     this.#closed = closed
     this.#silence = new SilenceAlarm(timers, () => this.#fallenSilent())
+    this.#quiet = new QuietWatch(timers, () => this.#ask())
     const events: TunnelEvents = {
       data: (bytes) => this.#read(bytes),
       drain: () => this.#drained(),
@@ -112,7 +115,10 @@ export class Session {
     if (first.length > 0) opening.push(dataHead(data, first.length), first)
     this.#send(Buffer.concat(opening))
     // Each stream is replied to at once, whatever the pod does.
-    if (this.#alive) this.#silence.set()
+    if (this.#alive) {
+      this.#silence.set()
+      this.#quiet.start()
+    }
     return {
       write: (bytes) => this.#write(pair, bytes),
       end: () => this.#finish(pair),
@@ -176,6 +182,7 @@ export class Session {
   #write(pair: StreamPair, bytes: Buffer): boolean {
     if (!this.#streams.has(pair.data)) return true
     if (this.#silence.isQuiet) this.#ask()
+    this.#quiet.start()
     return this.#send(dataHead(pair.data, bytes.length), bytes)
   }
 
@@ -223,6 +230,7 @@ export class Session {
 
   #taken(id: number, bytes: Buffer, fin: boolean): void {
     const pair = this.#streams.get(id)
+    this.#quiet.moved()
     if (pair !== undefined && !pair.take(id, bytes, fin)) this.#block(pair)
   }
 
@@ -250,6 +258,7 @@ export class Session {
     this.#streams.delete(pair.error)
     pair.stop()
     this.#count--
+    if (this.#count === 0) this.#quiet.stop()
     this.#unblock(pair)
     if (!this.#accepts && this.#count === 0) this.#tunnel.end()
   }
@@ -257,6 +266,7 @@ export class Session {
   #lost(): void {
     this.#alive = false
     this.#silence.stop()
+    this.#quiet.stop()
     const pairs = new Set(this.#streams.values())
     this.#streams.clear()
     this.#count = 0

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { says } from '../fakes/fake-kubelet.ts'
+import { type FakeKubelet, says } from '../fakes/fake-kubelet.ts'
 import { settle } from '../fakes/fake-timers.ts'
 import { LocalEnd, tunnel } from './tunnelled.ts'
+
+function pings({ heard }: FakeKubelet): number {
+  return heard.filter(({ frame }) => frame === 'ping').length
+}
 
 describe('a session that falls silent', () => {
   it('is doubted when a new stream is not replied to, and tells everybody in it', async () => {
@@ -23,22 +27,49 @@ describe('a session that falls silent', () => {
     await timers.pass(600)
     kubelet.say(says.data(3, 'after all'))
     await settle()
-    assert.deepEqual([session.doubtful, local.text, local.told, timers.pending], [false, 'after all', ['silent'], 0])
+    assert.deepEqual([session.doubtful, local.text, local.told], [false, 'after all', ['silent']])
+    local.stream.close()
+    assert.equal(timers.pending, 0)
   })
 
   it('is asked when a client writes after a pause', async () => {
     const { kubelet, session, timers } = tunnel()
     const local = new LocalEnd(session)
-    await timers.pass(500)
-    local.stream.write(Buffer.from('x'))
-    await settle()
-    const pings = () => kubelet.heard.filter(({ frame }) => frame === 'ping').length
-    assert.equal(pings(), 0)
-    await timers.pass(1_000)
+    await timers.pass(18_000)
+    const before = pings(kubelet)
     kubelet.replies = false
     for (let count = 0; count < 3; count++) local.stream.write(Buffer.from('x'))
     await timers.pass(600)
-    assert.deepEqual([pings(), session.doubtful], [1, true])
+    assert.deepEqual([pings(kubelet) - before, session.doubtful], [1, true])
+  })
+
+  it('is asked while somebody waits for an answer, less and less often', async () => {
+    const { kubelet, session, timers } = tunnel()
+    const local = new LocalEnd(session)
+    const asked: number[] = []
+    for (let time = 500; time <= 40_000; time += 500) {
+      const before = pings(kubelet)
+      await timers.pass(500)
+      if (pings(kubelet) > before) asked.push(time)
+    }
+    assert.deepEqual(asked, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000])
+    kubelet.say(says.data(3, 'some'))
+    local.stream.write(Buffer.from('x'))
+    kubelet.replies = false
+    await timers.pass(1_600)
+    assert.deepEqual([session.doubtful, local.told], [true, ['silent']])
+  })
+
+  it('is not asked while something comes, nor when nobody waits', async () => {
+    const { kubelet, session, timers } = tunnel()
+    const local = new LocalEnd(session)
+    for (let count = 0; count < 20; count++) {
+      kubelet.say(says.data(3, 'more'))
+      await timers.pass(500)
+    }
+    local.stream.close()
+    await timers.pass(10_000)
+    assert.equal(pings(kubelet), 0)
   })
 
   it('ends when there is nobody in it', async () => {
