@@ -27,7 +27,7 @@ export interface TargetsWait {
   timeout: number
   /** The job that scrapes over mutual TLS: to say why a pod is not known. */
   job?: string | undefined
-  /** By Prometheus' clock (`prometheusTime`), in seconds; from the first look on when left out. */
+  /** By Prometheus' clock, in seconds; from the first look on when left out. */
   since?: number | undefined
   /** Told after each look. @param elapsed milliseconds */
   tell?(report: TargetsReport, elapsed: number): void
@@ -103,13 +103,6 @@ export function readTargets(
   job?: string,
 ): Promise<TargetsReport> {
   return awaitTargets({ found, expected: async () => expected, timeout: 0, since: 0, job }, needs)
-}
-
-/** Prometheus' clock: scrapes after it are after whatever was done before. @returns undefined when it does not answer */
-export async function prometheusTime(found: FoundPrometheus, cluster: Cluster): Promise<number | undefined> {
-  const api = new PrometheusApi(cluster, found)
-  const [pod] = await api.pods()
-  return pod && api.time(pod).catch(() => undefined)
 }
 
 /** Pods that say at which port they are scraped over mutual TLS, and have an address. @param namespace every one when left out */

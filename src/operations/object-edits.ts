@@ -64,8 +64,8 @@ export async function revertEdits(
   })
 }
 
-/** What comes too late is done again with what is there then. */
-async function persistently<T>(work: (attempt: number) => Promise<T>): Promise<T> {
+/** What comes too late (CONFLICT) is done again with what is there then. */
+export async function persistently<T>(work: (attempt: number) => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await work(attempt)

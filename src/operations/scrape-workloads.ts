@@ -1,9 +1,10 @@
 /** Changes workloads one after the other, and waits for each: the first that does not come back is the last that was touched. */
-import { type Cluster, kindName } from '../cluster/cluster.ts'
+import { kindName } from '../cluster/cluster.ts'
 import { type Rollout, rolloutOf } from '../scraping/rollout.ts'
 import type { Method, WorkloadObject } from '../scraping/workload.ts'
 import { applyChanges } from './changes.ts'
 import type { Dependencies } from './dependencies.ts'
+import { persistently } from './object-edits.ts'
 import type { Progress } from './progress.ts'
 import { awaitRollout } from './roll-out.ts'
 import { type PlannedWorkload, planWorkload } from './scrape-plan.ts'
@@ -49,7 +50,7 @@ export async function applyWorkloads(
     }
     const { resource, object } = one.candidate
     const workload = `${kindName({ ...resource, group: '' })}/${object.metadata.name}`
-    const done = isChanged(one) ? await applyOne(one, request.method, progress, dependencies) : one
+    const done = isChanged(one) ? await persistently(() => applyOne(one, request.method, progress, dependencies)) : one
     applied.push(done)
     if (done.skip === undefined)
       await awaitRollout(resource, object, request.timeout, dependencies, (rollout) =>
@@ -71,22 +72,6 @@ async function applyOne(
   progress: Progress,
   { cluster }: Needs,
 ): Promise<PlannedWorkload> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await applyOnce(planned, method, progress, cluster)
-    } catch (error) {
-      // A controller writes into its status all the time.
-      if ((error as { code?: string }).code !== 'CONFLICT' || attempt === ATTEMPTS) throw error
-    }
-  }
-}
-
-async function applyOnce(
-  planned: PlannedWorkload,
-  method: 'auto' | Method,
-  progress: Progress,
-  cluster: Cluster,
-): Promise<PlannedWorkload> {
   const { resource, object } = planned.candidate
   const present = await cluster.get<WorkloadObject>(resource, object.metadata)
   if (present === undefined) return { ...planned, skip: GONE, changes: [] }
@@ -95,5 +80,4 @@ async function applyOnce(
   return { ...again, changes: await applyChanges(cluster, again.changes, progress) }
 }
 
-const ATTEMPTS = 5
 const GONE = { code: 'NOT_FOUND', reason: 'somebody has deleted it meanwhile' }
