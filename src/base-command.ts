@@ -31,6 +31,14 @@ export abstract class TelemetryCommand extends Command {
   readonly #statusLine = new StatusLine(process.stderr)
   #cluster: Cluster | undefined
 
+  /** For whoever has made it without oclif's `run`. */
+  async runAlone(): Promise<void> {
+    await this._run()
+  }
+
+  /** Without oclif's logger, which takes as long to load as the flags to parse. None of our commands is deprecated. */
+  protected override async init(): Promise<void> {}
+
   /** The real world. Adapters are loaded when a command runs, so that none waits for what it does not use. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {
     const [reached, { DirectoryAuthorityStore }, { SystemTrustStores }, { WebProber }] = await Promise.all([
@@ -60,8 +68,11 @@ export abstract class TelemetryCommand extends Command {
     }
   }
 
-  /** What every command needs of it: the cluster, and somebody to ask. */
-  protected async reach(flags: SharedFlags): Promise<Pick<Dependencies, 'cluster' | 'terminal' | 'random'>> {
+  /** What every command needs of it: the cluster, and somebody to ask. @param oneAtATime it asks the API server for little */
+  protected async reach(
+    flags: SharedFlags,
+    oneAtATime = false,
+  ): Promise<Pick<Dependencies, 'cluster' | 'terminal' | 'random'>> {
     const [{ KubeCluster }, { ConsoleTerminal }] = await Promise.all([
       import('./cluster/kube-cluster.ts'),
       import('./terminal/console-terminal.ts'),
@@ -72,6 +83,7 @@ export abstract class TelemetryCommand extends Command {
       impersonate: { user: flags.as, groups: flags['as-group'] },
       timeout: flags['request-timeout'],
       environment,
+      oneAtATime,
       trace: flags.verbose ? (line: string) => this.#statusLine.above(() => terminal.note(line)) : undefined,
     }
     const choice = { file: flags.kubeconfig, context: flags.context, environment }

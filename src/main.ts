@@ -1,14 +1,13 @@
-/** The program: oclif with our commands. `bin/` calls it from the built files or from the source. */
+/** The whole of oclif with our commands: help, versions, words that are no command, and all of it when run from source. */
 import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
-import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
+import { Config, type Interfaces, run } from '@oclif/core'
+import { guarded } from './guarded.ts'
 
 /** @param root where `commands` is: `dist/`, or `src/` when run from source. What `npm run build` made has oclif's manifest there, too. */
-export async function main(root: URL): Promise<void> {
-  // `kubectl telemetry --help | head` closes our stdout early, which is no failure of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-  try {
+export function main(root: URL): Promise<void> {
+  return guarded(async () => {
     const packageJson = JSON.parse(readFileSync(new URL('../package.json', root), 'utf8')) as Interfaces.PJSON
     const config = await Config.load({
       root: fileURLToPath(root),
@@ -18,8 +17,5 @@ export async function main(root: URL): Promise<void> {
     const words = process.argv.slice(2)
     // Whoever types the bare name is asked; a script gets the help.
     await run(words.length === 0 && isatty(0) && isatty(2) ? ['wizard'] : words, config)
-    await flush()
-  } catch (error) {
-    await handle(error as Error)
-  }
+  })
 }

@@ -19,6 +19,6 @@ export function build(): void {
 export function installPlugin(directory: string): void {
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'kubectl-telemetry')
-  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin', 'run.js')}' "$@"\n`)
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'bin', 'run.cjs')}' "$@"\n`)
   chmodSync(file, 0o755)
 }

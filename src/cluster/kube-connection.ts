@@ -2,9 +2,10 @@
 import type { RequestOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici'
-import { EarlyConnector } from './kube-early-connector.ts'
+import { Agent, buildConnector, EnvHttpProxyAgent, ProxyAgent } from 'undici'
 import { credentialsError } from './kube-errors.ts'
+import { Http1Transport } from './kube-http1.ts'
+import type { Transport } from './kube-transport.ts'
 
 export interface Impersonation {
   user?: string | undefined
@@ -16,12 +17,14 @@ export interface ConnectionOptions {
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
+  /** Requests come one after the other, or last: then HTTP/1.1 will do, which starts sooner. */
+  oneAtATime?: boolean
   /** Gets each connection while it is being opened: undici would leave it to its timeout, and the process with it. */
   opening?: Set<Socket>
 }
 
 export interface Connection {
-  dispatcher: Dispatcher
+  transport: Transport
   tls: object
   headers: Record<string, string | string[]>
   clientCertificate?: string
@@ -34,16 +37,16 @@ const PING = 20_000
 /** @throws UserError CREDENTIALS_FAILED when they cannot be had */
 export async function openConnection(config: KubeConfig, connecting: ConnectionOptions): Promise<Connection> {
   const options: RequestOptions = {}
-  const cluster = config.getCurrentCluster()
+  const { server = '', proxyUrl } = config.getCurrentCluster() ?? {}
   try {
     await config.applyToHTTPSOptions(options)
   } catch (error) {
-    throw credentialsError(error, { server: cluster?.server ?? '', context: config.getCurrentContext() })
+    throw credentialsError(error, { server, context: config.getCurrentContext() })
   }
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
   const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
   return {
-    dispatcher: sharedDispatcher(cluster?.proxyUrl, tls, connecting),
+    transport: sharedTransport({ server, proxy: proxyUrl, tls }, connecting),
     tls,
     headers: {
       ...basic(options.auth),
@@ -54,45 +57,42 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
   }
 }
 
+export interface Reached {
+  /** The API server's URL. */
+  server: string
+  /** `proxy-url` of the kubeconfig. */
+  proxy: string | undefined
+  /** What tls.connect takes. */
+  tls: object
+}
+
 /** One connection: requests in parallel share it by HTTP/2, which every API server speaks. */
-export function sharedDispatcher(proxy: string | undefined, tls: object, connecting: ConnectionOptions): Dispatcher {
+export function sharedTransport(reached: Reached, connecting: ConnectionOptions): Transport {
   const one = {
     connections: 1,
     h2Options: { pingInterval: PING },
     // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
     allowH2: (connecting.impersonate.groups ?? []).length < 2,
   }
-  const direct = () => new Agent({ connect: connectorFor(tls, connecting, one.allowH2), ...one })
-  return proxyFor(proxy, tls, connecting, one) ?? direct()
+  const direct = () => new Agent({ connect: connectorFor(reached, connecting, one.allowH2), ...one })
+  return proxyFor(reached, connecting, one) ?? (connecting.oneAtATime ? http1To(reached, connecting) : direct())
 }
 
 /** What opens a connection for each upgrade: by HTTP/1.1, since HTTP/2 has none. */
-export interface Upgrades {
-  dispatcher: Dispatcher
-  /** Without a proxy. */
-  early?: EarlyConnector
+export function upgradesTo(reached: Reached, connecting: ConnectionOptions): Transport {
+  return proxyFor(reached, connecting, { allowH2: false, pipelining: 1 }) ?? http1To(reached, connecting)
 }
 
-export function upgradesTo(
-  server: string,
-  proxy: string | undefined,
-  tls: object,
-  connecting: ConnectionOptions,
-): Upgrades {
-  const only = { allowH2: false, pipelining: 1 }
-  const proxied = proxyFor(proxy, tls, connecting, only)
-  if (proxied !== undefined) return { dispatcher: proxied }
-  const early = new EarlyConnector(server, connectorFor(tls, connecting, false))
-  return { dispatcher: new Agent({ connect: early.connect, ...only }), early }
+function http1To({ server, tls }: Reached, connecting: ConnectionOptions): Http1Transport {
+  return new Http1Transport(server, tls, connectTimeout(connecting))
 }
 
 /** @param one how many connections, and which HTTP */
 function proxyFor(
-  proxy: string | undefined,
-  tls: object,
+  { proxy, tls }: Reached,
   { environment }: ConnectionOptions,
   one: Agent.Options,
-): Dispatcher | undefined {
+): Transport | undefined {
   if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
   const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
   const noProxy = environment.NO_PROXY ?? environment.no_proxy
@@ -100,12 +100,9 @@ function proxyFor(
   return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
 }
 
-function connectorFor(
-  tls: object,
-  { timeout, opening }: ConnectionOptions,
-  allowH2: boolean,
-): buildConnector.connector {
-  const connect = buildConnector({ ...tls, allowH2, timeout: Math.min(timeout, CONNECT_TIMEOUT) })
+function connectorFor({ tls }: Reached, connecting: ConnectionOptions, allowH2: boolean): buildConnector.connector {
+  const { opening } = connecting
+  const connect = buildConnector({ ...tls, allowH2, timeout: connectTimeout(connecting) })
   return opening === undefined ? connect : noted(connect, opening)
 }
 
@@ -118,6 +115,10 @@ function noted(connect: buildConnector.connector, opening: Set<Socket>): buildCo
     }) as unknown as Socket
     opening.add(socket)
   }
+}
+
+function connectTimeout({ timeout }: ConnectionOptions): number {
+  return Math.min(timeout, CONNECT_TIMEOUT)
 }
 
 /** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */

@@ -5,11 +5,12 @@ import {
   type Connection,
   type ConnectionOptions,
   openConnection,
-  sharedDispatcher,
-  type Upgrades,
+  type Reached,
+  sharedTransport,
   upgradesTo,
 } from './kube-connection.ts'
 import type { Peer } from './kube-errors.ts'
+import type { Transport } from './kube-transport.ts'
 
 /** @param context that has to be current in it, whatever the file says by now */
 export type ReadKubeConfig = (context?: string) => KubeConfig
@@ -23,7 +24,7 @@ export class KubeConnections {
   #config: KubeConfig
   #shared: Promise<Connection> | undefined
   #reconnected = Number.NEGATIVE_INFINITY
-  #upgrades: Upgrades | undefined
+  #upgrades: Transport | undefined
   readonly #opening = new Set<Socket>()
   /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
   #accepted = false
@@ -58,10 +59,16 @@ export class KubeConnections {
   }
 
   /** What opens a connection for each upgrade. */
-  async upgrades(): Promise<Upgrades> {
+  async upgrades(): Promise<Transport> {
     const { tls } = await this.shared()
-    this.#upgrades ??= upgradesTo(this.server, this.#proxy, tls, this.#options)
+    this.#upgrades ??= upgradesTo(this.#reached(tls), this.#options)
     return this.#upgrades
+  }
+
+  /** Connects for the upgrade that comes next, where no proxy is in between. */
+  async expectUpgrade(): Promise<void> {
+    const upgrades = await this.upgrades()
+    upgrades.expectUpgrade?.()
   }
 
   async peer(): Promise<Peer> {
@@ -75,8 +82,8 @@ export class KubeConnections {
     if (performance.now() - this.#reconnected < NEW) return
     this.#reconnected = performance.now()
     this.#shared = old?.then((connection) => {
-      void connection.dispatcher.destroy()
-      return { ...connection, dispatcher: sharedDispatcher(this.#proxy, connection.tls, this.#options) }
+      void connection.transport.destroy()
+      return { ...connection, transport: sharedTransport(this.#reached(connection.tls), this.#options) }
     })
     this.#shared?.catch(() => {}) // whoever asked for it first is told
   }
@@ -95,23 +102,22 @@ export class KubeConnections {
     const old = await this.#shared
     this.#config = this.#reread()
     this.#shared = undefined
-    this.#upgrades?.early?.close()
+    this.#upgrades?.forgetUpgrade?.()
     this.#upgrades = undefined
     // What is still under way on it may end.
-    void old?.dispatcher.close()
+    void old?.transport.close()
     return true
   }
 
   async close(): Promise<void> {
     const connection = await this.#shared?.catch(() => undefined)
-    await connection?.dispatcher.destroy()
-    this.#upgrades?.early?.close()
-    await this.#upgrades?.dispatcher.destroy()
+    await connection?.transport.destroy()
+    await this.#upgrades?.destroy()
     for (const socket of this.#opening) socket.destroy()
   }
 
-  get #proxy(): string | undefined {
-    return this.#config.getCurrentCluster()?.proxyUrl
+  #reached(tls: object): Reached {
+    return { server: this.server, proxy: this.#config.getCurrentCluster()?.proxyUrl, tls }
   }
 
   /** client-node keeps what an exec plugin once said without an end to it; files may have new credentials too. */

@@ -52,10 +52,7 @@ export function statusError(status: Status, what: string, peer: Peer): UserError
 /** The error for a request that got no answer. @param write what was to be changed, when the server may have done it all the same */
 export function networkError(error: unknown, peer: Peer, write?: string): UserError {
   const cause = rootCause(error)
-  const why =
-    cause.code === 'UND_ERR_HEADERS_TIMEOUT' || cause.code === 'UND_ERR_BODY_TIMEOUT'
-      ? 'no answer in time'
-      : cause.message
+  const why = isTimeout(cause) ? 'no answer in time' : cause.message
   return new UserError(
     'CLUSTER_UNREACHABLE',
     `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}${write === undefined ? '' : `; whether it did this is not known: ${write}`}`,
@@ -103,8 +100,14 @@ export async function passedOn(
   return { status: code, body }
 }
 
+/** An answer, or the next part of it, did not come in time. */
+export class AnswerTimeout extends Error {
+  readonly code = 'ANSWER_TIMEOUT'
+}
+
 export function isTimeout(error: unknown): boolean {
-  return ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'].includes(String((error as { code?: unknown }).code))
+  const { code } = error as { code?: unknown }
+  return ['ANSWER_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'].includes(String(code))
 }
 
 function conflict(status: Status, what: string): UserError {

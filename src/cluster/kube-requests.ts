@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Dispatcher } from 'undici'
 import { UserError } from '../errors.ts'
 import type { PodAnswer } from './cluster.ts'
 import type { ConnectionOptions } from './kube-connection.ts'
@@ -20,6 +19,7 @@ import {
   statusError,
 } from './kube-errors.ts'
 import { linesOf } from './kube-lines.ts'
+import type { Transport, TransportRequest } from './kube-transport.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
   /** Waits before a failed request is tried again, in milliseconds. */
@@ -88,7 +88,7 @@ export class KubeRequests {
   async send<T>(
     call: KubeRequest,
     absent: 'error' | 'undefined' = 'error',
-    over: () => Promise<Dispatcher> = async () => (await this.#connections.shared()).dispatcher,
+    over: () => Promise<Transport> = async () => (await this.#connections.shared()).transport,
   ): Promise<T | undefined> {
     for (let attempt = 0; ; attempt++) {
       const pause = (this.#options.pauses ?? PAUSES)[attempt]
@@ -106,10 +106,10 @@ export class KubeRequests {
    * @param timeout milliseconds; that of all requests when left out
    */
   async pass(call: KubeRequest, timeout = this.#options.timeout): Promise<PodAnswer> {
-    const { dispatcher, headers } = await this.#connections.shared()
+    const { transport, headers } = await this.#connections.shared()
     const started = performance.now()
     const sent = { ...this.#target(call), headers, headersTimeout: timeout, bodyTimeout: timeout }
-    const response = await dispatcher.request(sent).catch(async (error: unknown) => {
+    const response = await transport.request(sent).catch(async (error: unknown) => {
       this.#trace(call, (error as Error).message, started)
       if (isTimeout(error)) return undefined
       throw networkError(error, await this.#connections.peer())
@@ -133,7 +133,7 @@ export class KubeRequests {
   }
 
   async *#linesOnce(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
-    const { dispatcher, headers } = await this.#connections.shared()
+    const { transport, headers } = await this.#connections.shared()
     const sent = {
       ...this.#target({ ...call, method: 'GET' }),
       headers,
@@ -141,7 +141,7 @@ export class KubeRequests {
       headersTimeout: this.#options.timeout,
       bodyTimeout: SILENCE,
     }
-    const response = await dispatcher.request(sent).catch(async (error: unknown) => {
+    const response = await transport.request(sent).catch(async (error: unknown) => {
       throw networkError(error, await this.#connections.peer())
     })
     if (response.statusCode === 401) await this.#connections.renew()
@@ -162,8 +162,8 @@ export class KubeRequests {
     const { headers } = await this.#connections.shared()
     const started = performance.now()
     try {
-      const { dispatcher } = await this.#connections.upgrades()
-      const upgraded = await dispatcher.upgrade({
+      const transport = await this.#connections.upgrades()
+      const upgraded = await transport.upgrade({
         ...this.#target(call),
         protocol: call.protocol,
         headers: {
@@ -188,7 +188,7 @@ export class KubeRequests {
    */
   async explain(call: KubeRequest): Promise<UserError> {
     try {
-      await this.send(call, 'error', async () => (await this.#connections.upgrades()).dispatcher)
+      await this.send(call, 'error', () => this.#connections.upgrades())
     } catch (error) {
       if (error instanceof UserError) return error
       throw error
@@ -201,8 +201,7 @@ export class KubeRequests {
 
   /** Connects for the upgrade that comes next. */
   async expectUpgrade(): Promise<void> {
-    const { early } = await this.#connections.upgrades()
-    early?.open()
+    await this.#connections.expectUpgrade()
   }
 
   /** Leaves the connection for a new one, with the same credentials, unless it is new itself. */
@@ -214,12 +213,12 @@ export class KubeRequests {
     return this.#connections.close()
   }
 
-  async #once<T>(call: KubeRequest, last: boolean, over: () => Promise<Dispatcher>): Promise<Outcome<T>> {
+  async #once<T>(call: KubeRequest, last: boolean, over: () => Promise<Transport>): Promise<Outcome<T>> {
     const { headers } = await this.#connections.shared()
-    const dispatcher = await over()
+    const transport = await over()
     const started = performance.now()
     try {
-      const response = await dispatcher.request({
+      const response = await transport.request({
         ...this.#target(call),
         headers: {
           ...headers,
@@ -250,7 +249,7 @@ export class KubeRequests {
     }
   }
 
-  #target({ method, path, query = {} }: KubeRequest): Pick<Dispatcher.RequestOptions, 'method' | 'origin' | 'path'> {
+  #target({ method, path, query = {} }: KubeRequest): Pick<TransportRequest, 'method' | 'origin' | 'path'> {
     const url = new URL(this.server.replace(/\/$/, '') + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
     return { method, origin: url.origin, path: `${url.pathname}${url.search}` }
@@ -267,7 +266,7 @@ export class KubeRequests {
 function writeOf(call: KubeRequest, error: unknown): string | undefined {
   const isWrite = ['PATCH', 'PUT', 'DELETE'].includes(call.method) && !isDryRun(call)
   const code = String((error as NodeJS.ErrnoException).code)
-  const arrived = BROKEN.has(code) || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+  const arrived = BROKEN.has(code) || isTimeout(error)
   return isWrite && arrived ? call.what : undefined
 }
 

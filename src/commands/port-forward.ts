@@ -32,7 +32,7 @@ export default class PortForward extends TelemetryCommand {
       ...requireForwarded(args.addon ?? []),
       ...{ namespace, ports: ports ?? [], addresses, wait, duration, exitOnLoss, open },
     }
-    const [dependencies, forwarding] = await Promise.all([this.reach(flags), this.forwarding()])
+    const [dependencies, forwarding] = await Promise.all([this.reach(flags, true), this.forwarding()])
     const render = eventRenderer(flags.output)
     const result = await portForward(request, dependencies, forwarding, {
       tell: (event) => this.answer(...render(event), true),

@@ -12,26 +12,32 @@ export interface ClientSettings {
 
 export class Clients {
   readonly files: KubeConfigFiles
+  readonly #always: Partial<KubeRequestsOptions>
   readonly #open: { close(): Promise<void> }[] = []
 
-  static async create(): Promise<Clients> {
-    return new Clients(await KubeConfigFiles.create())
+  /** @param always what every client gets, unless it gets something else */
+  static async create(always: ClientSettings['options'] = {}): Promise<Clients> {
+    return new Clients(await KubeConfigFiles.create(), always)
   }
 
-  private constructor(files: KubeConfigFiles) {
+  private constructor(files: KubeConfigFiles, always: Partial<KubeRequestsOptions>) {
     this.files = files
+    this.#always = always
   }
 
   async requests(server: ApiServer, { config, options }: ClientSettings = {}): Promise<KubeRequests> {
     const file = await this.#file(server, config)
     return this.#opened(
-      new KubeRequests((context) => loadKubeConfig({ file, context, environment: {} }), optionsOf(options)),
+      new KubeRequests(
+        (context) => loadKubeConfig({ file, context, environment: {} }),
+        optionsOf({ ...this.#always, ...options }),
+      ),
     )
   }
 
   async cluster(server: ApiServer, { config, options }: ClientSettings = {}): Promise<KubeCluster> {
     const file = await this.#file(server, config)
-    return this.#opened(new KubeCluster({ file, environment: {} }, optionsOf(options)))
+    return this.#opened(new KubeCluster({ file, environment: {} }, optionsOf({ ...this.#always, ...options })))
   }
 
   async close(): Promise<void> {
@@ -50,6 +56,6 @@ export class Clients {
   }
 }
 
-function optionsOf(options: Partial<KubeRequestsOptions> = {}): KubeRequestsOptions {
+function optionsOf(options: Partial<KubeRequestsOptions>): KubeRequestsOptions {
   return { impersonate: {}, timeout: 5_000, environment: {}, pauses: [10, 20, 30], ...options }
 }

@@ -9,157 +9,162 @@ import { clusterAuthority, serverCertificate } from './pki.ts'
 
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 
-describe('KubeRequests reports at once', () => {
-  let server: ApiServer
-  let clients: Clients
-  before(async () => {
-    server = await ApiServer.start()
-    clients = await Clients.create()
-  })
-  after(async () => {
-    await clients.close()
-    await server.close()
-  })
-
-  const cases: [string, () => Promise<ClientSettings['config'] & object>, RegExp][] = [
-    [
-      'a server that is not there',
-      async () => ({ server: `https://127.0.0.1:${await freePort()}` }),
-      /: connect ECONNREFUSED 127\.0\.0\.1:\d+$/,
-    ],
-    [
-      'a name that does not resolve',
-      async () => ({ server: 'https://api.invalid' }),
-      /: getaddrinfo ENOTFOUND api\.invalid$/,
-    ],
-    [
-      'a certificate for another name',
-      async () => ({ cluster: { 'tls-server-name': 'other.test' } }),
-      /: Hostname\/IP does not match certificate's altnames/,
-    ],
-  ]
-  for (const [name, config, message] of cases) {
-    it(name, async () => {
-      const requests = await clients.requests(server, { config: await config() })
-      const started = performance.now()
-      await assert.rejects(requests.send(LIST_PODS), {
-        name: 'UserError',
-        code: 'CLUSTER_UNREACHABLE',
-        exitCode: 1,
-        message,
-      })
-      assert.ok(performance.now() - started < 1_500, `took ${performance.now() - started} ms`)
-      assert.equal(server.asked.length, 0)
+for (const [version, oneAtATime] of [
+  ['HTTP/2', false],
+  ["HTTP/1.1 by Node's own client", true],
+] as const) {
+  describe(`KubeRequests over ${version} reports at once`, () => {
+    let server: ApiServer
+    let clients: Clients
+    before(async () => {
+      server = await ApiServer.start()
+      clients = await Clients.create({ oneAtATime })
     })
-  }
+    after(async () => {
+      await clients.close()
+      await server.close()
+    })
 
-  it('a certificate that signs itself', async () => {
-    const other = await ApiServer.start({ certificate: await serverCertificate() })
-    try {
-      const requests = await clients.requests(other)
-      const started = performance.now()
-      await assert.rejects(requests.send(LIST_PODS), {
-        code: 'CLUSTER_UNREACHABLE',
-        message: /: self-signed certificate/,
+    const cases: [string, () => Promise<ClientSettings['config'] & object>, RegExp][] = [
+      [
+        'a server that is not there',
+        async () => ({ server: `https://127.0.0.1:${await freePort()}` }),
+        /: connect ECONNREFUSED 127\.0\.0\.1:\d+$/,
+      ],
+      [
+        'a name that does not resolve',
+        async () => ({ server: 'https://api.invalid' }),
+        /: getaddrinfo ENOTFOUND api\.invalid$/,
+      ],
+      [
+        'a certificate for another name',
+        async () => ({ cluster: { 'tls-server-name': 'other.test' } }),
+        /: Hostname\/IP does not match certificate's altnames/,
+      ],
+    ]
+    for (const [name, config, message] of cases) {
+      it(name, async () => {
+        const requests = await clients.requests(server, { config: await config() })
+        const started = performance.now()
+        await assert.rejects(requests.send(LIST_PODS), {
+          name: 'UserError',
+          code: 'CLUSTER_UNREACHABLE',
+          exitCode: 1,
+          message,
+        })
+        assert.ok(performance.now() - started < 1_500, `took ${performance.now() - started} ms`)
+        assert.equal(server.asked.length, 0)
       })
-      assert.ok(performance.now() - started < 1_500, `took ${performance.now() - started} ms`)
-    } finally {
-      await other.close()
     }
-  })
 
-  it('and accepts any certificate when the kubeconfig says so', async () => {
-    const config = {
-      authority: '',
-      cluster: { 'insecure-skip-tls-verify': true, 'certificate-authority-data': undefined },
-    }
-    await (await clients.requests(server, { config })).send(LIST_PODS)
-    assert.equal(server.asked.length, 1)
-  })
-})
-
-describe('KubeRequests gives up', () => {
-  const scenarios: [string, Answer, object][] = [
-    [
-      '500',
-      { status: 500, body: { message: 'etcd is gone' } },
-      { code: 'SERVER_FAILED', message: 'the API server failed to list pods: etcd is gone' },
-    ],
-    [
-      '429',
-      { status: 429, body: 'slow down' },
-      { code: 'SERVER_FAILED', message: 'the API server failed to list pods: slow down' },
-    ],
-    ['a connection that breaks', 'reset', { code: 'CLUSTER_UNREACHABLE' }],
-  ]
-  let server: ApiServer
-  let clients: Clients
-  beforeEach(async () => {
-    server = await ApiServer.start()
-    clients = await Clients.create()
-  })
-  afterEach(async () => {
-    await clients.close()
-    await server.close()
-  })
-
-  for (const [name, answer, expected] of scenarios) {
-    it(`on ${name}, after as many more tries as there are pauses`, async () => {
-      server.answer = () => answer
-      for (const pauses of [[1, 2, 3], [1], []]) {
-        server.asked.length = 0
-        const requests = await clients.requests(server, { options: { pauses } })
-        await assert.rejects(requests.send(LIST_PODS), expected)
-        assert.equal(server.asked.length, pauses.length + 1)
+    it('a certificate that signs itself', async () => {
+      const other = await ApiServer.start({ certificate: await serverCertificate() })
+      try {
+        const requests = await clients.requests(other)
+        const started = performance.now()
+        await assert.rejects(requests.send(LIST_PODS), {
+          code: 'CLUSTER_UNREACHABLE',
+          message: /: self-signed certificate/,
+        })
+        assert.ok(performance.now() - started < 1_500, `took ${performance.now() - started} ms`)
+      } finally {
+        await other.close()
       }
     })
-  }
 
-  it('after pauses that grow, three of them, when nothing else is said', async () => {
-    server.answer = () => ({ status: 503 })
-    const requests = await clients.requests(server, { options: { pauses: undefined } as object })
-    const started = performance.now()
-    await assert.rejects(requests.send(LIST_PODS), { code: 'SERVER_FAILED' })
-    const took = performance.now() - started
-    assert.equal(server.asked.length, 4)
-    assert.ok(took >= 2_900 && took < 8_000, `took ${took} ms`)
-  })
-
-  it('at once, on a page of something else that answers 200: a login page, say', async () => {
-    server.answer = () => ({
-      status: 200,
-      body: '<!doctype html><title>Log in</title>',
-      headers: { 'content-type': 'text/html' },
+    it('and accepts any certificate when the kubeconfig says so', async () => {
+      const config = {
+        authority: '',
+        cluster: { 'insecure-skip-tls-verify': true, 'certificate-authority-data': undefined },
+      }
+      await (await clients.requests(server, { config })).send(LIST_PODS)
+      assert.equal(server.asked.length, 1)
     })
-    const requests = await clients.requests(server)
-    await assert.rejects(requests.send(LIST_PODS), {
-      name: 'UserError',
-      code: 'SERVER_FAILED',
-      message: `what answers at ${server.url} is no Kubernetes API server (its answer is not JSON)`,
-    })
-    assert.equal(server.asked.length, 1)
   })
 
-  it('at once, on a server nobody trusts, and sends it no request', async () => {
-    const authority = (await clusterAuthority(2)).certificate
-    const requests = await clients.requests(server, { config: { authority }, options: { pauses: [5_000] } })
-    const started = performance.now()
-    await assert.rejects(requests.send(LIST_PODS), (error: UserError) => {
-      assert.equal(error.code, 'CLUSTER_UNREACHABLE')
-      assert.match(error.message, /: unable to verify the first certificate/)
-      assert.equal((error.cause as NodeJS.ErrnoException).code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
-      return true
+  describe(`KubeRequests over ${version} gives up`, () => {
+    const scenarios: [string, Answer, object][] = [
+      [
+        '500',
+        { status: 500, body: { message: 'etcd is gone' } },
+        { code: 'SERVER_FAILED', message: 'the API server failed to list pods: etcd is gone' },
+      ],
+      [
+        '429',
+        { status: 429, body: 'slow down' },
+        { code: 'SERVER_FAILED', message: 'the API server failed to list pods: slow down' },
+      ],
+      ['a connection that breaks', 'reset', { code: 'CLUSTER_UNREACHABLE' }],
+    ]
+    let server: ApiServer
+    let clients: Clients
+    beforeEach(async () => {
+      server = await ApiServer.start()
+      clients = await Clients.create({ oneAtATime })
     })
-    assert.ok(performance.now() - started < 4_000, `took ${performance.now() - started} ms`)
-    assert.equal(server.asked.length, 0)
-  })
+    afterEach(async () => {
+      await clients.close()
+      await server.close()
+    })
 
-  it('waits ten seconds at most, though the server asks for an hour', async () => {
-    server.answer = () => ({ status: 429, headers: { 'retry-after': '3600' } })
-    const requests = await clients.requests(server)
-    assert.equal(await firstWait(() => requests.send(LIST_PODS), [10_000, 3_600_000]), 10_000)
+    for (const [name, answer, expected] of scenarios) {
+      it(`on ${name}, after as many more tries as there are pauses`, async () => {
+        server.answer = () => answer
+        for (const pauses of [[1, 2, 3], [1], []]) {
+          server.asked.length = 0
+          const requests = await clients.requests(server, { options: { pauses } })
+          await assert.rejects(requests.send(LIST_PODS), expected)
+          assert.equal(server.asked.length, pauses.length + 1)
+        }
+      })
+    }
+
+    it('after pauses that grow, three of them, when nothing else is said', async () => {
+      server.answer = () => ({ status: 503 })
+      const requests = await clients.requests(server, { options: { pauses: undefined } as object })
+      const started = performance.now()
+      await assert.rejects(requests.send(LIST_PODS), { code: 'SERVER_FAILED' })
+      const took = performance.now() - started
+      assert.equal(server.asked.length, 4)
+      assert.ok(took >= 2_900 && took < 8_000, `took ${took} ms`)
+    })
+
+    it('at once, on a page of something else that answers 200: a login page, say', async () => {
+      server.answer = () => ({
+        status: 200,
+        body: '<!doctype html><title>Log in</title>',
+        headers: { 'content-type': 'text/html' },
+      })
+      const requests = await clients.requests(server)
+      await assert.rejects(requests.send(LIST_PODS), {
+        name: 'UserError',
+        code: 'SERVER_FAILED',
+        message: `what answers at ${server.url} is no Kubernetes API server (its answer is not JSON)`,
+      })
+      assert.equal(server.asked.length, 1)
+    })
+
+    it('at once, on a server nobody trusts, and sends it no request', async () => {
+      const authority = (await clusterAuthority(2)).certificate
+      const requests = await clients.requests(server, { config: { authority }, options: { pauses: [5_000] } })
+      const started = performance.now()
+      await assert.rejects(requests.send(LIST_PODS), (error: UserError) => {
+        assert.equal(error.code, 'CLUSTER_UNREACHABLE')
+        assert.match(error.message, /: unable to verify the first certificate/)
+        assert.equal((error.cause as NodeJS.ErrnoException).code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
+        return true
+      })
+      assert.ok(performance.now() - started < 4_000, `took ${performance.now() - started} ms`)
+      assert.equal(server.asked.length, 0)
+    })
+
+    it('waits ten seconds at most, though the server asks for an hour', async () => {
+      server.answer = () => ({ status: 429, headers: { 'retry-after': '3600' } })
+      const requests = await clients.requests(server)
+      assert.equal(await firstWait(() => requests.send(LIST_PODS), [10_000, 3_600_000]), 10_000)
+    })
   })
-})
+}
 
 /**
  * Which of these waits begins first; nobody stays to see its end. The timer is caught as it is made, because waiting it out

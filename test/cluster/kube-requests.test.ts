@@ -11,16 +11,17 @@ import { clientCertificate } from './pki.ts'
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 const OK = { status: 200, body: { items: [] } }
 
-for (const [version, http2] of [
-  ['HTTP/2', true],
-  ['HTTP/1.1', false],
+for (const [version, http2, oneAtATime] of [
+  ['HTTP/2', true, false],
+  ['HTTP/1.1', false, false],
+  ["HTTP/1.1 by Node's own client", true, true],
 ] as const) {
   describe(`KubeRequests over ${version}`, () => {
     let server: ApiServer
     let clients: Clients
     beforeEach(async () => {
       server = await ApiServer.start({ http2 })
-      clients = await Clients.create()
+      clients = await Clients.create({ oneAtATime })
     })
     afterEach(async () => {
       await clients.close()
@@ -32,7 +33,8 @@ for (const [version, http2] of [
       server.answer = (_, nth) => list[nth - 1] ?? OK
     }
 
-    it('makes one TLS connection for twenty requests at once', async () => {
+    const needed = oneAtATime ? 20 : 1
+    it(`makes ${needed} TLS connections for twenty requests at once`, async () => {
       const requests = await clients.requests(server)
       server.answer = ({ path }) => ({ status: 200, body: { path } })
       const paths = Array.from({ length: 20 }, (_, index) => `/api/v1/nodes/n${index}`)
@@ -41,8 +43,9 @@ for (const [version, http2] of [
         got,
         paths.map((path) => ({ path })),
       )
-      assert.equal(server.connections, 1)
-      assert.deepEqual(new Set(server.asked.map(({ httpVersion }) => httpVersion)), new Set([http2 ? '2.0' : '1.1']))
+      assert.equal(server.connections, needed)
+      const expected = http2 && !oneAtATime ? '2.0' : '1.1'
+      assert.deepEqual(new Set(server.asked.map(({ httpVersion }) => httpVersion)), new Set([expected]))
     })
 
     it('keeps the connection for requests that follow', async () => {

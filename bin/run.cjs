@@ -1,8 +1,5 @@
 #!/usr/bin/env node
-import module from 'node:module'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-
+'use strict'
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(
@@ -10,8 +7,9 @@ if (major < 22 || (major === 22 && minor < 19)) {
   )
   process.exit(1)
 }
+const { join } = require('node:path')
 // Not Node's own choice, a directory that every user of the machine may write to.
-const caches = process.env.XDG_CACHE_HOME || process.env.LOCALAPPDATA || join(homedir(), '.cache')
-module.enableCompileCache(join(caches, 'kubectl-telemetry', 'compiled'))
-const { main } = await import('../dist/main.js')
-await main(new URL('../dist/', import.meta.url))
+const caches = process.env.XDG_CACHE_HOME || process.env.LOCALAPPDATA || join(require('node:os').homedir(), '.cache')
+require('node:module').enableCompileCache(join(caches, 'kubectl-telemetry', 'compiled'))
+const dist = join(__dirname, '..', 'dist')
+require('../dist/start.cjs').start(process.argv.slice(2), dist, require)

@@ -1,0 +1,155 @@
+/**
+ * HTTP/1.1 by Node itself, to one API server: for upgrades, and for whoever asks one thing after the other. It is loaded in a third of
+ * the time that undici with its HTTP/2 takes, and in 9 MiB less (docs/decisions/0015-start-up.md).
+ */
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { connect, isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { AnswerTimeout } from './kube-errors.ts'
+import type { Transport, TransportRequest } from './kube-transport.ts'
+
+/** Milliseconds. Often enough for what forgets connections that say nothing for half a minute. */
+const KEEP_ALIVE = 20_000
+
+type Sent<Method extends 'request' | 'upgrade'> = Parameters<Transport[Method]>[0]
+
+export class Http1Transport implements Transport {
+  readonly #url: URL
+  readonly #tls: object
+  readonly #connectTimeout: number
+  readonly #agent: Agent
+  readonly #opening = new Set<Socket>()
+  /** Whoever comes next need not shake hands in full (RFC 8446, section 2.2). */
+  #session: Buffer | undefined
+  #early: Socket | undefined
+
+  /**
+   * @param server the API server's URL
+   * @param tls what tls.connect takes
+   * @param connectTimeout milliseconds
+   */
+  constructor(server: string, tls: object, connectTimeout: number) {
+    this.#url = new URL(server)
+    this.#tls = tls
+    this.#connectTimeout = connectTimeout
+    this.#agent = Object.assign(new Agent({ keepAlive: true }), { createConnection: () => this.#connect() })
+  }
+
+  request({ body, signal, headersTimeout, bodyTimeout, ...sent }: Sent<'request'>): ReturnType<Transport['request']> {
+    return new Promise((resolve, reject) => {
+      const asking = request({ ...this.#to(sent), agent: this.#agent, ...(signal && { signal }) })
+      asking.on('error', reject)
+      asking.setTimeout(headersTimeout, () => asking.destroy(new AnswerTimeout()))
+      asking.once('response', (response) => {
+        // Destroying the request would take the reason away.
+        asking.removeAllListeners('timeout').on('timeout', () => response.destroy(new AnswerTimeout()))
+        response.socket.setTimeout(bodyTimeout)
+        const { statusCode = 0, headers } = response
+        resolve({ statusCode, headers, body: Object.assign(response, { text: () => textOf(response) }) })
+      })
+      asking.end(body ?? undefined)
+    })
+  }
+
+  upgrade({ protocol, signal, ...sent }: Sent<'upgrade'>): Promise<{ socket: Duplex }> {
+    const headers = { ...sent.headers, connection: 'Upgrade', upgrade: protocol }
+    const asking = request({ ...this.#to({ ...sent, headers }), createConnection: () => this.#takeEarly() })
+    // Not Node's own `signal`: it would end what was upgraded.
+    const giveUp = () => asking.destroy(signal.reason as Error)
+    signal.addEventListener('abort', giveUp)
+    return upgraded(asking).finally(() => signal.removeEventListener('abort', giveUp))
+  }
+
+  /** Opens the connection that the next upgrade gets. */
+  expectUpgrade(): void {
+    this.#early ??= this.#connect()
+  }
+
+  /** Ends what nobody took. */
+  forgetUpgrade(): void {
+    this.#early?.destroy()
+    this.#early = undefined
+  }
+
+  async close(): Promise<void> {
+    this.#agent.maxFreeSockets = 0
+    for (const socket of Object.values(this.#agent.freeSockets).flat()) socket?.destroy()
+  }
+
+  async destroy(): Promise<void> {
+    this.forgetUpgrade()
+    this.#agent.destroy()
+    for (const socket of this.#opening) socket.destroy()
+  }
+
+  get #isSecure(): boolean {
+    return this.#url.protocol === 'https:'
+  }
+
+  get #host(): { host: string; port: number; defaultPort: number } {
+    const defaultPort = this.#isSecure ? 443 : 80
+    return {
+      host: this.#url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(this.#url.port) || defaultPort,
+      defaultPort,
+    }
+  }
+
+  #to({ method, path, headers }: Omit<TransportRequest, 'origin'>): object {
+    return { ...this.#host, method, path, headers }
+  }
+
+  #takeEarly(): Socket {
+    const early = this.#early
+    this.#early = undefined
+    return early === undefined || early.destroyed || early.readableEnded ? this.#connect() : early
+  }
+
+  #connect(): Socket {
+    const socket = this.#isSecure ? this.#connectSecurely() : connect(this.#host)
+    const seconds = this.#connectTimeout / 1_000
+    const late = setTimeout(() => socket.destroy(new Error(`no connection in ${seconds} s`)), this.#connectTimeout)
+    this.#opening.add(socket)
+    const end = () => {
+      clearTimeout(late)
+      this.#opening.delete(socket)
+    }
+    socket.once(this.#isSecure ? 'secureConnect' : 'connect', end).once('close', end)
+    // Whoever uses it is told too; nobody may.
+    socket.on('error', () => {})
+    return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE)
+  }
+
+  #connectSecurely(): Socket {
+    const { host, port } = this.#host
+    const resumed = this.#session === undefined ? {} : { session: this.#session }
+    // RFC 6066, section 3: an address is no server name.
+    const servername = isIP(host) === 0 ? host : ''
+    const socket = connectTls({ host, port, servername, ALPNProtocols: ['http/1.1'], ...resumed, ...this.#tls })
+    return socket.on('session', (session) => {
+      this.#session = session
+    })
+  }
+}
+
+function upgraded(asking: ClientRequest): Promise<{ socket: Duplex }> {
+  return new Promise((resolve, reject) => {
+    asking.on('error', reject)
+    asking.once('response', () => {
+      reject(new Error('bad upgrade'))
+      asking.destroy()
+    })
+    asking.once('upgrade', (_response, socket, head) => {
+      if (head.length > 0) socket.unshift(head)
+      resolve({ socket })
+    })
+    asking.end()
+  })
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const part of response.setEncoding('utf8')) text += part
+  return text
+}
