@@ -9,7 +9,8 @@ const require = createRequire(import.meta.url)
  * node:http would load a whole WebSocket client.
  */
 const RARELY_USED = [
-  ...['child_process', 'crypto', 'http', 'http2', 'https', 'net', 'perf_hooks', 'readline', 'tls', 'tty', 'zlib'],
+  ...['child_process', 'crypto', 'fs/promises', 'http', 'http2', 'https', 'net', 'perf_hooks', 'readline'],
+  ...['timers/promises', 'tls', 'tty', 'url', 'util', 'v8', 'zlib'],
 ]
 
 /**
@@ -19,7 +20,7 @@ const RARELY_USED = [
 export const PACKAGES = {
   ...Object.fromEntries(
     [
-      ...['@inquirer/checkbox', '@inquirer/confirm', '@inquirer/input', '@inquirer/select', '@oclif/core'],
+      ...['@inquirer/checkbox', '@inquirer/confirm', '@inquirer/input', '@inquirer/select'],
       ...[
         'diff',
         'ejs',
@@ -34,6 +35,15 @@ export const PACKAGES = {
       ],
     ].map((name) => [name, `module.exports = require('${name}')`]),
   ),
+  '@oclif/core': `module.exports = {
+    get Args() { return require('@oclif/core/args') },
+    get Command() { return require('@oclif/core/command').Command },
+    get Config() { return require('@oclif/core/config').Config },
+    get Flags() { return require('@oclif/core/flags') },
+    get flush() { return require('@oclif/core/flush').flush },
+    get handle() { return require('@oclif/core/handle').handle },
+    get run() { return require('@oclif/core/run').run },
+  }`,
   '@kubernetes/client-node': `export { KubeConfig } from './node_modules/@kubernetes/client-node/dist/config.js'`,
   undici: `
     const Dispatcher = require('undici/lib/dispatcher/dispatcher')
@@ -57,6 +67,13 @@ const UNUSED = [
   { by: /@kubernetes.client-node/, imports: /^socks$/, exports: ['SocksClient'] },
   { by: /@kubernetes.client-node/, imports: /^socks-proxy-agent$/, exports: ['SocksProxyAgent'] },
   { by: /@kubernetes.client-node/, imports: /^hpagent$/, exports: ['HttpProxyAgent', 'HttpsProxyAgent'] },
+  // An agent for every API server, where we have our own.
+  {
+    by: /client-node.dist.config\./,
+    imports: /^node:https$/,
+    exports: ['Agent'],
+    as: 'class {}; export default { Agent }',
+  },
   { by: /@oclif.core/, imports: /^wsl-utils$/, exports: ['isWsl'], as: 'false' },
 ]
 
@@ -73,29 +90,47 @@ export function lean(packages, own) {
   return {
     name: 'lean',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /./ }, ({ path, importer, namespace }) => {
-        if (namespace === 'lazy') return { path, external: true }
-        const replaced = UNUSED.find(({ by, imports }) => by.test(importer) && imports.test(path))
-        if (replaced) return { path, namespace: 'unused', pluginData: replaced }
-        const name = path.replace(/^node:/, '')
-        if (RARELY_USED.includes(name)) return { path: name, namespace: 'lazy', pluginData: `node:${name}` }
-        if (!(path in PACKAGES) || path === own) return undefined
-        return { path, namespace: 'lazy', pluginData: `${packages}/${fileOf(path)}.cjs` }
+      onResolve({ filter: /./ }, (asked) => {
+        if (asked.namespace === 'lazy' || asked.namespace === 'late') return { path: asked.path, external: true }
+        return unusedIn(asked) ?? builtIn(asked) ?? packaged(asked, packages, own)
       })
       onLoad({ filter: /./, namespace: 'lazy' }, lazy)
+      onLoad({ filter: /./, namespace: 'late' }, late)
       onLoad({ filter: /./, namespace: 'unused' }, unused)
       onLoad({ filter: /@oclif.core.lib.*\.js$/ }, lazyRequires)
     },
   }
 }
 
-/** Getters, so that nothing is loaded before one of them is read. */
+function unusedIn({ path, importer }) {
+  const replaced = UNUSED.find(({ by, imports }) => by.test(importer) && imports.test(path))
+  return replaced && { path, namespace: 'unused', pluginData: replaced }
+}
+
+function builtIn({ path }) {
+  const name = path.replace(/^node:/, '')
+  return RARELY_USED.includes(name) ? { path: name, namespace: 'lazy', pluginData: `node:${name}` } : undefined
+}
+
+function packaged({ path, kind }, packages, own) {
+  if (!(path in PACKAGES) || path === own) return undefined
+  const file = `${packages}/${fileOf(path)}.cjs`
+  return { path, namespace: kind === 'dynamic-import' ? 'late' : 'lazy', pluginData: file }
+}
+
+/**
+ * Nothing is loaded before something of it is read. What esbuild makes of an import inherits from the exports, whose own properties it
+ * copies: there are none.
+ */
 function lazy({ path, pluginData: file }) {
-  const module = require(path)
-  const names = Object.keys(module).filter((name) => name !== '__esModule')
-  const getters = names.map((name) => `get '${name}'() { return require('${file}')['${name}'] }`)
-  const marks = module.__esModule ? ['__esModule: true'] : []
-  return { contents: `module.exports = { ${[...marks, ...getters].join(', ')} }` }
+  const isModule = require(path).__esModule === true
+  const read = `(_, name) => name === '__esModule' ? ${isModule} : require('${file}')[name]`
+  return { contents: `module.exports = Object.create(new Proxy({}, { get: ${read} }))` }
+}
+
+/** import() loads it anyway. */
+function late({ pluginData: file }) {
+  return { contents: `export default require('${file}').default` }
 }
 
 /** Constructed, at most: client-node makes agents for whoever wants them. */

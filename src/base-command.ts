@@ -73,23 +73,21 @@ export abstract class TelemetryCommand extends Command {
     flags: SharedFlags,
     oneAtATime = false,
   ): Promise<Pick<Dependencies, 'cluster' | 'terminal' | 'random'>> {
-    const [{ KubeCluster }, { ConsoleTerminal }] = await Promise.all([
-      import('./cluster/kube-cluster.ts'),
-      import('./terminal/console-terminal.ts'),
-    ])
-    const terminal = new ConsoleTerminal()
+    const { KubeCluster } = await import('./cluster/kube-cluster.ts')
     const environment = process.env
     const options = {
       impersonate: { user: flags.as, groups: flags['as-group'] },
       timeout: flags['request-timeout'],
       environment,
       oneAtATime,
-      trace: flags.verbose ? (line: string) => this.#statusLine.above(() => terminal.note(line)) : undefined,
+      trace: flags.verbose ? (line: string) => this.answer('', line, true) : undefined,
     }
     const choice = { file: flags.kubeconfig, context: flags.context, environment }
     const cluster = orAbsent(() => new KubeCluster(choice, options))
     this.#cluster = cluster
-    return { cluster, terminal, random: randomBytes }
+    if (oneAtATime) await begun(cluster.expectForward())
+    const { ConsoleTerminal } = await import('./terminal/console-terminal.ts')
+    return { cluster, terminal: new ConsoleTerminal(), random: randomBytes }
   }
 
   /** What forwarding needs of this machine. The signal says that somebody wants it to end. */
@@ -105,7 +103,7 @@ export abstract class TelemetryCommand extends Command {
 
   protected timers(): Forwarding['timers'] {
     return {
-      now: () => performance.now(),
+      now: () => Number(process.hrtime.bigint()) / 1e6,
       after: (milliseconds, act) => {
         const timer = setTimeout(act, milliseconds)
         return () => clearTimeout(timer)
@@ -169,6 +167,11 @@ export abstract class TelemetryCommand extends Command {
     await this.#cluster?.close()
     return super.finally(error)
   }
+}
+
+/** Lets connections that are being opened say their first word before this thread is busy with something else. */
+function begun(_opening: Promise<void>): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Without any kubeconfig there is no cluster; what does not need one goes on. A file that was named has to be there. */

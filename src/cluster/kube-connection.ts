@@ -1,6 +1,7 @@
 /** How an API server is connected to: credentials, proxies, TLS. */
 import type { RequestOptions } from 'node:https'
 import type { Socket } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { Agent, buildConnector, EnvHttpProxyAgent, ProxyAgent } from 'undici'
 import { credentialsError } from './kube-errors.ts'
@@ -44,7 +45,9 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
     throw credentialsError(error, { server, context: config.getCurrentContext() })
   }
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
-  const tls = withoutUndefined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername })
+  // Reading certificates and keys takes longer than all else of a connection that this machine has to do.
+  const secureContext = createSecureContext(withoutUndefined({ ca, cert, key, pfx, passphrase }))
+  const tls = withoutUndefined({ secureContext, rejectUnauthorized, servername })
   return {
     transport: sharedTransport({ server, proxy: proxyUrl, tls }, connecting),
     tls,
@@ -75,7 +78,10 @@ export function sharedTransport(reached: Reached, connecting: ConnectionOptions)
     allowH2: (connecting.impersonate.groups ?? []).length < 2,
   }
   const direct = () => new Agent({ connect: connectorFor(reached, connecting, one.allowH2), ...one })
-  return proxyFor(reached, connecting, one) ?? (connecting.oneAtATime ? http1To(reached, connecting) : direct())
+  const transport: Transport =
+    proxyFor(reached, connecting, one) ?? (connecting.oneAtATime ? http1To(reached, connecting) : direct())
+  transport.expect?.()
+  return transport
 }
 
 /** What opens a connection for each upgrade: by HTTP/1.1, since HTTP/2 has none. */

@@ -68,7 +68,7 @@ export class KubeConnections {
   /** Connects for the upgrade that comes next, where no proxy is in between. */
   async expectUpgrade(): Promise<void> {
     const upgrades = await this.upgrades()
-    upgrades.expectUpgrade?.()
+    upgrades.expect?.()
   }
 
   async peer(): Promise<Peer> {
@@ -102,9 +102,9 @@ export class KubeConnections {
     const old = await this.#shared
     this.#config = this.#reread()
     this.#shared = undefined
-    this.#upgrades?.forgetUpgrade?.()
+    // What is still under way on them may end.
+    void this.#upgrades?.close()
     this.#upgrades = undefined
-    // What is still under way on it may end.
     void old?.transport.close()
     return true
   }

@@ -18,7 +18,7 @@ export class Http1Transport implements Transport {
   readonly #url: URL
   readonly #tls: object
   readonly #connectTimeout: number
-  readonly #agent: Agent
+  #pool: Agent | undefined
   readonly #opening = new Set<Socket>()
   /** Whoever comes next need not shake hands in full (RFC 8446, section 2.2). */
   #session: Buffer | undefined
@@ -33,7 +33,6 @@ export class Http1Transport implements Transport {
     this.#url = new URL(server)
     this.#tls = tls
     this.#connectTimeout = connectTimeout
-    this.#agent = Object.assign(new Agent({ keepAlive: true }), { createConnection: () => this.#connect() })
   }
 
   request({ body, signal, headersTimeout, bodyTimeout, ...sent }: Sent<'request'>): ReturnType<Transport['request']> {
@@ -61,26 +60,26 @@ export class Http1Transport implements Transport {
     return upgraded(asking).finally(() => signal.removeEventListener('abort', giveUp))
   }
 
-  /** Opens the connection that the next upgrade gets. */
-  expectUpgrade(): void {
+  expect(): void {
     this.#early ??= this.#connect()
   }
 
-  /** Ends what nobody took. */
-  forgetUpgrade(): void {
-    this.#early?.destroy()
-    this.#early = undefined
-  }
-
   async close(): Promise<void> {
-    this.#agent.maxFreeSockets = 0
-    for (const socket of Object.values(this.#agent.freeSockets).flat()) socket?.destroy()
+    this.#forgetEarly()
+    if (this.#pool === undefined) return
+    this.#pool.maxFreeSockets = 0
+    for (const socket of Object.values(this.#pool.freeSockets).flat()) socket?.destroy()
   }
 
   async destroy(): Promise<void> {
-    this.forgetUpgrade()
-    this.#agent.destroy()
+    this.#forgetEarly()
+    this.#pool?.destroy()
     for (const socket of this.#opening) socket.destroy()
+  }
+
+  get #agent(): Agent {
+    this.#pool ??= Object.assign(new Agent({ keepAlive: true }), { createConnection: () => this.#takeEarly() })
+    return this.#pool
   }
 
   get #isSecure(): boolean {
@@ -98,6 +97,11 @@ export class Http1Transport implements Transport {
 
   #to({ method, path, headers }: Omit<TransportRequest, 'origin'>): object {
     return { ...this.#host, method, path, headers }
+  }
+
+  #forgetEarly(): void {
+    this.#early?.destroy()
+    this.#early = undefined
   }
 
   #takeEarly(): Socket {

@@ -23,10 +23,8 @@ export interface Transport {
   ): Promise<{ statusCode: number; headers: IncomingHttpHeaders; body: Readable & { text(): Promise<string> } }>
   /** @throws Error "bad upgrade" when the server answers but does not switch */
   upgrade(sent: TransportRequest & { protocol: string; signal: AbortSignal }): Promise<{ socket: Duplex }>
-  /** Connects for the upgrade that comes next. */
-  expectUpgrade?(): void
-  /** Ends that connection when nobody took it. */
-  forgetUpgrade?(): void
+  /** Opens the connection that whoever comes next gets. */
+  expect?(): void
   /** Takes no more requests; what is under way may end. */
   close(): Promise<void>
   destroy(): Promise<void>

@@ -30,7 +30,6 @@ export async function findForwards(
   asking: Pick<Dependencies, 'cluster' | 'terminal'>,
 ): Promise<{ forwards: Forward[]; warnings: Warning[] }> {
   const { service, namespace } = request
-  void asking.cluster.expectForward()
   if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
   const services = await readServices(asking.cluster)
   const wanting = isLoopback(request.addresses) ? 'path' : 'access and path'

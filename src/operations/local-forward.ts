@@ -61,9 +61,8 @@ export async function startForward(
   forwarding: LocalForwarding,
 ): Promise<LocalForward> {
   const { addresses, listener, timers, signal } = forwarding
-  let url = ''
   let hasServed = false
-  const say = (event: Omit<ForwardEvent, 'addon' | 'url'>) => forwarding.tell({ ...event, addon: forward.name, url })
+  const { say, listens } = saying(forward, forwarding)
   const lost = (reason: string) => {
     say({ event: 'lost', reason })
     forwarding.lost()
@@ -90,12 +89,18 @@ export async function startForward(
     sockets.add(socket)
     void serve(socket, route, forward.name, forwarding).then(() => sockets.delete(socket))
   }
-  const listening = await listenNear(listener, addresses, { asked, usual: forward.usualPort }, take)
-  url = urlOf(addresses, listening, forward.path)
-  say({ event: 'listening' })
+  // Beside the listening, which takes as long as the first answer of the watch.
+  const following = followEndpoints(forward, route, { cluster, timers, signal, chance, lost })
+  // Its failure is waited for once all have been started.
+  following.catch(() => {})
+  const listening = await listenNear(listener, addresses, { asked, usual: forward.usualPort }, take).catch((error) => {
+    route.close()
+    throw error
+  })
+  listens(urlOf(addresses, listening, forward.path))
   const stopBeating = every(BEAT, timers, () => route.beat())
   return {
-    following: followEndpoints(forward, route, { cluster, timers, signal, chance, lost }),
+    following,
     close: () => {
       stopBeating()
       listening.close()
@@ -103,6 +108,26 @@ export async function startForward(
       // An end would look like all there is.
       for (const socket of sockets) reset(socket)
       say({ event: 'closed' })
+    },
+  }
+}
+
+type Said = Omit<ForwardEvent, 'addon' | 'url'>
+
+/** What is said before the port is open is told after it. */
+function saying(
+  { name: addon }: Forward,
+  { tell }: LocalForwarding,
+): { say(event: Said): void; listens(url: string): void } {
+  const early: Said[] = []
+  let say = (event: Said): void => {
+    early.push(event)
+  }
+  return {
+    say: (event) => say(event),
+    listens: (url) => {
+      say = (event) => tell({ ...event, addon, url })
+      for (const event of [{ event: 'listening' as const }, ...early]) say(event)
     },
   }
 }

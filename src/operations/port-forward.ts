@@ -144,8 +144,6 @@ async function startAll(
   const names = forwards.map(({ name }) => name)
   for (const forward of forwards) {
     const one = await startForward(forward, portAskedFor(ports, forward.name, names), dependencies, local)
-    // Its failure is waited for once all have been started.
-    one.following.catch(() => {})
     running.push(one)
   }
 }

@@ -135,21 +135,21 @@ describe('Http1Transport', () => {
 
   describe('upgrades', () => {
     it('get the connection that was opened for them, and the next one a new one', async () => {
-      transport.expectUpgrade()
-      transport.expectUpgrade()
+      transport.expect()
+      transport.expect()
       await connections(1)
       const [first, second] = [await upgrade(), await upgrade()]
       assert.deepEqual([first.localPort, second.localPort], await connections(2))
     })
 
     it('get one that is still being opened', async () => {
-      transport.expectUpgrade()
+      transport.expect()
       const { localPort } = await upgrade()
       assert.deepEqual(await connections(1), [localPort])
     })
 
     it('connect anew when the server has closed it meanwhile', async () => {
-      transport.expectUpgrade()
+      transport.expect()
       await connections(1)
       accepted[0]?.destroy()
       // Until the client has heard of it.
@@ -187,16 +187,16 @@ describe('Http1Transport', () => {
   })
 
   it('ends a connection that nobody took', async () => {
-    transport.expectUpgrade()
+    transport.expect()
     const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
     const ended = once(socket, 'close')
-    transport.forgetUpgrade()
+    await transport.close()
     socket.resume()
     await ended
   })
 
   it('ends a connection that is still being opened', async () => {
-    transport.expectUpgrade()
+    transport.expect()
     const asking = upgrade()
     const [socket] = (await once(server, 'connection')) as [Socket]
     await transport.destroy()
