@@ -68,10 +68,10 @@ export abstract class TelemetryCommand extends Command {
     }
   }
 
-  /** What every command needs of it: the cluster, and somebody to ask. @param oneAtATime it asks the API server for little */
+  /** What every command needs of it: the cluster, and somebody to ask. @param asksLittle it asks the API server for little */
   protected async reach(
     flags: SharedFlags,
-    oneAtATime = false,
+    asksLittle = false,
   ): Promise<Pick<Dependencies, 'cluster' | 'terminal' | 'random'>> {
     const { KubeCluster } = await import('./cluster/kube-cluster.ts')
     const environment = process.env
@@ -79,13 +79,13 @@ export abstract class TelemetryCommand extends Command {
       impersonate: { user: flags.as, groups: flags['as-group'] },
       timeout: flags['request-timeout'],
       environment,
-      oneAtATime,
+      asksLittle,
       trace: flags.verbose ? (line: string) => this.answer('', line, true) : undefined,
     }
     const choice = { file: flags.kubeconfig, context: flags.context, environment }
     const cluster = orAbsent(() => new KubeCluster(choice, options))
     this.#cluster = cluster
-    if (oneAtATime) await begun(cluster.expectForward())
+    if (asksLittle) await begun(cluster.connect())
     const { ConsoleTerminal } = await import('./terminal/console-terminal.ts')
     return { cluster, terminal: new ConsoleTerminal(), random: randomBytes }
   }

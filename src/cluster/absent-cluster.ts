@@ -41,7 +41,7 @@ export class AbsentCluster implements Cluster {
     throw this.#why
   }
 
-  async expectForward(): Promise<void> {}
+  async connect(): Promise<void> {}
 
   portForward(): Promise<never> {
     return Promise.reject(this.#why)

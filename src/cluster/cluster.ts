@@ -123,8 +123,8 @@ export interface Cluster {
    * (which it does now and then) or the connection breaks.
    */
   watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>>
-  /** A forward comes soon: what takes a while may begin now. */
-  expectForward(): Promise<void>
+  /** Requests come soon: what takes a while may begin now. */
+  connect(): Promise<void>
   /**
    * A connection to a pod's portforward endpoint: a byte stream of SPDY/3.1 frames.
    * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE

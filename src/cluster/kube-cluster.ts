@@ -175,9 +175,9 @@ export class KubeCluster implements Cluster {
     }
   }
 
-  async expectForward(): Promise<void> {
+  async connect(): Promise<void> {
     // Why it cannot be had is told to the first request.
-    await this.#requests.expectUpgrade().catch(() => {})
+    await this.#requests.connect().catch(() => {})
   }
 
   /** The WebSocket tunnel as kubectl prefers it (API server 1.31 and newer), else SPDY itself. */

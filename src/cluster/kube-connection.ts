@@ -18,8 +18,8 @@ export interface ConnectionOptions {
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
-  /** Requests come one after the other, or last: then HTTP/1.1 will do, which starts sooner. */
-  oneAtATime?: boolean
+  /** A few requests, and soon an upgrade: then HTTP/1.1 will do, which starts sooner. */
+  asksLittle?: boolean
   /** Gets each connection while it is being opened: undici would leave it to its timeout, and the process with it. */
   opening?: Set<Socket>
 }
@@ -78,13 +78,17 @@ export function sharedTransport(reached: Reached, connecting: ConnectionOptions)
     allowH2: (connecting.impersonate.groups ?? []).length < 2,
   }
   const direct = () => new Agent({ connect: connectorFor(reached, connecting, one.allowH2), ...one })
-  const transport: Transport =
-    proxyFor(reached, connecting, one) ?? (connecting.oneAtATime ? http1To(reached, connecting) : direct())
-  transport.expect?.()
+  return proxyFor(reached, connecting, one) ?? (connecting.asksLittle ? soonTo(reached, connecting) : direct())
+}
+
+/** Two, since an upgrade comes beside the requests; opened before anything else is loaded that they need. */
+function soonTo(reached: Reached, connecting: ConnectionOptions): Http1Transport {
+  const transport = http1To(reached, connecting)
+  transport.expect(2)
   return transport
 }
 
-/** What opens a connection for each upgrade: by HTTP/1.1, since HTTP/2 has none. */
+/** What upgrades: by HTTP/1.1, since HTTP/2 cannot. */
 export function upgradesTo(reached: Reached, connecting: ConnectionOptions): Transport {
   return proxyFor(reached, connecting, { allowH2: false, pipelining: 1 }) ?? http1To(reached, connecting)
 }

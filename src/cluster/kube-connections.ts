@@ -10,6 +10,7 @@ import {
   upgradesTo,
 } from './kube-connection.ts'
 import type { Peer } from './kube-errors.ts'
+import { Http1Transport } from './kube-http1.ts'
 import type { Transport } from './kube-transport.ts'
 
 /** @param context that has to be current in it, whatever the file says by now */
@@ -58,17 +59,12 @@ export class KubeConnections {
     return this.#reconnected
   }
 
-  /** What opens a connection for each upgrade. */
+  /** What upgrades. */
   async upgrades(): Promise<Transport> {
-    const { tls } = await this.shared()
+    const { transport, tls } = await this.shared()
+    if (transport instanceof Http1Transport) return transport
     this.#upgrades ??= upgradesTo(this.#reached(tls), this.#options)
     return this.#upgrades
-  }
-
-  /** Connects for the upgrade that comes next, where no proxy is in between. */
-  async expectUpgrade(): Promise<void> {
-    const upgrades = await this.upgrades()
-    upgrades.expect?.()
   }
 
   async peer(): Promise<Peer> {
@@ -82,7 +78,7 @@ export class KubeConnections {
     if (performance.now() - this.#reconnected < NEW) return
     this.#reconnected = performance.now()
     this.#shared = old?.then((connection) => {
-      void connection.transport.destroy()
+      void (connection.transport.leave?.() ?? connection.transport.destroy())
       return { ...connection, transport: sharedTransport(this.#reached(connection.tls), this.#options) }
     })
     this.#shared?.catch(() => {}) // whoever asked for it first is told

@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 by Node itself, to one API server: for upgrades, and for whoever asks one thing after the other. It is loaded in a third of
- * the time that undici with its HTTP/2 takes, and in 9 MiB less (docs/decisions/0015-start-up.md).
+ * HTTP/1.1 by Node itself, to one API server: for upgrades, and for whoever asks little. It is loaded in a third of the time that undici
+ * with its HTTP/2 takes, and in 9 MiB less (docs/decisions/0015-start-up.md).
  */
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
@@ -11,6 +11,7 @@ import type { Transport, TransportRequest } from './kube-transport.ts'
 
 /** Milliseconds. Often enough for what forgets connections that say nothing for half a minute. */
 const KEEP_ALIVE = 20_000
+const FRESH = 5_000
 
 type Sent<Method extends 'request' | 'upgrade'> = Parameters<Transport[Method]>[0]
 
@@ -18,27 +19,38 @@ export class Http1Transport implements Transport {
   readonly #url: URL
   readonly #tls: object
   readonly #connectTimeout: number
-  #pool: Agent | undefined
+  readonly #fresh: number
+  #agent: Agent | undefined
+  readonly #asking = new Set<ClientRequest>()
   readonly #opening = new Set<Socket>()
+  /** Opened before anybody asked for them. */
+  readonly #early: Socket[] = []
   /** Whoever comes next need not shake hands in full (RFC 8446, section 2.2). */
   #session: Buffer | undefined
-  #early: Socket | undefined
 
   /**
    * @param server the API server's URL
    * @param tls what tls.connect takes
    * @param connectTimeout milliseconds
+   * @param fresh milliseconds for which a connection that nobody uses is taken for one that works
    */
-  constructor(server: string, tls: object, connectTimeout: number) {
+  constructor(server: string, tls: object, connectTimeout: number, fresh = FRESH) {
     this.#url = new URL(server)
     this.#tls = tls
     this.#connectTimeout = connectTimeout
+    this.#fresh = fresh
+  }
+
+  /** Opens the connections that the next requests and upgrades get. */
+  expect(connections: number): void {
+    while (this.#early.length < connections) this.#early.push(this.#connect())
   }
 
   request({ body, signal, headersTimeout, bodyTimeout, ...sent }: Sent<'request'>): ReturnType<Transport['request']> {
     return new Promise((resolve, reject) => {
-      const asking = request({ ...this.#to(sent), agent: this.#agent, ...(signal && { signal }) })
-      asking.on('error', reject)
+      const asking = request({ ...this.#to(sent), ...(signal && { signal }) })
+      this.#asking.add(asking)
+      asking.on('error', reject).once('close', () => this.#asking.delete(asking))
       asking.setTimeout(headersTimeout, () => asking.destroy(new AnswerTimeout()))
       asking.once('response', (response) => {
         // Destroying the request would take the reason away.
@@ -52,34 +64,31 @@ export class Http1Transport implements Transport {
   }
 
   upgrade({ protocol, signal, ...sent }: Sent<'upgrade'>): Promise<{ socket: Duplex }> {
-    const headers = { ...sent.headers, connection: 'Upgrade', upgrade: protocol }
-    const asking = request({ ...this.#to({ ...sent, headers }), createConnection: () => this.#takeEarly() })
+    const asking = request(
+      this.#to({ ...sent, headers: { ...sent.headers, connection: 'Upgrade', upgrade: protocol } }),
+    )
     // Not Node's own `signal`: it would end what was upgraded.
     const giveUp = () => asking.destroy(signal.reason as Error)
     signal.addEventListener('abort', giveUp)
     return upgraded(asking).finally(() => signal.removeEventListener('abort', giveUp))
   }
 
-  expect(): void {
-    this.#early ??= this.#connect()
+  async close(): Promise<void> {
+    for (const socket of this.#early.splice(0)) socket.destroy()
+    if (this.#agent === undefined) return
+    this.#agent.maxFreeSockets = 0
+    for (const socket of Object.values(this.#agent.freeSockets).flat()) socket?.destroy()
   }
 
-  async close(): Promise<void> {
-    this.#forgetEarly()
-    if (this.#pool === undefined) return
-    this.#pool.maxFreeSockets = 0
-    for (const socket of Object.values(this.#pool.freeSockets).flat()) socket?.destroy()
+  async leave(): Promise<void> {
+    for (const asking of this.#asking) asking.destroy()
+    await this.close()
   }
 
   async destroy(): Promise<void> {
-    this.#forgetEarly()
-    this.#pool?.destroy()
+    await this.close()
+    this.#agent?.destroy()
     for (const socket of this.#opening) socket.destroy()
-  }
-
-  get #agent(): Agent {
-    this.#pool ??= Object.assign(new Agent({ keepAlive: true }), { createConnection: () => this.#takeEarly() })
-    return this.#pool
   }
 
   get #isSecure(): boolean {
@@ -96,18 +105,20 @@ export class Http1Transport implements Transport {
   }
 
   #to({ method, path, headers }: Omit<TransportRequest, 'origin'>): object {
-    return { ...this.#host, method, path, headers }
+    this.#agent ??= this.#newAgent()
+    return { ...this.#host, method, path, headers, agent: this.#agent }
   }
 
-  #forgetEarly(): void {
-    this.#early?.destroy()
-    this.#early = undefined
+  #newAgent(): Agent {
+    // Its timeout ends connections that nobody uses.
+    const agent = new Agent({ keepAlive: true, timeout: this.#fresh })
+    agent.createConnection = () => this.#takeEarly() ?? this.#connect()
+    return agent
   }
 
-  #takeEarly(): Socket {
-    const early = this.#early
-    this.#early = undefined
-    return early === undefined || early.destroyed || early.readableEnded ? this.#connect() : early
+  #takeEarly(): Socket | undefined {
+    const early = this.#early.shift()
+    return early?.destroyed || early?.readableEnded ? this.#takeEarly() : early
   }
 
   #connect(): Socket {
@@ -146,6 +157,7 @@ function upgraded(asking: ClientRequest): Promise<{ socket: Duplex }> {
     })
     asking.once('upgrade', (_response, socket, head) => {
       if (head.length > 0) socket.unshift(head)
+      socket.setTimeout(0)
       resolve({ socket })
     })
     asking.end()

@@ -199,9 +199,9 @@ export class KubeRequests {
     )
   }
 
-  /** Connects for the upgrade that comes next. */
-  async expectUpgrade(): Promise<void> {
-    await this.#connections.expectUpgrade()
+  /** Begins to connect. @throws UserError CREDENTIALS_FAILED */
+  async connect(): Promise<void> {
+    await this.#connections.shared()
   }
 
   /** Leaves the connection for a new one, with the same credentials, unless it is new itself. */

@@ -23,9 +23,9 @@ export interface Transport {
   ): Promise<{ statusCode: number; headers: IncomingHttpHeaders; body: Readable & { text(): Promise<string> } }>
   /** @throws Error "bad upgrade" when the server answers but does not switch */
   upgrade(sent: TransportRequest & { protocol: string; signal: AbortSignal }): Promise<{ socket: Duplex }>
-  /** Opens the connection that whoever comes next gets. */
-  expect?(): void
   /** Takes no more requests; what is under way may end. */
   close(): Promise<void>
+  /** Fails what is under way, but for upgrades. Left out: `destroy` does that. */
+  leave?(): Promise<void>
   destroy(): Promise<void>
 }

@@ -12,7 +12,12 @@ export interface Followed {
   service: string
   /** Name of the Service's port; '' for the only one. */
   portName: string
+  /** Its EndpointSlices, if they were read a moment ago. */
+  slices: EndpointSlice[]
 }
+
+/** Says which Service an EndpointSlice is of. */
+export const SERVICE_LABEL = 'kubernetes.io/service-name'
 
 interface Following {
   cluster: Cluster
@@ -40,11 +45,13 @@ export async function followEndpoints(followed: Followed, route: PodRoute, follo
   const { timers, signal, chance } = following
   let failures = 0
   const outage = new Outage(following)
+  const known = readyTargets(followed.slices, followed.portName)
+  if (known.length > 0) route.update(known)
   for (let first = true; !signal.aborted; first = false) {
     const started = timers.now()
     const ending = AbortSignal.any([signal, anew(route, following)])
     try {
-      await watchOnce(followed, route, { ...following, signal: ending }, first, outage)
+      await watchOnce(followed, route, { ...following, signal: ending }, first && known.length === 0, outage)
     } catch (error) {
       if (first && !signal.aborted && isRefusal(error)) throw error
       if (!ending.aborted) outage.begin(error as Error)
@@ -90,11 +97,12 @@ function isRefusal(error: unknown): boolean {
   return error instanceof UserError && error.code !== 'CLUSTER_UNREACHABLE'
 }
 
+/** @param isNew whether nothing is known of the pods yet */
 async function watchOnce(
   { namespace, service, portName }: Followed,
   route: PodRoute,
   { cluster, timers, signal }: Following,
-  first: boolean,
+  isNew: boolean,
   outage: Outage,
 ): Promise<void> {
   const slices = new Map<string, EndpointSlice>()
@@ -104,16 +112,16 @@ async function watchOnce(
     callOff()
     route.update(readyTargets(slices.values(), portName))
   }
-  let callOff = timers.after(first ? SILENCE : LONG_SILENCE, update)
+  let callOff = timers.after(isNew ? SILENCE : LONG_SILENCE, update)
   let isQuiet = true
   try {
-    const labels = `kubernetes.io/service-name=${service}`
+    const labels = `${SERVICE_LABEL}=${service}`
     for await (const { type, object } of cluster.watch<EndpointSlice>(ENDPOINT_SLICES, { namespace, labels, signal })) {
       outage.end()
       if (type === 'BOOKMARK') continue
       if (type === 'DELETED') slices.delete(object.metadata.name)
       else slices.set(object.metadata.name, object)
-      if (!begins || (first && readyTargets(slices.values(), portName).length > 0)) update()
+      if (!begins || (isNew && readyTargets(slices.values(), portName).length > 0)) update()
       else if (isQuiet) {
         callOff()
         callOff = timers.after(BEGINNING, update)

@@ -1,19 +1,21 @@
 /** What local ports are to lead to: add-ons, or one Service by its name. */
-import type { AddonChoice } from '../addons/catalog.ts'
+import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
+import type { FoundAddon } from '../addons/find.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Service } from '../cluster/objects.ts'
-import { SERVICES } from '../cluster/resources.ts'
+import type { EndpointSlice, Service } from '../cluster/objects.ts'
+import { ENDPOINT_SLICES, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { Dependencies, Warning } from './dependencies.ts'
-import type { Followed } from './follow-endpoints.ts'
+import { type Followed, SERVICE_LABEL } from './follow-endpoints.ts'
 import { readServices } from './reading.ts'
-import { type SurveyedAddon, surveyAddons } from './survey-addons.ts'
+import { chooseAddons, readConfiguration, type SurveyedAddon } from './survey-addons.ts'
 
 /** What one local port leads to. */
 export interface Forward extends Followed {
   name: string
   usualPort: number
-  path: string
+  /** Where its page is. Connections need not wait until it is known. */
+  path: Promise<string>
 }
 
 export interface ForwardChoice {
@@ -31,23 +33,67 @@ export async function findForwards(
 ): Promise<{ forwards: Forward[]; warnings: Warning[] }> {
   const { service, namespace } = request
   if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
-  const services = await readServices(asking.cluster)
+  const { cluster } = asking
+  const usual = request.addons.names.flatMap(rowsOf).map(({ sample }) => sample.service)
+  const [services, slices] = await Promise.all([readServices(cluster), readSlices(cluster, namespace, usual)])
+  const { chosen, warnings } = await chooseAddons(request.addons, services, namespace, asking)
   const wanting = isLoopback(request.addresses) ? 'path' : 'access and path'
-  const { addons, warnings } = await surveyAddons(request.addons, services, namespace, asking, wanting)
-  const forwards = addons.map(({ found, path }) => ({
-    name: found.addon.name,
-    namespace: found.namespace,
-    service: found.service.metadata.name,
-    portName: portNameOf(found.service, found.port),
-    usualPort: found.addon.ports.numbers[0] ?? found.port,
+  const reading = readConfiguration(chosen, cluster, wanting)
+  const open = isLoopback(request.addresses) ? [] : openWarnings(await reading, request.addresses)
+  const forwards = chosen.map((found, index) => addonForward(found, slices, pathOf(reading, index)))
+  return { forwards, warnings: [...warnings, ...open] }
+}
+
+function addonForward(
+  { addon, namespace, service, port }: FoundAddon,
+  slices: EndpointSlice[],
+  path: Promise<string>,
+): Forward {
+  const { name } = service.metadata
+  return {
+    name: addon.name,
+    namespace,
+    service: name,
+    portName: portNameOf(service, port),
+    usualPort: addon.ports.numbers[0] ?? port,
     path,
-  }))
-  return { forwards, warnings: [...warnings, ...openWarnings(addons, request.addresses)] }
+    slices: slicesOf(slices, namespace, name),
+  }
+}
+
+function pathOf(reading: Promise<SurveyedAddon[]>, index: number): Promise<string> {
+  const path = reading.then((addons) => addons[index]?.path ?? '/')
+  // Whoever waits for it is told.
+  path.catch(() => {})
+  return path
+}
+
+/**
+ * The slices of Services that are called so, read beside the Services: their pods can be reached before they are watched.
+ * @returns none when they may not be read: the watch has its say later
+ */
+async function readSlices(
+  cluster: Cluster,
+  namespace: string | undefined,
+  services: string[],
+): Promise<EndpointSlice[]> {
+  const labels = `${SERVICE_LABEL} in (${[...new Set(services)].join(',')})`
+  const where = namespace === undefined ? {} : { namespace }
+  try {
+    return await cluster.list<EndpointSlice>(ENDPOINT_SLICES, { ...where, labels })
+  } catch {
+    return []
+  }
+}
+
+function slicesOf(slices: EndpointSlice[], namespace: string, service: string): EndpointSlice[] {
+  return slices.filter(
+    ({ metadata }) => metadata.namespace === namespace && metadata.labels?.[SERVICE_LABEL] === service,
+  )
 }
 
 /** A port for the whole network leads whoever finds it to an add-on that lets anyone in. */
 function openWarnings(addons: SurveyedAddon[], addresses: string[]): Warning[] {
-  if (isLoopback(addresses)) return []
   return addons.flatMap(({ found: { addon }, access }) => {
     if (access.kind === 'login') return []
     const who = access.kind === 'anonymous' ? `lets anyone in as ${access.role}` : 'may let anyone in'
@@ -62,7 +108,10 @@ async function namedForward(
   cluster: Cluster,
 ): Promise<Forward> {
   const namespace = named ?? cluster.namespace
-  const service = await cluster.get<Service>(SERVICES, { name, namespace })
+  const [service, slices] = await Promise.all([
+    cluster.get<Service>(SERVICES, { name, namespace }),
+    readSlices(cluster, namespace, [name]),
+  ])
   if (service === undefined) {
     throw new UserError('SERVICE_NOT_FOUND', `there is no Service ${name} in namespace ${namespace}`, {
       suggestions: ['-n NAMESPACE', `kubectl get services -A | grep ${name}`],
@@ -79,7 +128,8 @@ async function namedForward(
       },
     )
   }
-  return { name, namespace, service: name, portName: portNameOf(service, chosen), usualPort: chosen, path: '/' }
+  const portName = portNameOf(service, chosen)
+  return { name, namespace, service: name, portName, usualPort: chosen, path: Promise.resolve('/'), slices }
 }
 
 function portNameOf({ spec }: Service, number: number): string {

@@ -97,7 +97,7 @@ export async function startForward(
     route.close()
     throw error
   })
-  listens(urlOf(addresses, listening, forward.path))
+  forward.path.then((path) => listens(urlOf(addresses, listening, path)), forwarding.fail)
   const stopBeating = every(BEAT, timers, () => route.beat())
   return {
     following,
@@ -114,7 +114,7 @@ export async function startForward(
 
 type Said = Omit<ForwardEvent, 'addon' | 'url'>
 
-/** What is said before the port is open is told after it. */
+/** What is said before the port's URL is known is told after it. */
 function saying(
   { name: addon }: Forward,
   { tell }: LocalForwarding,

@@ -33,16 +33,28 @@ type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
 
 /**
  * The chosen add-ons. Of "all" those that are there; the others are warnings.
- * @param wanting `path`: nobody asks who may enter, so an add-on whose page is always at the same path is not read
  * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
  */
 export async function surveyAddons(
+  choice: AddonChoice,
+  services: Service[],
+  namespace: string | undefined,
+  asking: Asking,
+): Promise<{ addons: SurveyedAddon[]; warnings: Warning[] }> {
+  const { chosen, warnings } = await chooseAddons(choice, services, namespace, asking)
+  return { addons: await readConfiguration(chosen, asking.cluster), warnings }
+}
+
+/**
+ * The chosen add-ons, whatever their configuration says. Of "all" those that are there; the others are warnings.
+ * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
+ */
+export async function chooseAddons(
   { names, named }: AddonChoice,
   services: Service[],
   namespace: string | undefined,
   asking: Asking,
-  wanting: 'access and path' | 'path' = 'access and path',
-): Promise<{ addons: SurveyedAddon[]; warnings: Warning[] }> {
+): Promise<{ chosen: FoundAddon[]; warnings: Warning[] }> {
   const chosen: FoundAddon[] = []
   const missing: UserError[] = []
   for (const name of names) {
@@ -54,7 +66,7 @@ export async function surveyAddons(
   const [first] = missing
   if (first !== undefined && (named || chosen.length === 0)) throw first
   const warnings = missing.map(({ code, message, suggestions }) => ({ code, message, remedy: suggestions[0] ?? '' }))
-  return { addons: await configured(chosen, asking.cluster, wanting), warnings }
+  return { chosen, warnings }
 }
 
 async function choose(name: string, found: FoundAddon[], { terminal }: Asking): Promise<FoundAddon> {
@@ -103,14 +115,17 @@ export function surveyAllAddons(
 ): Promise<SurveyedAddon[]> {
   const found = ADDON_NAMES.flatMap(rowsOf).flatMap((row) => findAddon(row, services))
   const chosen = found.filter((one) => namespace === undefined || one.namespace === namespace)
-  return configured(chosen, cluster, 'access and path')
+  return readConfiguration(chosen, cluster)
 }
 
-/** One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell. */
-async function configured(
+/**
+ * One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell.
+ * @param wanting `path`: nobody asks who may enter, so an add-on whose page is always at the same path is not read
+ */
+export async function readConfiguration(
   chosen: FoundAddon[],
   cluster: Cluster,
-  wanting: 'access and path' | 'path',
+  wanting: 'access and path' | 'path' = 'access and path',
 ): Promise<SurveyedAddon[]> {
   const isRead = ({ addon }: FoundAddon) => wanting !== 'path' || addon.path.setting !== undefined
   const namespaces = [...new Set(chosen.filter(isRead).map(({ namespace }) => namespace))]

@@ -77,7 +77,7 @@ describe('Http1Transport', () => {
 
     it('resume the TLS session of the connection before', async () => {
       await ask()
-      await upgrade()
+      await Promise.all([ask('/half', { headersTimeout: 500, bodyTimeout: 500 }).catch(() => {}), upgrade()])
       await connections(2)
       assert.deepEqual(
         accepted.map((socket) => socket.isSessionReused()),
@@ -115,6 +115,27 @@ describe('Http1Transport', () => {
       if (socket?.readableEnded === false) await once(socket.resume(), 'close')
     })
 
+    it('take no connection that nobody has used for a while', async () => {
+      transport = new Http1Transport(`https://127.0.0.1:${portOf(server)}`, { ca }, 5_000, 20)
+      await ask()
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      await ask()
+      assert.equal((await connections(2)).length, 2)
+    })
+
+    it('are failed when the connection is left, but upgrades go on', async () => {
+      let refused: Duplex | undefined
+      server.removeAllListeners('upgrade').on('upgrade', (_, socket: Duplex) => {
+        refused = socket
+      })
+      const [asking, upgrading] = [ask('/silent'), upgrade()]
+      await connections(2)
+      await Promise.all([assert.rejects(asking), transport.leave()])
+      while (refused === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+      refused.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nlate')
+      assert.equal(String((await once(await upgrading, 'data'))[0]), 'late')
+    })
+
     it('go without TLS where the URL says so', async () => {
       const clear = createClearServer((_, response) => void response.end('in clear')).listen(0, '127.0.0.1')
       await once(clear, 'listening')
@@ -135,21 +156,27 @@ describe('Http1Transport', () => {
 
   describe('upgrades', () => {
     it('get the connection that was opened for them, and the next one a new one', async () => {
-      transport.expect()
-      transport.expect()
+      transport.expect(1)
+      transport.expect(1)
       await connections(1)
       const [first, second] = [await upgrade(), await upgrade()]
       assert.deepEqual([first.localPort, second.localPort], await connections(2))
     })
 
+    it('get one that a request has left free', async () => {
+      await ask()
+      const { localPort } = await upgrade()
+      assert.deepEqual(await connections(1), [localPort])
+    })
+
     it('get one that is still being opened', async () => {
-      transport.expect()
+      transport.expect(1)
       const { localPort } = await upgrade()
       assert.deepEqual(await connections(1), [localPort])
     })
 
     it('connect anew when the server has closed it meanwhile', async () => {
-      transport.expect()
+      transport.expect(1)
       await connections(1)
       accepted[0]?.destroy()
       // Until the client has heard of it.
@@ -187,7 +214,7 @@ describe('Http1Transport', () => {
   })
 
   it('ends a connection that nobody took', async () => {
-    transport.expect()
+    transport.expect(1)
     const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
     const ended = once(socket, 'close')
     await transport.close()
@@ -196,7 +223,7 @@ describe('Http1Transport', () => {
   })
 
   it('ends a connection that is still being opened', async () => {
-    transport.expect()
+    transport.expect(1)
     const asking = upgrade()
     const [socket] = (await once(server, 'connection')) as [Socket]
     await transport.destroy()

@@ -9,7 +9,7 @@ import { clusterAuthority, serverCertificate } from './pki.ts'
 
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 
-for (const [version, oneAtATime] of [
+for (const [version, asksLittle] of [
   ['HTTP/2', false],
   ["HTTP/1.1 by Node's own client", true],
 ] as const) {
@@ -18,7 +18,7 @@ for (const [version, oneAtATime] of [
     let clients: Clients
     before(async () => {
       server = await ApiServer.start()
-      clients = await Clients.create({ oneAtATime })
+      clients = await Clients.create({ asksLittle })
     })
     after(async () => {
       await clients.close()
@@ -100,7 +100,7 @@ for (const [version, oneAtATime] of [
     let clients: Clients
     beforeEach(async () => {
       server = await ApiServer.start()
-      clients = await Clients.create({ oneAtATime })
+      clients = await Clients.create({ asksLittle })
     })
     afterEach(async () => {
       await clients.close()

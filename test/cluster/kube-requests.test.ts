@@ -11,7 +11,7 @@ import { clientCertificate } from './pki.ts'
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 const OK = { status: 200, body: { items: [] } }
 
-for (const [version, http2, oneAtATime] of [
+for (const [version, http2, asksLittle] of [
   ['HTTP/2', true, false],
   ['HTTP/1.1', false, false],
   ["HTTP/1.1 by Node's own client", true, true],
@@ -21,7 +21,7 @@ for (const [version, http2, oneAtATime] of [
     let clients: Clients
     beforeEach(async () => {
       server = await ApiServer.start({ http2 })
-      clients = await Clients.create({ oneAtATime })
+      clients = await Clients.create({ asksLittle })
     })
     afterEach(async () => {
       await clients.close()
@@ -33,7 +33,9 @@ for (const [version, http2, oneAtATime] of [
       server.answer = (_, nth) => list[nth - 1] ?? OK
     }
 
-    const needed = oneAtATime ? 20 : 1
+    const needed = asksLittle ? 20 : 1
+    /** For an upgrade. */
+    const spare = asksLittle ? 1 : 0
     it(`makes ${needed} TLS connections for twenty requests at once`, async () => {
       const requests = await clients.requests(server)
       server.answer = ({ path }) => ({ status: 200, body: { path } })
@@ -44,14 +46,14 @@ for (const [version, http2, oneAtATime] of [
         paths.map((path) => ({ path })),
       )
       assert.equal(server.connections, needed)
-      const expected = http2 && !oneAtATime ? '2.0' : '1.1'
+      const expected = http2 && !asksLittle ? '2.0' : '1.1'
       assert.deepEqual(new Set(server.asked.map(({ httpVersion }) => httpVersion)), new Set([expected]))
     })
 
     it('keeps the connection for requests that follow', async () => {
       const requests = await clients.requests(server)
       for (let round = 0; round < 3; round++) await requests.send(LIST_PODS)
-      assert.equal(server.connections, 1)
+      assert.equal(server.connections, 1 + spare)
     })
 
     it('sends no credentials when the user has none', async () => {
@@ -114,7 +116,8 @@ for (const [version, http2, oneAtATime] of [
         answers(broken)
         assert.deepEqual(await send(), OK.body)
         assert.equal(server.asked.length, 2)
-        assert.equal(server.connections, 2)
+        // The server resets all that there are by then.
+        assert.ok([2, 2 + spare].includes(server.connections), `${server.connections} connections`)
       })
     }
 

@@ -131,7 +131,7 @@ export class FakeCluster implements Cluster {
     throw new Error('the fake cluster has no watches')
   }
 
-  async expectForward(): Promise<void> {}
+  async connect(): Promise<void> {}
 
   async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
     throw new Error('the fake cluster has no pods that run')
@@ -199,12 +199,14 @@ function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObjec
   }
 }
 
-/** `a=b,c`: equality and existence, which is all we use. */
+/** `a=b,c,d in (e,f)`: which is all we use. */
 function selects(selector: string, labels: Record<string, string>): boolean {
   return selector
-    .split(',')
+    .split(/,(?![^(]*\))/)
     .filter((term) => term !== '')
     .every((term) => {
+      const [, one = '', values] = /^(\S+) in \((.*)\)$/.exec(term) ?? []
+      if (values !== undefined) return values.split(',').includes(labels[one] ?? '')
       const [name = '', value] = term.split('=')
       if (name.startsWith('!')) return !(name.slice(1) in labels)
       return value === undefined ? name in labels : labels[name] === value

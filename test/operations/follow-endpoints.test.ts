@@ -16,14 +16,14 @@ class NotedRoute extends PodRoute {
   }
 }
 
-function follow(cluster: FakeWatchCluster) {
+function follow(cluster: FakeWatchCluster, known: EndpointSlice[] = []) {
   const timers = new FakeTimers()
   const ending = new AbortController()
   const lost: string[] = []
   const dial = () => Promise.reject(new Error('no pods'))
   const route = new NotedRoute({ timers, dial, tell: () => {}, chance: () => 0 })
   const following = { cluster, timers, signal: ending.signal, chance: () => 1, lost: (why: string) => lost.push(why) }
-  const followed = { namespace: 'default', service: 'shop', portName: '' }
+  const followed = { namespace: 'default', service: 'shop', portName: '', slices: known }
   const state = { result: 'follows' }
   void followEndpoints(followed, route, following).then(
     () => {
@@ -56,6 +56,28 @@ describe('followEndpoints', () => {
     ending.abort()
     await settle()
     assert.deepEqual([state.result, timers.pending, cluster.watches.length], ['ended', 0, 0])
+  })
+
+  it('leads to pods that are known before the watch has said anything, and keeps them until it has said all', async () => {
+    const known = [slice('a', [endpoint('p')]), slice('b', [endpoint('q')])]
+    const cluster = with_()
+    const { route, timers, watch } = follow(cluster, known)
+    await settle()
+    assert.deepEqual(route.updates, ['p q'])
+    await timers.pass(1_000)
+    watch()?.say('ADDED', slice('a', [endpoint('p')]))
+    await timers.pass(20)
+    watch()?.say('ADDED', slice('b', [endpoint('q')]))
+    await timers.pass(50)
+    assert.deepEqual(route.updates, ['p q', 'p q'])
+  })
+
+  it('takes the word of the watch that known pods are gone', async () => {
+    const { route, timers } = follow(with_(), [slice('a', [endpoint('p')])])
+    await timers.pass(4_999)
+    assert.deepEqual(route.updates, ['p'])
+    await timers.pass(1)
+    assert.deepEqual(route.updates, ['p', ''])
   })
 
   it('begins the watch anew over another connection when tunnels have recovered, and says nothing', async () => {
