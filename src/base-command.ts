@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Command, type Interfaces } from '@oclif/core'
 import { AbsentCluster } from './cluster/absent-cluster.ts'
 import type { Cluster } from './cluster/cluster.ts'
+import { now } from './cluster/kube-clock.ts'
 import { EXIT, UserError } from './errors.ts'
 import { shared } from './flags.ts'
 import type { Dependencies } from './operations/dependencies.ts'
@@ -19,6 +20,9 @@ import { StatusLine } from './terminal/status-line.ts'
 
 /** To the top of the screen, which is cleared (ECMA-48, CUP and ED). */
 const CLEAR = '\u001b[H\u001b[2J'
+
+/** Milliseconds after which a command that keeps running has started. */
+const STARTED = 1_000
 
 /** What of the shared flags is the connection's; each command has a say in what a namespace is. */
 type SharedFlags = Omit<Interfaces.InferredFlags<typeof shared>, 'namespace'>
@@ -96,14 +100,14 @@ export abstract class TelemetryCommand extends Command {
       import('./forwarding/tcp-listener.ts'),
       import('./terminal/desktop-browser.ts'),
     ])
-    keepLittle()
+    setTimeout(keepLittle, STARTED).unref()
     const timers = this.timers()
     return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
   }
 
   protected timers(): Forwarding['timers'] {
     return {
-      now: () => Number(process.hrtime.bigint()) / 1e6,
+      now,
       after: (milliseconds, act) => {
         const timer = setTimeout(act, milliseconds)
         return () => clearTimeout(timer)

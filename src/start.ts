@@ -2,6 +2,7 @@
  * Where a run of the built plugin begins. A command runs by itself: oclif parses its flags as ever, but looks for no plugins, hooks and
  * topics, of which there are none, and which takes longer than anything else before the first request.
  */
+import { generateKeyPair } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -29,7 +30,9 @@ export function candidates(words: readonly string[]): string[][] {
 export async function start(words: string[], dist: string, require: (file: string) => unknown): Promise<void> {
   const load = (name: string[]) => {
     const file = `${join(dist, 'commands', ...name)}.cjs`
-    return existsSync(file) ? (require(file) as { default: CommandClass }).default : undefined
+    if (!existsSync(file)) return undefined
+    wakeOpenssl()
+    return (require(file) as { default: CommandClass }).default
   }
   for (const name of candidates(words)) {
     const run = alone(name, words.slice(name.length), load)
@@ -37,6 +40,22 @@ export async function start(words: string[], dist: string, require: (file: strin
   }
   const { main } = require(join(dist, 'main.cjs')) as { main(root: URL): Promise<void> }
   return main(pathToFileURL(join(dist, '/')))
+}
+
+/**
+ * OpenSSL reads its algorithms when it is first asked for a key or certificate, 6 ms for the first TLS context: another thread does it
+ * while this one loads the command.
+ */
+function wakeOpenssl(): void {
+  const encoding = {
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  } as const
+  try {
+    generateKeyPair('ed25519', encoding, () => {})
+  } catch {
+    // An OpenSSL of its own that has no such keys; the first TLS context takes longer then.
+  }
 }
 
 type CommandClass = {

@@ -1,6 +1,7 @@
 /** The connections to one API server and the credentials they were opened with, which may be replaced while a forward runs. */
 import type { Socket } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
+import { now } from './kube-clock.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -75,8 +76,8 @@ export class KubeConnections {
   /** Leaves the shared connection for a new one, with the same credentials, unless it is new itself. */
   reconnect(): void {
     const old = this.#shared
-    if (performance.now() - this.#reconnected < NEW) return
-    this.#reconnected = performance.now()
+    if (now() - this.#reconnected < NEW) return
+    this.#reconnected = now()
     this.#shared = old?.then((connection) => {
       void (connection.transport.leave?.() ?? connection.transport.destroy())
       return { ...connection, transport: sharedTransport(this.#reached(connection.tls), this.#options) }

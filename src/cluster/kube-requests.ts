@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import type { PodAnswer } from './cluster.ts'
+import { now } from './kube-clock.ts'
 import type { ConnectionOptions } from './kube-connection.ts'
 import { KubeConnections, type ReadKubeConfig } from './kube-connections.ts'
 import {
@@ -107,7 +108,7 @@ export class KubeRequests {
    */
   async pass(call: KubeRequest, timeout = this.#options.timeout): Promise<PodAnswer> {
     const { transport, headers } = await this.#connections.shared()
-    const started = performance.now()
+    const started = now()
     const sent = { ...this.#target(call), headers, headersTimeout: timeout, bodyTimeout: timeout }
     const response = await transport.request(sent).catch(async (error: unknown) => {
       this.#trace(call, (error as Error).message, started)
@@ -160,7 +161,7 @@ export class KubeRequests {
    */
   async upgrade(call: UpgradeRequest): Promise<Duplex | undefined> {
     const { headers } = await this.#connections.shared()
-    const started = performance.now()
+    const started = now()
     try {
       const transport = await this.#connections.upgrades()
       const upgraded = await transport.upgrade({
@@ -216,7 +217,7 @@ export class KubeRequests {
   async #once<T>(call: KubeRequest, last: boolean, over: () => Promise<Transport>): Promise<Outcome<T>> {
     const { headers } = await this.#connections.shared()
     const transport = await over()
-    const started = performance.now()
+    const started = now()
     try {
       const response = await transport.request({
         ...this.#target(call),
@@ -257,7 +258,7 @@ export class KubeRequests {
 
   #trace(call: KubeRequest, outcome: string, started: number): void {
     const { method, path } = call
-    const milliseconds = Math.round(performance.now() - started)
+    const milliseconds = Math.round(now() - started)
     this.#options.trace?.(`${method} ${path} ${outcome} ${milliseconds} ms${isDryRun(call) ? ' (dry run)' : ''}`)
   }
 }
