@@ -25,6 +25,8 @@ export class TcpListener implements Listener {
     port: number,
     take: (socket: Socket) => void,
   ): Promise<Listening | { failure: ListenFailure; address: string }> {
+    // Node takes some milliseconds to begin: what has been asked of the API server goes out first.
+    await new Promise((resolve) => setImmediate(resolve))
     const servers: Server[] = []
     for (const address of addresses) {
       const server = createServer(OPTIONS, take)

@@ -3,7 +3,8 @@
 export const NAMESPACE = 'bench-forward'
 /** istioctl finds SkyWalking's page by this label, at this port, and it is the only one of its dashboards at the server's port. */
 export const LABELS = { app: 'skywalking-ui' }
-export const SERVICE = 'wire'
+/** As Istio's sample of SkyWalking calls it: EndpointSlices of usual names are read beside the Services. */
+export const SERVICE = 'tracing-ui'
 export const PORT = 8080
 
 export interface Tool {
