@@ -21,9 +21,6 @@ import { StatusLine } from './terminal/status-line.ts'
 /** To the top of the screen, which is cleared (ECMA-48, CUP and ED). */
 const CLEAR = '\u001b[H\u001b[2J'
 
-/** Milliseconds after which a command that keeps running has started. */
-const STARTED = 1_000
-
 /** What of the shared flags is the connection's; each command has a say in what a namespace is. */
 type SharedFlags = Omit<Interfaces.InferredFlags<typeof shared>, 'namespace'>
 
@@ -100,7 +97,8 @@ export abstract class TelemetryCommand extends Command {
       import('./forwarding/tcp-listener.ts'),
       import('./terminal/desktop-browser.ts'),
     ])
-    setTimeout(keepLittle, STARTED).unref()
+    // Before it has grown, and when the API server is waited for.
+    setImmediate(keepLittle)
     const timers = this.timers()
     return { listener: new TcpListener(), browser: new DesktopBrowser(), timers, signal: this.ending() }
   }

@@ -21,6 +21,8 @@ export class Server {
   }
 
   async start(): Promise<void> {
+    // That of a bench before may still be going.
+    this.#workplace.kubectl('wait', '--for=delete', `namespace/${NAMESPACE}`, '--timeout=60s')
     this.#workplace.apply(...objects())
     await this.ready()
   }
