@@ -30,9 +30,12 @@ interface ObjectList {
 
 export class KubeCluster implements Cluster {
   readonly #requests: KubeRequests
+  /** Nothing keeps a silent connection of HTTP/1.1 open, so it is ended before what is in between does that after half a minute. */
+  readonly #watchSeconds: number
   #refusesWebSocket = false
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
+    this.#watchSeconds = options.asksLittle ? 25 : 300
     this.#requests = new KubeRequests(
       (context) => loadKubeConfig({ ...choice, context: context ?? choice.context }),
       options,
@@ -166,7 +169,8 @@ export class KubeCluster implements Cluster {
   ): AsyncIterable<WatchEvent<T>> {
     const path = pathOf(resource, namespace)
     // Bookmarks come about once a minute: a watch without a word for longer is of a connection that is dead.
-    const query = { watch: 'true', labelSelector: labels, allowWatchBookmarks: 'true', timeoutSeconds: '300' }
+    const timeoutSeconds = String(this.#watchSeconds)
+    const query = { watch: 'true', labelSelector: labels, allowWatchBookmarks: 'true', timeoutSeconds }
     for await (const line of this.#requests.lines({ path, query, what: `watch ${resource.plural}` }, signal)) {
       const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR' }
       // 410: too much has happened since; whoever watches begins anew.

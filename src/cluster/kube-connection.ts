@@ -39,15 +39,14 @@ const PING = 20_000
 export async function openConnection(config: KubeConfig, connecting: ConnectionOptions): Promise<Connection> {
   const options: RequestOptions = {}
   const { server = '', proxyUrl } = config.getCurrentCluster() ?? {}
+  let tls: object
   try {
     await config.applyToHTTPSOptions(options)
+    tls = tlsOf(options)
   } catch (error) {
     throw credentialsError(error, { server, context: config.getCurrentContext() })
   }
-  const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options
-  // Reading certificates and keys takes longer than all else of a connection that this machine has to do.
-  const secureContext = createSecureContext(withoutUndefined({ ca, cert, key, pfx, passphrase }))
-  const tls = withoutUndefined({ secureContext, rejectUnauthorized, servername })
+  const { cert } = options
   return {
     transport: sharedTransport({ server, proxy: proxyUrl, tls }, connecting),
     tls,
@@ -58,6 +57,12 @@ export async function openConnection(config: KubeConfig, connecting: ConnectionO
     },
     ...(cert === undefined ? {} : { clientCertificate: String(cert) }),
   }
+}
+
+/** One context for all connections: reading certificates and keys is most of what this machine has to do for one. */
+function tlsOf({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername }: RequestOptions): object {
+  const secureContext = createSecureContext(withoutUndefined({ ca, cert, key, pfx, passphrase }))
+  return withoutUndefined({ secureContext, rejectUnauthorized, servername })
 }
 
 export interface Reached {

@@ -41,9 +41,13 @@ export class Http1Transport implements Transport {
     this.#fresh = fresh
   }
 
-  /** Opens the connections that the next requests and upgrades get. */
+  /** Opens the connections that the next requests and upgrades get, if they come soon. */
   expect(connections: number): void {
-    while (this.#early.length < connections) this.#early.push(this.#connect())
+    while (this.#early.length < connections) {
+      const socket = this.#connect()
+      this.#early.push(socket)
+      socket.setTimeout(this.#fresh, () => this.#early.includes(socket) && socket.destroy())
+    }
   }
 
   request({ body, signal, headersTimeout, bodyTimeout, ...sent }: Sent<'request'>): ReturnType<Transport['request']> {

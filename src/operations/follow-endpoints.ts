@@ -50,13 +50,21 @@ export async function followEndpoints(followed: Followed, route: PodRoute, follo
   for (let first = true; !signal.aborted; first = false) {
     const started = timers.now()
     const ending = AbortSignal.any([signal, anew(route, following)])
-    try {
-      await watchOnce(followed, route, { ...following, signal: ending }, first && known.length === 0, outage)
-    } catch (error) {
-      if (first && !signal.aborted && isRefusal(error)) throw error
-      if (!ending.aborted) outage.begin(error as Error)
-    }
-    failures = timers.now() - started > LONGEST_PAUSE ? 0 : failures + 1
+    const broke = await watchOnce(
+      followed,
+      route,
+      { ...following, signal: ending },
+      first && known.length === 0,
+      outage,
+    )
+      .then(() => undefined)
+      .catch((error: Error) => error)
+    if (broke !== undefined && first && !signal.aborted && isRefusal(broke)) throw broke
+    if (broke !== undefined && !ending.aborted) outage.begin(broke)
+    const lasted = timers.now() - started > LONGEST_PAUSE
+    // The API server ends every watch one day: nothing that happens meanwhile is to be missed.
+    if (lasted && broke === undefined) continue
+    failures = lasted ? 0 : failures + 1
     const longest = Math.min(SHORTEST_PAUSE * 2 ** failures, LONGEST_PAUSE)
     await pause(timers, longest * (0.5 + chance() / 2), ending)
   }

@@ -185,6 +185,15 @@ describe('Http1Transport', () => {
       assert.equal((await connections(2))[1], localPort)
     })
 
+    it('connect anew when they come long after they were expected', async () => {
+      transport = new Http1Transport(`https://127.0.0.1:${portOf(server)}`, { ca }, 5_000, 20)
+      transport.expect(1)
+      await connections(1)
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      const { localPort } = await upgrade()
+      assert.equal((await connections(2))[1], localPort)
+    })
+
     it('hand out what came right behind the answer', async () => {
       const socket = await upgrade()
       assert.equal(String((await once(socket, 'data'))[0]), 'first')

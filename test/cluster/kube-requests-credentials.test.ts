@@ -5,7 +5,7 @@ import { KubeRequests } from '../../src/cluster/kube-requests.ts'
 import type { UserError } from '../../src/errors.ts'
 import { ApiServer } from './api-server.ts'
 import { Clients } from './clients.ts'
-import { type KubeConfigSettings, kubeConfig } from './kubeconfig-files.ts'
+import { base64, type KubeConfigSettings, kubeConfig } from './kubeconfig-files.ts'
 
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 
@@ -62,6 +62,11 @@ describe('KubeRequests, when credentials cannot be had', () => {
       'a client certificate file that is not there',
       { user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' } },
       /gone\.(crt|key)/,
+    ],
+    [
+      'a client certificate that is none',
+      { user: { 'client-certificate-data': base64('no certificate'), 'client-key-data': base64('no key') } },
+      /PEM/,
     ],
   ]
   for (const [name, config, why] of cases) {

@@ -1,5 +1,13 @@
 /** EndpointSlices, and a cluster that has them watched and pods that take tunnels. */
-import type { KubeObject, ObjectName, Resource, Upgraded, WatchEvent, WatchOptions } from '../../src/cluster/cluster.ts'
+import type {
+  KubeObject,
+  ListOptions,
+  ObjectName,
+  Resource,
+  Upgraded,
+  WatchEvent,
+  WatchOptions,
+} from '../../src/cluster/cluster.ts'
 import type { EndpointSlice } from '../../src/cluster/objects.ts'
 import { FakeCluster } from './fake-cluster.ts'
 import { FakeKubelet } from './fake-kubelet.ts'
@@ -42,6 +50,14 @@ export class FakeWatchCluster extends FakeCluster {
   dials = 0
   /** Tunnels to these pods fail. */
   readonly unreachable = new Map<string, Error>()
+
+  /** Lists of these wait for it. */
+  readonly holding = new Map<string, Promise<void>>()
+
+  override async list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]> {
+    await this.holding.get(resource.plural)
+    return super.list<T>(resource, options)
+  }
 
   override async *watch<T extends KubeObject>(
     _resource: Resource,

@@ -153,6 +153,19 @@ describe('followEndpoints', () => {
     assert.deepEqual([route.updates.slice(before), lost, cluster.begun], [['q r'], [], 2])
   })
 
+  it('begins anew without a pause when a watch has lasted: the API server ends each one day', async () => {
+    const cluster = with_(slice('a', [endpoint('p')]))
+    const { watch, timers, lost } = follow(cluster)
+    await timers.pass(25_000)
+    watch()?.end()
+    await settle()
+    assert.deepEqual([cluster.begun, lost], [2, []])
+    await timers.pass(25_000)
+    watch()?.fail(new Error('cut'))
+    await settle()
+    assert.deepEqual([cluster.begun, lost], [2, ['cut']])
+  })
+
   it('does not leave its pods because a new watch is slow to say something', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { route, watch, timers } = follow(cluster)

@@ -4,6 +4,7 @@ import { requireAddons } from '../../src/addons/catalog.ts'
 import { UserError } from '../../src/errors.ts'
 import { endpoint, slice } from '../fakes/fake-slices.ts'
 import { settle } from '../fakes/fake-timers.ts'
+import { kiali } from '../fakes/mesh.ts'
 import { assertOver, CLOSED, line, NAMED, OPEN, run, started } from './forwarded.ts'
 
 describe('port-forward', () => {
@@ -28,6 +29,56 @@ describe('port-forward', () => {
     world.ending.abort()
     await settle()
     assertOver(world)
+  })
+
+  describe('while it is not known yet where the page is', () => {
+    const kialiSlice = slice('kiali-x', [endpoint('k')], [{ name: 'http', port: 20001 }])
+    Object.assign(kialiSlice.metadata, {
+      namespace: 'istio-system',
+      labels: { 'kubernetes.io/service-name': 'kiali' },
+    })
+    const begun = async () => {
+      const world = run({ addons: requireAddons(['kiali']) }, [...kiali(), kialiSlice])
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      world.cluster.slices = []
+      world.cluster.holding.set('pods', promise)
+      world.start()
+      await settle(12)
+      return { world, resolve, reject }
+    }
+
+    it('reaches a pod that is known from its slice, listens, and says so afterwards', async () => {
+      const { world, resolve } = await begun()
+      assert.deepEqual(
+        [world.cluster.kubelets[0]?.pod, [...world.listener.open.keys()], world.events],
+        ['k', [20001], []],
+      )
+      resolve()
+      await settle(12)
+      assert.deepEqual(world.events.map(line), [
+        'listening kiali http://localhost:20001/kiali/',
+        'connected kiali http://localhost:20001/kiali/ k',
+      ])
+      world.ending.abort()
+      await settle()
+      assertOver(world)
+    })
+
+    it('ends when it cannot be read', async () => {
+      const { world, reject } = await begun()
+      reject(new UserError('SERVER_FAILED', 'no pods today'))
+      await settle(12)
+      assert.deepEqual([world.error?.code, world.events], ['SERVER_FAILED', []])
+      assertOver(world)
+    })
+
+    it('ends on Ctrl-C', async () => {
+      const { world } = await begun()
+      world.ending.abort()
+      await settle(12)
+      assert.deepEqual([world.error?.code, world.events], ['INTERRUPTED', []])
+      assertOver(world)
+    })
   })
 
   const urls: [string[], string][] = [
