@@ -286,7 +286,8 @@ class Connection {
 
   #close(): void {
     this.#callOff()
-    this.#gone.abort()
+    // With a reason, since the default one is an error with a stack, made anew for each connection.
+    this.#gone.abort('gone')
     this.#stream?.close()
     this.#stream = undefined
     this.#sent.forget()

@@ -152,7 +152,7 @@ export class PodRoute implements Route {
   #soon<T>(trying: Promise<T>, until: number, signal?: AbortSignal): Promise<T | undefined> {
     if (until === Number.POSITIVE_INFINITY) return trying
     const ending = new AbortController()
-    const end = () => ending.abort()
+    const end = () => ending.abort('over')
     signal?.addEventListener('abort', end)
     const over = pause(this.#options.timers, Math.max(0, until - this.#options.timers.now()), ending.signal)
     if (signal?.aborted) end()

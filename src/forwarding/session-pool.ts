@@ -65,7 +65,7 @@ export class SessionPool {
       // Behind a slow reader is no place to go while there may be another one.
       return this.#give(shared.slow ? ((await own) ?? shared) : shared)
     } finally {
-      over.abort()
+      over.abort('over')
     }
   }
 

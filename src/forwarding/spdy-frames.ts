@@ -19,6 +19,12 @@ export class FrameError extends Error {}
 
 const NONE = Buffer.alloc(0)
 const HEADER = 8
+/** Of a SYN_STREAM: its own id, another one's, and a priority. */
+const STREAM_IDS = 10
+/** The head of a stored block (RFC 1951, section 3.2.4). */
+const STORED = 5
+/** Before each text. */
+const LENGTH = 4
 const CONTROL = 0x80
 const VERSION = 3
 const TYPE = { synStream: 1, reset: 3, ping: 6, goaway: 7 } as const
@@ -31,15 +37,30 @@ const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
 const ZLIB_FLUSH = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff])
 
 /**
+ * Name and value pairs, "compressed" by stored blocks: readers need zlib, writers do not. In one buffer: every connection begins with two.
  * @param first whether it is the session's first header block
- * @param headers at most 64 KiB
+ * @param headers at most 64 KiB, of ASCII
  */
 export function synStream(stream: number, headers: Record<string, string>, first: boolean, fin = false): Buffer {
-  const block = headerBlock(headers, first)
-  const head = Buffer.alloc(HEADER + 10)
-  writeControl(head, TYPE.synStream, fin ? FIN : 0, 10 + block.length)
-  head.writeUInt32BE(stream, HEADER)
-  return Buffer.concat([head, block])
+  const texts = Object.entries(headers).flat()
+  const stored = texts.reduce((length, text) => length + LENGTH + text.length, LENGTH)
+  const begin = HEADER + STREAM_IDS
+  const frame = Buffer.allocUnsafe(begin + (first ? ZLIB_HEADER.length : 0) + STORED + stored + ZLIB_FLUSH.length)
+  writeControl(frame, TYPE.synStream, fin ? FIN : 0, frame.length - HEADER)
+  frame.fill(0, HEADER, begin)
+  frame.writeUInt32BE(stream, HEADER)
+  let at = begin
+  if (first) at += ZLIB_HEADER.copy(frame, at)
+  at = frame.writeUInt8(0, at)
+  at = frame.writeUInt16LE(stored, at)
+  at = frame.writeUInt16LE(~stored & 0xffff, at)
+  at = frame.writeUInt32BE(texts.length / 2, at)
+  for (const text of texts) {
+    at = frame.writeUInt32BE(text.length, at)
+    at += frame.write(text, at, 'latin1')
+  }
+  ZLIB_FLUSH.copy(frame, at)
+  return frame
 }
 
 /** The head of a data frame; its bytes follow. */
@@ -71,26 +92,6 @@ function writeControl(frame: Buffer, type: number, flags: number, length: number
   frame.writeUInt16BE((CONTROL << 8) | VERSION, 0)
   frame.writeUInt16BE(type, 2)
   frame.writeUInt32BE((flags << 24) | length, 4)
-}
-
-/** Name and value pairs, "compressed" by stored blocks: readers need zlib, writers do not. */
-function headerBlock(headers: Record<string, string>, first: boolean): Buffer {
-  const texts = Object.entries(headers)
-    .flat()
-    .map((text) => Buffer.from(text, 'latin1'))
-  const count = Buffer.alloc(4)
-  count.writeUInt32BE(texts.length / 2)
-  const pairs = Buffer.concat([count, ...texts.flatMap((text) => [lengthOf(text), text])])
-  const stored = Buffer.alloc(5)
-  stored.writeUInt16LE(pairs.length, 1)
-  stored.writeUInt16LE(~pairs.length & 0xffff, 3)
-  return Buffer.concat([first ? ZLIB_HEADER : Buffer.alloc(0), stored, pairs, ZLIB_FLUSH])
-}
-
-function lengthOf(text: Buffer): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(text.length)
-  return length
 }
 
 /** Bytes as they come, in chunks of any size, to frames. Data is passed on without copying. */
