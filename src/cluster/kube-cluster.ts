@@ -23,6 +23,15 @@ import { PODS } from './resources.ts'
 
 const PAGE = 500
 
+const TUNNELS = {
+  spdy: { method: 'POST', protocol: 'SPDY/3.1', headers: { 'x-stream-protocol-version': 'portforward.k8s.io' } },
+  websocket: {
+    method: 'GET',
+    protocol: 'websocket',
+    headers: { 'sec-websocket-version': '13', 'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io' },
+  },
+} as const
+
 interface ObjectList {
   metadata: { continue?: string }
   items: KubeObject[]
@@ -32,7 +41,7 @@ export class KubeCluster implements Cluster {
   readonly #requests: KubeRequests
   /** Nothing keeps a silent connection of HTTP/1.1 open, so it is ended before what is in between does that after half a minute. */
   readonly #watchSeconds: number
-  #refusesWebSocket = false
+  #tunnels: Upgraded['protocol'][] = ['spdy', 'websocket']
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
     this.#watchSeconds = options.asksLittle ? 25 : 300
@@ -184,20 +193,21 @@ export class KubeCluster implements Cluster {
     await this.#requests.connect().catch(() => {})
   }
 
-  /** The WebSocket tunnel as kubectl prefers it (API server 1.31 and newer), else SPDY itself. */
+  /**
+   * SPDY itself, else in a WebSocket as kubectl prefers it since 1.31: the API server then unpacks and packs all that passes, which costs a
+   * third of the throughput. Whichever has worked is asked for first from then on.
+   */
   async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
     const path = `${pathOf(PODS, namespace, name)}/portforward`
     const what = `forward ports to pod/${name} in namespace ${namespace}`
-    if (!this.#refusesWebSocket) {
-      const headers = { 'sec-websocket-version': '13', 'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io' }
-      const socket = await this.#requests.upgrade({ method: 'GET', path, protocol: 'websocket', headers, what })
-      if (socket !== undefined) return { socket, protocol: 'websocket' }
+    for (const protocol of this.#tunnels) {
+      const socket = await this.#requests.upgrade({ ...TUNNELS[protocol], path, what })
+      if (socket === undefined) continue
+      // A new list: somebody else may be half-way through this one.
+      this.#tunnels = [protocol, ...this.#tunnels.filter((other) => other !== protocol)]
+      return { socket, protocol }
     }
-    const headers = { 'x-stream-protocol-version': 'portforward.k8s.io' }
-    const socket = await this.#requests.upgrade({ method: 'POST', path, protocol: 'SPDY/3.1', headers, what })
-    if (socket === undefined) throw await this.#requests.explain({ method: 'POST', path, what })
-    this.#refusesWebSocket = true
-    return { socket, protocol: 'spdy' }
+    throw await this.#requests.explain({ method: 'POST', path, what })
   }
 
   async askPod({ namespace, name }: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {

@@ -1,4 +1,4 @@
-/** What may stand between a client and the API server: a proxy of the company, or an API server that knows no WebSocket tunnel. */
+/** What may stand between a client and the API server: a proxy of the company, or a gateway that lets one sort of tunnel through. */
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
 import { Agent, createServer, request } from 'node:https'
@@ -47,23 +47,24 @@ export class ConnectProxy {
   }
 }
 
-/** The real API server as one before 1.30 is seen by its clients: it refuses the WebSocket tunnel, and takes SPDY. */
-export class OldApiServer {
+/** The real API server behind something that knows either WebSocket or SPDY, as gateways do that look into HTTP, or API servers before 1.30. */
+export class NarrowGateway {
   /** What it was asked to switch to. */
   readonly upgrades: string[] = []
   readonly #server: Server
   readonly #authority: string
   readonly #sockets = new Set<Socket>()
 
-  static async start(): Promise<OldApiServer> {
+  /** @param refused what it does not switch to: `websocket`, `SPDY/3.1` */
+  static async start(refused: string): Promise<NarrowGateway> {
     const authority = await clusterAuthority()
     const { certificate, key } = await serverCertificate(authority)
-    const old = new OldApiServer(createServer({ cert: certificate, key }), authority.certificate)
-    await listen(old.#server)
-    return old
+    const narrow = new NarrowGateway(createServer({ cert: certificate, key }), authority.certificate, refused)
+    await listen(narrow.#server)
+    return narrow
   }
 
-  private constructor(server: Server, authority: string) {
+  private constructor(server: Server, authority: string, refused: string) {
     this.#server = server
     this.#authority = authority
     const { server: real, ...tls } = labCredentials()
@@ -82,7 +83,7 @@ export class OldApiServer {
     server.on('upgrade', (asked: IncomingMessage, client: Socket) => {
       const { upgrade = '' } = asked.headers
       this.upgrades.push(upgrade)
-      if (upgrade === 'websocket') {
+      if (upgrade === refused) {
         client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
         return
       }

@@ -4,7 +4,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, before, describe, it } from 'mocha'
-import { ConnectProxy, OldApiServer } from './between.ts'
+import { ConnectProxy, NarrowGateway } from './between.ts'
 import { ask, Forwarding } from './forwarding.ts'
 import { kubeConfigWith, labCredentials, labKubeConfig } from './lab-credentials.ts'
 import { Workplace } from './mesh.ts'
@@ -65,17 +65,24 @@ describe('port-forward, by other ways to the API server', () => {
     assert.ok(proxy.targets.length >= 2)
   })
 
-  it('speaks plain SPDY to an API server that knows no WebSocket tunnel, asked once', async () => {
-    const old = await OldApiServer.start()
-    try {
-      const forwarding = await start('--kubeconfig', write('old', old.kubeConfig()), '-v')
-      await Promise.all([assertServes(forwarding), assertServes(forwarding), assertServes(forwarding)])
-      assert.match(forwarding.stderr, /portforward 101 SPDY\/3\.1/)
-      assert.deepEqual([old.upgrades[0], new Set(old.upgrades.slice(1))], ['websocket', new Set(['SPDY/3.1'])])
-    } finally {
-      old.close()
-    }
-  })
+  for (const [refused, spoken] of [
+    ['SPDY/3.1', 'websocket'],
+    ['websocket', 'SPDY/3.1'],
+  ] as const) {
+    it(`speaks ${spoken} through a gateway that refuses ${refused}, which is asked for once at most`, async () => {
+      const narrow = await NarrowGateway.start(refused)
+      try {
+        const forwarding = await start('--kubeconfig', write('narrow', narrow.kubeConfig()), '-v')
+        await Promise.all([assertServes(forwarding), assertServes(forwarding), assertServes(forwarding)])
+        assert.ok(forwarding.stderr.includes(`portforward 101 ${spoken}`), forwarding.stderr)
+        assert.deepEqual(new Set(narrow.upgrades.slice(1)), new Set([spoken]))
+        // SPDY is what is tried first.
+        assert.equal(narrow.upgrades[0], 'SPDY/3.1')
+      } finally {
+        narrow.close()
+      }
+    })
+  }
 
   it('needs no more rights than docs/rbac.md says, also impersonated', async () => {
     await assertServes(await start('--as', `system:serviceaccount:default:${NAME}`))
