@@ -17,6 +17,11 @@ describe("a bench's options", () => {
     })
   })
 
+  it('has nothing to choose where a bench has no sections', () => {
+    assert.deepEqual(parseOptions([], [], []), { only: [], tools: [], rounds: 3 })
+    assert.throws(() => parse('--only', ''), /--only : some of start,slow,recovery/)
+  })
+
   it('names what it knows', () => {
     assert.throws(() => parse('--only', 'slwo'), /--only slwo: some of start,slow,recovery/)
     assert.throws(() => parse('--tools', 'istioctl'), /--tools istioctl: some of kubectl,ours/)

@@ -27,7 +27,8 @@ export function parseOptions(words: string[], sections: readonly string[], tools
 
 /** In the order in which they are known. */
 function chosen(option: string, value: string, known: readonly string[]): string[] {
-  const names = value.split(',')
+  // A bench without sections or tools has none to choose.
+  const names = value === '' && known.length === 0 ? [] : value.split(',')
   const strange = names.find((name) => !known.includes(name))
   if (strange !== undefined) throw new TypeError(`--${option} ${strange}: some of ${known.join(',')}`)
   return known.filter((name) => names.includes(name))
