@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const next = join(root, 'dist.next')
 
-/** @param {{in: string, out: string}[]} entryPoints all in the same directory */
+/** @param directory below dist, for entryPoints that are all in one directory; `more` has its own for what is no file */
 async function bundle(directory, entryPoints, plugins, more = {}) {
   await build({
     absWorkingDir: root,

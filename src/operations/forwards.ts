@@ -37,9 +37,9 @@ export async function findForwards(
   const usual = request.addons.names.flatMap(rowsOf).map(({ sample }) => sample.service)
   const [services, slices] = await Promise.all([readServices(cluster), readSlices(cluster, namespace, usual)])
   const { chosen, warnings } = await chooseAddons(request.addons, services, namespace, asking)
-  const wanting = isLoopback(request.addresses) ? 'path' : 'access and path'
-  const reading = readConfiguration(chosen, cluster, wanting)
-  const open = isLoopback(request.addresses) ? [] : openWarnings(await reading, request.addresses)
+  const isLocal = isLoopback(request.addresses)
+  const reading = readConfiguration(chosen, cluster, isLocal ? 'path' : 'access and path')
+  const open = isLocal ? [] : openWarnings(await reading, request.addresses)
   const forwards = chosen.map((found, index) => addonForward(found, slices, pathOf(reading, index)))
   return { forwards, warnings: [...warnings, ...open] }
 }
