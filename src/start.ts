@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Config } from '@oclif/core'
-import type { TelemetryCommand } from './base-command.ts'
 import { guarded } from './guarded.ts'
+import type { TelemetryCommand } from './telemetry-command.ts'
 
 /** A word of a command's name; no path is in it. */
 const WORD = /^[a-z][a-z-]*$/

@@ -65,18 +65,18 @@ async function onIstio(version: string): Promise<Tally[]> {
   const there = lab('istio', version)
   if (there.failed > 0) return [there]
   const names = [
-    'expose',
-    'several',
-    'layouts',
-    'prometheus',
-    'certificates',
-    'gateway-elsewhere',
-    'websocket',
-    'killed',
-    'scrape-versions',
-    'scrape-sidecar',
-    'scrape-beside',
-    'scrape-documented',
+    'exposing/expose',
+    'exposing/several',
+    'exposing/layouts',
+    'exposing/prometheus',
+    'certifying/certificates',
+    'exposing/gateway-elsewhere',
+    'exposing/websocket',
+    'exposing/killed',
+    'scraping/scrape-versions',
+    'scraping/scrape-sidecar',
+    'scraping/scrape-beside',
+    'scraping/scrape-documented',
   ]
   const files = names.map((name) => `e2e/${name}.test.ts`)
   return [await mocha(files, { timeout: 120_000 }), lab('istio', '1.31')]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { parseDuration } from '../src/flags.ts'
+import { parseDuration } from '../src/flags/values.ts'
 
 describe('parseDuration', () => {
   const good: [string, number][] = [

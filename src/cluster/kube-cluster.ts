@@ -16,8 +16,8 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './cluster.ts'
-import { type KubeConfigChoice, loadKubeConfig } from './kube-config.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
+import { type KubeConfigChoice, loadKubeConfig } from './kubeconfig/kube-config.ts'
 import { MANAGER } from './ownership.ts'
 import { PODS } from './resources.ts'
 

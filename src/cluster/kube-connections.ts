@@ -1,7 +1,6 @@
 /** The connections to one API server and the credentials they were opened with, which may be replaced while a forward runs. */
 import type { Socket } from 'node:net'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { now } from './kube-clock.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -9,7 +8,8 @@ import {
   type Reached,
   sharedTransport,
   upgradesTo,
-} from './kube-connection.ts'
+} from './connecting/kube-connection.ts'
+import { now } from './kube-clock.ts'
 import type { Peer } from './kube-errors.ts'
 import { Http1Transport } from './kube-http1.ts'
 import type { Transport } from './kube-transport.ts'

@@ -7,8 +7,8 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import type { PodAnswer } from './cluster.ts'
+import type { ConnectionOptions } from './connecting/kube-connection.ts'
 import { now } from './kube-clock.ts'
-import type { ConnectionOptions } from './kube-connection.ts'
 import { KubeConnections, type ReadKubeConfig } from './kube-connections.ts'
 import {
   isTimeout,

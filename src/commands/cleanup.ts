@@ -1,11 +1,11 @@
 import { Args, Flags } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
-import { TelemetryCommand } from '../base-command.ts'
+import { cleanup, succeeded } from '../cleaning/cleanup.ts'
 import { scrapingCleanupFlags } from '../flags/scraping.ts'
-import { dryRun, yes } from '../flags.ts'
-import { cleanup, succeeded } from '../operations/cleanup.ts'
+import { dryRun, yes } from '../flags/values.ts'
 import { renderCleanup } from '../rendering/cleanup.ts'
-import { renderWarnings } from '../rendering/warnings.ts'
+import { renderWarnings } from '../rendering/findings.ts'
+import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class Cleanup extends TelemetryCommand {
   static override summary = 'remove everything that kubectl telemetry made in the cluster'

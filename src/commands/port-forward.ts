@@ -1,9 +1,9 @@
 import { Args } from '@oclif/core'
-import { TelemetryCommand } from '../base-command.ts'
-import { portForwardFlags, requireForwarded } from '../flags.ts'
-import { portForward, succeeded } from '../operations/port-forward.ts'
+import { portForwardFlags, requireForwarded } from '../flags/values.ts'
+import { portForward, succeeded } from '../forwarding/port-forward.ts'
+import { renderWarnings } from '../rendering/findings.ts'
 import { eventRenderer, renderConnection, renderTraffic } from '../rendering/port-forward.ts'
-import { renderWarnings } from '../rendering/warnings.ts'
+import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class PortForward extends TelemetryCommand {
   static override summary = 'reach add-ons at ports of this machine, for as long as it runs'

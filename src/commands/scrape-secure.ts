@@ -1,10 +1,10 @@
-import { TelemetryCommand } from '../base-command.ts'
 import { requireWorkloadNames, scrapeFlags, workloadArg } from '../flags/scraping.ts'
-import { dryRunOf } from '../flags.ts'
-import { succeeded } from '../operations/scrape-result.ts'
-import { scrapeSecure } from '../operations/scrape-secure.ts'
+import { dryRunOf } from '../flags/values.ts'
+import { renderWarnings } from '../rendering/findings.ts'
 import { renderScrapeProgress, renderScrapeSecure, renderTargets } from '../rendering/scrape-secure.ts'
-import { renderWarnings } from '../rendering/warnings.ts'
+import { succeeded } from '../scraping/result.ts'
+import { scrapeSecure } from '../scraping/scrape-secure.ts'
+import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class ScrapeSecure extends TelemetryCommand {
   static override summary = 'let Prometheus scrape sidecars and gateways over Istio mutual TLS'

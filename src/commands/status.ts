@@ -1,8 +1,8 @@
 import { Flags } from '@oclif/core'
-import { TelemetryCommand } from '../base-command.ts'
 import { expiresIn, gatewayChoice } from '../flags/cert.ts'
-import { runStatus } from '../operations/watch-status.ts'
 import { renderStatus } from '../rendering/status.ts'
+import { runStatus } from '../status/watch.ts'
+import { TelemetryCommand } from '../telemetry-command.ts'
 
 /** Looks, and tells: a problem is no failure of it. */
 export default class Status extends TelemetryCommand {

@@ -1,7 +1,7 @@
-import { TelemetryCommand } from '../base-command.ts'
-import { wizard } from '../operations/wizard.ts'
 import { renderError } from '../rendering/error.ts'
 import { renderChoice, renderFindings } from '../rendering/wizard.ts'
+import { TelemetryCommand } from '../telemetry-command.ts'
+import { wizard } from '../wizard/wizard.ts'
 
 export default class Wizard extends TelemetryCommand {
   static override summary = 'ask for everything, do it, and print the command that does the same'

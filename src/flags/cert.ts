@@ -1,10 +1,10 @@
 /** Flags of `cert`. */
 import { readFile } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
-import type { BroughtPair } from '../certificates/brought.ts'
 import { EXPORTS } from '../certificates/export.ts'
+import type { BroughtPair } from '../certificates/user-authority.ts'
 import { usageError } from '../errors.ts'
-import { address, domain, dryRun, duration, parseDuration, yes } from '../flags.ts'
+import { address, domain, dryRun, duration, parseDuration, yes } from './values.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 

@@ -1,7 +1,7 @@
 /** Flags of `scrape-secure`, as kubectl's users know them. Values are checked here, before anything is read. */
 import { Args, Flags } from '@oclif/core'
 import { usageError } from '../errors.ts'
-import { diff, dryRun, duration, yes } from '../flags.ts'
+import { diff, dryRun, duration, yes } from './values.ts'
 
 /** kubectl's names for kinds that have a pod template. */
 const KINDS: Record<string, string> = {

@@ -1,13 +1,13 @@
 /** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
 import type { Socket } from 'node:net'
+import { pause, type Timers } from '../time/timers.ts'
 import { FirstBytes } from './first-bytes.ts'
-import { Gathering } from './gathering.ts'
 import { page } from './page.ts'
 import { isLocalHost, readHead } from './request-head.ts'
 import { reset } from './reset.ts'
-import type { Session } from './session.ts'
-import type { Failure, Stream } from './stream-pair.ts'
-import { pause, type Timers } from './timers.ts'
+import type { Session } from './tunnel/session.ts'
+import type { Failure, Stream } from './tunnel/stream-pair.ts'
+import { Gathering } from './write-batcher.ts'
 
 /** Where a connection may go. */
 export interface Route {

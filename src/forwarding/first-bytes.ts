@@ -1,6 +1,6 @@
 /** What a client has sent before the pod answers: kept, so that it can be sent again. */
 import { readHead } from './request-head.ts'
-import type { Failure } from './stream-pair.ts'
+import type { Failure } from './tunnel/stream-pair.ts'
 
 /** So much is kept until the pod answers. */
 const LONGEST = 64 * 1024

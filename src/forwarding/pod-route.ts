@@ -1,8 +1,8 @@
 /** Leads connections to Ready pods of one Service, as EndpointSlices name them. */
+import { LONGEST, pause, type Timers } from '../time/timers.ts'
 import type { Route } from './connection.ts'
-import type { Session } from './session.ts'
-import { SessionPool } from './session-pool.ts'
-import { LONGEST, pause, type Timers } from './timers.ts'
+import type { Session } from './tunnel/session.ts'
+import { SessionPool } from './tunnel/session-pool.ts'
 
 /** A pod, and the port of its container that the Service's port leads to. */
 export interface ForwardTarget {

@@ -1,4 +1,4 @@
-import type { CertTrustResult, StoreOutcome } from '../operations/cert-trust.ts'
+import type { CertTrustResult, StoreOutcome } from '../certifying/trust.ts'
 import { type OutputFormat, renderData } from './output.ts'
 
 const ACTIONS: Record<StoreOutcome['action'], string> = {

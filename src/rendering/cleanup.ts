@@ -1,4 +1,4 @@
-import type { CleanupResult, RemovedObject } from '../operations/cleanup.ts'
+import type { CleanupResult, RemovedObject } from '../cleaning/cleanup.ts'
 import { dryRunMark, type OutputFormat, renderData, renderObject } from './output.ts'
 
 /** @param partial something of ours may stay, whatever was found */

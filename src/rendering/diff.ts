@@ -1,7 +1,7 @@
 /** What would change, as `kubectl diff` shows it. */
 import { createTwoFilesPatch } from 'diff'
+import type { Comparison } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
-import type { Comparison } from '../operations/changes.ts'
 import { renderData } from './output.ts'
 
 /** Unified diffs, one for each object that changes; a line that says so when none does. */

@@ -1,8 +1,8 @@
 import { guardWords } from '../access/guard.ts'
-import type { ExposedAddon, ExposeReport, ExposeResult } from '../operations/expose-result.ts'
+import type { ExposedAddon, ExposeReport, ExposeResult } from '../exposing/result.ts'
+import { renderWarnings } from './findings.ts'
 import { dryRunMark, type OutputFormat, renderObject, renderTable } from './output.ts'
 import { renderPlan } from './plan.ts'
-import { renderWarnings } from './warnings.ts'
 
 /** Where an address of the gateway was found. */
 export const VIA: Record<ExposeResult['gateway']['via'], string> = {

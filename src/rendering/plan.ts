@@ -1,6 +1,6 @@
 /** What every command that plans prints for `--diff` and `-o`. */
+import type { Comparison } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
-import type { Comparison } from '../operations/changes.ts'
 import { renderDiff } from './diff.ts'
 import { type OutputFormat, renderData, renderManifests } from './output.ts'
 

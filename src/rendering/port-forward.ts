@@ -1,5 +1,5 @@
-import type { ForwardEvent } from '../operations/local-forward.ts'
-import type { ConnectionReport, TrafficReport } from '../operations/traffic.ts'
+import type { ForwardEvent } from '../forwarding/local-forward.ts'
+import type { ConnectionReport, TrafficReport } from '../forwarding/traffic-counter.ts'
 import { type OutputFormat, renderData } from './output.ts'
 
 /**

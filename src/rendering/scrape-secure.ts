@@ -1,5 +1,5 @@
-import type { ScrapeSecureReport, ScrapeSecureResult, WorkloadOutcome } from '../operations/scrape-result.ts'
-import type { ScrapeProgress } from '../operations/scrape-workloads.ts'
+import type { ScrapeProgress } from '../scraping/apply.ts'
+import type { ScrapeSecureReport, ScrapeSecureResult, WorkloadOutcome } from '../scraping/result.ts'
 import { dryRunMark, type OutputFormat, renderObject, renderTable } from './output.ts'
 import { renderPlan } from './plan.ts'
 

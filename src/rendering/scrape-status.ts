@@ -1,4 +1,4 @@
-import type { ScrapeStatusResult, WorkloadStatus } from '../operations/scrape-status.ts'
+import type { ScrapeStatusResult, WorkloadStatus } from '../scraping/status.ts'
 import { type OutputFormat, renderData, renderTable } from './output.ts'
 import { scraperLines } from './scrape-secure.ts'
 

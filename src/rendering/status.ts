@@ -1,8 +1,8 @@
 import { guardWords } from '../access/guard.ts'
-import type { AddonStatus, StatusReport } from '../operations/status.ts'
+import type { AddonStatus, StatusReport } from '../status/status.ts'
 import { VIA } from './expose.ts'
+import { renderWarnings } from './findings.ts'
 import { type OutputFormat, renderData, renderTable } from './output.ts'
-import { renderWarnings } from './warnings.ts'
 
 /** One screen. As data one JSON object a line when there are several, or a YAML document each. */
 export function renderStatus(report: StatusReport, format: OutputFormat | undefined, several = false): string {

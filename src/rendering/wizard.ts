@@ -1,9 +1,9 @@
 import { guardWords, viewOf } from '../access/guard.ts'
-import { type ExposureRequest, exposuresOf } from '../operations/exposure-plan.ts'
-import type { Draft, EqualCommand } from '../operations/wizard-steps.ts'
-import type { Findings, FoundGateway } from '../operations/wizard-survey.ts'
+import { type ExposureRequest, exposuresOf } from '../exposing/plan.ts'
+import type { Draft, EqualCommand } from '../wizard/steps.ts'
+import type { Findings, FoundGateway } from '../wizard/survey.ts'
+import { renderWarnings } from './findings.ts'
 import { renderTable } from './output.ts'
-import { renderWarnings } from './warnings.ts'
 
 /** Where we are, and what is there. */
 export function renderFindings({ context, server, addons, gateways, warnings, obstacle }: Findings): string {

@@ -1,7 +1,7 @@
 /** `npm run bench -- soak`: a day of `port-forward` in some minutes: 5,000 connections, 100 pods, and what it costs in sockets and memory. */
 import { Forwarding } from '../e2e/forwarding.ts'
 import { Workplace } from '../e2e/mesh.ts'
-import { soak } from '../e2e/soaking.ts'
+import { soak } from '../e2e/soak.ts'
 import { WIRE_HTTP, wireServer } from '../e2e/wire-server.ts'
 
 const NAMESPACE = 'wire-soak'

@@ -1,7 +1,7 @@
 /** Our clients of a test's API server, as a kubeconfig file makes them. */
 import { KubeCluster } from '../../src/cluster/kube-cluster.ts'
-import { loadKubeConfig } from '../../src/cluster/kube-config.ts'
 import { KubeRequests, type KubeRequestsOptions } from '../../src/cluster/kube-requests.ts'
+import { loadKubeConfig } from '../../src/cluster/kubeconfig/kube-config.ts'
 import type { ApiServer } from './api-server.ts'
 import { KubeConfigFiles, type KubeConfigSettings, kubeConfig } from './kubeconfig-files.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
-import { loadKubeConfig } from '../../src/cluster/kube-config.ts'
+import { loadKubeConfig } from '../../src/cluster/kubeconfig/kube-config.ts'
 import { KubeConfigFiles, kubeConfig } from './kubeconfig-files.ts'
 
 describe('loadKubeConfig', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
-import { loadKubeConfig } from '../../src/cluster/kube-config.ts'
 import { KubeRequests } from '../../src/cluster/kube-requests.ts'
+import { loadKubeConfig } from '../../src/cluster/kubeconfig/kube-config.ts'
 import type { UserError } from '../../src/errors.ts'
 import { ApiServer } from './api-server.ts'
 import { Clients } from './clients.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { DAY, exposedWorld, held } from '../certifying/certifying.ts'
+import { find } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { expectGolden } from '../golden-file.ts'
-import { DAY, exposedWorld, held } from '../operations/certifying.ts'
-import { find } from '../operations/exposing.ts'
 import { runCommand } from './run-command.ts'
 
 /** Keys are new in every run, and so are fingerprints; goldens keep their place. */

@@ -13,7 +13,7 @@ import ScrapeSecureStatus from '../../src/commands/scrape-secure/status.ts'
 import ScrapeSecure from '../../src/commands/scrape-secure.ts'
 import Status from '../../src/commands/status.ts'
 import Wizard from '../../src/commands/wizard.ts'
-import type { Dependencies } from '../../src/operations/dependencies.ts'
+import type { Dependencies } from '../../src/world.ts'
 
 export interface Outcome {
   stdout: string

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { exposedWorld, held } from '../certifying/certifying.ts'
+import { fullMesh } from '../exposing/exposing.ts'
 import { expectGolden } from '../golden-file.ts'
-import { exposedWorld, held } from '../operations/certifying.ts'
-import { fullMesh } from '../operations/exposing.ts'
 import { runCommand } from './run-command.ts'
 
 describe('kubectl telemetry status', () => {

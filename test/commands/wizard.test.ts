@@ -4,11 +4,11 @@ import { describe, it } from 'mocha'
 import PortForward from '../../src/commands/port-forward.ts'
 import { interrupted } from '../../src/errors.ts'
 import { renderChoice } from '../../src/rendering/wizard.ts'
+import { world as meshWith } from '../exposing/exposing.ts'
 import { InTurn } from '../fakes/fake-terminal.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, kiali } from '../fakes/mesh.ts'
 import { expectGolden } from '../golden-file.ts'
-import { world as meshWith } from '../operations/exposing.ts'
 import {
   ADDONS,
   ADDRESS,
@@ -24,7 +24,7 @@ import {
   WAY,
   WHAT_NOW,
   WHO,
-} from '../operations/wizarding.ts'
+} from '../wizard/wizarding.ts'
 import { configuration, runCommand } from './run-command.ts'
 
 const URLS = 'https://grafana.192.0.2.10.nip.io/, https://kiali.192.0.2.10.nip.io/kiali/'

@@ -1,11 +1,10 @@
 /** A planner's plan for a workload of the real mesh, carried out as the command does it. */
-
+import { applyChanges, planChanges, rehearse } from '../../src/changes/changes.ts'
 import type { KubeObject, Resource } from '../../src/cluster/cluster.ts'
 import { KubeCluster } from '../../src/cluster/kube-cluster.ts'
 import { matchesSelector, type Pod, type Service } from '../../src/cluster/objects.ts'
 import * as resources from '../../src/cluster/resources.ts'
-import { applyChanges, planChanges, rehearse } from '../../src/operations/changes.ts'
-import type { Planned, Planner, Wishes, Writing } from '../../src/scraping/plan.ts'
+import type { Planned, Planner, Wishes, Writing } from '../../src/scraping/methods/planner.ts'
 import type { Workload, WorkloadObject } from '../../src/scraping/workload.ts'
 import { labEnvironment, labPaths } from '../lab/lab.ts'
 

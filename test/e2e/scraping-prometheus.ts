@@ -1,13 +1,13 @@
 /** What tests of scraping share: the operations on the real mesh, and workloads with Istio's own secure ports. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Progress } from '../../src/changes/progress.ts'
 import type { Cluster, KubeObject, Resource } from '../../src/cluster/cluster.ts'
 import { KubeCluster } from '../../src/cluster/kube-cluster.ts'
-import { awaitTargets, securePods, type TargetsReport } from '../../src/operations/await-targets.ts'
-import { applyPrometheus, planPrometheus } from '../../src/operations/change-prometheus.ts'
-import { Progress } from '../../src/operations/progress.ts'
-import { surveyPrometheus } from '../../src/operations/survey-prometheus.ts'
-import { SECURE_JOB } from '../../src/scraping/secure-job.ts'
+import { awaitTargets, securePods, type TargetsReport } from '../../src/scraping/scraper/await-targets.ts'
+import { applyPrometheus, planPrometheus } from '../../src/scraping/scraper/change.ts'
+import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
+import { surveyPrometheus } from '../../src/scraping/scraper/survey.ts'
 import { labPaths } from '../lab/lab.ts'
 import type { Workplace } from './mesh.ts'
 

@@ -5,7 +5,7 @@ import { loadBalancer } from '../lab/lab.ts'
 import { FaultyApiServer, type Passing } from './faulty-api-server.ts'
 import { Workplace } from './mesh.ts'
 import { assertOneError } from './one-error.ts'
-import { ours, running } from './running.ts'
+import { ours, running } from './plugin-runs.ts'
 
 const EXPOSE = ['expose', 'all', '--allow-anonymous', '-y']
 /** Secret, four VirtualServices, Gateway. */

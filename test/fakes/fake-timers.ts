@@ -1,5 +1,5 @@
 /** A clock that moves only when it is told to. */
-import type { Timers } from '../../src/forwarding/timers.ts'
+import type { Timers } from '../../src/time/timers.ts'
 
 interface Due {
   at: number

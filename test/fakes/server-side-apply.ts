@@ -1,5 +1,4 @@
 /** Server-side apply as the API server was seen to do it: fields belong to managers, lists of ports are keyed, what is left out goes. */
-
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { FieldSet } from '../../src/cluster/ownership.ts'
 import { appliedFields, MANAGER, withoutApplied } from '../../src/cluster/ownership.ts'

@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net'
 import { type Carried, type ConnectionOptions, carry, type Route } from '../../src/forwarding/connection.ts'
 import type { Listening } from '../../src/forwarding/listener.ts'
-import { Session } from '../../src/forwarding/session.ts'
 import { TcpListener } from '../../src/forwarding/tcp-listener.ts'
+import { Session } from '../../src/forwarding/tunnel/session.ts'
 import { FakeKubelet } from '../fakes/fake-kubelet.ts'
 import { eventually, FakeTimers } from '../fakes/fake-timers.ts'
 

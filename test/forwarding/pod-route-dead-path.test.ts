@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { UserError } from '../../src/errors.ts'
 import { PodRoute, type RouteEvent } from '../../src/forwarding/pod-route.ts'
-import { Session } from '../../src/forwarding/session.ts'
+import { Session } from '../../src/forwarding/tunnel/session.ts'
 import { FakeKubelet } from '../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../fakes/fake-timers.ts'
 

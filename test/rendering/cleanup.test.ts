@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import type { CleanupResult } from '../../src/operations/cleanup.ts'
+import type { CleanupResult } from '../../src/cleaning/cleanup.ts'
 import { renderCleanup } from '../../src/rendering/cleanup.ts'
 
 const NOTHING: CleanupResult = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import type { ScrapeSecureReport, ScrapeSecureResult } from '../../src/operations/scrape-result.ts'
 import { renderScrapeProgress, renderScrapeSecure, renderTargets } from '../../src/rendering/scrape-secure.ts'
+import type { ScrapeSecureReport, ScrapeSecureResult } from '../../src/scraping/result.ts'
 import { expectGolden } from '../golden-file.ts'
 
 const RESULT: ScrapeSecureResult = {

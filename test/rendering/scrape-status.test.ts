@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import type { ScrapeStatusResult, WorkloadStatus } from '../../src/operations/scrape-status.ts'
 import { renderScrapeStatus } from '../../src/rendering/scrape-status.ts'
+import type { ScrapeStatusResult, WorkloadStatus } from '../../src/scraping/status.ts'
 
 const workload = (change: Partial<WorkloadStatus>): WorkloadStatus => ({
   ...{ kind: 'Deployment', namespace: 'shop', name: 'web', method: 'native', pods: 1, secured: 1, hardened: false },

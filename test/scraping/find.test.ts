@@ -5,7 +5,7 @@ import type { Pod } from '../../src/cluster/objects.ts'
 import { WORKLOADS } from '../../src/cluster/resources.ts'
 import { type Candidate, findCandidates, istiodVersions } from '../../src/scraping/find.ts'
 import type { WorkloadObject } from '../../src/scraping/workload.ts'
-import { istiod, workload } from '../fakes/meshed.ts'
+import { istiod, workload } from '../fakes/workloads.ts'
 
 function candidates(objects: KubeObject[], istiods = [istiod()]): Candidate[] {
   const workloads = WORKLOADS.flatMap((resource) =>

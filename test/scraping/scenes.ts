@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { Pod, Service } from '../../src/cluster/objects.ts'
 import { DEPLOYMENTS } from '../../src/cluster/resources.ts'
-import type { Planned, Scene, Writing } from '../../src/scraping/plan.ts'
+import type { Planned, Scene, Writing } from '../../src/scraping/methods/planner.ts'
 import type { Workload } from '../../src/scraping/workload.ts'
 
 export const NAMESPACE = 'shop'

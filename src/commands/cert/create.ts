@@ -1,7 +1,7 @@
-import { TelemetryCommand } from '../../base-command.ts'
+import { certCreate } from '../../certifying/create.ts'
 import { broughtAuthority, broughtPair, certDomain, keyTypeFlag } from '../../flags/cert.ts'
-import { certCreate } from '../../operations/cert-create.ts'
 import { renderCertCreate } from '../../rendering/cert.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertCreate extends TelemetryCommand {
   static override summary = 'make the authority of a domain on this machine, or bring one'

@@ -1,7 +1,7 @@
-import { TelemetryCommand } from '../../base-command.ts'
+import { certExport } from '../../certifying/export.ts'
 import { exportArgs, exportFlags, firstLine } from '../../flags/cert.ts'
-import { certExport } from '../../operations/cert-export.ts'
 import { renderCertExport, renderPassword } from '../../rendering/cert.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertExport extends TelemetryCommand {
   static override summary = 'give out the authority, the certificate, or both and the key'

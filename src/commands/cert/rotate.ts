@@ -1,9 +1,9 @@
-import { TelemetryCommand } from '../../base-command.ts'
+import { succeeded } from '../../certifying/change.ts'
+import { certRotate } from '../../certifying/rotate.ts'
 import { broughtPair, rotateFlags } from '../../flags/cert.ts'
-import { certRotate } from '../../operations/cert-rotate.ts'
-import { succeeded } from '../../operations/change-certificates.ts'
 import { renderCertRotate } from '../../rendering/cert.ts'
-import { renderWarnings } from '../../rendering/warnings.ts'
+import { renderWarnings } from '../../rendering/findings.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertRotate extends TelemetryCommand {
   static override summary = 'make a new certificate and key, and see that the gateway serves them'

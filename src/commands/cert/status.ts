@@ -1,8 +1,8 @@
-import { TelemetryCommand } from '../../base-command.ts'
+import { certStatus, succeeded } from '../../certifying/status.ts'
 import { expiresIn, gatewayChoice } from '../../flags/cert.ts'
-import { certStatus, succeeded } from '../../operations/cert-status.ts'
 import { renderCertStatus } from '../../rendering/cert.ts'
-import { renderWarnings } from '../../rendering/warnings.ts'
+import { renderWarnings } from '../../rendering/findings.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertStatus extends TelemetryCommand {
   static override summary = 'show the certificates: names, issuer, days left, what is really served, who trusts it'

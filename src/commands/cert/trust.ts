@@ -1,8 +1,8 @@
-import { TelemetryCommand } from '../../base-command.ts'
+import { certTrust, succeeded } from '../../certifying/trust.ts'
 import { trustFlags } from '../../flags/cert.ts'
-import { certTrust, succeeded } from '../../operations/cert-trust.ts'
 import { renderCertTrust } from '../../rendering/cert-trust.ts'
-import { renderWarnings } from '../../rendering/warnings.ts'
+import { renderWarnings } from '../../rendering/findings.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertTrust extends TelemetryCommand {
   static override summary = 'let this machine trust the authority: its system and its browsers'

@@ -1,8 +1,8 @@
-import { TelemetryCommand } from '../../base-command.ts'
 import { scrapeStatusFlags } from '../../flags/scraping.ts'
-import { scrapeStatus, succeeded } from '../../operations/scrape-status.ts'
+import { renderWarnings } from '../../rendering/findings.ts'
 import { renderScrapeStatus } from '../../rendering/scrape-status.ts'
-import { renderWarnings } from '../../rendering/warnings.ts'
+import { scrapeStatus, succeeded } from '../../scraping/status.ts'
+import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class ScrapeSecureStatus extends TelemetryCommand {
   static override summary =

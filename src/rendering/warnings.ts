@@ -1,6 +1,0 @@
-import type { Warning } from '../operations/dependencies.ts'
-
-/** One line a warning, then what to do about it; empty without warnings. */
-export function renderWarnings(warnings: Warning[]): string {
-  return warnings.map(({ code, message, remedy }) => `warning: ${message} (${code})\n  try: ${remedy}`).join('\n')
-}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { entryOf, withEntries, withoutEntries } from '../../src/changes/yaml-text.ts'
+
+const ENTRIES = [
+  { path: ['proxyMetadata', 'OUTPUT_CERTS'], value: '/etc/istio-certs' },
+  { path: ['holdApplicationUntilProxyStarts'], value: true },
+]
+const TEXTS = [
+  undefined,
+  'concurrency: 2 # few\n',
+  'proxyMetadata:\n  # mine\n  A: "1"\n',
+  '{"proxyMetadata": {"A": "1"}}',
+  'holdApplicationUntilProxyStarts: false\n',
+  'proxyMetadata:\n  OUTPUT_CERTS: /mine\n',
+]
+
+describe('entries in a YAML text of others', () => {
+  for (const text of TEXTS)
+    it(`come and go in ${JSON.stringify(text)}`, () => {
+      const after = withEntries(text, ENTRIES, 'it')
+      for (const { path, value } of ENTRIES) assert.equal(entryOf(after, path), value)
+      for (const comment of text?.match(/# \w+/g) ?? []) assert.ok(after.includes(comment))
+      assert.equal(withEntries(after, ENTRIES, 'it'), after)
+      const back = withoutEntries(after, text, ENTRIES)
+      assert.deepEqual(
+        entryOf(back, []) === undefined ? undefined : JSON.stringify(entryOf(back, [])),
+        entryOf(text, []) === undefined ? undefined : JSON.stringify(entryOf(text, [])),
+      )
+    })
+
+  it('leave what is somebody else’s by now', () => {
+    const after = withEntries(undefined, ENTRIES, 'it').replace('/etc/istio-certs', '/theirs')
+    assert.equal(withoutEntries(after, undefined, ENTRIES), 'proxyMetadata:\n  OUTPUT_CERTS: /theirs\n')
+  })
+
+  it('are not put into what cannot be read', () => {
+    assert.throws(() => withEntries('a: [', ENTRIES, 'annotation x'), {
+      code: 'YAML_INVALID',
+      message: /annotation x cannot be read/,
+    })
+    assert.throws(() => withEntries('- a', ENTRIES, 'annotation x'), { code: 'YAML_INVALID' })
+  })
+})

@@ -1,0 +1,136 @@
+/** Prometheus Operator's objects, validated by its own definitions. The operator itself does not run. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'mocha'
+import { rehearse } from '../../../src/changes/changes.ts'
+import { at } from '../../../src/changes/fields.ts'
+import { Progress } from '../../../src/changes/progress.ts'
+import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { POD_MONITORS, PROMETHEUSES } from '../../../src/cluster/resources.ts'
+import { applyPrometheus, planPrometheus, restoreEdited } from '../../../src/scraping/scraper/change.ts'
+import { SECURE_JOB } from '../../../src/scraping/scraper/secure-job.ts'
+import { surveyPrometheus } from '../../../src/scraping/scraper/survey.ts'
+import { moduleSources } from '../../lab/build.ts'
+import { difference, dump } from '../dump.ts'
+import { Workplace } from '../mesh.ts'
+import { cutAfter, labCluster } from '../scraping-prometheus.ts'
+
+const NAMESPACE = 'scrape-operator'
+const DEFINITIONS = ['prometheuses', 'podmonitors']
+const NAMED = `${NAMESPACE}/k8s`
+
+const keep = (label: string) => ({ action: 'keep', sourceLabels: [label] })
+const OBJECTS = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
+  {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'Prometheus',
+    metadata: { name: 'k8s', namespace: NAMESPACE },
+    spec: {
+      podMonitorSelector: { matchLabels: { release: 'kps' } },
+      podMonitorNamespaceSelector: {},
+      volumes: [{ name: 'mine', emptyDir: {} }],
+      podMetadata: { annotations: { mine: 'yes' } },
+    },
+  },
+  {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PodMonitor',
+    metadata: { name: 'envoy-stats-monitor', namespace: NAMESPACE },
+    spec: {
+      selector: {},
+      namespaceSelector: { any: true },
+      podMetricsEndpoints: [
+        {
+          path: '/stats/prometheus',
+          relabelings: [keep('__meta_kubernetes_pod_annotationpresent_prometheus_io_scrape')],
+        },
+        { port: 'metrics' },
+      ],
+    },
+  },
+]
+
+describe('Prometheus Operator’s objects, on the real API server', () => {
+  const workplace = new Workplace()
+  const cluster = labCluster()
+  let untouched: Map<string, string>
+
+  before(async function () {
+    this.timeout(120_000)
+    const sources = await moduleSources('node', 'github.com/prometheus-operator/prometheus-operator')
+    const file = (name: string) =>
+      join(sources, 'example/prometheus-operator-crd', `monitoring.coreos.com_${name}.yaml`)
+    for (const name of DEFINITIONS) {
+      // Client-side apply would copy the definition into an annotation that is too small for it.
+      workplace.kubectl('apply', '--server-side', '--force-conflicts', '-f', file(name))
+    }
+    served()
+    workplace.apply(...OBJECTS)
+    untouched = dump(workplace)
+  })
+  after(async () => {
+    await restoreEdited(cluster, new Progress())
+    await cluster.close()
+    workplace.kubectl('delete', 'namespace', NAMESPACE)
+    workplace.kubectl('delete', 'crd', ...DEFINITIONS.map((name) => `${name}.monitoring.coreos.com`))
+    workplace.end()
+  })
+
+  /** A definition is established a moment before it is served. */
+  function served(): void {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const { exitCode } = workplace.run('kubectl', ['get', DEFINITIONS.join(), '--all-namespaces'])
+      if (exitCode === 0) return
+    }
+    throw new Error('the definitions are not served')
+  }
+  const plan = async () => planPrometheus(await surveyPrometheus(NAMED, cluster))
+  const actions = async () => (await rehearse(cluster, (await plan()).changes)).map(({ action }) => action)
+  const objectOf = async (kind: typeof PROMETHEUSES, name: string) =>
+    (await cluster.get<KubeObject>(kind, { name, namespace: NAMESPACE })) as KubeObject
+
+  it('are two, and one has to be named', async () => {
+    await assert.rejects(surveyPrometheus(undefined, cluster), {
+      code: 'SEVERAL_PROMETHEUS',
+      suggestions: [`--prometheus ${NAMED}`, '--prometheus istio-system/prometheus'],
+    })
+  })
+
+  it('are taken by its definitions, and change nothing the second time', async () => {
+    assert.deepEqual(await actions(), ['created', 'configured', 'configured'])
+    await applyPrometheus(cluster, await plan(), new Progress())
+    const prometheus = await objectOf(PROMETHEUSES, 'k8s')
+    assert.deepEqual(at(prometheus, ['spec', 'volumes', { name: 'mine' }]), { name: 'mine', emptyDir: {} })
+    assert.equal(at(prometheus, ['spec', 'volumeMounts', { name: 'istio-certs' }, 'mountPath']), '/etc/istio-certs')
+    assert.equal(
+      at(prometheus, ['spec', 'scrapeClasses', { name: 'kubectl-telemetry-istio' }, 'tlsConfig', 'keyFile']),
+      '/etc/istio-certs/key.pem',
+    )
+    assert.equal(at(prometheus, ['spec', 'podMetadata', 'labels', 'sidecar.istio.io/inject']), 'true')
+    assert.equal(at(prometheus, ['spec', 'podMetadata', 'annotations', 'mine']), 'yes')
+    const own = await objectOf(POD_MONITORS, SECURE_JOB)
+    assert.equal(own.metadata.labels?.release, 'kps')
+    const [first, second] = at(await objectOf(POD_MONITORS, 'envoy-stats-monitor'), [
+      'spec',
+      'podMetricsEndpoints',
+    ]) as { relabelings?: { action: string }[] }[]
+    assert.deepEqual([first?.relabelings?.map(({ action }) => action), second], [['drop', 'keep'], { port: 'metrics' }])
+    assert.deepEqual(await actions(), ['unchanged', 'unchanged', 'unchanged'])
+  })
+
+  it('are as before afterwards', async () => {
+    await restoreEdited(cluster, new Progress())
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
+  for (let writes = 1; writes <= 3; writes++)
+    it(`cut off after write ${writes} of 3: as before afterwards`, async () => {
+      await applyPrometheus(cutAfter(cluster, writes), await plan(), new Progress()).catch((error: Error) =>
+        assert.equal(error.message, 'cut off'),
+      )
+      assert.ok(difference(untouched, dump(workplace)).length >= writes)
+      await restoreEdited(cluster, new Progress())
+      assert.deepEqual(difference(untouched, dump(workplace)), [])
+    })
+})

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { requireAddons } from '../../src/addons/catalog.ts'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import { succeeded } from '../../src/exposing/result.ts'
+import { grafana, ingressGateway, jaeger, kiali } from '../fakes/mesh.ts'
+import {
+  certificateHosts,
+  DOMAIN,
+  find,
+  fullMesh,
+  gatewayHosts,
+  hosts,
+  ours,
+  refusal,
+  request,
+  requestFor,
+  WAYS,
+  world,
+  written,
+} from './exposing.ts'
+
+const ALL = hosts('grafana', 'kiali', 'prometheus', 'tracing')
+
+describe('expose of several add-ons', () => {
+  it('writes one Secret, a route each, and one Gateway, the Gateway last', async () => {
+    const one = fullMesh()
+    const { result } = await expose(requestFor('kiali', 'grafana'), one)
+    assert.ok(succeeded(result))
+    assert.deepEqual(written(one), [
+      'Secret/kubectl-telemetry-tls',
+      'VirtualService/kubectl-telemetry-kiali',
+      'VirtualService/kubectl-telemetry-grafana',
+      'Gateway/kubectl-telemetry',
+    ])
+  })
+
+  it('lists every host at the Gateway, sorted, and in the certificate, and no other', async () => {
+    const one = fullMesh()
+    await expose(requestFor('tracing', 'kiali', 'prometheus', 'grafana'), one)
+    assert.deepEqual(gatewayHosts(one.cluster), ALL)
+    assert.deepEqual(certificateHosts(one.cluster), ALL)
+  })
+
+  it('tells where each page is, as its configuration says, and probes it there', async () => {
+    const one = fullMesh()
+    const { result } = await expose(requestFor('grafana', 'kiali', 'prometheus', 'tracing'), one)
+    const urls = ['grafana.X/', 'kiali.X/kiali/', 'prometheus.X/', 'tracing.X/jaeger/']
+    assert.deepEqual(
+      result.exposures.map(({ url }) => url),
+      urls.map((url) => `https://${url.replace('X', DOMAIN)}`),
+    )
+    assert.deepEqual(
+      one.prober.probed.map(({ host, path }) => host + path).sort(),
+      urls.map((url) => url.replace('X', DOMAIN)),
+    )
+  })
+
+  it('routes / to the page where that is elsewhere, and puts Prometheus behind its allow-list', async () => {
+    const one = fullMesh()
+    await expose(requestFor('grafana', 'kiali', 'prometheus', 'tracing'), one)
+    const shape = (name: string) =>
+      (find(one.cluster, 'VirtualService', name).spec as { http: object[] }).http.map((rule) =>
+        Object.keys(rule).join(),
+      )
+    assert.deepEqual(shape('grafana'), ['route'])
+    assert.deepEqual(shape('kiali'), ['match,redirect', 'route'])
+    assert.deepEqual(shape('tracing'), ['match,redirect', 'route'])
+    assert.deepEqual(shape('prometheus'), ['match,route', 'directResponse'])
+  })
+
+  it("leads to Jaeger's pages, not to where it takes spans", async () => {
+    const one = fullMesh()
+    await expose(requestFor('tracing'), one)
+    const { http } = find(one.cluster, 'VirtualService').spec as { http: { route?: { destination: object }[] }[] }
+    assert.deepEqual(http[1]?.route?.[0]?.destination, {
+      host: 'tracing.istio-system.svc.cluster.local',
+      port: { number: 80 },
+    })
+  })
+
+  it('changes nothing the second time', async () => {
+    const one = fullMesh()
+    await expose(requestFor('grafana', 'kiali', 'tracing'), one)
+    const before = structuredClone(one.cluster.objects)
+    const { result } = await expose(requestFor('tracing', 'grafana', 'kiali'), one)
+    assert.deepEqual(new Set(result.objects.map(({ action }) => action)), new Set(['unchanged']))
+    assert.deepEqual(one.cluster.objects, before)
+  })
+
+  it('fails when one of the pages does not answer, and says which', async () => {
+    const one = fullMesh()
+    const probe = one.prober.probe.bind(one.prober)
+    one.prober.probe = async (target) =>
+      target.host.startsWith('kiali')
+        ? {
+            ok: false,
+            hop: 'upstream',
+            status: 503,
+            milliseconds: 1,
+            message: 'the gateway cannot reach the add-on: 503',
+          }
+        : probe(target)
+    const { result } = await expose(requestFor('grafana', 'kiali'), one)
+    assert.equal(succeeded(result), false)
+    assert.deepEqual(
+      result.exposures.map(({ probe }) => probe?.ok),
+      [true, false],
+    )
+    assert.deepEqual(result.warnings, [
+      {
+        code: 'PROBE_FAILED',
+        message: `https://kiali.${DOMAIN}/kiali/ does not answer: the gateway cannot reach the add-on: 503`,
+        remedy: 'kubectl -n istio-system get pods   # is kiali Ready?',
+      },
+    ])
+  })
+
+  it('asks once about all that let anyone in, and writes nothing when they are not to be exposed', async () => {
+    const question = `Who may enter https://grafana.${DOMAIN}/, https://kiali.${DOMAIN}/kiali/?`
+    const one = fullMesh({ [question]: WAYS.notAtAll })
+    const asked = { ...requestFor('grafana', 'kiali'), terms: { allowAnonymous: false } }
+    assert.equal((await refusal(expose(asked, one))).code, 'DECLINED')
+    assert.deepEqual(
+      one.terminal.notes.map((note) => note.split(' ')[0]),
+      ['Grafana', 'Kiali'],
+    )
+    assert.deepEqual(one.cluster.writes, [])
+  })
+
+  it('asks for no leave for an add-on with a login', async () => {
+    const objects = [...kiali('istio-system', 'auth: { strategy: openid }'), ...ingressGateway()]
+    const { result } = await expose({ ...requestFor('kiali'), terms: { allowAnonymous: false } }, world(objects))
+    assert.equal(result.access.kind, 'login')
+    assert.ok(succeeded(result))
+  })
+})
+
+describe('expose all', () => {
+  const everything = { ...request, addons: requireAddons([]) }
+
+  it('takes what is there', async () => {
+    const one = fullMesh()
+    const { result } = await expose(everything, one)
+    assert.deepEqual(gatewayHosts(one.cluster), ALL)
+    assert.deepEqual(result.warnings, [])
+  })
+
+  it('passes over what is not there, with a warning each', async () => {
+    const one = world([...grafana(), ...jaeger(), ...ingressGateway()])
+    const { result } = await expose(everything, one)
+    assert.ok(succeeded(result))
+    assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana', 'tracing'))
+    assert.deepEqual(
+      result.warnings.map(({ code, remedy }) => ({ code, remedy })),
+      ['kiali', 'prometheus'].map((name) => ({
+        code: 'ADDON_NOT_FOUND',
+        remedy: `kubectl get services -A | grep -i ${name}   # is it installed?`,
+      })),
+    )
+    assert.match(result.warnings[0]?.message ?? '', /^Kiali was not found in any namespace \(looked for Services with /)
+  })
+
+  it('fails when none is there', async () => {
+    const one = world(ingressGateway())
+    assert.equal((await refusal(expose(everything, one))).code, 'ADDON_NOT_FOUND')
+    assert.deepEqual(one.cluster.writes, [])
+  })
+
+  it('is not content with a part when add-ons were named', async () => {
+    const one = world([...grafana(), ...ingressGateway()])
+    const { code, message } = await refusal(expose(requestFor('grafana', 'tracing'), one))
+    assert.equal(code, 'ADDON_NOT_FOUND')
+    assert.match(message, /^Jaeger or Zipkin or SkyWalking was not found in any namespace/)
+    assert.deepEqual(one.cluster.writes, [])
+  })
+
+  it('looks in the named namespace alone', async () => {
+    const one = world([...grafana('monitoring'), ...kiali(), ...ingressGateway()])
+    await expose({ ...everything, namespace: 'monitoring' }, one)
+    assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana'))
+  })
+})
+
+describe('expose of one add-on after another', () => {
+  it('extends the Gateway and the certificate, and leaves the first route untouched', async () => {
+    const one = fullMesh()
+    await expose(requestFor('grafana'), one)
+    const route = find(one.cluster, 'VirtualService', 'grafana')
+    one.cluster.writes.length = 0
+    const { result } = await expose(requestFor('kiali'), one)
+    assert.deepEqual(written(one), [
+      'Secret/kubectl-telemetry-tls',
+      'VirtualService/kubectl-telemetry-kiali',
+      'Gateway/kubectl-telemetry',
+    ])
+    assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana', 'kiali'))
+    assert.deepEqual(certificateHosts(one.cluster), hosts('grafana', 'kiali'))
+    assert.equal(find(one.cluster, 'VirtualService', 'grafana'), route)
+    assert.deepEqual(
+      result.objects.map(({ name, action }) => [name, action]),
+      [
+        ['kubectl-telemetry-tls', 'configured'],
+        ['kubectl-telemetry-kiali', 'created'],
+        ['kubectl-telemetry', 'configured'],
+      ],
+    )
+    assert.deepEqual(
+      result.exposures.map(({ addon }) => addon),
+      ['kiali'],
+    )
+  })
+
+  it('keeps the authority, so that clients need not trust another', async () => {
+    const one = fullMesh()
+    const first = await expose(requestFor('grafana'), one)
+    const before = one.authorities.kept.get(DOMAIN)
+    const second = await expose(requestFor('kiali'), one)
+    assert.equal(one.authorities.kept.get(DOMAIN), before)
+    assert.deepEqual(second.result.authority, first.result.authority)
+  })
+
+  it('keeps Gateways in two namespaces apart', async () => {
+    const one = world([
+      ...grafana(),
+      ...kiali(),
+      ...ingressGateway(),
+      ...ingressGateway('edge', 'istio-edge', [{ ip: '192.0.2.20' }]),
+    ])
+    const through = (namespace: string, name: string) => ({ gateway: { namespace, name } })
+    await expose({ ...requestFor('grafana'), ...through('istio-system', 'istio-ingressgateway') }, one)
+    one.prober.addresses = ['192.0.2.20']
+    const { result } = await expose({ ...requestFor('kiali'), ...through('edge', 'istio-edge') }, one)
+    assert.deepEqual(result.warnings, [])
+    const listed = (namespace: string) =>
+      ours(one.cluster, namespace)
+        .filter(({ kind }) => kind === 'Gateway')
+        .map(({ spec }) => (spec as { servers: { hosts: string[] }[] }).servers[0]?.hosts)
+    assert.deepEqual(listed('istio-system'), [[`grafana.${DOMAIN}`]])
+    assert.deepEqual(listed('edge'), [['kiali.192.0.2.20.nip.io']])
+  })
+
+  it('takes no notice of routes that are not ours', async () => {
+    const theirs: KubeObject = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'VirtualService',
+      metadata: { name: 'theirs', namespace: 'istio-system', labels: { 'app.kubernetes.io/component': 'kiali' } },
+      spec: { hosts: ['kiali.example.com'] },
+    }
+    const one = world([...grafana(), ...ingressGateway(), theirs])
+    await expose(request, one)
+    assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana'))
+    assert.deepEqual(one.cluster.objects.find(({ metadata }) => metadata.name === 'theirs')?.spec, theirs.spec)
+  })
+})

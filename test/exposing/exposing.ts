@@ -1,0 +1,92 @@
+/** What tests of exposing share: a mesh with everything in it, and looking at what became of it. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
+import type { ExposeRequest } from '../../src/exposing/expose.ts'
+import type { ServerSpec } from '../../src/gateways/layout.ts'
+import { FakeCluster } from '../fakes/fake-cluster.ts'
+import { FakeTerminal } from '../fakes/fake-terminal.ts'
+import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
+import { grafana, ingressGateway, jaeger, kiali, prometheus } from '../fakes/mesh.ts'
+
+export const DOMAIN = '192.0.2.10.nip.io'
+/** `grafana` to its host in that domain. */
+export const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
+export const HOST = 'grafana.192.0.2.10.nip.io'
+/** The question about an add-on that lets anyone in, and what it may be answered. */
+export const ANONYMOUS = `Who may enter https://${HOST}/?`
+export const WAYS = {
+  password: 'with a password, which is made now and shown once',
+  addresses: 'from some addresses alone',
+  asItIs: 'as it is: anyone who reaches the address gets in',
+  notAtAll: 'not at all',
+}
+export const CONFIRM = `Expose https://${HOST}/?`
+
+export const request: ExposeRequest = {
+  addons: { names: ['grafana'], named: true },
+  insecure: false,
+  nodePorts: [],
+  guard: {},
+  terms: { allowAnonymous: true },
+  yes: true,
+  dryRun: 'none',
+  timeout: 10_000,
+}
+
+/** The same for these add-ons, named. */
+export function requestFor(...names: string[]): ExposeRequest {
+  return { ...request, addons: { names, named: true } }
+}
+
+export function world(
+  objects: KubeObject[] = [...grafana(), ...ingressGateway()],
+  answers?: Record<string, unknown>,
+): FakeWorld {
+  return fakeWorld(new FakeCluster(objects), new FakeTerminal(answers))
+}
+
+/** All of Istio's sample add-ons, in the order in which the API server lists them. */
+export function fullMesh(answers?: Record<string, unknown>): FakeWorld {
+  return world([...grafana(), ...ingressGateway(), ...jaeger(), ...kiali(), ...prometheus()], answers)
+}
+
+/** @param name its end, where there are several of a kind */
+export function find(cluster: FakeCluster, kind: string, name = ''): KubeObject {
+  const object = ours(cluster).find((one) => one.kind === kind && one.metadata.name.endsWith(name))
+  assert.ok(object, `no ${kind} ${name} of ours`)
+  return object
+}
+
+export function ours(cluster: FakeCluster, namespace?: string): KubeObject[] {
+  return cluster.objects.filter(
+    ({ metadata }) =>
+      metadata.name.startsWith('kubectl-telemetry') && (namespace === undefined || metadata.namespace === namespace),
+  )
+}
+
+/** The hosts that our Gateway lists. */
+export function gatewayHosts(cluster: FakeCluster): string[] | undefined {
+  const { servers } = find(cluster, 'Gateway').spec as { servers: ServerSpec[] }
+  return servers.find(({ port }) => port.number === 443)?.hosts
+}
+
+/** The names in the certificate that the Secret holds. */
+export function certificateHosts(cluster: FakeCluster): string[] {
+  const { data } = find(cluster, 'Secret') as KubeObject & { data: Record<string, string> }
+  const certificate = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'))
+  return (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, ''))
+}
+
+/** `VirtualService/kubectl-telemetry-grafana`, in the order in which they were written. */
+export function written({ cluster }: FakeWorld): string[] {
+  return cluster.writes.map(({ verb, object }) => (verb === 'delete' ? `-${object}` : object))
+}
+
+export async function refusal(trying: Promise<unknown>): Promise<UserError> {
+  return trying.then(
+    () => assert.fail('it was not refused'),
+    (error: unknown) => (error instanceof UserError ? error : Promise.reject(error)),
+  )
+}
