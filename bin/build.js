@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Bundles src into dist as CommonJS: a file for each command, a file for each package that they share, and oclif's manifest. A command
- * starts without loading what it does not use: figures in docs/decisions/0015-start-up.md.
+ * Bundles src into dist as CommonJS: a file for each command, a file for each shared package, and oclif's manifest. A command loads only
+ * the files that it uses: figures in docs/decisions/0015-start-up.md.
  */
 import { globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const next = join(root, 'dist.next')
 
-/** @param directory below dist, for entryPoints that are all in one directory; `more` has its own for what is no file */
+/** @param directory below dist, for entryPoints in one directory; `more` names the others */
 async function bundle(directory, entryPoints, plugins, more = {}) {
   await build({
     absWorkingDir: root,
@@ -24,7 +24,7 @@ async function bundle(directory, entryPoints, plugins, more = {}) {
     format: 'cjs',
     platform: 'node',
     target: 'node22',
-    // import() would start Node's loader of ES modules, which takes longer than any file of ours.
+    // import() would start Node's loader for ES modules, which is slower than loading any of our files.
     supported: { 'dynamic-import': false },
     minifyWhitespace: true,
     minifySyntax: true,
@@ -35,7 +35,7 @@ async function bundle(directory, entryPoints, plugins, more = {}) {
   })
 }
 
-/** Ours, each with all of src that it uses. */
+/** Our own bundles, each with all files of src that it uses. */
 async function programs() {
   await bundle('.', ['src/start.ts', 'src/main.ts'], [lean('./packages')])
   const files = globSync('src/commands/**/*.ts', { cwd: root })
@@ -60,7 +60,7 @@ async function packages() {
   }
 }
 
-/** What every command's help and flags are, so that none has to be loaded to find that out. */
+/** Help and flags of all commands, so that help need not load them. */
 async function manifest() {
   const { oclif, ...packageJson } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const pjson = { ...packageJson, oclif: { ...oclif, commands: './commands' } }

@@ -1,12 +1,12 @@
-/** What is left out of a bundle, and what is loaded only when it is used. */
+/** Plugins of esbuild that leave modules out of a bundle, or load them on first use. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 const require = createRequire(import.meta.url)
 
 /**
- * Node's modules that a run may never need. `require('node:http').Agent` costs nothing before it is read, and reading every export of
- * node:http would load a whole WebSocket client.
+ * Node's modules that a run may not need. They are loaded when an export is read; reading every export of node:http would load a whole
+ * WebSocket client.
  */
 const RARELY_USED = [
   ...['child_process', 'crypto', 'fs/promises', 'http', 'http2', 'https', 'net', 'perf_hooks', 'readline'],
@@ -14,25 +14,14 @@ const RARELY_USED = [
 ]
 
 /**
- * Packages that are a file of their own, loaded when something of them is first used: the whole of one, or the part that we use. Of
- * client-node that is the kubeconfig and its ways to authenticate; of undici its agents, without fetch, caches and mocks.
+ * Packages with their own file, which is loaded when the package is first used: the whole package, or the part that we use. From undici
+ * that is its agents, without fetch, caches and mocks.
  */
 export const PACKAGES = {
   ...Object.fromEntries(
     [
       ...['@inquirer/checkbox', '@inquirer/confirm', '@inquirer/input', '@inquirer/select'],
-      ...[
-        'diff',
-        'ejs',
-        'jsonpath-plus',
-        'minimatch',
-        'node-forge',
-        'open',
-        'openid-client',
-        'semver',
-        'tinyglobby',
-        'yaml',
-      ],
+      ...['diff', 'ejs', 'minimatch', 'node-forge', 'open', 'semver', 'socks', 'tinyglobby', 'tldts', 'yaml'],
     ].map((name) => [name, `module.exports = require('${name}')`]),
   ),
   '@oclif/core': `module.exports = {
@@ -40,11 +29,9 @@ export const PACKAGES = {
     get Command() { return require('@oclif/core/command').Command },
     get Config() { return require('@oclif/core/config').Config },
     get Flags() { return require('@oclif/core/flags') },
-    get flush() { return require('@oclif/core/flush').flush },
     get handle() { return require('@oclif/core/handle').handle },
     get run() { return require('@oclif/core/run').run },
   }`,
-  '@kubernetes/client-node': `export { KubeConfig } from './node_modules/@kubernetes/client-node/dist/config.js'`,
   undici: `
     const Dispatcher = require('undici/lib/dispatcher/dispatcher')
     Object.assign(Dispatcher.prototype, require('undici/lib/api'))
@@ -52,39 +39,20 @@ export const PACKAGES = {
       Agent: require('undici/lib/dispatcher/agent'),
       buildConnector: require('undici/lib/core/connect'),
       get ProxyAgent() { return require('undici/lib/dispatcher/proxy-agent') },
-      get EnvHttpProxyAgent() { return require('undici/lib/dispatcher/env-http-proxy-agent') },
     }`,
 }
 
-/** What packages import and we never make them use. What oclif does with the platform's name we do not need. */
-const UNUSED = [
-  {
-    by: /@kubernetes.client-node/,
-    imports: /^\.\/gen\//,
-    exports: ['ServerConfiguration', 'createConfiguration', 'of'],
-  },
-  { by: /@kubernetes.client-node/, imports: /^undici$/, exports: ['Agent', 'ProxyAgent'] },
-  { by: /@kubernetes.client-node/, imports: /^socks$/, exports: ['SocksClient'] },
-  { by: /@kubernetes.client-node/, imports: /^socks-proxy-agent$/, exports: ['SocksProxyAgent'] },
-  { by: /@kubernetes.client-node/, imports: /^hpagent$/, exports: ['HttpProxyAgent', 'HttpsProxyAgent'] },
-  // An agent for every API server, where we have our own.
-  {
-    by: /client-node.dist.config\./,
-    imports: /^node:https$/,
-    exports: ['Agent'],
-    as: 'class {}; export default { Agent }',
-  },
-  { by: /@oclif.core/, imports: /^wsl-utils$/, exports: ['isWsl'], as: 'false' },
-]
+/** Imports of packages that are never used here, such as oclif's use of the platform's name. */
+const UNUSED = [{ by: /@oclif.core/, imports: /^wsl-utils$/, exports: ['isWsl'], as: 'false' }]
 
-/** `@oclif/core` is in `oclif-core.cjs`. */
+/** File name of a package: `@oclif/core` is in `oclif-core.cjs`. */
 export function fileOf(name) {
   return name.replace('@', '').replaceAll('/', '-')
 }
 
 /**
- * @param packages the directory of the packages, as a file of the bundle names it
- * @param own the package that is being bundled, if it is one
+ * @param packages directory of the packages, relative to the bundle's file
+ * @param own the package that is being bundled, if any
  */
 export function lean(packages, own) {
   return {
@@ -119,8 +87,8 @@ function packaged({ path, kind }, packages, own) {
 }
 
 /**
- * Nothing is loaded before something of it is read. What esbuild makes of an import inherits from the exports, whose own properties it
- * copies: there are none.
+ * A module is loaded when one of its exports is read. esbuild's import object inherits from this object and copies its own properties,
+ * of which there are none.
  */
 function lazy({ path, pluginData: file }) {
   const isModule = require(path).__esModule === true
@@ -128,19 +96,19 @@ function lazy({ path, pluginData: file }) {
   return { contents: `module.exports = Object.create(new Proxy({}, { get: ${read} }))` }
 }
 
-/** import() loads it anyway. */
+/** Modules that import() loads anyway. */
 function late({ pluginData: file }) {
   return { contents: `export default require('${file}').default` }
 }
 
-/** Constructed, at most: client-node makes agents for whoever wants them. */
-function unused({ pluginData: { exports, as = 'class {}' } }) {
+/** A value that is imported but not used. */
+function unused({ pluginData: { exports, as } }) {
   return { contents: exports.map((name) => `export const ${name} = ${as}`).join('\n') }
 }
 
 /**
- * oclif loads all of itself for anything. TypeScript has written its imports as `const errors_1 = require("./errors")`, used as
- * `errors_1.CLIError`: here each becomes a getter, so that it loads what a command needs.
+ * oclif always loads all of its files. TypeScript compiles its imports to `const errors_1 = require("./errors")` and `errors_1.CLIError`:
+ * here each becomes a getter, so that only the needed files are loaded.
  */
 function lazyRequires({ path }) {
   const names = []

@@ -1,6 +1,6 @@
 /**
- * Where a run of the built plugin begins. A command runs by itself: oclif parses its flags as ever, but looks for no plugins, hooks and
- * topics, of which there are none, and which takes longer than anything else before the first request.
+ * Starts the built plugin. A command runs directly: oclif parses its flags, but does not search for plugins, hooks and topics. There are
+ * none, and the search would be the slowest part before the first request.
  */
 import { generateKeyPair } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -10,32 +10,32 @@ import { Config } from '@oclif/core'
 import { guarded } from './guarded.ts'
 import type { TelemetryCommand } from './telemetry-command.ts'
 
-/** A word of a command's name; no path is in it. */
+/** A word of a command's name; it cannot contain a path. */
 const WORD = /^[a-z][a-z-]*$/
 
-/** @returns what the command may be called, the longest name first; none when help is wanted */
+/** @returns possible names of the command, the longest first; none with --help */
 export function candidates(words: readonly string[]): string[][] {
   const end = words.indexOf('--')
-  const meant = end < 0 ? words : words.slice(0, end)
-  if (meant.includes('--help') || meant.includes('-h')) return []
-  const [first = '', second = ''] = meant
+  const before = end < 0 ? words : words.slice(0, end)
+  if (before.includes('--help') || before.includes('-h')) return []
+  const [first = '', second = ''] = before
   if (!WORD.test(first)) return []
   return WORD.test(second) ? [[first, second], [first]] : [[first]]
 }
 
 /**
- * @param dist the directory that `npm run build` made
- * @param require loads a file of it
+ * @param dist the directory that `npm run build` writes
+ * @param require loads a file from it
  */
 export async function start(words: string[], dist: string, require: (file: string) => unknown): Promise<void> {
   const load = (name: string[]) => {
     const file = `${join(dist, 'commands', ...name)}.cjs`
     if (!existsSync(file)) return undefined
-    wakeOpenssl()
+    warmOpenssl()
     return (require(file) as { default: CommandClass }).default
   }
   for (const name of candidates(words)) {
-    const run = alone(name, words.slice(name.length), load)
+    const run = directRun(name, words.slice(name.length), load)
     if (run !== undefined) return guarded(run)
   }
   const { main } = require(join(dist, 'main.cjs')) as { main(root: URL): Promise<void> }
@@ -43,10 +43,10 @@ export async function start(words: string[], dist: string, require: (file: strin
 }
 
 /**
- * OpenSSL reads its algorithms when it is first asked for a key or certificate, 6 ms for the first TLS context: another thread does it
- * while this one loads the command.
+ * OpenSSL loads its algorithms with the first key or certificate, which adds 6 ms to the first TLS context. Another thread does it while
+ * this one loads the command.
  */
-function wakeOpenssl(): void {
+function warmOpenssl(): void {
   const encoding = {
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
@@ -54,7 +54,7 @@ function wakeOpenssl(): void {
   try {
     generateKeyPair('ed25519', encoding, () => {})
   } catch {
-    // An OpenSSL of its own that has no such keys; the first TLS context takes longer then.
+    // Another build of OpenSSL may not support these keys; then the first TLS context is slower.
   }
 }
 
@@ -63,20 +63,20 @@ type CommandClass = {
   new (words: string[], config: Config): TelemetryCommand
 }
 
-/** @returns the command of that name: `['cert', 'status']`; undefined when there is none */
+/** @returns the command with this name: `['cert', 'status']`; undefined if it does not exist */
 type LoadCommand = (name: string[]) => CommandClass | undefined
 
-/** @param load for commands that have another one carried out. @returns undefined when there is no such command */
-function alone(name: string[], words: string[], load: LoadCommand): (() => Promise<void>) | undefined {
+/** @param load also for commands that run another one. @returns undefined if the command does not exist */
+function directRun(name: string[], words: string[], load: LoadCommand): (() => Promise<void>) | undefined {
   const Found = load(name)
   if (Found === undefined) return undefined
   Found.id = name.join(':')
-  const config = new AloneConfig(async (id, more) => alone(id.split(':'), more, load)?.())
-  return () => new Found(words, config).runAlone()
+  const config = new DirectConfig(async (id, more) => directRun(id.split(':'), more, load)?.())
+  return () => new Found(words, config).runDirectly()
 }
 
-/** What a command asks oclif's configuration for. */
-class AloneConfig extends Config {
+/** The part of oclif's configuration that commands use. */
+class DirectConfig extends Config {
   override bin = 'kubectl telemetry'
   readonly #runCommand: (id: string, words: string[]) => Promise<void>
 

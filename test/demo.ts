@@ -1,4 +1,4 @@
-/** `npm run demo`: the main job on a real mesh on this machine. `npm run demo -- --down` ends it. */
+/** `npm run demo`: exposes Grafana on a real mesh on this machine. `npm run demo -- --down` removes the mesh. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { down, labEnvironment, labPaths, loadBalancer, up } from './lab/lab.ts'
@@ -12,12 +12,12 @@ async function demo(): Promise<number> {
   installPlugin(bin)
   const command = ['telemetry', 'expose', 'grafana', '--allow-anonymous', '-y']
   console.log(`\n$ kubectl ${command.join(' ')}`)
-  // The authority is the demo's: it goes with the mesh.
+  // The demo has its own CA, which is deleted together with the mesh.
   const environment = { ...labEnvironment(), XDG_DATA_HOME: join(run, 'data') }
   const { status } = spawnSync('kubectl', command, { env: environment, stdio: 'inherit' })
   console.log(`
 The mesh stays up. In this shell:   eval "$(npm run --silent lab -- env)"; kubectl telemetry --help
-To end it and leave nothing:        npm run demo -- --down`)
+To remove it completely:            npm run demo -- --down`)
   return status ?? 1
 }
 

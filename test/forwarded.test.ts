@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { UserError } from '../src/errors.ts'
-import { requireForwarded } from '../src/flags/values.ts'
+import { requireForwarded } from '../src/flags/port-forward.ts'
 
 describe('requireForwarded', () => {
   const good: [string[], string[], { name: string; port?: number } | undefined][] = [

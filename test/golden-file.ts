@@ -1,4 +1,4 @@
-/** Golden files: all that a person reads or applies is kept and compared. UPDATE_GOLDEN=1 rewrites them; review the diff. */
+/** Golden files contain all output that a user reads or applies. UPDATE_GOLDEN=1 rewrites them; review the diff. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 

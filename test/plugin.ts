@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Bundles src into dist. @throws Error when it does not build */
+/** Bundles src into dist. @throws Error when the build fails */
 export function build(): void {
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], {
     cwd: root,
@@ -15,7 +15,7 @@ export function build(): void {
   if (status !== 0) throw new Error('the build failed')
 }
 
-/** Puts the plugin into a directory. It runs with the Node of this process, whatever `node` on PATH is. */
+/** Writes an executable of the plugin into a directory. It uses the Node of this process, not `node` on PATH. */
 export function installPlugin(directory: string): void {
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'kubectl-telemetry')

@@ -1,34 +1,44 @@
-/** Networks as people type them: checked before anything is read or changed. */
+/** Checks networks from the command line before anything is read or changed. */
 import { isIP } from 'node:net'
-import { usageError } from '../errors.ts'
+import { isAccepted, type UserError, usageError } from '../errors.ts'
 import { canonicalAddress } from '../gateways/address-domain.ts'
 
-/** What lifts an allow list. */
+/** The value that removes an allow list. */
 export const ANY_ADDRESS = 'any'
 
+/** The value of --allow-cidr is wrong (exit 2). */
+export function cidrInvalid(message: string, ...suggestions: string[]): UserError {
+  return usageError('CIDR_INVALID', message, suggestions)
+}
+
 /**
- * A network in one spelling: `10.0.0.0/8`, `2001:db8::/32`; a bare address is a network of one.
+ * @returns the network in canonical spelling: `10.0.0.0/8`, `2001:db8::/32`; a bare address becomes a network of one address
  * @throws UserError CIDR_INVALID (exit 2)
  */
 export function requireCidr(text: string): string {
   const wrong = (why: string, example = '10.0.0.0/8') =>
-    usageError('CIDR_INVALID', `--allow-cidr ${JSON.stringify(text)} ${why}`, [`--allow-cidr ${example}`])
+    cidrInvalid(`--allow-cidr ${JSON.stringify(text)} ${why}`, `--allow-cidr ${example}`)
   const [address = '', digits, more] = text.trim().toLowerCase().split('/')
   const version = isIP(address)
-  if (version === 0 || more !== undefined || address.includes('%')) throw wrong('is no IPv4 or IPv6 network')
+  if (version === 0 || more !== undefined || address.includes('%')) throw wrong('is not an IPv4 or IPv6 network')
   if (version === 6 && address.includes('.')) throw wrong('has an IPv4 address in an IPv6 one', '192.0.2.0/24')
   const bits = version === 4 ? 32 : 128
-  if (digits !== undefined && !/^\d{1,3}$/.test(digits)) throw wrong('has no number behind the slash')
+  if (digits !== undefined && !/^\d{1,3}$/.test(digits)) throw wrong('has no number after the slash')
   const prefix = digits === undefined ? bits : Number(digits)
   if (prefix > bits) throw wrong(`has a prefix longer than ${bits} bits`)
   const network = networkOf(address, version, BigInt(bits - prefix))
   const canonical = `${network}/${prefix}`
-  // Of 10.1.2.3/8 one half was not meant: which one is not ours to guess.
-  if (network !== canonicalAddress(address)) throw wrong('has bits behind its prefix', canonical)
+  // 10.1.2.3/8 contradicts itself, and guessing the intended half would be unsafe.
+  if (network !== canonicalAddress(address)) throw wrong('has bits set after its prefix', canonical)
   return canonical
 }
 
-/** @param host how many bits at the end are not the network's */
+/** Whether a text is a network or an address. */
+export function isCidr(text: string): boolean {
+  return isAccepted(() => requireCidr(text))
+}
+
+/** @param host number of bits at the end that do not belong to the network */
 function networkOf(address: string, version: number, host: bigint): string {
   const number = version === 4 ? numberOf(address.split('.'), 10, 8n) : numberOf(groupsOf(address), 16, 16n)
   const masked = (number >> host) << host

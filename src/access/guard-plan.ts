@@ -1,36 +1,56 @@
-/** What stands in front of each add-on at the gateway: planned beside its route, and looked at again afterwards. */
+/** Plans the guards of exposed add-ons, and checks afterwards that they are in place. */
+
 import { isDeepStrictEqual } from 'node:util'
 import { ADDON_NAMES } from '../addons/catalog.ts'
 import type { Change, Wanted } from '../changes/changes.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
-import type { ConfigMap } from '../cluster/objects.ts'
-import { componentOf, isOwned } from '../cluster/ownership.ts'
+import { EXPOSING, isOwnedBy } from '../cluster/ownership.ts'
 import { readable } from '../cluster/reading.ts'
-import { authorizationPolicies, CONFIG_MAPS, ENVOY_FILTERS } from '../cluster/resources.ts'
+import { authorizationPolicies, ENVOY_FILTERS } from '../cluster/resources.ts'
+import { type Finding, warns } from '../findings.ts'
 import { hiddenAddress } from '../gateways/client-address.ts'
 import { type IngressGateway, listenerPorts } from '../gateways/find.ts'
 import { type Entry, entryOf, type Layout } from '../gateways/layout.ts'
-import { meshConfigMap, trustedProxies } from '../gateways/mesh.ts'
+import { type Authorizer, clusterDomain, trustedProxies } from '../gateways/mesh.ts'
+import { readMeshConfig } from '../gateways/mesh-config.ts'
 import { allowList, externalAuthorization } from '../manifests/authorization-policy.ts'
 import { type FilteredRequests, guardFilter } from '../manifests/envoy-filter.ts'
 import { basicAuth, jwtAuthentication } from '../manifests/guard-filters.ts'
-import type { Warning } from '../world.ts'
-import { type Guard, type GuardRequest, type Guards, guardWanted, isGuarded } from './guard.ts'
-import { guardsIn } from './present.ts'
+import {
+  type Guard,
+  type GuardChange,
+  type GuardRequest,
+  type Guards,
+  guardWanted,
+  isGuarded,
+  replaces,
+} from './guard.ts'
+import { guardsIn, partsIn, type UnreadPart, unreadIn } from './guard-reader.ts'
 
-/** Guards as they are to be, and the objects that make those there are. */
+/** The wanted guards, and the present objects. */
 export interface GuardPlan {
-  guards: Guards
-  /** Ours and others', of the gateway's namespace. */
-  objects: KubeObject[]
+  readonly guards: Guards
+  /** All objects of these kinds in the gateway's namespace. */
+  readonly objects: readonly KubeObject[]
+  /** Objects of these add-ons whose content cannot be read, and for which this run asks for nothing else. */
+  readonly unread: readonly UnreadPart[]
+  /** External authorizers that are skipped while they do not answer. */
+  readonly failOpen: readonly string[]
+  /** External authorizers of these guards, as the mesh configuration has them. */
+  readonly authorizers: readonly Authorizer[]
 }
 
-/** Kinds whose objects are guards. @param istioVersion of its networking API */
+/** Kinds whose objects are guards. @param istioVersion version of the networking API */
 export function guardKinds(istioVersion: string): Resource[] {
   return [authorizationPolicies(istioVersion), ENVOY_FILTERS]
 }
 
-/** Objects that are, or bear the name of, a guard. `undefined` when they may not be read. */
+/** Whether a resource is one of these kinds, in any version. */
+export function isGuardKind({ plural }: Resource): boolean {
+  return guardKinds('').some((kind) => kind.plural === plural)
+}
+
+/** Reads all objects of these kinds in a namespace. @returns `undefined` without permission */
 export async function readGuards(
   cluster: Cluster,
   istioVersion: string,
@@ -41,71 +61,93 @@ export async function readGuards(
 }
 
 /**
- * @param asked for the add-ons that are named
- * @param known guards of an earlier look in the same run: what another run has taken away since is not let go
+ * @param addons named add-ons, and the other exposed ones; guards for which an interrupted run closed routes
+ * @param asked changes for the named add-ons, and for those about which the user was asked
+ * @param known guards that this run has read before: they are kept even if another run has removed them since
  */
 export function chooseGuards(
-  named: string[],
-  others: string[],
+  { named, others, awaited = {} }: { named: string[]; others: string[]; awaited?: Guards },
   asked: GuardRequest,
-  objects: KubeObject[],
+  objects: readonly KubeObject[],
   known: Guards = {},
 ): GuardPlan {
-  const present = { ...known, ...guardsIn(objects) }
-  const isAsked = (addon: string) => named.includes(addon) && (asked.only?.includes(addon) ?? true)
-  const chosen = [...new Set([...named, ...others])].map(
-    (addon) => [addon, isAsked(addon) ? guardWanted(asked, present[addon]) : present[addon]] as const,
+  const present = { ...known, ...guardsIn(objects), ...awaited }
+  const { answered, generated, ...flags } = asked
+  const changeOf = (addon: string): GuardChange =>
+    answered?.only.includes(addon) ? answered : named.includes(addon) ? flags : {}
+  const addons = [...new Set([...named, ...others])]
+  const chosen = addons.map((addon) => [addon, guardWanted({ ...changeOf(addon), generated }, present[addon])] as const)
+  const guards = Object.fromEntries(chosen.filter((pair): pair is [string, Guard] => isGuarded(pair[1])))
+  const unread = unreadIn(objects).filter(
+    ({ addon, half }) => addons.includes(addon) && !replaces(changeOf(addon), half),
   )
-  return { guards: Object.fromEntries(chosen.filter((pair): pair is [string, Guard] => isGuarded(pair[1]))), objects }
+  return { guards, objects, unread, failOpen: [], authorizers: [] }
 }
 
-/** Where guards are put: the gateway, and how its add-ons are reached. */
+/** The gateway of the guards, and the layout of its add-ons. */
 export interface GuardPlace {
   istioVersion: string
   gateway: IngressGateway
   layout: Layout
 }
 
-/** The objects that guard these add-ons, and the removal of those that do so no more. */
-export function planGuards(addons: string[], { guards, objects }: GuardPlan, place: GuardPlace): Wanted[] {
-  const wanted = addons.flatMap((addon) => objectsOf(guards[addon] ?? {}, requestsOf(addon, place), place))
+/** The objects that guard these entries. */
+export function guardObjects(entries: readonly Entry[], guards: Guards, place: GuardPlace): Wanted[] {
+  return entries.flatMap((entry) => objectsOf(guards[entry.addon] ?? {}, requestsOf(entry, place), place))
+}
+
+/** Plans the objects that guard the add-ons of these entries, and the removal of old ones. */
+export function planGuards(entries: readonly Entry[], { guards, objects }: GuardPlan, place: GuardPlace): Wanted[] {
+  const addons = entries.map(({ addon }) => addon)
+  const wanted = guardObjects(entries, guards, place)
   const isWanted = ({ kind, metadata }: KubeObject) =>
     wanted.some(({ manifest }) => manifest.kind === kind && manifest.metadata.name === metadata.name)
   const kinds = guardKinds(place.istioVersion)
-  const dropped = objects.flatMap((manifest): Wanted[] => {
+  const dropped = ownedFor(addons, objects).flatMap((manifest): Wanted[] => {
     const resource = kinds.find(({ kind }) => kind === manifest.kind)
-    const isOurs = isOwned(manifest) && addons.includes(componentOf(manifest) ?? '')
-    return resource === undefined || !isOurs || isWanted(manifest) ? [] : [{ resource, manifest, by: 'removing' }]
+    return resource === undefined || isWanted(manifest) ? [] : [{ resource, manifest, by: 'removing' }]
   })
   return [...wanted, ...dropped]
 }
 
-function objectsOf({ cidrs, login }: Guard, requests: FilteredRequests, { istioVersion }: GuardPlace): Wanted[] {
+/** Our objects for these add-ons. */
+function ownedFor(addons: readonly string[], objects: readonly KubeObject[]): KubeObject[] {
+  const parts = partsIn(objects).filter(({ addon, object }) => addons.includes(addon) && isOwnedBy(object, EXPOSING))
+  return parts.map(({ object }) => object)
+}
+
+/** The policy with the allow list comes last: where it is in force, the gateway has the objects before it, too. */
+function objectsOf({ cidrs, login }: Guard, requests: FilteredRequests, place: GuardPlace): Wanted[] {
+  const { istioVersion, gateway } = place
   const resource = authorizationPolicies(istioVersion)
-  const list = cidrs === undefined ? [] : [{ resource, manifest: allowList(resource, requests, cidrs) }]
+  const last = { resource, manifest: allowList(resource, requests, cidrs) }
+  const list = cidrs === undefined ? [] : [last]
   switch (login?.kind) {
     case 'basic': {
       const manifest = guardFilter(ENVOY_FILTERS, requests, basicAuth(login.users))
-      return [...list, { resource: ENVOY_FILTERS, manifest }]
+      return [{ resource: ENVOY_FILTERS, manifest }, ...list]
     }
     case 'jwt': {
-      const filter = jwtAuthentication({ addonName: requests.addonName, ...login })
-      return [...list, { resource: ENVOY_FILTERS, manifest: guardFilter(ENVOY_FILTERS, requests, filter) }]
+      const filter = jwtAuthentication({
+        addonName: requests.addonName,
+        clusterDomain: clusterDomain(gateway),
+        ...login,
+      })
+      return [{ resource: ENVOY_FILTERS, manifest: guardFilter(ENVOY_FILTERS, requests, filter) }, ...list]
     }
     case 'ext-authz':
-      return [...list, { resource, manifest: externalAuthorization(resource, requests, login.provider) }]
+      return [{ resource, manifest: externalAuthorization(resource, requests, login.provider) }, last]
     default:
       return list
   }
 }
 
-function requestsOf(addonName: string, { gateway, layout }: GuardPlace): FilteredRequests {
+function requestsOf(entry: Entry, { gateway, layout }: GuardPlace): FilteredRequests {
   const { namespace, selector } = gateway
-  const entry = entryOf(addonName, layout)
   return {
     namespace,
     selector,
-    addonName,
+    addonName: entry.addon,
     host: entry.host,
     ports: portsOf(entry, gateway, layout),
     serverNames: layout.secure ? serverNames(layout) : undefined,
@@ -113,40 +155,57 @@ function requestsOf(addonName: string, { gateway, layout }: GuardPlace): Filtere
   }
 }
 
-/** Add-ons on hosts of their own by HTTPS need no port, and without one there is none to be mistaken in. */
+/** Add-ons with their own HTTPS hosts need no port, and a condition that is left out cannot be wrong. */
 function portsOf({ port }: Entry, gateway: IngressGateway, { name, secure }: Layout): number[] | undefined {
   return name === 'hosts' && secure ? undefined : listenerPorts(gateway, port)
 }
 
 /**
- * All names by which our server may be entered: with HTTP/2 a connection that was opened for one host carries requests for another.
- * Those of add-ons that are not exposed are among them, so that a policy stays as it is when they come or go.
+ * All server names of our hosts: with HTTP/2 a connection to one host carries requests for others. The names of add-ons that are not
+ * exposed are included, so that a policy does not change when add-ons are exposed or removed.
  */
 function serverNames(layout: Layout): string[] {
   return [...new Set(ADDON_NAMES.map((addon) => entryOf(addon, layout).host))].sort()
 }
 
-/** Whether guards change of what was there before: what is new is at the gateway with its route. */
+/** Whether guards of an existing exposure change. New guards reach the gateway together with their route. */
 export function changesGuards(changes: Change[]): boolean {
-  const isGuard = ({ resource: { plural } }: Change) => guardKinds('').some((kind) => kind.plural === plural)
   const routes = changes.filter(({ resource }) => resource.plural === 'virtualservices')
   const isFirst = routes.every(({ action }) => action === 'created')
-  return !isFirst && changes.some((change) => isGuard(change) && change.action !== 'unchanged')
+  return !isFirst && changes.some(({ resource, action }) => isGuardKind(resource) && action !== 'unchanged')
 }
 
-/** Whether every guard is there as it was planned: another run may have taken it away. */
-export function isGuardedAsPlanned({ guards }: GuardPlan, objects: KubeObject[]): boolean {
-  const present = guardsIn(objects)
-  return Object.entries(guards).every(([addon, guard]) => isDeepStrictEqual(present[addon], guard))
+/** Whether the guard of an entry is exactly as this version writes it. */
+export function isGuardedAsPlanned(
+  entry: Entry,
+  { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
+  place: GuardPlace,
+): boolean {
+  return areInPlace(guardObjects([entry], guards, place), [entry.addon], objects)
 }
 
-/** An allow list is of no use where the gateway does not see the client's address. */
-export async function addressWarnings(gateway: IngressGateway, guards: Guards, cluster: Cluster): Promise<Warning[]> {
+/** Whether the objects are exactly these, and none more for their add-ons. Somebody may have changed a part that no guard is read from. */
+export function areInPlace(
+  wanted: readonly Wanted[],
+  addons: readonly string[],
+  objects: readonly KubeObject[],
+): boolean {
+  const own = ownedFor(addons, objects)
+  const isWanted = ({ kind, metadata: { name }, spec }: KubeObject) =>
+    wanted.some(
+      ({ manifest }) =>
+        manifest.kind === kind && manifest.metadata.name === name && isDeepStrictEqual(manifest.spec, spec),
+    )
+  return own.length === wanted.length && own.every(isWanted)
+}
+
+/** Warns when an allow list has no effect because the gateway does not see the client's address. */
+export async function addressWarnings(gateway: IngressGateway, guards: Guards, cluster: Cluster): Promise<Finding[]> {
   if (Object.values(guards).every(({ cidrs }) => cidrs === undefined)) return []
   if (hiddenAddress(gateway, 0) === undefined) return []
-  const configMap = await readable(cluster.get<ConfigMap>(CONFIG_MAPS, meshConfigMap(gateway)))
+  const configMap = await readMeshConfig(gateway, cluster)
   const hidden = hiddenAddress(gateway, trustedProxies(gateway, configMap))
   if (hidden === undefined) return []
-  const message = `${hidden.message}: the allow list then lets in all of them or none`
-  return [{ code: 'CLIENT_ADDRESS_HIDDEN', message, remedy: hidden.remedy }]
+  const message = `${hidden.message}: the allow list then allows all clients or none`
+  return [warns('CLIENT_ADDRESS_HIDDEN', message, hidden.remedy)]
 }

@@ -1,10 +1,10 @@
-/** What stands in front of an add-on at the gateway: whom it lets in. Pure. */
+/** Pure: a guard decides at the gateway who may enter an exposed add-on. */
 
-/** Who asks for a login, and what for. */
+/** The login that the gateway requires. */
 export type Login =
   | {
       kind: 'basic'
-      /** `NAME:{SHA}…`, as in a file of htpasswd. */
+      /** Lines of an htpasswd file: `NAME:{SHA}…`. */
       users: string[]
     }
   | { kind: 'jwt'; issuer: string; audiences: string[]; keys: JwtKeys }
@@ -14,36 +14,42 @@ export type Login =
       provider: string
     }
 
-/** Where the issuer's keys are: at an address, or here as a JSON Web Key Set. */
+/** The issuer's keys: at a URL, or inline as a JSON Web Key Set. */
 export type JwtKeys = { uri: string } | { inline: string }
 
-/** Both have to be satisfied, where there are both. */
+/** A request has to satisfy both, if both are present. */
 export interface Guard {
-  /** Networks from which requests are let in; every address when left out. */
+  /** Networks from which requests are allowed; all addresses if left out. */
   cidrs?: string[]
   login?: Login
 }
 
-/** What was asked for; what is left out stays as it is. */
-export interface GuardRequest {
-  /** Add-ons that it is for; all that are named when left out. */
-  only?: string[] | undefined
-  /** `any`: from every address. */
-  cidrs?: string[] | 'any' | undefined
-  /** `none`: without. `basic` without users: the password in use, or else a generated one. */
-  login?: 'none' | { kind: 'basic'; users: undefined } | Login | undefined
-  /** A new password, for where one is needed. */
+/** What one object says of a guard, and what one flag sets: `--auth` a login, `--allow-cidr` a list. */
+export type GuardHalf = 'login' | 'list'
+
+/** Requested changes of the named add-ons; fields that are left out stay unchanged. */
+export interface GuardRequest extends GuardChange {
+  /** The answer to the question who may enter these add-ons, instead of the other fields. */
+  answered?: GuardChange & { only: string[] }
+  /** A new password, in case one is needed. */
   generated?: Credentials | undefined
+}
+
+export interface GuardChange {
+  /** `any` allows every address. */
+  cidrs?: string[] | 'any' | undefined
+  /** `none` removes the login. `basic` without users keeps the present password, or uses a generated one. */
+  login?: 'none' | { kind: 'basic'; users: undefined } | Login | undefined
 }
 
 export interface Credentials {
   user: string
   password: string
-  /** As in a file of htpasswd. */
+  /** A line of an htpasswd file. */
   line: string
 }
 
-/** A guard as it may be shown: names without hashes. */
+/** A guard for display: names without hashes. */
 export interface GuardView {
   cidrs?: string[]
   login?:
@@ -52,16 +58,40 @@ export interface GuardView {
     | { kind: 'ext-authz'; provider: string }
 }
 
-/** Guards by add-on. One that has none is not in it. */
+/** Guards by add-on. Add-ons without a guard are left out. */
 export type Guards = Record<string, Guard>
 
-/** Whether anybody is kept out. */
+/** Whether there is a guard that denies some requests. */
 export function isGuarded(guard: Guard | undefined): guard is Guard {
   return guard?.cidrs !== undefined || guard?.login !== undefined
 }
 
-/** A guard as it is to be: what was asked for, and of the rest what there is. */
-export function guardWanted(asked: GuardRequest, present: Guard | undefined): Guard {
+/**
+ * Whether a guard always denies strangers. An external authorizer that is skipped while it does not answer denies nobody then.
+ * @param failOpen external authorizers that are skipped while they do not answer
+ */
+export function isProtected(guard: Guard | undefined, failOpen: readonly string[]): boolean {
+  return isGuarded(guard) && (guard.cidrs !== undefined || failingOpen(guard, failOpen) === undefined)
+}
+
+/** The external authorizer of a guard, if it is skipped while it does not answer. */
+export function failingOpen(guard: Guard | undefined, failOpen: readonly string[]): string | undefined {
+  const provider = guard?.login?.kind === 'ext-authz' ? guard.login.provider : undefined
+  return provider !== undefined && failOpen.includes(provider) ? provider : undefined
+}
+
+/** Whether anything of a guard is asked for. */
+export function asksForGuard({ cidrs, login, answered }: GuardRequest): boolean {
+  return [cidrs, login, answered].some((one) => one !== undefined)
+}
+
+/** Whether a request says what a half of a guard is to be, so that the present one need not be known. */
+export function replaces({ cidrs, login }: GuardChange, half: GuardHalf): boolean {
+  return (half === 'login' ? login : cidrs) !== undefined
+}
+
+/** The wanted guard: requested fields, and the present value of all others. */
+export function guardWanted(asked: Omit<GuardRequest, 'answered'>, present: Guard | undefined): Guard {
   const cidrs = asked.cidrs ?? present?.cidrs
   const login = loginWanted(asked, present?.login)
   return { ...(cidrs === undefined || cidrs === 'any' ? {} : { cidrs }), ...(login === undefined ? {} : { login }) }
@@ -93,19 +123,4 @@ function loginView(login: Login): GuardView['login'] {
 
 function userOf(line: string): string {
   return line.slice(0, line.indexOf(':'))
-}
-
-/** In words that follow the add-on's name: `from 10.0.0.0/8, with a password (telemetry)`. */
-export function guardWords({ cidrs, login }: GuardView): string {
-  const words = cidrs === undefined ? [] : [`from ${cidrs.join(', ')}`]
-  switch (login?.kind) {
-    case 'basic':
-      return [...words, `with a password (${login.users.join(', ')})`].join(', ')
-    case 'jwt':
-      return [...words, `with a token of ${login.issuer}`].join(', ')
-    case 'ext-authz':
-      return [...words, `whom ${login.provider} lets in`].join(', ')
-    default:
-      return words.join(', ')
-  }
 }

@@ -1,16 +1,21 @@
-/** Users and hashed passwords in the form of Apache's htpasswd, as far as Envoy reads it: SHA-1 alone. */
+/** Users and hashed passwords in the format of Apache's htpasswd. Envoy supports only SHA-1. */
 import { createHash } from 'node:crypto'
 import { usageError } from '../errors.ts'
 import type { Credentials } from './guard.ts'
 
 const USER = 'telemetry'
-/** 144 bits: SHA-1 without salt gives away what can be guessed, and this cannot. */
+/** 144 random bits, because unsalted SHA-1 does not protect passwords that can be guessed. */
 const PASSWORD_BYTES = 18
 const SHA = /^[^:]+:\{SHA\}[A-Za-z0-9+/]{27}=$/
 const REMEDY = ['htpasswd -nbs USER PASSWORD   # SHA-1: choose long, random passwords']
 
+/** Whether Envoy supports a line, which has a user and a hash. */
+export function isUserLine(line: string): boolean {
+  return SHA.test(line)
+}
+
 /**
- * The users in a file of htpasswd.
+ * @returns the lines of an htpasswd file
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/basic_auth_filter
  * @throws UserError HTPASSWD_INVALID (exit 2)
  */
@@ -20,14 +25,14 @@ export function requireUsers(text: string, file: string): string[] {
   const users = lines.filter(({ line }) => line !== '' && !line.startsWith('#'))
   if (users.length === 0) throw wrong('has no user')
   for (const { line, number } of users)
-    if (!SHA.test(line)) throw wrong(`line ${number} has ${formOf(line)}; Envoy reads SHA-1 ({SHA}) alone`)
+    if (!isUserLine(line)) throw wrong(`line ${number} has ${formOf(line)}; Envoy supports only SHA-1 ({SHA})`)
   const names = users.map(({ line }) => line.slice(0, line.indexOf(':')))
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw wrong(`has the user ${JSON.stringify(twice)} twice`)
   return users.map(({ line }) => line)
 }
 
-/** Nothing of the password itself is told. */
+/** Describes a hash without showing any part of it. */
 function formOf(line: string): string {
   const [name, hash, ...more] = line.split(':')
   if (!name || hash === undefined || more.length > 0) return 'no USER:HASH'
@@ -35,10 +40,10 @@ function formOf(line: string): string {
   if (hash.startsWith('$apr1$')) return 'an MD5 hash (apr1)'
   if (/^\$[156y]\$/.test(hash)) return 'a crypt hash'
   if (hash.startsWith('{SHA}')) return 'a cut or broken SHA-1 hash'
-  return 'a hash of another kind, or none'
+  return 'no hash of a known kind'
 }
 
-/** A password nobody knows yet. @param random bytes, unpredictable */
+/** Generates a new password. @param random unpredictable bytes */
 export function generateCredentials(random: (bytes: number) => Uint8Array): Credentials {
   const password = Buffer.from(random(PASSWORD_BYTES)).toString('base64url')
   return { user: USER, password, line: `${USER}:{SHA}${createHash('sha1').update(password).digest('base64')}` }

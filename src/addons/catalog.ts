@@ -1,85 +1,32 @@
-/** The add-ons we know. An add-on is a row: what tells it apart is data, never a branch in the code. */
+/** The catalogue of add-ons. Each add-on is a row: its peculiarities are data, never a branch in the code. */
 import { usageError } from '../errors.ts'
+import type { Addon, AllowedRequests, Setting, VisitorRule } from './addon.ts'
 import { nearest } from './nearest.ts'
 
-/** Where an add-on's configuration says something: in an environment variable, else in a file that is a key of a mounted ConfigMap. */
-export interface Setting {
-  env?: string
-  file?: { key: string; format: 'ini' | 'yaml'; path: string[] }
-}
-
-/** Who an add-on lets in without a login, in words that follow "lets anyone in as". */
-export type AccessRule =
-  | { by: 'nature'; role: string }
-  | { by: 'setting'; setting: Setting; open: string[]; role: Setting; defaultRole: string }
-
-/** What somebody who got in could do, in words that follow "a visitor". */
-export interface VisitorRule {
-  /** By the role that the add-on gives to anyone. */
-  roles: Record<string, string>
-  /** With any other role. */
-  otherwise: string
-  facts: VisitorFact[]
-}
-
-/** More that is true of an add-on with such a setting, argument or right in the cluster. */
-export type VisitorFact =
-  | { setting: Setting; values: string[]; says: string }
-  | { argument: string; says: string }
-  /** `without`: a setting with which the right is not used. */
-  | {
-      right: { verb: string; group: string; resource: string }
-      without: { setting: Setting; values: string[] }
-      says: string
-    }
-
-/** Requests that are let through; everything else is answered 403. Method and path are regular expressions (RE2) over the whole. */
-export interface AllowedRequests {
-  methods: string
-  path: string
-}
-
-export interface Addon {
-  /** The argument people type, and the first label of its host. Several rows may share it: then they are of one sort. */
-  name: string
-  /** What people call it. */
-  title: string
-  /** Its Service has one of these label sets, on itself or in its selector; the first set that is found anywhere wins. */
-  labels: Record<string, string>[]
-  /** Ports of the Service that serve its pages, by number (of the Service or behind it) or by name. */
-  ports: { numbers: number[]; names: string[] }
-  /** Its port at the ingress gateway in the layout of Istio 1.5 and older: one host, a port for each add-on. */
-  classicPort: number
-  /** What Istio's samples/addons make of it, in istio-system. */
-  sample: { service: string; port: number; path: string }
-  /** Where its page is. */
-  path: { setting?: Setting; byDefault: string }
-  access: AccessRule
-  visitor: VisitorRule
-  /** Left out: every request is let through. */
-  allowed?: AllowedRequests[]
-}
-
-const GRAFANA = (section: string, name: string) => ({
-  key: 'grafana.ini',
-  format: 'ini' as const,
-  path: [section, name],
+const GRAFANA = (section: string, name: string): Setting => ({
+  env: `GF_${section}_${name}`.replace(/\W/g, '_').toUpperCase(),
+  file: { format: 'ini', path: [section, name] },
 })
-const GRAFANA_ANONYMOUS = (name: string) => GRAFANA('auth.anonymous', name)
 const TRUE = ['true', 't', '1', 'yes', 'y', 'on']
 const READS_TRACES: VisitorRule = { roles: {}, otherwise: 'reads every trace', facts: [] }
-const YAML = (...path: string[]) => ({ key: 'config.yaml', format: 'yaml' as const, path })
+const READING = 'GET|HEAD|OPTIONS'
+const YAML = (...path: string[]): Pick<Setting, 'file'> => ({ file: { format: 'yaml', path } })
+const ANY_USER = 'any user that a request header names (auth.proxy)'
+const NEW_USER = 'a new user, because anyone may sign up (users.allow_sign_up)'
+/** A role that is set where it is not read. */
+export const ROLE_UNREAD = 'a user whose role could not be read'
 
-/** The pages and the read-only API of Prometheus 2 and 3. Lifecycle (/-/quit, /-/reload) and admin answer to POST and PUT alone. */
+/** The pages and the read-only API of Prometheus 2 and 3. Lifecycle (/-/quit, /-/reload) and admin answer only to POST and PUT. */
 const PROMETHEUS_PAGES =
   '/(alerts|query|graph|status|tsdb-status|flags|config|rules|targets|service-discovery|alertmanager-discovery|agent|federate|version|metrics|manifest\\.json|favicon\\.(ico|svg)|-/(ready|healthy)|(assets|static|classic|consoles|api/v1)(/.*)?)?'
 const PROMETHEUS_QUERIES = '/api/v1/(query|query_range|query_exemplars|format_query|parse_query|series|labels)'
 
 /**
  * Labels and ports: Istio's samples/addons and the communities' charts (`app` is what charts before 2020 set).
- * Grafana: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/ (auth.anonymous).
+ * Grafana: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/ (auth.anonymous, auth.proxy, users, snapshots;
+ * the administrator's first password is `admin` by default).
  * Kiali: https://kiali.io/docs/configuration/kialis.kiali.io/ (auth.strategy, server.web_root).
- * Jaeger: `base_path` of the jaeger_query extension (v2), QUERY_BASE_PATH (v1); since v2.16 `/` is 404 with a base path.
+ * Jaeger: `base_path` of the jaeger_query extension (v2), --query.base-path and QUERY_BASE_PATH (v1); since v2.16 `/` is 404 with a base path.
  */
 export const ADDONS: readonly Addon[] = [
   {
@@ -87,27 +34,57 @@ export const ADDONS: readonly Addon[] = [
     title: 'Grafana',
     classicPort: 15031,
     sample: { service: 'grafana', port: 3000, path: '/' },
-    labels: [{ 'app.kubernetes.io/name': 'grafana' }, { app: 'grafana' }],
-    ports: { numbers: [3000], names: ['service', 'http', 'http-web'] },
+    // The last labels and `grafana-http` are of Grafana Operator; `nginx-http` is of Rancher, whose nginx stands before Grafana in its pod.
+    labels: [
+      { 'app.kubernetes.io/name': 'grafana' },
+      { app: 'grafana' },
+      { 'app.kubernetes.io/managed-by': 'grafana-operator' },
+    ],
+    ports: { numbers: [3000], names: ['service', 'http', 'http-web', 'grafana-http', 'nginx-http'] },
     path: { byDefault: '/' },
+    program: {
+      executables: ['grafana', 'grafana-server', 'run.sh'],
+      file: '/etc/grafana/grafana.ini',
+      fileVariable: 'GF_PATHS_CONFIG',
+      takesSettings: true,
+    },
     access: {
       by: 'setting',
-      setting: { env: 'GF_AUTH_ANONYMOUS_ENABLED', file: GRAFANA_ANONYMOUS('enabled') },
-      open: TRUE,
-      role: { env: 'GF_AUTH_ANONYMOUS_ORG_ROLE', file: GRAFANA_ANONYMOUS('org_role') },
-      defaultRole: 'Viewer',
+      doors: [
+        { setting: GRAFANA('auth.proxy', 'enabled'), open: TRUE, as: ANY_USER },
+        {
+          setting: GRAFANA('auth.anonymous', 'enabled'),
+          open: TRUE,
+          role: GRAFANA('auth.anonymous', 'org_role'),
+          as: 'Viewer',
+        },
+        { setting: GRAFANA('users', 'allow_sign_up'), open: TRUE, as: NEW_USER },
+        {
+          setting: GRAFANA('snapshots', 'public_mode'),
+          open: TRUE,
+          as: 'a writer of snapshots (snapshots.public_mode)',
+        },
+      ],
+      mostOpen: 'Admin',
+    },
+    identity: {
+      byDefault: 'x-webauth-user',
+      settings: [GRAFANA('auth.proxy', 'header_name'), GRAFANA('auth.proxy', 'headers')],
     },
     visitor: {
       roles: {
         Admin: 'may change dashboards, data sources and users',
-        Editor: 'may change dashboards and ask the data sources anything',
+        Editor: 'may change dashboards and send any query to the data sources',
+        [ANY_USER]: 'may be the administrator, and so change dashboards, data sources and users',
+        [ROLE_UNREAD]: 'may change dashboards, data sources and users, if the role is Admin',
       },
-      otherwise: 'reads dashboards and asks their data sources',
+      otherwise: 'reads dashboards and queries their data sources',
       facts: [
         {
-          setting: { env: 'GF_SECURITY_ADMIN_PASSWORD', file: GRAFANA('security', 'admin_password') },
+          setting: GRAFANA('security', 'admin_password'),
           values: ['admin'],
-          says: 'signs in as administrator with the password "admin", unless it was changed since',
+          byDefault: true,
+          says: 'can sign in as administrator with the password "admin", unless it was changed',
         },
       ],
     },
@@ -119,13 +96,20 @@ export const ADDONS: readonly Addon[] = [
     sample: { service: 'kiali', port: 20001, path: '/kiali/' },
     labels: [{ 'app.kubernetes.io/name': 'kiali' }, { app: 'kiali' }],
     ports: { numbers: [20001], names: ['http', 'tcp'] },
-    path: { setting: { file: YAML('server', 'web_root') }, byDefault: '/kiali/' },
+    program: { executables: ['kiali'], file: '/kiali-configuration/config.yaml' },
+    path: { setting: YAML('server', 'web_root'), byDefault: '/kiali/' },
     access: {
       by: 'setting',
-      setting: { file: YAML('auth', 'strategy') },
-      open: ['anonymous'],
-      role: {},
-      defaultRole: "somebody with Kiali's own rights in the cluster",
+      doors: [
+        {
+          setting: YAML('auth', 'strategy'),
+          open: ['anonymous'],
+          // Not `header`: Kiali then believes the headers of a proxy, and the gateway is none.
+          closed: ['', 'token', 'openid', 'openshift', 'login', 'ldap'],
+          as: "a user with Kiali's own rights in the cluster",
+        },
+      ],
+      mostOpen: "a user with Kiali's own rights in the cluster",
     },
     visitor: {
       roles: {},
@@ -133,7 +117,7 @@ export const ADDONS: readonly Addon[] = [
       facts: [
         {
           right: { verb: 'patch', group: 'networking.istio.io', resource: 'virtualservices' },
-          without: { setting: { file: YAML('deployment', 'view_only_mode') }, values: TRUE },
+          without: { setting: YAML('deployment', 'view_only_mode'), values: TRUE },
           says: "may change Istio's configuration",
         },
       ],
@@ -150,7 +134,8 @@ export const ADDONS: readonly Addon[] = [
       { 'operated-prometheus': 'true' },
     ],
     ports: { numbers: [9090], names: ['http-web', 'web', 'http'] },
-    path: { byDefault: '/' },
+    // https://prometheus.io/docs/prometheus/latest/command-line/prometheus/: the default prefix is the path of the external URL
+    path: { setting: { flags: ['web.route-prefix', 'web.external-url'] }, byDefault: '/' },
     access: { by: 'nature', role: 'a reader of every metric' },
     visitor: {
       roles: {},
@@ -158,7 +143,7 @@ export const ADDONS: readonly Addon[] = [
       facts: [
         {
           argument: '--web.enable-lifecycle',
-          says: 'could end it (--web.enable-lifecycle), but the gateway refuses that',
+          says: 'could stop it (--web.enable-lifecycle), but the gateway refuses that',
         },
         {
           argument: '--web.enable-admin-api',
@@ -167,8 +152,15 @@ export const ADDONS: readonly Addon[] = [
       ],
     },
     allowed: [
-      { methods: 'GET|HEAD|OPTIONS', path: PROMETHEUS_PAGES },
+      { methods: READING, path: PROMETHEUS_PAGES },
       { methods: 'POST', path: PROMETHEUS_QUERIES },
+    ],
+    allowedBelowPage: true,
+    // They answer Prometheus' queries, but their pages have other paths, which the allow list would refuse.
+    others: [
+      { title: 'Thanos', images: ['thanos'] },
+      { title: 'VictoriaMetrics', images: ['victoria-metrics', 'vmselect', 'vmsingle', 'vmauth'] },
+      { title: 'Mimir or Cortex', images: ['mimir', 'cortex'] },
     ],
   },
   {
@@ -176,14 +168,30 @@ export const ADDONS: readonly Addon[] = [
     title: 'Jaeger',
     classicPort: 15032,
     sample: { service: 'tracing', port: 80, path: '/jaeger/' },
-    labels: [{ app: 'jaeger' }, { 'app.kubernetes.io/name': 'jaeger' }],
+    // The operator of Tempo runs Jaeger's pages before it.
+    labels: [
+      { app: 'jaeger' },
+      { 'app.kubernetes.io/name': 'jaeger' },
+      { 'app.kubernetes.io/name': 'tempo-monolithic', 'app.kubernetes.io/component': 'jaegerui' },
+      { 'app.kubernetes.io/name': 'tempo', 'app.kubernetes.io/component': 'query-frontend' },
+    ],
     ports: { numbers: [16686], names: ['http-query', 'query'] },
+    program: { executables: ['jaeger'], file: '/jaeger-configuration/config.yaml' },
     path: {
-      setting: { env: 'QUERY_BASE_PATH', file: YAML('extensions', 'jaeger_query', 'base_path') },
+      setting: {
+        flags: ['query.base-path'],
+        env: 'QUERY_BASE_PATH',
+        ...YAML('extensions', 'jaeger_query', 'base_path'),
+      },
       byDefault: '/',
     },
     access: { by: 'nature', role: 'a reader of every trace' },
     visitor: READS_TRACES,
+    // Not POST /api/archive/ID. The page converts an uploaded trace with POST /api/transform, which stores nothing.
+    allowed: [
+      { methods: READING, path: '/.*' },
+      { methods: 'POST', path: '(/[^%]*)?/api/transform' },
+    ],
   },
   {
     name: 'tracing',
@@ -195,17 +203,24 @@ export const ADDONS: readonly Addon[] = [
     path: { byDefault: '/zipkin/' },
     access: { by: 'nature', role: 'a reader of every trace' },
     visitor: READS_TRACES,
+    // Its port is also the collector (POST /api/v2/spans) and has Spring's /actuator. No percent sign: it might be decoded behind the gateway.
+    allowed: [{ methods: READING, path: '/(zipkin(/[^%]*)?|api/v2/[^%]*|health|info|favicon\\.ico)?' }],
   },
   {
     name: 'tracing',
     title: 'SkyWalking',
     classicPort: 15032,
     sample: { service: 'tracing-ui', port: 8080, path: '/' },
-    labels: [{ app: 'skywalking-ui' }],
+    labels: [{ app: 'skywalking-ui' }, { app: 'skywalking', component: 'ui' }],
     ports: { numbers: [8080], names: [] },
     path: { byDefault: '/' },
     access: { by: 'nature', role: 'a reader of every trace' },
-    visitor: READS_TRACES,
+    // Queries and the start of a profiling task are both POST /graphql.
+    visitor: { roles: {}, otherwise: 'reads every trace and may start profiling tasks', facts: [] },
+    allowed: [
+      { methods: READING, path: '/.*' },
+      { methods: 'POST', path: '/graphql' },
+    ],
   },
 ]
 
@@ -220,17 +235,40 @@ export const ADDON_NAMES: readonly string[] = [...new Set(ADDONS.map(({ name }) 
 /** Which add-ons a command is about. */
 export interface AddonChoice {
   names: string[]
-  /** Named ones have to be there; of "all" those are taken that are. */
+  /** Whether the user named them: then each must exist. Of "all", only existing ones are used. */
   named: boolean
 }
 
-/** The rows of one name: an add-on, or several of one sort. */
+/** The rows of one name: an add-on, or alternative products. */
 export function rowsOf(name: string): Addon[] {
   return ADDONS.filter((row) => row.name === name)
 }
 
 /**
- * The add-ons of these names; all of them for none or `all`. A product's own name is its sort's: `jaeger` is `tracing`.
+ * The requests that the gateway lets through to an add-on. Products that share a name are known by their page: an existing route shows
+ * nothing else of them. Where that is open, the requests of each are allowed.
+ * @param path of the page
+ */
+export function allowedRequests(name: string, path: string): AllowedRequests[] | undefined {
+  const rows = rowsOf(name)
+  const isOwn = (row: Addon) => row.path.byDefault !== '/' && row.path.setting === undefined
+  const own = rows.filter((row) => isOwn(row) && row.path.byDefault === path)
+  const fitting = own.length > 0 ? own : rows.filter((row) => rows.length === 1 || !isOwn(row))
+  if (fitting.some(({ allowed }) => allowed === undefined)) return undefined
+  const each = new Map(fitting.flatMap((row) => allowedAt(path, row)).map((one) => [`${one.methods} ${one.path}`, one]))
+  return [...each.values()]
+}
+
+/** @param path a plain one (text.ts) */
+function allowedAt(path: string, { allowed = [], allowedBelowPage }: Addon): AllowedRequests[] {
+  if (allowedBelowPage !== true || path === '/') return allowed
+  const prefix = path.replace(/\/$/, '').replaceAll('.', '\\.')
+  const below = allowed.map((one) => ({ ...one, path: prefix + one.path }))
+  return [...below, { methods: READING, path: prefix }]
+}
+
+/**
+ * The add-ons of these names; all add-ons for no name or `all`. The name of a product works too: `jaeger` is `tracing`.
  * @throws UserError ADDON_UNKNOWN (exit 2), naming the nearest one
  */
 export function requireAddons(words: string[]): AddonChoice {

@@ -1,134 +1,170 @@
-/** What an add-on's live configuration says of it, read from its pods and the ConfigMaps they mount: pure. */
-import { parseDocument } from 'yaml'
+/** Pure: who an add-on lets in, what a visitor could do, and where its page is, by the configuration of its pods. */
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
-import type { Addon, Setting, VisitorFact } from './catalog.ts'
-import { iniSetting } from './ini.ts'
+import { isHeaderName, isPlainPath } from '../text.ts'
+import type { Addon, Door, Setting, VisitorFact } from './addon.ts'
+import { ROLE_UNREAD } from './catalog.ts'
+import { configurationFile, givenWithoutFile, isWrapped, type Program, programsOf, readSetting } from './program.ts'
 
-/** `unknown` is treated like `anonymous`: what cannot be read is not called safe. */
+/**
+ * `login` is proven: every setting that could let people in without one was read. `unknown` is treated like `anonymous`: a
+ * configuration that cannot be read does not count as safe.
+ */
 export type AddonAccess = { kind: 'anonymous'; role: string } | { kind: 'login' } | { kind: 'unknown' }
 
-/** Those that the pods mount; `undefined` when they could not be read. */
+/** The ConfigMaps with the configuration files of the pods; `undefined` when they could not be read. */
 type ConfigMaps = ConfigMap[] | undefined
 
-/** `hidden`: it is or may be set somewhere we do not see (a Secret, an expression). */
-type Reading = { value: string | undefined } | 'hidden'
-
-/** Whether an add-on's ConfigMaps have to be read: something depends on them that its environment does not tell. */
-export function needsConfigMaps({ access, path }: Addon, pod: Pod): boolean {
-  const settings = [path.setting, access.by === 'setting' ? access.setting : undefined]
-  return settings.some((setting) => setting?.file !== undefined && inEnvironment(pod, setting) === undefined)
+/** Names of the ConfigMaps that must be read, because arguments and environment lack a setting. */
+export function neededConfigMaps(addon: Addon, pods: Pod[]): string[] {
+  const needed = programsOf(addon, pods).filter((program) => needsFile(addon, program))
+  return [...new Set(needed.flatMap((program) => configurationFile(addon, program)?.configMap ?? []))]
 }
 
-/** Keys of the ConfigMaps in which an add-on's settings are looked for. */
-export function settingFiles({ access, path }: Addon): string[] {
-  const settings = [path.setting, access.by === 'setting' ? access.setting : undefined]
-  return [...new Set(settings.flatMap((setting) => setting?.file?.key ?? []))]
+function needsFile(addon: Addon, program: Program): boolean {
+  const { access, path } = addon
+  const isOutside = (setting: Setting | undefined, of = program) =>
+    setting?.file !== undefined && givenWithoutFile(addon, setting, of) === undefined
+  if (isOutside(path.setting, withoutBulk(program))) return true
+  if (access.by === 'nature') return false
+  const byArgument = accessOf(addon, access.doors, program, [])
+  if (byArgument.kind === 'anonymous' && byArgument.role === access.mostOpen) return false
+  return access.doors.some(({ setting }) => isOutside(setting))
 }
 
-/** Names of the ConfigMaps that a pod mounts. */
-export function mountedConfigMaps(pod: Pod): string[] {
-  return (pod.spec.volumes ?? []).flatMap(({ configMap }) => (configMap?.name === undefined ? [] : [configMap.name]))
-}
-
-/** Who the add-on lets in. @param pods the add-on's; none means unknown, where it depends on them */
-export function readAccess({ access }: Addon, pods: Pod[], configMaps: ConfigMaps): AddonAccess {
+/** Who the add-on lets in: of several programs, the most open counts. @param pods the add-on's; none means unknown, where it depends on them */
+export function readAccess(addon: Addon, pods: Pod[], configMaps: ConfigMaps): AddonAccess {
+  const { access } = addon
   if (access.by === 'nature') return { kind: 'anonymous', role: access.role }
-  const pod = pods[0]
-  if (pod === undefined || inBulk(pod, access.setting)) return { kind: 'unknown' }
-  const reading = readSetting(access.setting, pod, configMaps)
-  if (reading === 'hidden') return { kind: 'unknown' }
-  if (!access.open.includes((reading.value ?? '').trim().toLowerCase())) return { kind: 'login' }
-  const role = readSetting(access.role, pod, configMaps)
-  return { kind: 'anonymous', role: (role === 'hidden' ? undefined : role.value) ?? access.defaultRole }
+  const each = programsOf(addon, pods).map((program) => accessOf(addon, access.doors, program, configMaps))
+  const open = each.filter((one) => one.kind === 'anonymous')
+  const isProven = each.length > 0 && each.every(({ kind }) => kind === 'login')
+  return open.find(({ role }) => role === access.mostOpen) ?? open[0] ?? { kind: isProven ? 'login' : 'unknown' }
+}
+
+function accessOf(addon: Addon, doors: Door[], program: Program, configMaps: ConfigMaps): AddonAccess {
+  let isProven = !isWrapped(addon, program)
+  for (const { setting, open, closed, role, as } of doors) {
+    const reading = readSetting(addon, setting, program, configMaps)
+    const value = reading === 'hidden' ? undefined : (reading.value ?? '').trim().toLowerCase()
+    if (value !== undefined && open.includes(value)) {
+      const found = role && readSetting(addon, role, program, configMaps)
+      return { kind: 'anonymous', role: found === 'hidden' ? ROLE_UNREAD : (found?.value ?? as) }
+    }
+    isProven &&= value !== undefined && (closed === undefined || closed.includes(value))
+  }
+  return { kind: isProven ? 'login' : 'unknown' }
+}
+
+/** A permission that a fact of the catalogue depends on. */
+type Right = Extract<VisitorFact, { right: object }>['right']
+
+/** The rights of the add-on's service account that decide what a visitor could do. @param pods the add-on's */
+export function rightsToAsk(addon: Addon, pods: Pod[], configMaps: ConfigMaps): Right[] {
+  const [program] = programsOf(addon, pods)
+  if (program === undefined) return []
+  return addon.visitor.facts.flatMap((fact) =>
+    'right' in fact && !has(addon, fact.without, program, configMaps) ? [fact.right] : [],
+  )
 }
 
 /**
- * What somebody who gets in could do, in a line that follows "a visitor".
+ * What a visitor could do, in a line that follows "a visitor".
  * @param pods the add-on's
- * @param mayUse whether the add-on's service account has a right; `undefined` when nobody could say
+ * @param granted of `rightsToAsk`, those that the add-on's service account has
  */
-export async function readVisitor(
-  { visitor }: Addon,
+export function readVisitor(
+  addon: Addon,
   access: AddonAccess,
-  pods: Pod[],
-  configMaps: ConfigMaps,
-  mayUse: (right: Extract<VisitorFact, { right: object }>['right'], pod: Pod) => Promise<boolean | undefined>,
-): Promise<string> {
-  const [pod] = pods
-  const facts: string[] = []
-  for (const fact of pod === undefined ? [] : visitor.facts) if (await isTrue(fact)) facts.push(fact.says)
+  { pods, configMaps }: { pods: Pod[]; configMaps: ConfigMaps },
+  granted: Right[],
+): string {
+  const { visitor } = addon
+  const programs = programsOf(addon, pods)
+  const facts = visitor.facts
+    .filter((fact) => programs.some((program) => isTrue(fact, program)))
+    .map(({ says }) => says)
   const does = access.kind === 'anonymous' ? (visitor.roles[access.role] ?? visitor.otherwise) : undefined
   const first = {
     anonymous: does,
-    login: 'has to sign in',
-    unknown: 'may have to sign in or not: it could not be read',
+    login: 'must sign in',
+    unknown: 'may need to sign in: its configuration could not be read',
   }
   return [first[access.kind] ?? '', ...facts].join('; ')
 
-  async function isTrue(fact: VisitorFact): Promise<boolean> {
-    if (pod === undefined) return false
-    if ('argument' in fact) return pod.spec.containers.some(({ args = [] }) => args.includes(fact.argument))
-    if ('setting' in fact) return has(fact, pod)
-    return !has(fact.without, pod) && (await mayUse(fact.right, pod)) === true
-  }
-
-  function has({ setting, values }: { setting: Setting; values: string[] }, of: Pod): boolean {
-    const reading = readSetting(setting, of, configMaps)
-    return reading !== 'hidden' && values.includes((reading.value ?? '').trim().toLowerCase())
+  function isTrue(fact: VisitorFact, program: Program): boolean {
+    if ('argument' in fact) return program.spec.containers.some(({ args = [] }) => args.includes(fact.argument))
+    if ('setting' in fact) {
+      const values = fact.byDefault && access.kind === 'login' ? [...fact.values, ''] : fact.values
+      return has(addon, { setting: fact.setting, values }, program, configMaps)
+    }
+    return granted.includes(fact.right)
   }
 }
 
-/** Where the page is, with a slash at both ends; what the catalogue says when the configuration does not tell. */
-export function readPath({ path }: Addon, pods: Pod[], configMaps: ConfigMaps): string {
-  const pod = pods[0]
-  const live = pod === undefined || path.setting === undefined ? 'hidden' : readSetting(path.setting, pod, configMaps)
+function has(
+  addon: Addon,
+  { setting, values }: { setting: Setting; values: string[] },
+  of: Program,
+  configMaps: ConfigMaps,
+): boolean {
+  const reading = readSetting(addon, setting, of, configMaps)
+  return reading !== 'hidden' && values.includes((reading.value ?? '').trim().toLowerCase())
+}
+
+/** The product that runs in place of the add-on, if it is a known one. @param pods the add-on's */
+export function otherProduct(addon: Addon, pods: Pod[]): string | undefined {
+  const images = programsOf(addon, pods).map(({ container: { image = '' } }) => imageName(image))
+  return addon.others?.find((other) => images.some((image) => other.images.includes(image)))?.title
+}
+
+/** `thanos` of `REGISTRY/thanos/thanos:v0.40`. */
+function imageName(image: string): string {
+  return /([^/@:]+)(:[^/@]*)?(@.*)?$/.exec(image)?.[1] ?? ''
+}
+
+/** Where the page is, with a slash at both ends; the catalogue's default if the configuration lacks it. */
+export function readPath(addon: Addon, pods: Pod[], configMaps: ConfigMaps): string {
+  const path = livePath(addon, pods, configMaps)
+  return isPlainPath(path) ? path : '/'
+}
+
+/** What the configuration has in place of a path; undefined if it is one. It comes to be in URLs and commands. */
+export function unusablePath(addon: Addon, pods: Pod[], configMaps: ConfigMaps): string | undefined {
+  const path = livePath(addon, pods, configMaps)
+  return isPlainPath(path) ? undefined : path
+}
+
+function livePath(addon: Addon, pods: Pod[], configMaps: ConfigMaps): string {
+  const { path } = addon
+  const [found] = programsOf(addon, pods)
+  const program = found && withoutBulk(found)
+  const live =
+    program === undefined || path.setting === undefined
+      ? 'hidden'
+      : readSetting(addon, path.setting, program, configMaps)
   const text = (live === 'hidden' ? undefined : live.value) ?? path.byDefault
   const trimmed = text.replace(/^\/+|\/+$/g, '')
   return trimmed === '' ? '/' : `/${trimmed}/`
 }
 
-/** The environment wins over the file. */
-function readSetting(setting: Setting, pod: Pod, configMaps: ConfigMaps): Reading {
-  const { file } = setting
-  const fromEnvironment = inEnvironment(pod, setting)
-  if (fromEnvironment !== undefined) return fromEnvironment
-  if (file === undefined) return { value: undefined }
-  if (configMaps === undefined) return 'hidden'
-  const texts = configMaps.map(({ data }) => data?.[file.key]).filter((text) => text !== undefined)
-  // No such file among the ConfigMaps: it may come from a Secret, and then we do not know.
-  if (texts.length === 0) return mountsSecrets(pod) ? 'hidden' : { value: undefined }
-  const read = file.format === 'ini' ? iniSetting : yamlSetting
-  const value = texts.map((text) => read(text, file.path)).find((found) => found !== undefined)
-  return plainly(value)
+/** More names than an add-on has attributes of users. */
+const MOST_HEADERS = 20
+
+/**
+ * The request headers in which the add-on believes who the user is, or would if a setting changed: in lower case, as Envoy compares them. A
+ * name that is no header's, or in a place that is not read, is left out.
+ */
+export function readIdentityHeaders({ identity, ...addon }: Addon, pods: Pod[], configMaps: ConfigMaps): string[] {
+  if (identity === undefined) return []
+  const readings = programsOf(addon, pods).flatMap((program) =>
+    identity.settings.map((setting) => readSetting(addon, setting, program, configMaps)),
+  )
+  const words = readings.flatMap((reading) => (reading === 'hidden' ? [] : (reading.value ?? '').split(/[\s,]+/)))
+  const names = words.map((word) => word.slice(word.indexOf(':') + 1).toLowerCase()).filter(isHeaderName)
+  return [...new Set([identity.byDefault, ...names])].slice(0, MOST_HEADERS)
 }
 
-/** What a container's environment says of a setting; `undefined` when nothing. Programs take an empty variable for none. */
-function inEnvironment(pod: Pod, { env: wanted }: Setting): Reading | undefined {
-  const variable = pod.spec.containers.flatMap(({ env = [] }) => env).find(({ name }) => name === wanted)
-  if (wanted === undefined || variable === undefined) return undefined
-  if (variable.valueFrom !== undefined) return 'hidden'
-  return variable.value ? plainly(variable.value) : undefined
-}
-
-/** Whether variables come in bulk from a ConfigMap or a Secret, and the setting may be among them. */
-function inBulk(pod: Pod, setting: Setting): boolean {
-  const told = setting.env === undefined || inEnvironment(pod, setting) !== undefined
-  return !told && pod.spec.containers.some(({ envFrom = [] }) => envFrom.length > 0)
-}
-
-/** Grafana expands `$__file{…}`, `$__env{…}` and `${…}`: then the value is elsewhere. */
-function plainly(value: string | undefined): Reading {
-  return value !== undefined && /^\$(__|\{)/.test(value) ? 'hidden' : { value }
-}
-
-function mountsSecrets(pod: Pod): boolean {
-  return (pod.spec.volumes ?? []).some(({ secret, name, projected }) => {
-    // The service account's token is in every pod.
-    return secret !== undefined || (projected !== undefined && !name.startsWith('kube-api-access'))
-  })
-}
-
-function yamlSetting(text: string, path: string[]): string | undefined {
-  const value = parseDocument(text).getIn(path)
-  return value === undefined || value === null ? undefined : String(value)
+/** For the path: variables in bulk rarely have it, and a wrong path is only a page that does not open. */
+function withoutBulk(program: Program): Program {
+  return { ...program, container: { ...program.container, envFrom: [] } }
 }

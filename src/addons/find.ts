@@ -1,45 +1,72 @@
-/** Where an add-on runs: pure, over the Services of the cluster. */
-import type { Service } from '../cluster/objects.ts'
-import { type Addon, rowsOf } from './catalog.ts'
+/** Finds add-ons among the Services of the cluster: pure. */
+import { isStaying, type Service } from '../cluster/objects.ts'
+import type { Addon } from './addon.ts'
+import { rowsOf } from './catalog.ts'
 
 export interface FoundAddon {
   addon: Addon
   service: Service
   namespace: string
   port: number
+  /** Only the annotation says so: no Service of the namespace has the labels. */
+  marked?: true
 }
 
-/** People may say themselves which Service serves an add-on, where labels do not tell. */
+/** Users mark the Service of an add-on with this annotation if labels do not identify it. */
 export const ADDON_ANNOTATION = 'kubectl-telemetry/addon'
 
-/** Every Service that serves the add-on: those that say so in an annotation, else by the first label set that is found. */
+/**
+ * Every Service that serves the add-on: in each namespace the annotated ones, else those with the first label set that matches there.
+ * Namespaces are independent: an add-on of one chart does not hide that of another chart elsewhere, and objects that tenants write in
+ * their namespace do not affect other namespaces. Labels and annotations are hints: with several candidates the user chooses.
+ */
 export function findAddon(addon: Addon, services: Service[]): FoundAddon[] {
+  const staying = services.filter(isStaying)
+  const namespaces = new Set(staying.map(({ metadata }) => metadata.namespace))
+  return [...namespaces].flatMap((namespace) =>
+    findIn(
+      addon,
+      staying.filter(({ metadata }) => metadata.namespace === namespace),
+    ),
+  )
+}
+
+/** @param services of one namespace */
+function findIn(addon: Addon, services: Service[]): FoundAddon[] {
   const annotated = services.filter(({ metadata }) => metadata.annotations?.[ADDON_ANNOTATION] === addon.name)
-  const said = rowsOf(addon.name).flatMap((row) =>
+  const marked = rowsOf(addon.name).flatMap((row) =>
     fitting(
       row,
       annotated.filter((service) => rowOf(service, row.name) === row),
     ),
   )
-  if (said.length > 0) return said.filter((found) => found.addon === addon)
+  if (marked.length > 0) {
+    const isMarked = !rowsOf(addon.name).some((row) => labelled(row, services).length > 0)
+    const own = marked.filter((found) => found.addon === addon)
+    return isMarked ? own.map((found) => ({ ...found, marked: true })) : own
+  }
+  return labelled(addon, services)
+}
+
+function labelled(addon: Addon, services: Service[]): FoundAddon[] {
   for (const labels of addon.labels) {
     const found = fitting(
       addon,
-      services.filter((service) => carries(service, labels)),
+      services.filter((service) => hasLabels(service, labels)),
     )
     if (found.length > 0) return found
   }
   return []
 }
 
-/** Of several rows of one name the one whose labels the Service has, else the one whose port. */
+/** Of several rows of one name, the row whose labels the Service has, else the row whose port it has. */
 function rowOf(service: Service, name: string): Addon | undefined {
   const rows = rowsOf(name)
-  const byLabels = rows.find((row) => row.labels.some((labels) => carries(service, labels)))
+  const byLabels = rows.find((row) => row.labels.some((labels) => hasLabels(service, labels)))
   return byLabels ?? rows.find((row) => portByNumber(row, service) !== undefined) ?? rows[0]
 }
 
-/** Those with a port for the pages, one for each workload: known by the port's number before its name, headless ones last. */
+/** Candidates with a port for the pages, one for each workload. A known port number ranks before a known name, headless last. */
 function fitting(addon: Addon, candidates: Service[]): FoundAddon[] {
   const rank = ({ service }: FoundAddon) =>
     Number(portByNumber(addon, service) === undefined) * 2 + Number(service.spec.clusterIP === 'None')
@@ -50,8 +77,8 @@ function fitting(addon: Addon, candidates: Service[]): FoundAddon[] {
   return onePerWorkload(found.toSorted((a, b) => rank(a) - rank(b)))
 }
 
-/** On the Service itself, or in its selector: Istio's tracing Services are told apart by that alone. */
-function carries({ metadata, spec }: Service, labels: Record<string, string>): boolean {
+/** On the Service itself, or in its selector: only the selector distinguishes Istio's tracing Services. */
+function hasLabels({ metadata, spec }: Service, labels: Record<string, string>): boolean {
   return [metadata.labels, spec.selector].some((carried) =>
     Object.entries(labels).every(([name, value]) => carried?.[name] === value),
   )
@@ -64,7 +91,7 @@ function onePerWorkload(found: FoundAddon[]): FoundAddon[] {
   return found.filter((one, index) => found.findIndex((other) => workload(other) === workload(one)) === index)
 }
 
-/** On the Service or behind it. */
+/** A known port number of the Service, or of the pods behind it. */
 function portByNumber({ ports }: Addon, { spec }: Service): number | undefined {
   const isKnown = (number: number | string | undefined) => typeof number === 'number' && ports.numbers.includes(number)
   return spec.ports?.find(({ port, targetPort }) => isKnown(port) || isKnown(targetPort))?.port

@@ -1,4 +1,4 @@
-/** The candidate that was most likely meant: at most a third of its letters differ (Levenshtein). */
+/** The candidate that the user most likely meant: at most a third of its letters differ (Levenshtein). */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, away: distance(word, candidate) }))

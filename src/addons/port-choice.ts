@@ -1,26 +1,34 @@
-/** Ports as people ask for them, for one of several add-ons: `-p` and `--node-port`. */
+/** Ports that the user chooses for add-ons: `-p` and `--node-port`. */
+import type { Code } from '../codes.ts'
 import { usageError } from '../errors.ts'
 
 /** For an add-on, or for the only one. */
 export type PortChoice = { addon?: string | undefined; port: number }[]
 
-/** The words of an error: `-p`, `PORT_INVALID`, `forwarded`. */
-interface Wording {
+/** A flag whose value is a PortChoice. */
+export interface PortFlag {
   flag: string
-  code: string
+  /** The code of the error for a wrong value. */
+  code: Code
+  /** What the command does with add-ons, for the error. */
   done: string
 }
 
+export const LOCAL_PORT: PortFlag = { flag: '-p', code: 'PORT_INVALID', done: 'forwarded' }
+
+export const NODE_PORT: PortFlag = { flag: '--node-port', code: 'NODE_PORT_INVALID', done: 'exposed' }
+
 /**
  * @param names of the add-ons that a command is about
- * @throws UserError with that code (exit 2) when it cannot be told which add-on is meant
+ * @throws UserError with that code (exit 2) when the add-on of a port is unclear
  */
-export function requireMeant(choice: PortChoice, names: string[], { flag, code, done }: Wording): void {
+export function requireUnambiguous(choice: PortChoice, names: string[], { flag, code, done }: PortFlag): void {
   const wrong = (why: string, port: number) => usageError(code, `${flag} ${why}`, [`${flag} ${names[0]}=${port}`])
   for (const [index, { addon, port }] of choice.entries()) {
     const earlier = choice.slice(0, index).find((one) => (one.addon ?? names[0]) === (addon ?? names[0]))
-    if (earlier !== undefined) throw wrong(`${port}: it was to be ${earlier.port} already`, port)
-    if (addon === undefined && names.length > 1) throw wrong(`${port}: for which of ${names.join(', ')}?`, port)
+    if (earlier !== undefined) throw wrong(`${port}: the same add-on already has ${earlier.port}`, port)
+    if (addon === undefined && names.length > 1)
+      throw wrong(`${port}: name the add-on, one of ${names.join(', ')}`, port)
     if (addon !== undefined && !names.includes(addon))
       throw wrong(`${addon}=${port}: ${addon} is not ${done} by this command`, port)
   }

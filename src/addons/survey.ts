@@ -1,87 +1,145 @@
-/** Where the add-ons are and what their live configuration says. Asks or refuses where there is a choice. */
+/** Finds the add-ons and reads their live configuration. Asks the user, or fails without a terminal, when there is a choice. */
+
 import type { Cluster } from '../cluster/cluster.ts'
-import { type ConfigMap, matchesSelector, type Pod, type Service } from '../cluster/objects.ts'
-import { readable } from '../cluster/reading.ts'
+import { type ConfigMap, isStaying, matchesSelector, type Pod, type Service } from '../cluster/objects.ts'
+import { inStayingNamespaces, readable } from '../cluster/reading.ts'
 import { CONFIG_MAPS, PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import { asFinding, type Finding, warns } from '../findings.ts'
+import { sh } from '../shell.ts'
+import { shown } from '../text.ts'
+import type { Dependencies } from '../world.ts'
 import { ADDON_NAMES, type AddonChoice, rowsOf } from './catalog.ts'
 import {
   type AddonAccess,
-  mountedConfigMaps,
-  needsConfigMaps,
+  neededConfigMaps,
+  otherProduct,
   readAccess,
+  readIdentityHeaders,
   readPath,
   readVisitor,
-  settingFiles,
+  rightsToAsk,
+  unusablePath,
 } from './configuration.ts'
 import { ADDON_ANNOTATION, type FoundAddon, findAddon } from './find.ts'
+import { requireOneServer } from './servers.ts'
 
-/** An add-on that is there, and what its configuration says. */
+/** A found add-on, and its configuration. */
 export interface SurveyedAddon {
   found: FoundAddon
   access: AddonAccess
-  /** What somebody who gets in could do, in words that follow "a visitor"; empty when nobody asked. */
+  /** What a visitor could do, in words that follow "a visitor"; empty if it was not read. */
   visitor: string
   /** Where its page is: with a slash at both ends. */
   path: string
+  /** Request headers in which it believes who the user is, in lower case. */
+  identityHeaders: string[]
+  /** What the configuration has in place of a path. */
+  unusablePath?: string | undefined
+  /** The product that runs in its place. */
+  other?: string | undefined
   /** Left out when they were not or could not be read. */
   pods?: Pod[]
 }
 
-type Asking = Pick<Dependencies, 'cluster' | 'terminal'>
+type Needs = Pick<Dependencies, 'cluster' | 'terminal'>
 
 /**
- * The chosen add-ons. Of "all" those that are there; the others are warnings.
- * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
+ * The chosen add-ons. Of "all", the existing ones; each missing one is a warning.
+ * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS, ADDON_ONLY_MARKED, ADDON_OTHER_PRODUCT, SEVERAL_SERVERS
  */
 export async function surveyAddons(
   choice: AddonChoice,
   services: Service[],
   namespace: string | undefined,
-  asking: Asking,
-): Promise<{ addons: SurveyedAddon[]; warnings: Warning[] }> {
-  const { chosen, warnings } = await chooseAddons(choice, services, namespace, asking)
-  return { addons: await readConfiguration(chosen, asking.cluster), warnings }
+  world: Needs,
+): Promise<{ addons: SurveyedAddon[]; warnings: Finding[] }> {
+  const { chosen, warnings } = await chooseAddons(choice, services, namespace, world)
+  const surveyed = await readConfiguration(chosen, world.cluster)
+  const others = surveyed.filter(({ other }) => other !== undefined).map(otherProductRuns)
+  const addons = surveyed.filter(({ other }) => other === undefined)
+  for (const one of addons) requireOneServer(one)
+  const [first] = others
+  if (first !== undefined && (choice.named || addons.length === 0)) throw first
+  const missing = others.map((error) => asFinding(error, 'warns'))
+  return { addons, warnings: [...warnings, ...missing, ...pathFindings(addons)] }
 }
 
 /**
- * The chosen add-ons, whatever their configuration says. Of "all" those that are there; the others are warnings.
- * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS
+ * The chosen add-ons without their configuration. Of "all", the existing ones; each missing one is a warning.
+ * @throws UserError ADDON_NOT_FOUND, ADDON_AMBIGUOUS, ADDON_ONLY_MARKED
  */
 export async function chooseAddons(
   { names, named }: AddonChoice,
   services: Service[],
   namespace: string | undefined,
-  asking: Asking,
-): Promise<{ chosen: FoundAddon[]; warnings: Warning[] }> {
+  world: Needs,
+): Promise<{ chosen: FoundAddon[]; warnings: Finding[] }> {
   const chosen: FoundAddon[] = []
   const missing: UserError[] = []
   for (const name of names) {
     const everywhere = rowsOf(name).flatMap((row) => findAddon(row, services))
-    const found = everywhere.filter((one) => namespace === undefined || one.namespace === namespace)
-    if (found.length > 0) chosen.push(await choose(name, found, asking))
-    else missing.push(notFound(name, namespace, everywhere))
+    const inScope = everywhere.filter((one) => namespace === undefined || one.namespace === namespace)
+    const found = await inStayingNamespaces(inScope, world.cluster)
+    const one = found.length > 0 ? await choose(name, found, namespace, world) : notFound(name, namespace, everywhere)
+    if (one instanceof UserError) missing.push(one)
+    else chosen.push(one)
   }
   const [first] = missing
   if (first !== undefined && (named || chosen.length === 0)) throw first
-  const warnings = missing.map(({ code, message, suggestions }) => ({ code, message, remedy: suggestions[0] ?? '' }))
-  return { chosen, warnings }
+  return { chosen, warnings: missing.map((error) => asFinding(error, 'warns')) }
 }
 
-async function choose(name: string, found: FoundAddon[], { terminal }: Asking): Promise<FoundAddon> {
+/** @returns an error for an add-on that only an annotation names, if the user has not named its namespace: then it counts as missing */
+async function choose(
+  name: string,
+  found: FoundAddon[],
+  namespace: string | undefined,
+  { terminal }: Needs,
+): Promise<FoundAddon | UserError> {
   const [first, second] = found
-  if (first !== undefined && second === undefined) return first
-  const places = found.map(({ addon, namespace, service }) => `${namespace}/${service.metadata.name} (${addon.title})`)
-  if (terminal.interactive)
-    return terminal.select(
-      `Which ${name}?`,
-      found.map((value, index) => ({ name: places[index] ?? '', value })),
-    )
-  const namespaces = [...new Set(found.map(({ namespace }) => namespace))]
-  const annotate = `kubectl annotate service NAME ${ADDON_ANNOTATION}=${name}`
-  throw new UserError('ADDON_AMBIGUOUS', `there are ${found.length} Services for ${name}: ${places.join(', ')}`, {
-    suggestions: namespaces.length > 1 ? namespaces.map((one) => `-n ${one}`) : [`${annotate}   # say which`],
+  const isOne = first !== undefined && second === undefined
+  if (isOne && (first.marked !== true || namespace !== undefined)) return first
+  const places = found.map(placeOf)
+  if (terminal.interactive) {
+    const choices = found.map((value, index) => ({ name: places[index] ?? '', value }))
+    const none = isOne ? [{ name: 'none of them', value: undefined }] : []
+    const chosen = await terminal.select<FoundAddon | undefined>(`Which ${name}?`, [...choices, ...none])
+    return chosen ?? onlyMarked(name, found)
+  }
+  if (isOne) return onlyMarked(name, found)
+  const namespaces = [...new Set(found.map((one) => one.namespace))]
+  const annotate = sh`kubectl annotate service NAME ${ADDON_ANNOTATION}=${name}`
+  throw new UserError('ADDON_AMBIGUOUS', `${found.length} Services fit ${name}: ${places.join(', ')}`, {
+    suggestions:
+      namespaces.length > 1 ? namespaces.map((one) => sh`-n ${one}`) : [`${annotate}   # marks the right one`],
+  })
+}
+
+function placeOf({ addon, namespace, service, marked }: FoundAddon): string {
+  return `${namespace}/${service.metadata.name} (${addon.title}${marked ? ', only by its annotation' : ''})`
+}
+
+/** Whoever may write in a namespace can mark a Service there, and users would type their passwords into its page. */
+function onlyMarked(name: string, found: FoundAddon[]): UserError {
+  const [first] = found
+  const message = `only an annotation says that ${found.map(placeOf).join(', ')} is ${name}, and no -n names its namespace`
+  return new UserError('ADDON_ONLY_MARKED', message, {
+    suggestions: [
+      sh`-n ${first?.namespace}   # if that is right`,
+      sh`kubectl -n ${first?.namespace} get service ${first?.service.metadata.name} -o yaml   # look at it`,
+    ],
+  })
+}
+
+function otherProductRuns({ found: { addon, namespace, service }, other }: SurveyedAddon): UserError {
+  const { name } = service.metadata
+  const message = `Service ${namespace}/${name} looks like ${addon.title}, but runs ${other}, whose pages the allow list for ${addon.title} would refuse`
+  return new UserError('ADDON_OTHER_PRODUCT', message, {
+    suggestions: [
+      sh`kubectl telemetry port-forward svc/${name} -n ${namespace}   # only for this machine`,
+      sh`-n NAMESPACE   # of a ${addon.title}`,
+    ],
   })
 }
 
@@ -96,18 +154,27 @@ function notFound(name: string, namespace: string | undefined, everywhere: Found
     ),
   )
   const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`
-  const elsewhere = everywhere.map((one) => `-n ${one.namespace}`)
+  const elsewhere = everywhere.map((one) => sh`-n ${one.namespace}`)
   return new UserError(
     'ADDON_NOT_FOUND',
     `${titles} was not found ${where} (looked for Services with ${labels.join(' or ')})`,
     {
       suggestions:
-        elsewhere.length > 0 ? elsewhere : [`kubectl get services -A | grep -i ${name}   # is it installed?`],
+        elsewhere.length > 0 ? elsewhere : [sh`kubectl get services -A | grep -i ${name}   # is it installed?`],
     },
   )
 }
 
-/** Every add-on of the catalogue, wherever it is and however often. Asks nobody. */
+/** A path that could be more than a path in a URL or a command is not used. */
+export function pathFindings(addons: SurveyedAddon[]): Finding[] {
+  return addons.flatMap(({ found: { addon, namespace, service }, unusablePath: text }) => {
+    if (text === undefined) return []
+    const message = `the configuration of ${addon.title} in namespace ${namespace} names a path that is not a plain one: ${JSON.stringify(shown(text))}; / is used`
+    return [warns('PATH_UNUSABLE', message, sh`kubectl -n ${namespace} describe service ${service.metadata.name}`)]
+  })
+}
+
+/** Every Service of every add-on in the catalogue. Never asks the user. */
 export function surveyAllAddons(
   services: Service[],
   namespace: string | undefined,
@@ -119,8 +186,8 @@ export function surveyAllAddons(
 }
 
 /**
- * One read of pods for each namespace, and of ConfigMaps only where the pods' environment does not tell.
- * @param wanting `path`: nobody asks who may enter, so an add-on whose page is always at the same path is not read
+ * Reads pods once for each namespace, and ConfigMaps only if the pods' environment lacks a setting.
+ * @param wanting `path`: access is not needed, so an add-on with a fixed path is not read
  */
 export async function readConfiguration(
   chosen: FoundAddon[],
@@ -133,55 +200,67 @@ export async function readConfiguration(
   const read = new Map(namespaces.map((namespace, index) => [namespace, lists[index]]))
   return Promise.all(
     chosen.map(async (found) => {
-      if (!isRead(found)) return { found, access: { kind: 'unknown' }, visitor: '', path: found.addon.path.byDefault }
-      const pods = read.get(found.namespace)?.filter((pod) => matchesSelector(pod, found.service.spec.selector))
-      const behind = pods ?? []
-      const configMaps = await readConfigMaps(found, behind[0], cluster)
+      if (!isRead(found)) return withDefaults(found)
+      const all = read.get(found.namespace)?.filter((pod) => matchesSelector(pod, found.service.spec.selector))
+      const pods = all?.filter(isStaying)
+      // During a restart, the terminating pod still has the configuration.
+      const behind = pods?.length ? pods : (all ?? [])
+      const configMaps = await readConfigMaps(found, behind, cluster)
       const access = readAccess(found.addon, behind, configMaps)
       return {
         found,
         access,
-        visitor: wanting === 'path' ? '' : await visitorOf(found, access, behind, configMaps, cluster),
+        visitor: wanting === 'path' ? '' : await visitorOf(found, access, { pods: behind, configMaps }, cluster),
         path: readPath(found.addon, behind, configMaps),
+        identityHeaders: readIdentityHeaders(found.addon, behind, configMaps),
+        unusablePath: unusablePath(found.addon, behind, configMaps),
+        other: otherProduct(found.addon, behind),
         ...(pods === undefined ? {} : { pods }),
       }
     }),
   )
 }
 
-function visitorOf(
+/** An add-on whose configuration is not read. */
+export function withDefaults(found: FoundAddon, path = found.addon.path.byDefault): SurveyedAddon {
+  const identityHeaders = readIdentityHeaders(found.addon, [], undefined)
+  return { found, access: { kind: 'unknown' }, visitor: '', path, identityHeaders }
+}
+
+async function visitorOf(
   { addon, namespace }: FoundAddon,
   access: AddonAccess,
-  pods: Pod[],
-  configMaps: ConfigMap[] | undefined,
+  read: { pods: Pod[]; configMaps: ConfigMap[] | undefined },
   cluster: Cluster,
 ): Promise<string> {
-  return readVisitor(addon, access, pods, configMaps, (right, { spec: { serviceAccountName = 'default' } }) =>
-    cluster.mayAccess({
-      user: `system:serviceaccount:${namespace}:${serviceAccountName}`,
-      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
-      ...right,
-      namespace,
-    }),
+  const serviceAccount = read.pods[0]?.spec.serviceAccountName ?? 'default'
+  const rights = rightsToAsk(addon, read.pods, read.configMaps)
+  const answers = await Promise.all(
+    rights.map((right) =>
+      cluster.mayAccess({
+        user: `system:serviceaccount:${namespace}:${serviceAccount}`,
+        groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
+        ...right,
+        namespace,
+      }),
+    ),
+  )
+  return readVisitor(
+    addon,
+    access,
+    read,
+    rights.filter((_, index) => answers[index] === true),
   )
 }
 
+/** @returns undefined without the permission to read them; a ConfigMap that does not exist is left out */
 async function readConfigMaps(
   { addon, namespace }: FoundAddon,
-  pod: Pod | undefined,
+  pods: Pod[],
   cluster: Cluster,
 ): Promise<ConfigMap[] | undefined> {
-  if (pod === undefined || !needsConfigMaps(addon, pod)) return []
-  const keys = settingFiles(addon)
-  const read: ConfigMap[] = []
-  // One after the other: mostly the first one has it, and the rest are dashboards and certificates.
-  for (const name of mountedConfigMaps(pod)) {
-    const reading = await readable(
-      cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }).then((found) => ({ found })),
-    )
-    if (reading === undefined) return undefined
-    if (reading.found !== undefined) read.push(reading.found)
-    if (keys.every((key) => read.some(({ data }) => data?.[key] !== undefined))) break
-  }
-  return read
+  const names = neededConfigMaps(addon, pods)
+  const reading = names.map((name) => cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
+  const found = await readable(Promise.all(reading))
+  return found?.filter((configMap) => configMap !== undefined)
 }

@@ -1,22 +1,27 @@
-/** Where authorities are kept: on the machine of the person who made them, never in the cluster. */
+/** Stores CAs with their keys: on the user's machine, never in the cluster. */
 import type { Authority, KeyPair } from './authority.ts'
+import type { AuthorityUse } from './authority-uses.ts'
 
 export interface AuthorityStore {
-  /** The domain's authority, if this machine has it. */
+  /** @returns the domain's CA, if this machine has it */
   find(domain: string): Promise<Authority | undefined>
-  /** Keeps a new authority and returns the one that is kept: somebody else's, if a second run was faster. */
+  /** Stores a new CA. @returns the stored one, which is another run's if that was faster */
   keep(authority: Authority): Promise<Authority>
   /**
-   * Begins a rotation: keeps the domain's next authority beside the one that signs, and both in the file that clients trust.
-   * @returns the one that is kept: somebody else's, if another run was faster
+   * Begins a rotation: stores the domain's next CA next to the current one, and both certificates in the file that clients trust.
+   * @returns the stored next CA, which is another run's if that was faster
    */
   keepNext(domain: string, next: KeyPair): Promise<KeyPair>
-  /** Ends a rotation: the next authority takes the place of the one before, which is forgotten. */
+  /** Ends a rotation: the next CA replaces the current one, which is deleted. */
   promoteNext(domain: string): Promise<void>
-  /** Every authority that this machine has. */
+  /** For which gateways the domain's CA works; none without a record. */
+  usesOf(domain: string): Promise<AuthorityUse[]>
+  /** Records a gateway for which the domain's CA works. The CA must be stored. */
+  recordUse(domain: string, use: AuthorityUse): Promise<void>
+  /** Lists all CAs of this machine. */
   list(): Promise<{ domain: string; directory: string }[]>
-  /** Forgets the domain's authority for good: what it signed can no longer be renewed. */
+  /** Deletes the domain's CA: certificates that it signed can no longer be renewed. */
   remove(domain: string): Promise<void>
-  /** The file with the domain's authority certificate, for people to trust and for curl's --cacert. */
+  /** The file with the domain's CA certificate, for trust stores and for curl's --cacert. */
   certificatePath(domain: string): string
 }

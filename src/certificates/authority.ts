@@ -1,5 +1,6 @@
-/** The certificate authority of one domain and the leaves it signs. Time, randomness and keys come in as arguments. */
+/** The certificate authority (CA) of one domain, and the leaves that it signs. Time, randomness and keys are arguments. */
 import { createPublicKey, X509Certificate } from 'node:crypto'
+import { requireNarrow } from './names.ts'
 import { type Extension, keyIdentifier, nameConstraints, serialNumber, signCertificate } from './x509.ts'
 
 /** PEM: a certificate and its PKCS#8 private key. */
@@ -10,17 +11,17 @@ export interface KeyPair {
 
 export interface Authority extends KeyPair {
   domain: string
-  /** Who will sign once clients trust it too: a rotation is under way. */
+  /** During a rotation: the CA that signs next, once clients trust it. */
   next?: KeyPair
 }
 
-/** What clients are to trust: during a rotation the old and the new one. */
-export function trustedWith({ certificate, next }: Pick<Authority, 'certificate' | 'next'>): string {
+/** PEM of the CA certificates that clients have to trust: during a rotation the current and the next one. */
+export function trustBundle({ certificate, next }: Pick<Authority, 'certificate' | 'next'>): string {
   return next === undefined ? certificate : certificate + next.certificate
 }
 
-/** What making certificates needs of the world. */
-export interface Issuing {
+/** Time, randomness and keys for new certificates. */
+export interface IssuanceInputs {
   now: Date
   random(bytes: number): Uint8Array
   /** A new RSA private key, PKCS#8 PEM. @param bits 2048 when left out */
@@ -32,21 +33,29 @@ export const DAY = 24 * 60 * 60 * 1000
 const AUTHORITY_DAYS = 10 * 365
 /** Browsers refuse server certificates that are valid for more than 398 days (CA/Browser Forum BR 6.3.2). */
 const LEAF_DAYS = 396
-/** Clocks of clients lag; a certificate must be valid on arrival. */
+/** Milliseconds by which a certificate begins in the past, because clocks of clients may be slow. */
 const BACKDATE = 60 * 60 * 1000
-/** A leaf with fewer days left is made anew. */
+/** A leaf with fewer days left is replaced. */
 const RENEW_DAYS = 30
+/** Bits of an RSA key. */
+const SHORTEST_KEY = 2048
 const ORGANIZATION = 'kubectl telemetry'
 
-/** A new authority that can vouch for hosts below `domain` and for nothing else. */
-export async function createAuthority(domain: string, { now, random, generateKey }: Issuing): Promise<Authority> {
+/** Makes a CA that can only sign certificates for hosts below `domain`. @throws UserError DOMAIN_TOO_WIDE (exit 2) */
+export async function createAuthority(
+  domain: string,
+  { now, random, generateKey }: IssuanceInputs,
+): Promise<Authority> {
+  requireNarrow(domain)
   const key = await generateKey()
   const serial = serialNumber(random(16))
-  // The serial makes names differ: two authorities of one name and several keys confuse clients that trust both.
-  const name = { organization: ORGANIZATION, commonName: `kubectl telemetry authority ${serial.slice(0, 8)}` }
+  // The serial makes names unique: two CAs with one name and different keys confuse clients that trust both.
+  const name = { organization: ORGANIZATION, commonName: `kubectl telemetry CA ${serial.slice(0, 8)}` }
   const extensions: Extension[] = [
     { name: 'basicConstraints', critical: true, cA: true, pathLenConstraint: 0 },
     { name: 'keyUsage', critical: true, keyCertSign: true, cRLSign: true },
+    // Not for e-mail and code, for which stores of a system would trust it too.
+    { name: 'extKeyUsage', serverAuth: true },
     { name: 'subjectKeyIdentifier' },
     nameConstraints(domain),
   ]
@@ -63,11 +72,11 @@ export async function createAuthority(domain: string, { now, random, generateKey
   return { domain, certificate, key }
 }
 
-/** A server certificate for exactly these hosts: no wildcard, so that no browser brings a neighbour's host onto our connection. */
+/** Makes a server certificate for exactly these hosts. It has no wildcard: browsers would send other hosts over the same connection. */
 export async function issueLeaf(
   authority: Authority,
-  hosts: string[],
-  { now, random, generateKey }: Issuing,
+  hosts: readonly string[],
+  { now, random, generateKey }: IssuanceInputs,
 ): Promise<KeyPair> {
   const key = await generateKey()
   const extensions: Extension[] = [
@@ -84,7 +93,7 @@ export async function issueLeaf(
     issuer: authority.certificate,
     serial: serialNumber(random(16)),
     notBefore: new Date(now.getTime() - BACKDATE),
-    // A leaf that outlives its authority would fail on a day that nobody expects.
+    // A leaf that outlives its CA would become invalid before its own end.
     notAfter: new Date(Math.min(now.getTime() + LEAF_DAYS * DAY, notAfter(authority.certificate))),
     extensions,
     signingKey: authority.key,
@@ -93,34 +102,39 @@ export async function issueLeaf(
 }
 
 /**
- * Why a leaf can no longer serve, or `undefined` when it can go on: it is the key's, this authority signed it, it names exactly
- * these hosts, and has more than 30 days left.
+ * Why a leaf has to be replaced. `undefined` if it belongs to its key, this CA signed it, it names exactly these hosts, and it has more
+ * than 30 days left.
  */
-export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: string[], now: Date): string | undefined {
+export function whyReissue(leaf: KeyPair, authority: KeyPair, hosts: readonly string[], now: Date): string | undefined {
   const certificate = readCertificate(leaf.certificate)
   const issuer = readCertificate(authority.certificate)
   if (certificate === undefined || issuer === undefined) return 'it cannot be read'
-  if (!isPair(leaf)) return 'its key is another'
-  if (!isIssuedBy(certificate, issuer)) return 'another authority signed it'
-  if ([...hosts].sort().join() !== dnsNamesOf(certificate).sort().join()) return 'it names other hosts'
+  if (!isPair(leaf)) return 'its key does not belong to it'
+  if ((keyBits(leaf.certificate) ?? SHORTEST_KEY) < SHORTEST_KEY) return 'its key is too short'
+  if (!isIssuedBy(certificate, issuer)) return 'another CA signed it'
+  if ([...hosts].sort().join() !== dnsNamesOf(certificate).sort().join()) return 'its hosts differ'
   const left = daysLeft(leaf.certificate, now)
-  // In an authority's last month a new leaf would last no longer than this one.
+  // In the last month of a CA a new leaf would not be valid for longer.
   if (left < RENEW_DAYS && left < daysLeft(authority.certificate, now)) return `it has ${left} days left`
   return undefined
 }
 
-/** Whether the authority, and no other of its name, signed the leaf. */
+/** Whether this CA signed the leaf, and not another CA with the same name. */
 export function isSignedBy(leaf: Pick<KeyPair, 'certificate'>, authority: Pick<KeyPair, 'certificate'>): boolean {
   const [certificate, issuer] = [leaf, authority].map((one) => readCertificate(one.certificate))
   return certificate !== undefined && issuer !== undefined && isIssuedBy(certificate, issuer)
 }
 
-/** Names first: checking a signature takes longer. */
+/** Compares names first, because verifying a signature is slower. A key of an unknown kind has signed nothing. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+  try {
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+  } catch {
+    return false
+  }
 }
 
-/** Whether the key is the certificate's. */
+/** Whether the key belongs to the certificate. */
 export function isPair({ certificate, key }: KeyPair): boolean {
   try {
     return readCertificate(certificate)?.publicKey.equals(createPublicKey(key)) ?? false
@@ -129,18 +143,27 @@ export function isPair({ certificate, key }: KeyPair): boolean {
   }
 }
 
-/** Whole days until the certificate (PEM) expires; negative afterwards, and for what is no certificate. */
+/** Whole days until the certificate (PEM) expires; negative afterwards, and for other texts. */
 export function daysLeft(certificate: string, now: Date): number {
   const read = readCertificate(certificate)
   return read === undefined ? -1 : Math.floor((read.validToDate.getTime() - now.getTime()) / DAY)
 }
 
-/** How long the RSA key of a certificate (PEM) is; `undefined` for other keys, and for what is no certificate. */
+/**
+ * Bits of the RSA key of a certificate (PEM); `undefined` for other keys and other texts. Not by `asymmetricKeyDetails`: after a key of more
+ * than 16,384 bits Node's next call of `createPublicKey` fails (seen with 24.21).
+ */
 export function keyBits(certificate: string): number | undefined {
-  return readCertificate(certificate)?.publicKey.asymmetricKeyDetails?.modulusLength
+  try {
+    const read = readCertificate(certificate)
+    const isRsa = read?.publicKey.asymmetricKeyType?.startsWith('rsa') ?? false
+    return isRsa ? (read?.toLegacyObject() as { bits?: number }).bits : undefined
+  } catch {
+    return undefined
+  }
 }
 
-/** The DNS names a certificate is for. */
+/** The DNS names of a certificate. */
 export function dnsNamesOf(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? '')
     .split(', ')
@@ -153,10 +176,17 @@ function notAfter(certificate: string): number {
   return new X509Certificate(certificate).validToDate.getTime()
 }
 
-/** `undefined` for what is no certificate. */
+/** Characters of a certificate in PEM. Real ones have 1,000 to 10,000; anybody may put anything into a Secret. */
+const LONGEST_CERTIFICATE = 65_536
+
+/** Reads the first certificate of a text. @returns `undefined` if there is none with dates, or if it is too long */
 export function readCertificate(pem: string): X509Certificate | undefined {
   try {
-    return new X509Certificate(pem)
+    const begin = Math.max(pem.indexOf('-----BEGIN '), 0)
+    const certificate = new X509Certificate(pem.slice(begin, begin + LONGEST_CERTIFICATE))
+    // Where a time is none, the text says so; Node's Date may then be any (seen).
+    const times = [certificate.validFrom, certificate.validTo]
+    return times.some((time) => Number.isNaN(Date.parse(time))) ? undefined : certificate
   } catch {
     return undefined
   }

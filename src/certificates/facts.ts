@@ -1,11 +1,11 @@
-/** What a certificate says, and whether somebody's roots vouch for it: pure, read by node:crypto. */
+/** Pure: reads a certificate, and checks whether it is trusted. */
 import type { X509Certificate } from 'node:crypto'
 import { DAY, dnsNamesOf, isIssuedBy, readCertificate } from './authority.ts'
 
 export interface CertificateFacts {
-  /** The DNS names it is for. */
+  /** DNS names of the certificate. */
   hosts: string[]
-  /** The issuer's name on one line: `O=kubectl telemetry, CN=kubectl telemetry authority 4a6b0c1d`. */
+  /** Name of the issuer on one line: `O=kubectl telemetry, CN=kubectl telemetry CA 4a6b0c1d`. */
   issuer: string
   /** ISO 8601. */
   notAfter: string
@@ -15,7 +15,7 @@ export interface CertificateFacts {
   fingerprint: string
 }
 
-/** The facts of a certificate (PEM; of a chain its first one); `undefined` for what is no certificate. */
+/** Reads a certificate (PEM; the first one of a chain). @returns `undefined` for other texts */
 export function factsOf(pem: string, now: Date): CertificateFacts | undefined {
   const certificate = readCertificate(pem)
   if (certificate === undefined) return undefined
@@ -28,22 +28,24 @@ export function factsOf(pem: string, now: Date): CertificateFacts | undefined {
   }
 }
 
-/** The certificates in a PEM text, each for itself. */
+/** Splits a PEM text into its certificates. */
 export function certificatesIn(pem: string): string[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   return blocks.map((block) => `${block}\n`)
 }
 
-/** More certificates than that between a leaf and its root nobody has. */
+/** Longest chain from leaf to root that is followed. */
 const LONGEST_CHAIN = 8
+/** Certificates that a Secret may have: more than any chain, and than the CAs of a rotation. */
+export const MOST_CERTIFICATES = 32
 
 /**
- * Whether a chain leads to one of these roots, by signatures and dates. Name constraints and purposes are left to clients.
- * @param chain PEM: the leaf, then whatever else may be needed
+ * Whether a chain leads to one of these roots, judged by signatures and dates. Name constraints and purposes are not checked.
+ * @param chain PEM: the leaf, then intermediate certificates
  * @param roots PEM, one certificate each
  */
 export function isTrusted(chain: string, roots: string[], now: Date): boolean {
-  const [leaf, ...others] = certificatesIn(chain).map(readCertificate)
+  const [leaf, ...others] = certificatesIn(chain).slice(0, MOST_CERTIFICATES).map(readCertificate)
   const anchors = roots.map(readCertificate)
   let current = leaf
   for (let length = 0; current !== undefined && length < LONGEST_CHAIN; length++) {

@@ -1,6 +1,6 @@
-/** A client certificate as Istio's are, of an authority that nobody knows: what mutual TLS has to refuse. */
+/** Makes a client certificate like Istio's, but from an unknown CA: mutual TLS has to refuse it. */
 import { createPublicKey } from 'node:crypto'
-import type { Issuing, KeyPair } from './authority.ts'
+import type { IssuanceInputs, KeyPair } from './authority.ts'
 import { type Extension, serialNumber, signCertificate } from './x509.ts'
 
 /** Milliseconds. */
@@ -8,8 +8,11 @@ const HOUR = 60 * 60 * 1000
 /** URI, RFC 5280 4.2.1.6. */
 const URI_NAME = 6
 
-/** @param identity `spiffe://cluster.local/ns/NAMESPACE/sa/NAME`, which somebody claims to be. */
-export async function strangersCertificate(identity: string, { now, random, generateKey }: Issuing): Promise<KeyPair> {
+/** @param identity the identity that the certificate claims: `spiffe://cluster.local/ns/NAMESPACE/sa/NAME` */
+export async function foreignCertificate(
+  identity: string,
+  { now, random, generateKey }: IssuanceInputs,
+): Promise<KeyPair> {
   const key = await generateKey()
   const name = { organization: 'nobody', commonName: 'stranger' }
   const extensions: Extension[] = [

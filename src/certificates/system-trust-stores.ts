@@ -1,31 +1,33 @@
-/** The real trust stores of this machine. */
+/** Reads and changes the real trust stores of this machine. */
 import { execFile } from 'node:child_process'
-import { access, constants, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, constants, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { getCACertificates } from 'node:tls'
-import { ANCHORS, entriesAmong, type TrustPlace } from './trust-places.ts'
+import { makeDirectory, requireDirectory, written } from './data-directory.ts'
+import { ANCHORS, ownEntries, type TrustPlace } from './trust-places.ts'
 import type { TrustStore, TrustStores } from './trust-stores.ts'
 
-/** What of this machine says where stores are. */
+/** Properties of this machine that determine where its stores are. */
 export interface Machine {
   platform: NodeJS.Platform
-  home: string
-  /** $XDG_DATA_HOME, or what it is by default. */
-  dataHome: string
+  /** Undefined for a user without one. */
+  home: string | undefined
+  /** $XDG_DATA_HOME or its default. */
+  dataHome: string | undefined
   /** $PATH */
   path: string
 }
 
-/** Below the home directory: where Firefox has its profiles, as a package and as a snap, a flatpak and on macOS. */
+/** Directories with Firefox profiles below the home directory: as a package, a snap, a flatpak, and on macOS. */
 const FIREFOX = [
   '.mozilla/firefox',
   'snap/firefox/common/.mozilla/firefox',
   '.var/app/org.mozilla.firefox/.mozilla/firefox',
   'Library/Application Support/Firefox/Profiles',
 ]
-/** Where Chromium looks, the first that is there; a new one it makes below $XDG_DATA_HOME (seen with 156). */
+/** Databases of Chromium below the home directory: it uses the first that exists, and creates new ones below $XDG_DATA_HOME (seen with 156). */
 const CHROMIUM = ['.pki/nssdb', 'snap/chromium/current/.pki/nssdb']
-/** update-ca-certificates takes seconds; a password prompt would take for ever. */
+/** Milliseconds. update-ca-certificates takes seconds; a command that asks for a password would never end. */
 const LONGEST = 120_000
 
 export class SystemTrustStores implements TrustStores {
@@ -46,27 +48,30 @@ export class SystemTrustStores implements TrustStores {
   }
 
   fileOf(name: string): string {
-    return join(this.#machine.dataHome, 'kubectl-telemetry', 'trusted', `${name}.crt`)
+    return join(requireDirectory(this.#machine.dataHome), 'kubectl-telemetry', 'trusted', `${name}.crt`)
   }
 
   async staged(): Promise<string[]> {
-    return entriesAmong(await readdir(dirname(this.fileOf(''))).catch(() => []))
+    if (this.#machine.dataHome === undefined) return []
+    return ownEntries(await readdir(dirname(this.fileOf(''))).catch(() => []))
   }
 
   async stage(name: string, pem: string): Promise<void> {
     const file = this.fileOf(name)
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(file, pem, { mode: 0o644 })
+    await written(dirname(file), async () => {
+      await makeDirectory(dirname(file))
+      await writeFile(file, pem, { mode: 0o644 })
+    })
   }
 
   async unstage(name: string): Promise<void> {
-    await rm(this.fileOf(name), { force: true })
+    if (this.#machine.dataHome !== undefined) await rm(this.fileOf(name), { force: true })
   }
 
   run(command: string[]): Promise<string | undefined> {
     const [program = '', ...words] = command
     return new Promise((resolve) => {
-      // On macOS and Linux alike: no terminal for questions.
+      // Without a terminal, so that no command asks questions.
       const child = execFile(program, words, { timeout: LONGEST, env: this.#environment() }, (error, _stdout, stderr) =>
         resolve(error === null ? undefined : stderr.trim() || error.message),
       )
@@ -74,9 +79,10 @@ export class SystemTrustStores implements TrustStores {
     })
   }
 
-  /** Tools for administrators are often not on the PATH of others. */
+  /** Tools for administrators are often not on a user's PATH. */
   #environment(): NodeJS.ProcessEnv {
-    return { PATH: `${this.#machine.path}:/usr/local/sbin:/usr/sbin:/sbin`, HOME: this.#machine.home }
+    const { path, home } = this.#machine
+    return { PATH: `${path}:/usr/local/sbin:/usr/sbin:/sbin`, ...(home === undefined ? {} : { HOME: home }) }
   }
 
   async #anchors(): Promise<TrustStore[]> {
@@ -84,13 +90,14 @@ export class SystemTrustStores implements TrustStores {
       const files = await readdir(place.directory).catch(() => undefined)
       if (files === undefined || !(await this.#hasTool(place.refresh[0] ?? ''))) continue
       const allowed = await mayWrite(place.directory)
-      return [{ place, entries: entriesAmong(files), ...(allowed ? {} : { obstacle: 'not-allowed' }) }]
+      return [{ place, entries: ownEntries(files), ...(allowed ? {} : { obstacle: 'not-allowed' }) }]
     }
     return []
   }
 
   async #nssDatabases(): Promise<TrustStore[]> {
     const { home, dataHome } = this.#machine
+    if (home === undefined || dataHome === undefined) return []
     const profiles = await Promise.all(FIREFOX.map((directory) => subdirectories(join(home, directory))))
     const places = [
       ...CHROMIUM.map((directory) => join(home, directory)),
@@ -114,7 +121,7 @@ export class SystemTrustStores implements TrustStores {
     const allowed = await mayWrite(join(directory, 'cert9.db'))
     return {
       place,
-      entries: entriesAmong((await promise).split('\n')),
+      entries: ownEntries((await promise).split('\n')),
       ...(allowed ? {} : { obstacle: 'not-allowed' }),
     }
   }

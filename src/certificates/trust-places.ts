@@ -1,31 +1,31 @@
-/** Where systems and browsers keep the authorities that they trust, and with which commands they are told: data and pure functions. */
+/** Pure: where systems and browsers keep trusted CAs, and the commands that change them. */
 
-/** A directory of certificates, and the command that reads it anew. */
+/** A directory of certificates, and the command that reloads it. */
 interface Anchors {
   kind: 'anchors'
   directory: string
   refresh: string[]
-  /** After a removal, where that is another command. */
+  /** The command after a removal, if it differs. */
   refreshRemoved?: string[]
 }
 
-/** A database of NSS, as Firefox and, on Linux, Chromium have it. */
+/** An NSS database, as used by Firefox, and on Linux by Chromium. */
 interface NssDatabase {
   kind: 'nss'
   directory: string
 }
 
-/** A system whose commands people run themselves: we have not run them. */
-interface ByHand {
+/** A system where users run the commands themselves, because they have not been tested. */
+interface ManualStore {
   kind: 'macos' | 'windows'
 }
 
-export type TrustPlace = Anchors | NssDatabase | ByHand
+export type TrustPlace = Anchors | NssDatabase | ManualStore
 
-/** Linux systems, by the directory that they have. The tool says which, since some have the directory of another. */
+/** Linux systems by directory. Some have another system's directory too, so the refresh tool decides. */
 export const ANCHORS: (Anchors & { kind: 'anchors' })[] = [
   {
-    // Debian, Ubuntu, Alpine. Without --fresh a link to what was removed stays.
+    // Debian, Ubuntu, Alpine. Without --fresh the link to a removed certificate stays.
     kind: 'anchors',
     directory: '/usr/local/share/ca-certificates',
     refresh: ['update-ca-certificates'],
@@ -39,7 +39,7 @@ export const ANCHORS: (Anchors & { kind: 'anchors' })[] = [
   { kind: 'anchors', directory: '/etc/ca-certificates/trust-source/anchors', refresh: ['trust', 'extract-compat'] },
 ]
 
-/** An authority in a store: a name that is ours and tells it from all others, and the file that it is read from. */
+/** A CA in a trust store: a unique name with our prefix, and the file with its certificate. */
 export interface TrustEntry {
   name: string
   file: string
@@ -47,17 +47,17 @@ export interface TrustEntry {
 
 const PREFIX = 'kubectl-telemetry-'
 
-/** @param fingerprint as `factsOf` has it */
+/** @param fingerprint in the format of `factsOf` */
 export function entryName(fingerprint: string): string {
   return `${PREFIX}${fingerprint.replaceAll(':', '').slice(0, 16).toLowerCase()}`
 }
 
-/** Names of ours among others: in a directory's files, or in what `certutil -L` prints. */
-export function entriesAmong(lines: string[]): string[] {
+/** Finds the names of our entries in a list of files or in the output of `certutil -L`. */
+export function ownEntries(lines: string[]): string[] {
   return lines.flatMap((line) => /^kubectl-telemetry-[0-9a-f]{16}(?=\.crt$|\s|$)/.exec(line)?.[0] ?? [])
 }
 
-/** How people name a place. */
+/** The name of a place for users. */
 export function placeName(place: TrustPlace): string {
   switch (place.kind) {
     case 'anchors':
@@ -71,7 +71,7 @@ export function placeName(place: TrustPlace): string {
   }
 }
 
-/** Commands that make a place trust these. */
+/** Commands that add CAs to a place. */
 export function trustCommands(place: TrustPlace, entries: TrustEntry[]): string[][] {
   const each = (command: (entry: TrustEntry) => string[]) => entries.map(command)
   switch (place.kind) {
@@ -100,7 +100,7 @@ export function trustCommands(place: TrustPlace, entries: TrustEntry[]): string[
   }
 }
 
-/** Commands that make a place forget these. */
+/** Commands that remove CAs from a place. */
 export function distrustCommands(place: TrustPlace, entries: TrustEntry[]): string[][] {
   const each = (command: (entry: TrustEntry) => string[]) => entries.map(command)
   switch (place.kind) {
@@ -113,12 +113,7 @@ export function distrustCommands(place: TrustPlace, entries: TrustEntry[]): stri
     case 'macos':
       return each(({ file }) => ['security', 'remove-trusted-cert', file])
     case 'windows':
-      // Opens a window to choose it in.
+      // Opens a window in which the user selects the certificate.
       return [['certutil', '-user', '-viewdelstore', 'Root']]
   }
-}
-
-/** A command as it is typed into a shell. */
-export function typed(words: string[]): string {
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ')
 }

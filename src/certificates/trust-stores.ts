@@ -1,27 +1,28 @@
-/** Where this machine keeps the authorities that it trusts. */
+/** Interface to the trust stores of this machine. */
 import type { TrustPlace } from './trust-places.ts'
 
-/** A place on this machine, and what is there. */
+/** A trust store, and our CAs in it. */
 export interface TrustStore {
   place: TrustPlace
-  /** Names of the authorities that we put there; `undefined` where that cannot be told. */
+  /** Names of the CAs that we added; `undefined` if that cannot be determined. */
   entries: string[] | undefined
-  /** Why its commands cannot be run by us; left out when they can. */
+  /** Why we cannot run its commands; left out if we can. */
   obstacle?: 'not-allowed' | 'no-tool' | 'by-hand'
 }
 
 export interface TrustStores {
-  /** PEM, one certificate each: what programs of this machine trust unless told otherwise. */
+  /** PEM, one certificate each: the roots that programs of this machine trust by default. */
   systemRoots(): Promise<string[]>
-  /** The system's own first. */
+  /** @returns all stores, the system's own first */
   find(): Promise<TrustStore[]>
-  /** The file that commands read an authority from. */
+  /** The file from which commands read a CA. */
   fileOf(name: string): string
-  /** Names of the authorities whose files there are. */
+  /** Names of the CAs that have such a file. */
   staged(): Promise<string[]>
-  /** Makes that file, or takes it away. */
+  /** Writes that file. */
   stage(name: string, pem: string): Promise<void>
+  /** Removes that file. */
   unstage(name: string): Promise<void>
-  /** Runs a command. @returns what it complained about when it failed */
+  /** Runs a command. @returns its error output if it failed */
   run(command: string[]): Promise<string | undefined>
 }

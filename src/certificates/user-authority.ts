@@ -1,59 +1,64 @@
-/** What people bring of their own: an authority and its key, read and judged before anything else happens. */
+/** Checks a CA and its key that the user supplies, before anything is changed. */
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { type UserError, usageError } from '../errors.ts'
 import { type Authority, isIssuedBy, isPair, issueLeaf, type KeyPair, readCertificate } from './authority.ts'
 import { accepts, maySign } from './x509.ts'
 
-/** PEM texts, and what to call them: the names of files, say. */
-export interface BroughtPair extends KeyPair {
+/** PEM texts, and their names for messages, for example file names. */
+export interface UserKeyPair extends KeyPair {
   certificateName: string
   keyName: string
 }
 
 /**
- * An authority to sign with for a domain.
+ * @returns the CA, if it can sign certificates for the domain
  * @throws UserError CA_INVALID (exit 2)
  */
-export async function requireBroughtAuthority(domain: string, pair: BroughtPair, now: Date): Promise<Authority> {
+export async function requireUserAuthority(domain: string, pair: UserKeyPair, now: Date): Promise<Authority> {
   const { certificateName, keyName } = pair
   const invalid = (name: string, why: string, ...suggestions: string[]) =>
     usageError('CA_INVALID', `${name}: ${why}`, suggestions)
   const certificate = requireCertificate(pair.certificate, (why) => invalid(certificateName, why))
   const key = requireKey(pair.key, keyName, (why, ...more) => invalid(keyName, why, ...more))
   if (key.asymmetricKeyType !== 'rsa')
-    throw invalid(keyName, `it is an ${key.asymmetricKeyType} key; only RSA is signed with`, EXISTING_SECRET, ISSUER)
+    throw invalid(
+      keyName,
+      `it is an ${key.asymmetricKeyType} key; only RSA keys are supported`,
+      EXISTING_SECRET,
+      ISSUER,
+    )
   const pem = certificate.toString()
   const pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }).toString()
-  if (!isPair({ certificate: pem, key: pkcs8 })) throw invalid(keyName, `it is not the key of ${certificateName}`)
+  if (!isPair({ certificate: pem, key: pkcs8 })) throw invalid(keyName, `it does not belong to ${certificateName}`)
   if (!certificate.ca || !maySign(pem))
-    throw invalid(certificateName, 'it may not sign certificates (no CA by its basic constraints or its key usage)')
+    throw invalid(certificateName, 'it is not allowed to sign certificates (basic constraints or key usage)')
   if (!isIssuedBy(certificate, certificate))
-    throw invalid(certificateName, 'another authority signed it; only a root can be brought', EXISTING_SECRET, ISSUER)
+    throw invalid(certificateName, 'another CA signed it; only root CAs are supported', EXISTING_SECRET, ISSUER)
   if (certificate.validFromDate > now || certificate.validToDate <= now)
-    throw invalid(certificateName, `it is valid from ${certificate.validFrom} to ${certificate.validTo} only`)
+    throw invalid(certificateName, `it is only valid from ${certificate.validFrom} to ${certificate.validTo}`)
   const authority = { domain, certificate: pem, key: pkcs8 }
-  if (!(await mayVouch(authority, now)))
-    throw invalid(certificateName, `it may not vouch for names in ${domain} (its name constraints)`)
+  if (!(await maySignFor(authority, now)))
+    throw invalid(certificateName, `it is not allowed to sign names in ${domain} (name constraints)`)
   return authority
 }
 
-/** By a trial: a leaf that is thrown away. */
-async function mayVouch(authority: Authority, now: Date): Promise<boolean> {
+/** Signs and verifies a leaf, which is then dropped. */
+async function maySignFor(authority: Authority, now: Date): Promise<boolean> {
   const random = (bytes: number) => new Uint8Array(bytes)
   const trial = { now, random, generateKey: async () => authority.key }
   const leaf = await issueLeaf(authority, [`grafana.${authority.domain}`], trial)
   return accepts(authority.certificate, leaf.certificate, now)
 }
 
-const EXISTING_SECRET = '--tls-secret NAME   # with a certificate that you have had signed'
-const ISSUER = '--tls-issuer NAME   # of cert-manager'
+const EXISTING_SECRET = '--tls-secret NAME   # a Secret with a certificate that your CA has signed'
+const ISSUER = '--tls-issuer NAME   # an issuer of cert-manager'
 
 function requireCertificate(pem: string, invalid: (why: string) => UserError): X509Certificate {
   if (pem.includes('BEGIN CERTIFICATE REQUEST') || pem.includes('BEGIN NEW CERTIFICATE REQUEST'))
-    throw invalid('it is a request for a certificate (CSR), which is still to be signed')
+    throw invalid('it is a certificate signing request (CSR), not a certificate')
   if (pem.includes('PRIVATE KEY') && !pem.includes('BEGIN CERTIFICATE')) throw invalid('it is a key, not a certificate')
   const certificate = readCertificate(pem)
-  if (certificate === undefined) throw invalid('it is no certificate in PEM')
+  if (certificate === undefined) throw invalid('it is not a certificate in PEM')
   return certificate
 }
 
@@ -66,8 +71,7 @@ function requireKey(
     return createPrivateKey(pem)
   } catch (error) {
     const encrypted = pem.includes('ENCRYPTED') || (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE'
-    if (encrypted)
-      throw invalid('the key is encrypted', `openssl pkey -in ${name} -out plain.key   # takes the password off`)
-    throw invalid('it is no private key in PEM')
+    if (encrypted) throw invalid('the key is encrypted', `openssl pkey -in ${name} -out plain.key   # decrypts the key`)
+    throw invalid('it is not a private key in PEM')
   }
 }

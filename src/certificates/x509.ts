@@ -1,11 +1,11 @@
-/** Builds and signs X.509 v3 certificates. The only file that knows node-forge; it builds, node:crypto reads back and verifies. */
+/** Builds and signs X.509 v3 certificates. The only file that uses node-forge; node:crypto reads and verifies elsewhere. */
 import forge from 'node-forge'
 
 export interface CertificateRequest {
-  /** PEM (SPKI) of the key that the certificate is for. */
+  /** PEM (SPKI) of the certificate's public key. */
   publicKey: string
   subject: Name
-  /** A name, or the issuer's certificate (PEM), whose name is then taken over to the byte. */
+  /** A name, or the issuer's certificate (PEM), whose name is copied byte for byte. */
   issuer: Name | string
   /** Hex; see `serialNumber`. */
   serial: string
@@ -21,7 +21,7 @@ export interface Name {
   commonName: string
 }
 
-/** As node-forge takes them, or `id` with the DER `value` for those it cannot write. */
+/** In the format of node-forge, or an `id` with a DER `value` for extensions that node-forge cannot write. */
 export type Extension = { name: string; [setting: string]: unknown } | { id: string; critical: boolean; value: string }
 
 /** Signs with SHA-256 and returns PEM. */
@@ -37,15 +37,15 @@ export function signCertificate(request: CertificateRequest): string {
       ? forge.pki.certificateFromPem(request.issuer).subject.attributes
       : attributes(request.issuer),
   )
-  // forge writes into the extensions it is given: never hand it an object that is used twice.
+  // forge changes the extension objects that it gets, so it gets copies.
   certificate.setExtensions(request.extensions.map((extension) => ({ ...extension })))
   certificate.sign(forge.pki.privateKeyFromPem(request.signingKey), forge.md.sha256.create())
   return forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n')
 }
 
 /**
- * The key identifier of an authority as forge's authorityKeyIdentifier takes it: the one in its certificate, else SHA-1 of its public
- * key (RFC 5280 4.2.1.2).
+ * The key identifier of a CA in the format of forge's authorityKeyIdentifier: the one in its certificate, otherwise SHA-1 of its
+ * public key (RFC 5280 4.2.1.2).
  */
 export function keyIdentifier(certificate: string): string {
   const read = forge.pki.certificateFromPem(certificate)
@@ -55,13 +55,13 @@ export function keyIdentifier(certificate: string): string {
     : forge.util.hexToBytes(own.subjectKeyIdentifier)
 }
 
-/** Whether an RSA certificate's key usage, where it has one, lets it sign others. */
+/** Whether the key usage of an RSA certificate allows it to sign others. No key usage allows everything. */
 export function maySign(certificate: string): boolean {
   const usage = forge.pki.certificateFromPem(certificate).getExtension('keyUsage') as { keyCertSign?: boolean } | null
   return usage === null || usage.keyCertSign === true
 }
 
-/** Whether an authority's certificate, name constraints included, leads to a leaf. */
+/** Whether a leaf is valid for a CA, including the CA's name constraints. */
 export function accepts(authority: string, leaf: string, now: Date): boolean {
   try {
     const roots = forge.pki.createCaStore([authority])
@@ -74,15 +74,15 @@ export function accepts(authority: string, leaf: string, now: Date): boolean {
 }
 
 /**
- * Leaf, key and authority in one file with a password, for Java, Windows and the like. AES-256 in PBES2.
- * @param chain PEM: the leaf, then what signed it
+ * A file with leaf, key and CA, encrypted with a password (AES-256 in PBES2), for Java, Windows and others.
+ * @param chain PEM: the leaf, then its issuers
  */
 export function pkcs12(chain: string[], key: string, password: string, friendlyName: string): Buffer {
   const certificates = chain.map((pem) => forge.pki.certificateFromPem(pem))
   const bag = forge.pkcs12.toPkcs12Asn1(forge.pki.privateKeyFromPem(key), certificates, password, {
     algorithm: 'aes256',
     friendlyName,
-    // As openssl has it; 2048, forge's own, is guessed too fast.
+    // Iterations as in openssl; forge's default of 2048 is too fast to guess.
     count: 100_000,
   })
   return Buffer.from(forge.asn1.toDer(bag).getBytes(), 'binary')
@@ -100,8 +100,8 @@ export function serialNumber(random: Uint8Array): string {
 }
 
 /**
- * Critical name constraints: DNS names of this domain and below, and no IP address at all. So the authority, once trusted,
- * cannot vouch for anybody else's site. RFC 5280 4.2.1.10; node-forge cannot write them by name.
+ * Critical name constraints: only DNS names of this domain and below, and no IP address. A client that trusts the CA is therefore
+ * safe from certificates for other sites. RFC 5280 4.2.1.10; node-forge cannot write this extension by name.
  */
 export function nameConstraints(domain: string): Extension {
   const { Class, Type, create, toDer } = forge.asn1
@@ -124,4 +124,63 @@ function attributes({ organization, commonName }: Name): forge.pki.CertificateFi
     { name: 'organizationName', value: organization },
     { name: 'commonName', value: commonName },
   ]
+}
+
+/** A subtree of names: the kind of name (RFC 5280 4.2.1.6), and its value, one character for each byte. */
+export interface Subtree {
+  kind: number
+  value: string
+  /** Whether it is only a value: a distance (`minimum`) that is not the usual one changes what it means. */
+  plain: boolean
+}
+
+export interface NameConstraints {
+  critical: boolean
+  permitted: Subtree[]
+  excluded: Subtree[]
+}
+
+const NAME_CONSTRAINTS = '2.5.29.30'
+
+/** @param der a certificate. @returns `undefined` without exactly one extension for them, or if it cannot be read */
+export function nameConstraintsIn(der: Uint8Array): NameConstraints | undefined {
+  try {
+    const found = extensionsIn(der).filter(({ id }) => id === NAME_CONSTRAINTS)
+    const [{ critical, value } = { critical: false, value: '' }] = found
+    const { value: lists } = forge.asn1.fromDer(value)
+    if (found.length !== 1 || !Array.isArray(lists)) return undefined
+    const subtrees = (tag: number) =>
+      lists
+        .filter(({ type }) => type === tag)
+        .flatMap(({ value: members }) => (members as forge.asn1.Asn1[]).map(subtreeOf))
+    return { critical, permitted: subtrees(0), excluded: subtrees(1) }
+  } catch {
+    return undefined
+  }
+}
+
+function subtreeOf({ value }: forge.asn1.Asn1): Subtree {
+  const [name, ...distances] = value as forge.asn1.Asn1[]
+  const text = name?.value
+  return {
+    kind: Number(name?.type),
+    value: typeof text === 'string' ? text : '',
+    plain: distances.length === 0 && typeof text === 'string',
+  }
+}
+
+/** The extensions of a certificate of any kind of key; forge itself reads only RSA. */
+function extensionsIn(der: Uint8Array): { id: string; critical: boolean; value: string }[] {
+  const certificate = forge.asn1.fromDer(Buffer.from(der).toString('binary'), { decodeBitStrings: false } as never)
+  const [signed] = certificate.value as forge.asn1.Asn1[]
+  const { Class } = forge.asn1
+  const holder = (signed?.value as forge.asn1.Asn1[]).find(
+    ({ tagClass, type }) => tagClass === Class.CONTEXT_SPECIFIC && Number(type) === 3,
+  )
+  const [list] = (holder?.value ?? []) as forge.asn1.Asn1[]
+  return ((list?.value ?? []) as forge.asn1.Asn1[]).map(({ value }) => {
+    const parts = value as forge.asn1.Asn1[]
+    const critical = parts.length === 3 && parts[1]?.value !== '\0'
+    return { id: forge.asn1.derToOid(parts[0]?.value as string), critical, value: parts.at(-1)?.value as string }
+  })
 }

@@ -1,103 +1,113 @@
-/** The Gateways of ours that serve HTTPS: with which Secret, for which hosts, and where they are reached. */
+/** The Gateways of kubectl telemetry that serve HTTPS: their Secrets, hosts and addresses. */
+import { isDnsName } from '../certificates/names.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import type { Secret, Service } from '../cluster/objects.ts'
-import { OWNED, requireOwned } from '../cluster/ownership.ts'
-import { findIstioVersion, readServices } from '../cluster/reading.ts'
-import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
-import { outsidePort } from '../gateways/address.ts'
-import { exposedRoutes } from '../gateways/exposed-routes.ts'
-import { domainOf, serversIn } from '../gateways/layout.ts'
+import { matchesSelector, type Secret, type Service } from '../cluster/objects.ts'
+import { EXPOSING } from '../cluster/ownership.ts'
+import { findIstioVersion, listOwned, readServices, type Sifted, sift } from '../cluster/reading.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
+import { gateways, SECRETS } from '../cluster/resources.ts'
+import { type IngressAddress, outsidePort } from '../gateways/address.ts'
+import type { IngressGateway } from '../gateways/find.ts'
+import { domainOfHosts, type ServerSpec, secretNameIn, serversIn } from '../gateways/layout.ts'
+import { whyNotExposing } from '../gateways/made-by-exposing.ts'
+import { gatewayNamespaces } from '../gateways/places.ts'
 import { findGatewayBehind } from '../gateways/survey.ts'
-import { TLS_SECRET_NAME } from '../manifests/names.ts'
 
 export interface HttpsGateway {
   /** Of the Gateway, of its pods and of its Secret. */
   namespace: string
   secretName: string
-  /** Left out when the Secret is not there. */
+  /** Undefined when the Secret does not exist. */
   secret: Secret | undefined
-  /** Those of the Gateway's HTTPS servers, sorted. */
+  /** `NAMESPACE/NAME` of each Service of the ingress gateway; none when no ingress gateway runs behind the Gateway. */
+  services: string[]
+  /** Its address outside the cluster. */
+  address: IngressAddress | undefined
+  /** Hosts of the Gateway's HTTPS servers, sorted. */
   hosts: string[]
   /** The domain that the hosts share. */
   domain: string | undefined
-  /** Where each host is asked for; empty when no address or port of the gateway is known. */
+  /** The address of each host; empty when no address or port of the gateway is known. */
   targets: { host: string; address: string; port: number }[]
 }
 
-/** Which of our Gateways are meant, and how they are reached. */
+/** Selects Gateways of kubectl telemetry, and their address. */
 export interface GatewayChoice {
-  /** The gateway's; every namespace when left out. */
+  /** The namespace of the gateway; all namespaces when left out. */
   namespace?: string | undefined
   /** `--ingress-ip`. */
   ingressAddress?: string | undefined
 }
 
-/** Sorted by namespace. Empty when nothing is exposed, or nothing by HTTPS. */
-export async function findHttpsGateways(choice: GatewayChoice, cluster: Cluster): Promise<HttpsGateway[]> {
+/**
+ * Sorted by namespace. Empty when nothing is exposed, or nothing over HTTPS. Gateways that only have our labels are findings, and nothing
+ * else is read because of them.
+ */
+export async function findHttpsGateways(choice: GatewayChoice, outside: Cluster): Promise<Sifted<HttpsGateway>> {
+  const cluster = new RememberingCluster(outside)
   const version = await findIstioVersion(cluster)
-  if (version === undefined) return []
-  const own = await cluster.list(gateways(version), { labels: OWNED, ...inNamespace(choice) })
-  const secure = own.filter((gateway) => httpsServers(gateway).length > 0)
-  if (secure.length === 0) return []
-  const services = await readServices(cluster)
-  const found = await Promise.all(secure.map((gateway) => surveyGateway(gateway, version, services, choice, cluster)))
-  return found.sort((a, b) => a.namespace.localeCompare(b.namespace))
+  if (version === undefined) return { ours: [], findings: [] }
+  const claimed = await listOwned(cluster, gateways(version), EXPOSING, inNamespace(choice))
+  const secure = claimed.filter((gateway) => httpsServers(gateway).length > 0)
+  if (secure.length === 0) return { ours: [], findings: [] }
+  const [services, places] = await Promise.all([readServices(cluster), gatewayNamespaces(secure, cluster)])
+  const { ours, findings } = sift(
+    secure,
+    (gateway) => gateway,
+    (gateway) => whyNotExposing(gateway, places),
+  )
+  const found = await Promise.all(ours.map((gateway) => surveyGateway(gateway, services, choice, cluster)))
+  return { ours: found.sort((a, b) => a.namespace.localeCompare(b.namespace)), findings }
 }
 
 function inNamespace({ namespace }: GatewayChoice): { namespace?: string } {
   return namespace === undefined ? {} : { namespace }
 }
 
-function httpsServers(gateway: KubeObject): ReturnType<typeof serversIn> {
+function httpsServers(gateway: KubeObject): ServerSpec[] {
   return serversIn(gateway).filter(({ port }) => port.protocol === 'HTTPS')
 }
 
 async function surveyGateway(
   object: KubeObject,
-  version: string,
   services: Service[],
   choice: GatewayChoice,
   cluster: Cluster,
 ): Promise<HttpsGateway> {
   const { namespace = '' } = object.metadata
   const servers = httpsServers(object)
-  const secretName = servers.map(({ tls }) => tls?.credentialName).find((name) => typeof name === 'string') ?? ''
-  const [secret, routes, targets] = await Promise.all([
-    cluster.get<Secret>(SECRETS, { name: secretName, namespace }),
-    cluster.list(virtualServices(version), { namespace }).then(exposedRoutes),
-    targetsOf(object, services, choice, cluster),
+  const secretName = secretNameIn(object) ?? ''
+  const [secret, behind] = await Promise.all([
+    isDnsName(secretName) ? cluster.get<Secret>(SECRETS, { name: secretName, namespace }) : undefined,
+    findGatewayBehind(object, services, choice.ingressAddress, cluster),
   ])
   const hosts = [...new Set(servers.flatMap((server) => server.hosts))].sort()
-  const domain = routes.map(domainOf).find((one) => one !== undefined)
-  return { namespace, secretName, secret, hosts, domain, targets }
+  const { address, gateway } = behind ?? {}
+  return {
+    namespace,
+    secretName,
+    secret,
+    services: gateway === undefined ? [] : servicesOf(gateway, services),
+    address,
+    hosts,
+    domain: domainOfHosts(hosts),
+    targets: gateway === undefined || address === undefined ? [] : targetsOf(servers, gateway, address),
+  }
 }
 
-/** One for each host: in the layout `ports` all of them are on one, and each port serves the same certificate. */
-async function targetsOf(
-  object: KubeObject,
-  services: Service[],
-  { ingressAddress }: GatewayChoice,
-  cluster: Cluster,
-): Promise<HttpsGateway['targets']> {
-  const behind = await findGatewayBehind(object, services, ingressAddress, cluster)
-  if (behind?.address === undefined) return []
-  const { address, gateway } = behind
-  return httpsServers(object).flatMap(({ hosts, port: { number } }) => {
-    const port = outsidePort(address, gateway.service, number)
-    return port === undefined ? [] : hosts.map((host) => ({ host, address: address.address, port }))
-  })
+function servicesOf({ namespace, pods }: IngressGateway, services: Service[]): string[] {
+  return services
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === namespace && pods.some((pod) => matchesSelector(pod, spec.selector)),
+    )
+    .map(({ metadata }) => `${namespace}/${metadata.name}`)
 }
 
-/**
- * A Secret whose content we make.
- * @returns the domain of its hosts
- * @throws UserError NOT_OURS
- */
-export function requireOwnSecret({ namespace, secretName, secret, domain }: HttpsGateway): string {
-  requireOwned(SECRETS, secret)
-  if (domain !== undefined && secretName === TLS_SECRET_NAME) return domain
-  throw new UserError('NOT_OURS', `Secret ${namespace}/${secretName} was not made by kubectl telemetry`, {
-    suggestions: ['replace what it holds with the tool that made it; the gateway then serves that'],
+/** One target for each host and port. In the layout `ports`, all ports serve the same certificate. */
+function targetsOf(servers: ServerSpec[], gateway: IngressGateway, address: IngressAddress): HttpsGateway['targets'] {
+  return servers.flatMap((server) => {
+    const port = outsidePort(address, gateway.service, server.port.number)
+    return port === undefined ? [] : server.hosts.map((host) => ({ host, address: address.address, port }))
   })
 }

@@ -1,57 +1,58 @@
-/** The certificate an exposure serves with: the one in use as long as it is good, else a new leaf of the domain's authority. */
-import type { X509Certificate } from 'node:crypto'
+/** The certificate of an exposure: the one in use while it is good, otherwise a new leaf signed by the domain's CA. */
 import {
   type Authority,
   createAuthority,
   daysLeft,
-  type Issuing,
-  isPair,
+  type IssuanceInputs,
   isSignedBy,
   issueLeaf,
   type KeyPair,
   keyBits,
-  readCertificate,
   whyReissue,
 } from '../certificates/authority.ts'
-import { type BroughtPair, requireBroughtAuthority } from '../certificates/user-authority.ts'
-import type { KubeObject } from '../cluster/cluster.ts'
+import { requireUserAuthority, type UserKeyPair } from '../certificates/user-authority.ts'
 import type { Secret } from '../cluster/objects.ts'
 import { UserError } from '../errors.ts'
 import { signedOn } from '../manifests/tls-secret.ts'
+import { sh } from '../shell.ts'
 import type { Dependencies } from '../world.ts'
+import { leafOf } from './secret-content.ts'
 
 export interface Certificates {
   authority: Authority
-  /** Whether the authority is kept on this machine already. */
+  /** Whether this machine already stores the CA. */
   kept: boolean
   leaf: KeyPair
-  /** The machine that signed the leaf, as the Secret says it. */
+  /** The machine that signed the leaf, as recorded in the Secret. */
   signedOn: string | undefined
-  /** Whose authority signed what is served now, if it was another machine's. */
+  /** The machine whose CA signed the present certificate, if it is another machine. */
   replaces?: string | undefined
   now: Date
 }
 
 type Needs = Pick<Dependencies, 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
-/**
- * @param present the TLS Secret as it is now
- * @param brought an authority of theirs, to be kept on this machine from now on
- */
+/** Inputs for the certificate of an exposure. */
+export interface CertificateRequest {
+  domain: string
+  hosts: readonly string[]
+  /** The existing TLS Secret. */
+  present: Secret | undefined
+  /** The user's own CA, which this machine stores from now on. */
+  userAuthority?: UserKeyPair | undefined
+}
+
+/** The existing leaf as long as it is good, else a new one. */
 export async function requireCertificates(
-  domain: string,
-  hosts: string[],
-  present: Secret | undefined,
-  dependencies: Needs,
-  brought?: BroughtPair,
+  { domain, hosts, present, userAuthority }: CertificateRequest,
+  { authorities, clock, random, generateKey, machine }: Needs,
 ): Promise<Certificates> {
-  const { authorities, clock, random, generateKey, machine } = dependencies
   const now = clock.now()
   const issuing = { now, random, generateKey }
   const found = await authorities.find(domain)
   if (found !== undefined && daysLeft(found.certificate, now) < 1)
     throw authorityExpired(domain, authorities.certificatePath(domain))
-  const imported = brought && (await requireBroughtAuthority(domain, brought, now))
+  const imported = userAuthority && (await requireUserAuthority(domain, userAuthority, now))
   if (imported !== undefined && found !== undefined && imported.certificate !== found.certificate)
     throw authorityExists(domain, authorities.certificatePath(domain))
   const authority = found ?? imported ?? (await createAuthority(domain, issuing))
@@ -74,25 +75,30 @@ function elsewhere(present: Secret, machine: string): string | undefined {
 }
 
 export function authorityExists(domain: string, path: string): UserError {
-  return new UserError('AUTHORITY_EXISTS', `this machine has another authority for ${domain} already: ${path}`, {
-    suggestions: ['kubectl telemetry cert rotate --ca --ca-cert FILE --ca-key FILE   # changes over to the new one'],
+  return new UserError('CA_EXISTS', `this machine already has another CA for ${domain}: ${path}`, {
+    suggestions: ['kubectl telemetry cert rotate --ca --ca-cert FILE --ca-key FILE   # rotates to the new CA'],
   })
 }
 
-/** A new key is as long as the one before, which somebody may have chosen. */
-export function withKeyLike(current: KeyPair | undefined, issuing: Issuing): Issuing {
-  return { ...issuing, generateKey: () => issuing.generateKey(current && keyBits(current.certificate)) }
+/** Bits of an RSA key: fewer are unsafe, and more take minutes. */
+const KEY_BITS = { least: 2048, most: 4096 }
+
+/** A new key has the size of the old one, which the user may have chosen. The Secret may have any other key: it gets the default. */
+export function withKeyLike(current: KeyPair | undefined, issuing: IssuanceInputs): IssuanceInputs {
+  const bits = current && keyBits(current.certificate)
+  const usual = bits !== undefined && KEY_BITS.least <= bits && bits <= KEY_BITS.most
+  return { ...issuing, generateKey: () => issuing.generateKey(usual ? bits : undefined) }
 }
 
 /**
- * The authority that is to sign for a domain: this machine has to have it.
- * @param present the TLS Secret as it is now
- * @throws UserError AUTHORITY_ELSEWHERE, AUTHORITY_EXPIRED
+ * The CA that signs for a domain. This machine must have it.
+ * @param present the present TLS Secret
+ * @throws UserError CA_ELSEWHERE, CA_EXPIRED
  */
 export async function requireAuthority(
   domain: string,
   present: Secret | undefined,
-  { authorities, clock }: Pick<Dependencies, 'authorities' | 'clock'>,
+  { authorities, clock }: Pick<Needs, 'authorities' | 'clock'>,
 ): Promise<Authority> {
   const found = await authorities.find(domain)
   if (found === undefined) throw authorityElsewhere(domain, present)
@@ -103,66 +109,19 @@ export async function requireAuthority(
 function authorityElsewhere(domain: string, present: Secret | undefined): UserError {
   const where = present && signedOn(present)
   const whose = where === undefined ? 'the machine that ran "expose"' : where
-  return new UserError(
-    'AUTHORITY_ELSEWHERE',
-    `the authority of ${domain} is not on this machine: its key is on ${whose}`,
-    {
-      suggestions: [
-        'run the command there',
-        `copy ca.crt and ca.key from there, out of ~/.local/share/kubectl-telemetry/authorities/${domain}, then: kubectl telemetry cert create --domain ${domain} --ca-cert ca.crt --ca-key ca.key`,
-      ],
-    },
-  )
-}
-
-function authorityExpired(domain: string, path: string): UserError {
-  const directory = path.slice(0, path.lastIndexOf('/'))
-  return new UserError('AUTHORITY_EXPIRED', `the authority of ${domain} (${path}) has expired`, {
+  return new UserError('CA_ELSEWHERE', `the CA of ${domain} is not on this machine: its key is on ${whose}`, {
     suggestions: [
-      `mv ${directory} ${directory}.expired   # the next expose makes a new one, which clients then have to trust`,
+      'run the command on that machine',
+      `copy ca.crt and ca.key from ~/.local/share/kubectl-telemetry/authorities/${domain} on that machine, then: ${sh`kubectl telemetry cert create --domain ${domain} --ca-cert ca.crt --ca-key ca.key`}`,
     ],
   })
 }
 
-export function isSecret(object: KubeObject | undefined): object is Secret {
-  return object?.kind === 'Secret'
-}
-
-/** The pair in a TLS Secret, whatever it is worth. */
-export function leafOf({ data = {} }: Secret): KeyPair | undefined {
-  const { 'tls.crt': certificate, 'tls.key': key } = data
-  if (certificate === undefined || key === undefined) return undefined
-  const decode = (base64: string) => Buffer.from(base64, 'base64').toString()
-  return { certificate: decode(certificate), key: decode(key) }
-}
-
-/** PEM: the authorities that a TLS Secret names for clients. */
-export function authoritiesIn({ data = {} }: Secret): string {
-  return Buffer.from(data['ca.crt'] ?? '', 'base64').toString()
-}
-
-/** Why a TLS Secret cannot be served with, whatever its dates; `undefined` when it can. */
-export function faultOf(secret: Secret): string | undefined {
-  const pair = leafOf(secret)
-  if (pair === undefined) return 'it has no tls.crt and tls.key'
-  if (readCertificate(pair.certificate) === undefined) return 'tls.crt is no certificate'
-  return isPair(pair) ? undefined : 'tls.key is not the key of tls.crt'
-}
-
-/**
- * The cluster takes any text for a certificate, and a gateway that is given a wrong one goes on with the old one and says so in its log
- * alone. So what is written is checked before.
- * @throws UserError CERTIFICATE_INVALID
- */
-export function requireServable(secret: Secret, now: Date): void {
-  const { name, namespace } = secret.metadata
-  const certificate = readCertificate(leafOf(secret)?.certificate ?? '')
-  const fault = faultOf(secret) ?? (certificate && outOfDate(certificate, now))
-  if (fault !== undefined) throw new UserError('CERTIFICATE_INVALID', `Secret ${namespace}/${name}: ${fault}`)
-}
-
-function outOfDate({ validFromDate, validToDate }: X509Certificate, now: Date): string | undefined {
-  if (validFromDate > now) return `its certificate is not valid before ${validFromDate.toISOString()}`
-  if (validToDate <= now) return `its certificate expired on ${validToDate.toISOString()}`
-  return undefined
+function authorityExpired(domain: string, path: string): UserError {
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  return new UserError('CA_EXPIRED', `the CA of ${domain} (${path}) has expired`, {
+    suggestions: [
+      sh`mv ${directory} ${directory}.expired   # the next expose creates a new CA, which clients must then trust`,
+    ],
+  })
 }

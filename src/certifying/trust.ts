@@ -1,34 +1,32 @@
-/** Lets this machine trust the authority, or forget it: the system's store and those of browsers. */
-import { trustedWith } from '../certificates/authority.ts'
-import { certificatesIn, factsOf } from '../certificates/facts.ts'
-import {
-  distrustCommands,
-  entryName,
-  placeName,
-  type TrustEntry,
-  trustCommands,
-  typed,
-} from '../certificates/trust-places.ts'
+/** Adds the CA to the trust stores of this machine and its browsers, or removes it. */
+import { trustBundle } from '../certificates/authority.ts'
+import { certificatesIn } from '../certificates/facts.ts'
+import { distrustCommands, entryName, placeName, type TrustEntry, trustCommands } from '../certificates/trust-places.ts'
 import type { TrustStore } from '../certificates/trust-stores.ts'
+import { type Confirmation, confirm } from '../changes/confirmation.ts'
 import { UserError } from '../errors.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import { type Finding, fails, noneFails } from '../findings.ts'
+import { sh, shellCommand } from '../shell.ts'
+import type { Dependencies } from '../world.ts'
 import { findHttpsGateways } from './https-gateways.ts'
-import { authoritiesIn } from './serving-certificate.ts'
+import { chooseAuthorities, chooseNamed, describeAuthority, type HandedOut, type OfferedAuthority } from './offered.ts'
 
 export interface CertTrustRequest {
-  /** Forget instead: all that we put there, or a domain's alone. */
+  /** Remove instead: every CA that this command added, or only that of `domain`. */
   remove: boolean
-  /** The domain whose authority this machine has; those that are exposed with when left out. */
+  /** A domain whose CA is on this machine; the CAs of all exposures when left out. */
   domain?: string | undefined
-  /** The gateway's, where several are. */
+  /** The namespace of the gateway, if there are several. */
   namespace?: string | undefined
+  /** Only CAs with these fingerprints, whatever they can vouch for. */
+  fingerprints?: readonly string[] | undefined
   yes: boolean
   dryRun: 'none' | 'client'
 }
 
 export interface StoreOutcome {
   store: string
-  /** `by-hand`: the commands are for the person to run. */
+  /** `by-hand`: the user must run the commands. */
   action: 'trusted' | 'forgotten' | 'unchanged' | 'by-hand' | 'failed'
   commands: string[]
   /** Why it failed, or why it has to be done by hand. */
@@ -39,28 +37,33 @@ export interface CertTrustResult {
   outcome: 'planned' | 'declined' | 'applied'
   /** SHA-256 fingerprints of the authorities. */
   authorities: string[]
+  /** The same authorities, with what people have to see before they trust them. */
+  details: OfferedAuthority[]
   stores: StoreOutcome[]
-  warnings: Warning[]
+  warnings: Finding[]
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'trustStores' | 'terminal' | 'clock'>
+type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'trustStores' | 'terminal' | 'prober'>
 
-/** What is to be done in a store. */
+/** The planned commands for one store. */
 interface Step {
   store: TrustStore
   entries: TrustEntry[]
   commands: string[][]
 }
 
-/** @throws UserError NOT_EXPOSED, AUTHORITY_NOT_FOUND, CONSENT_REQUIRED */
+/** @throws UserError NO_CA_IN_USE, CA_NOT_FOUND, CA_FINGERPRINT_REQUIRED, FINGERPRINT_MISMATCH, CONSENT_REQUIRED */
 export async function certTrust(request: CertTrustRequest, dependencies: Needs): Promise<CertTrustResult> {
   const { remove, domain, yes, dryRun } = request
   const { trustStores } = dependencies
-  // All of ours can be forgotten without asking the cluster, which may be gone.
-  const wanted = remove && domain === undefined ? undefined : await requireAuthorities(request, dependencies)
+  // Removing every CA works without the cluster, which may no longer exist.
+  const { chosen = [], warnings = [] } =
+    remove && domain === undefined ? {} : await requireAuthorities(request, dependencies)
+  const wanted = chosen.map((one) => ({ ...one, name: entryName(one.fingerprint) }))
   const [stores, staged] = await Promise.all([trustStores.find(), trustStores.staged()])
   const steps = stores.map((store) => {
-    const names = openNames(store, [...(wanted?.keys() ?? store.entries ?? staged)], remove)
+    const all = remove && domain === undefined ? (store.entries ?? staged) : wanted.map(({ name }) => name)
+    const names = namesToChange(store, [...new Set(all)], remove)
     return planStep(
       store,
       names.map((name) => ({ name, file: trustStores.fileOf(name) })),
@@ -69,51 +72,59 @@ export async function certTrust(request: CertTrustRequest, dependencies: Needs):
   })
   const result = (outcome: CertTrustResult['outcome'], outcomes: StoreOutcome[]): CertTrustResult => ({
     outcome,
-    authorities: [...(wanted?.values() ?? [])].map((pem) => factsOf(pem, dependencies.clock.now())?.fingerprint ?? ''),
+    authorities: chosen.map(({ fingerprint }) => fingerprint),
+    details: chosen.map(({ pem: _, ...shown }) => shown),
     stores: outcomes,
-    warnings: stores.length === 0 ? [noStores()] : [],
+    warnings: [...warnings, ...(stores.length === 0 ? [noStores()] : [])],
   })
   const planned = steps.map((step) => outcomeOf(step, step.commands.length === 0 ? 'unchanged' : doneAction(remove)))
   if (dryRun !== 'none') return result('planned', planned)
-  if (!(await confirmed(steps, remove, yes, dependencies))) return result('declined', [])
-  for (const [name, pem] of wanted ?? []) if (!remove) await trustStores.stage(name, pem)
+  if (!(await confirmed(steps, chosen, { remove, yes }, dependencies))) return result('declined', [])
+  for (const { name, pem } of wanted) if (!remove) await trustStores.stage(name, pem)
   const outcomes: StoreOutcome[] = []
-  for (const step of steps) outcomes.push(await take(step, remove, dependencies))
+  for (const step of steps) outcomes.push(await runStep(step, remove, dependencies))
   if (remove) await unstageAll(steps, outcomes, dependencies)
   return result('applied', outcomes)
 }
 
-/** PEM by the name that each has in stores. */
+/** The CAs to trust, or to remove, each once. */
 async function requireAuthorities(
-  { domain, namespace }: CertTrustRequest,
-  { cluster, authorities, clock }: Needs,
-): Promise<Map<string, string>> {
-  const texts = domain === undefined ? await exposedWith(namespace, cluster) : [await keptFor(domain, authorities)]
-  const named = texts
-    .flatMap(certificatesIn)
-    .map((pem) => [entryName(factsOf(pem, clock.now())?.fingerprint ?? ''), pem] as const)
-  return new Map(named)
+  { remove, domain, namespace, fingerprints = [] }: CertTrustRequest,
+  needs: Needs,
+): Promise<{ chosen: HandedOut[]; warnings: Finding[] }> {
+  if (domain !== undefined) {
+    const kept = await authoritiesKeptFor(domain, needs.authorities)
+    const asked = fingerprints.length === 0 || remove ? kept : chooseNamed(kept, fingerprints)
+    return { chosen: asked, warnings: [] }
+  }
+  const { ours, findings } = await findHttpsGateways({ namespace }, needs.cluster)
+  const { chosen, warnings } = await chooseAuthorities(ours, fingerprints, needs)
+  if (chosen.length > 0) return { chosen: uniqueBy(chosen), warnings: [...findings, ...warnings] }
+  const why = findings.map(({ message }) => `; ${message}`).join('')
+  throw new UserError('NO_CA_IN_USE', `nothing is exposed with a CA stored in the cluster${why}`, {
+    suggestions: ['kubectl telemetry expose', '--domain example.com   # a domain whose CA is on this machine'],
+  })
 }
 
-async function keptFor(domain: string, authorities: Needs['authorities']): Promise<string> {
+function uniqueBy(chosen: HandedOut[]): HandedOut[] {
+  return [...new Map(chosen.map((one) => [one.fingerprint, one])).values()]
+}
+
+async function authoritiesKeptFor(domain: string, authorities: Needs['authorities']): Promise<HandedOut[]> {
   const kept = await authorities.find(domain)
-  if (kept !== undefined) return trustedWith(kept)
-  throw new UserError('AUTHORITY_NOT_FOUND', `this machine has no authority for ${domain}`, {
-    suggestions: [`kubectl telemetry cert create --domain ${domain}`, 'leave --domain out   # asks the cluster'],
+  const source = authorities.certificatePath(domain)
+  if (kept !== undefined)
+    return certificatesIn(trustBundle(kept)).flatMap((pem) => describeAuthority(pem, source) ?? [])
+  throw new UserError('CA_NOT_FOUND', `this machine has no CA for ${domain}`, {
+    suggestions: [
+      sh`kubectl telemetry cert create --domain ${domain}`,
+      'leave out --domain   # reads the CA from the cluster',
+    ],
   })
 }
 
-async function exposedWith(namespace: string | undefined, cluster: Needs['cluster']): Promise<string[]> {
-  const gateways = await findHttpsGateways({ namespace }, cluster)
-  const texts = gateways.flatMap(({ secret }) => (secret === undefined ? [] : [authoritiesIn(secret)]))
-  if (texts.some((text) => certificatesIn(text).length > 0)) return texts
-  throw new UserError('NOT_EXPOSED', 'nothing is exposed with an authority of which the cluster knows', {
-    suggestions: ['kubectl telemetry expose', '--domain example.com   # whose authority this machine has'],
-  })
-}
-
-/** Where it cannot be told what is there, all is done. */
-function openNames({ entries }: TrustStore, names: string[], remove: boolean): string[] {
+/** Names that need a change; all of them if a store cannot list its entries. */
+function namesToChange({ entries }: TrustStore, names: string[], remove: boolean): string[] {
   return names.filter((name) => entries === undefined || entries.includes(name) === remove)
 }
 
@@ -122,23 +133,31 @@ function planStep(store: TrustStore, entries: TrustEntry[], remove: boolean): St
   return { store, entries, commands: entries.length === 0 ? [] : commandsFor(store.place, entries) }
 }
 
-async function confirmed(steps: Step[], remove: boolean, yes: boolean, { terminal }: Needs): Promise<boolean> {
+async function confirmed(
+  steps: Step[],
+  chosen: HandedOut[],
+  { remove, yes }: Pick<CertTrustRequest, 'remove' | 'yes'>,
+  { terminal }: Needs,
+): Promise<boolean> {
   const open = steps.filter(({ commands, store }) => commands.length > 0 && store.obstacle === undefined)
-  if (yes || open.length === 0) return true
-  if (!terminal.interactive) {
-    throw new UserError(
-      'CONSENT_REQUIRED',
-      'what this machine trusts would be changed, and there is no terminal to ask on',
-      {
-        suggestions: ['-y', '--dry-run=client   # shows the commands'],
-      },
-    )
+  if (open.length === 0) return true
+  const confirmation: Confirmation = {
+    yes,
+    effect: 'change the trust stores of this machine',
+    remarks: chosen.flatMap(remarksOn),
+    lines: open.flatMap(({ commands }) => commands.map(shellCommand)),
+    question: `${remove ? 'Remove the CA from' : 'Add the CA to'} the trust stores of this machine with these commands?`,
+    preview: 'client',
   }
-  for (const { commands } of open) for (const command of commands) terminal.note(`  ${typed(command)}`)
-  return terminal.confirm(`${remove ? 'Forget' : 'Trust'} the authority on this machine, by these commands?`)
+  return confirm(confirmation, terminal)
 }
 
-async function take(step: Step, remove: boolean, { trustStores }: Needs): Promise<StoreOutcome> {
+/** What a person compares and decides before the answer. */
+function remarksOn({ subject, limits, fingerprint, source }: OfferedAuthority): string[] {
+  return [`CA ${subject}`, `  vouches for  ${limits}`, `  fingerprint  ${fingerprint}`, `  from         ${source}`]
+}
+
+async function runStep(step: Step, remove: boolean, { trustStores }: Needs): Promise<StoreOutcome> {
   if (step.commands.length === 0) return outcomeOf(step, 'unchanged')
   if (step.store.obstacle !== undefined) return outcomeOf(step, 'by-hand')
   for (const command of step.commands) {
@@ -155,7 +174,7 @@ function doneAction(remove: boolean): StoreOutcome['action'] {
 const OBSTACLES = {
   'not-allowed': 'it needs an administrator',
   'no-tool': 'certutil is not installed (packages libnss3-tools, nss-tools, nss)',
-  'by-hand': 'on this system you do it yourself',
+  'by-hand': 'on this system, run the commands yourself',
 }
 
 function outcomeOf({ store: { place, obstacle }, commands }: Step, action: StoreOutcome['action']): StoreOutcome {
@@ -164,31 +183,31 @@ function outcomeOf({ store: { place, obstacle }, commands }: Step, action: Store
   return {
     store: placeName(place),
     action: needsHand ? 'by-hand' : action,
-    commands: commands.map((command) => sudo + typed(command)),
+    commands: commands.map((command) => sudo + shellCommand(command)),
     ...(needsHand ? { message: OBSTACLES[obstacle] } : {}),
   }
 }
 
-/** Files that commands by hand still need stay. */
+/** Deletes the files of removed CAs, unless the user still has to run commands that need them. */
 async function unstageAll(steps: Step[], outcomes: StoreOutcome[], { trustStores }: Needs): Promise<void> {
   if (outcomes.some(({ action }) => action === 'by-hand' || action === 'failed')) return
   for (const { name } of steps.flatMap(({ entries }) => entries)) await trustStores.unstage(name)
 }
 
-function noStores(): Warning {
-  return {
-    code: 'NO_TRUST_STORE',
-    message: 'no trust store was found on this machine, neither of the system nor of a browser',
-    remedy: 'kubectl telemetry cert export ca   # and import it where you need it',
-  }
+function noStores(): Finding {
+  return fails(
+    'NO_TRUST_STORE',
+    'this machine has no trust store, neither of the system nor of a browser',
+    'kubectl telemetry cert export ca   # then import it where you need it',
+  )
 }
 
-/** Whether the exit code is 0: every store is as it should be, by our doing. */
+/** Whether the exit code is 0: every store was changed as planned. */
 export function succeeded({ outcome, stores, warnings }: CertTrustResult): boolean {
   if (outcome === 'planned') return true
   return (
     outcome === 'applied' &&
-    warnings.length === 0 &&
+    noneFails(warnings) &&
     stores.every(({ action }) => action !== 'by-hand' && action !== 'failed')
   )
 }

@@ -1,16 +1,18 @@
-/** A plan's changes: rehearsed on the API server (right, webhooks, conflicts), then made. */
+/** The changes of a plan: rehearsed on the API server (permissions, webhooks, conflicts), then applied. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Cluster, type KubeObject, kindName, type Resource } from '../cluster/cluster.ts'
-import { requireOwned, withoutApplied } from '../cluster/ownership.ts'
+import { type Part, requireOwned, takenOver, withoutApplied } from '../cluster/ownership.ts'
 import { UserError } from '../errors.ts'
+import { applyOwned } from './owned-apply.ts'
 import type { Progress } from './progress.ts'
+import { applyShared } from './shared-apply.ts'
 
 export type Action = 'created' | 'configured' | 'unchanged' | 'deleted'
 
 /**
- * `owning`: the object is ours, and the manifest is all of it. `sharing`: it is somebody else's, and the manifest has the fields that
- * we add. `replacing`: it is somebody else's, and the manifest is all of it, as it was read but for what we change. `removing`: it
- * is ours, as it was read, and goes.
+ * `owning`: kubectl telemetry created the object, and the manifest is all of it. `sharing`: it is the user's, and the manifest contains
+ * only the fields that we add. `replacing`: it is the user's, and the manifest is the whole object as it was read, with our changes.
+ * `removing`: we created it, and delete it; the manifest is the object as it was read.
  */
 export type WritingBy = 'owning' | 'sharing' | 'replacing' | 'removing'
 
@@ -18,28 +20,30 @@ export type WritingBy = 'owning' | 'sharing' | 'replacing' | 'removing'
 export interface Wanted {
   resource: Resource
   manifest: KubeObject
-  /** `owning` when left out. */
+  /** Left out: `owning`. */
   by?: WritingBy
-  /** Of shared fields; ours when left out. */
-  manager?: string
-  /** What it is for, where that is more than a change. */
-  saying?: 'restart'
+  /** Whether the change restarts the pods of the object. */
+  restarts?: boolean
+  /** What a user has to know about it before the answer: `with a key for grafana.example.com`. */
+  about?: string
 }
 
-/** One object as we want it, and as it is. */
+/** One wanted object, and the present one. */
 export interface Change {
   resource: Resource
   manifest: KubeObject
   by: WritingBy
-  manager?: string | undefined
-  saying: 'restart' | undefined
+  /** The part that changes it. */
+  part: Part
+  restarts: boolean
+  about?: string
   present: KubeObject | undefined
-  /** As it will be: what the API server said in the rehearsal. */
+  /** The result in the rehearsal, as the API server returned it. */
   after?: KubeObject
   action: Action
 }
 
-/** What is changed where; the names are kubectl's. */
+/** What happens to one object; kind and group as kubectl names them. */
 export interface ObjectOutcome {
   kind: string
   group: string
@@ -49,38 +53,50 @@ export interface ObjectOutcome {
 }
 
 /**
- * What becomes of each manifest, as far as that can be told without the server's help.
- * @param present what is there; anybody's
- * @throws UserError NOT_OURS when an object of a manifest's name is somebody else's
+ * Plans the change for each manifest. The actions are estimates until the rehearsal.
+ * @param present the present objects, the user's and ours
+ * @throws UserError NOT_OURS if an object with a manifest's name was created by something else
  */
-export function planChanges(wanted: Wanted[], present: KubeObject[]): Change[] {
-  return wanted.map(({ resource, manifest, by = 'owning', manager, saying }) => {
+export function planChanges(wanted: Wanted[], present: readonly KubeObject[], part: Part): Change[] {
+  return wanted.map(({ resource, manifest, by = 'owning', restarts = false, ...rest }) => {
     const { name, namespace } = manifest.metadata
     const before = present.find(
       ({ kind, metadata }) => kind === manifest.kind && metadata.name === name && metadata.namespace === namespace,
     )
-    if (by === 'owning') requireOwned(resource, before)
-    return { resource, manifest, by, manager, saying, present: before, action: estimate(manifest, before, by) }
+    if (by === 'owning') requireOwned(resource, before, part)
+    return { resource, manifest, by, part, restarts, ...rest, present: before, action: estimate(manifest, before, by) }
   })
 }
 
 function estimate(manifest: KubeObject, present: KubeObject | undefined, by: WritingBy): Action {
   if (by === 'removing') return 'deleted'
   if (present === undefined) return 'created'
-  // Of somebody else's object only the API server knows what applying less of it takes away.
+  // For a user's object only the API server knows which fields an apply of fewer fields removes.
   return by !== 'sharing' && contains(present, manifest) ? 'unchanged' : 'configured'
 }
 
-/** Whether all that was planned is there already, as far as that can be told by reading alone. */
-export function isThere({ manifest, present, by }: Change): boolean {
+/** Whether two changes are of one object. */
+export function isOfSameObject(one: Pick<Change, 'manifest'>, other: Pick<Change, 'manifest'>): boolean {
+  const { kind, metadata } = one.manifest
+  return kind === other.manifest.kind && metadata.name === other.manifest.metadata.name
+}
+
+/** What a question says about a change, after the verb. */
+export function aboutIt({ about }: Pick<Change, 'about'>): string {
+  return about === undefined ? '' : `, ${about}`
+}
+
+/** Whether the present object already contains the manifest, as far as reading shows. */
+export function isInPlace({ manifest, present, by }: Change): boolean {
+  if (by === 'removing') return false
   return present !== undefined && contains(present, manifest, by === 'sharing' ? 'among others' : 'whole')
 }
 
 /**
- * Lets the API server try every change without keeping it: authorization, validation, webhooks and conflicts are found before
- * the first write.
+ * Sends every change as a dry run to the API server: missing permissions, invalid fields, webhooks and conflicts are found before the
+ * first write.
  */
-export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Change[]> {
+export async function rehearse(cluster: Cluster, changes: readonly Change[]): Promise<Change[]> {
   return Promise.all(
     changes.map(async (change) => {
       const after = await write(cluster, change, true)
@@ -92,11 +108,15 @@ export async function rehearse(cluster: Cluster, changes: Change[]): Promise<Cha
 }
 
 /**
- * Makes the changes one after the other, in the plan's order.
- * @param progress told of each one
- * @returns them with the objects as they are now
+ * Applies the changes one after the other, in the order of the plan.
+ * @param progress records each change
+ * @returns the changes with the new objects
  */
-export async function applyChanges(cluster: Cluster, changes: Change[], progress: Progress): Promise<Change[]> {
+export async function applyChanges(
+  cluster: Cluster,
+  changes: readonly Change[],
+  progress: Progress,
+): Promise<Change[]> {
   const applied: Change[] = []
   for (const change of changes) {
     if (change.action === 'unchanged') {
@@ -116,50 +136,58 @@ export async function applyChanges(cluster: Cluster, changes: Change[], progress
   return applied
 }
 
-/** @returns the object as it is then; nothing when it is gone */
-async function write(
-  cluster: Cluster,
-  { resource, manifest, by, manager }: Change,
-  dryRun: boolean,
-): Promise<KubeObject | undefined> {
+/** @returns the new object; undefined if it was deleted */
+async function write(cluster: Cluster, change: Change, dryRun: boolean): Promise<KubeObject | undefined> {
+  const { resource, manifest, by, part, present } = change
   if (by === 'removing') {
     await cluster.delete(resource, manifest, { dryRun })
     return undefined
   }
-  return by === 'replacing'
-    ? cluster.replace(resource, manifest, { dryRun })
-    : cluster.apply(resource, manifest, { dryRun, manager })
+  const { manager } = part
+  if (by === 'replacing') return cluster.replace(resource, manifest, { dryRun, manager })
+  const former = present && takenOver(present, part) && part.formerManager(present.kind)
+  // A rehearsal changes nothing, so the fields are still those of the former manager: it meets the same conflicts.
+  const rehearsing = dryRun ? (former ?? manager) : manager
+  if (former !== undefined && !dryRun) await takeOver(cluster, resource, manifest, part)
+  return by === 'sharing'
+    ? applyShared(cluster, { resource, manifest, manager: rehearsing, present }, dryRun)
+    : applyOwned(cluster, change, { dryRun, manager: rehearsing })
 }
 
-/** A webhook may change what we write, and an apply of a part must not touch the rest: what came back is compared, not believed. */
+/** Transfers the fields that an earlier version applied to the manager of the part. Otherwise they would conflict, and would stay after the part drops them. */
+async function takeOver(cluster: Cluster, resource: Resource, { metadata }: KubeObject, part: Part): Promise<void> {
+  const present = await cluster.get(resource, metadata)
+  const managedFields = present && takenOver(present, part)
+  if (managedFields !== undefined) await cluster.setManagedFields(resource, present as KubeObject, managedFields)
+}
+
+/** Compares the answer with the plan: a webhook may change what we write, and an apply of some fields must not change the others. */
 function requireAsPlanned(change: Change, after: KubeObject): void {
   const { manifest, by } = change
-  const { resourceVersion: _r, managedFields: _m, generation: _g, ...metadata } = manifest.metadata
-  const { status: _s, ...rest } = manifest
-  if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, { ...rest, metadata })) return
+  if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, substance(manifest))) return
   throw new UserError(
     'CHANGED_ON_WRITE',
-    `${label(change)} is not as we wrote it: something in the cluster changed it on the way in`,
+    `${label(change)} differs from what was requested: a webhook or another controller changed it`,
     {
-      suggestions: ['kubectl get mutatingwebhookconfigurations'],
+      suggestions: ['kubectl get mutatingwebhookconfigurations   # one of them may change it'],
     },
   )
 }
 
-function keepsTheRest({ manifest, manager, present }: Change, after: KubeObject): boolean {
-  const { metadata: _, ...ours } = manifest
-  const rest = (object: KubeObject | undefined) => object && substance(withoutApplied(object, manager))
-  return isDeepStrictEqual(rest(present), rest(after)) && contains(after, ours, 'among others')
+function keepsTheRest({ manifest, part, present }: Change, after: KubeObject): boolean {
+  const { metadata: _, ...fields } = manifest
+  const rest = (object: KubeObject | undefined) => object && substance(withoutApplied(object, part))
+  return isDeepStrictEqual(rest(present), rest(after)) && contains(after, fields, 'among others')
 }
 
-/** An object as it is and as it will be, for people to compare. */
+/** An object before and after a change, for `--diff`. */
 export interface Comparison {
   name: string
   before: KubeObject | undefined
   after: KubeObject | undefined
 }
 
-/** As the API server said it in the rehearsal; without one, the fields of the manifest alone. */
+/** After a rehearsal the whole objects; without one only the fields of the manifest. */
 export function comparisonOf(change: Change): Comparison {
   const { manifest, present, after, by } = change
   const name = `${label(change)} in namespace ${manifest.metadata.namespace}`
@@ -169,7 +197,7 @@ export function comparisonOf(change: Change): Comparison {
     : { name, before: present, after: withoutProposals(after, present, manifest) }
 }
 
-/** The API server's dry run proposes node ports that it would not give (32769); those that are not there and not asked for are left out. */
+/** Leaves out node ports that only the dry run proposes (32769): a real write would assign others. */
 function withoutProposals(after: KubeObject, present: KubeObject | undefined, manifest: KubeObject): KubeObject {
   const ports = portsIn(after)
   if (after.kind !== 'Service' || ports.length === 0) return after
@@ -182,7 +210,7 @@ function portsIn(object: KubeObject | undefined): { nodePort?: number }[] {
   return ((object?.spec ?? {}) as { ports?: { nodePort?: number }[] }).ports ?? []
 }
 
-/** The fields of `whole` that `like` has too; lists whole. */
+/** The fields of `whole` that `like` has too; lists stay whole. */
 function part(whole: unknown, like: unknown): unknown {
   if (Array.isArray(like) || typeof like !== 'object' || like === null) return whole
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return whole
@@ -206,13 +234,17 @@ function actionOf(present: KubeObject | undefined, after: KubeObject): Action {
   return isDeepStrictEqual(substance(present), substance(after)) ? 'unchanged' : 'configured'
 }
 
-/** An object less what the API server counts and times, and less its status. */
+/** In this annotation the API server counts the changes of a DaemonSet's pod template, like a second `generation`. */
+const DAEMON_SET_COUNTER = 'deprecated.daemonset.template.generation'
+
+/** An object without its status and without the counters and times that the API server writes. */
 function substance({ status: _, ...object }: KubeObject): unknown {
-  const { managedFields: _m, resourceVersion: _r, generation: _g, ...metadata } = object.metadata
-  return { ...object, metadata }
+  const { managedFields: _m, resourceVersion: _r, generation: _g, annotations, ...metadata } = object.metadata
+  const { [DAEMON_SET_COUNTER]: _c, ...kept } = annotations ?? {}
+  return { ...object, metadata: Object.keys(kept).length === 0 ? metadata : { ...metadata, annotations: kept } }
 }
 
-/** Whether everything in `part` is in `whole`. Lists have to be of the same length, or are looked for among others' items. */
+/** Whether `whole` contains all of `part`. Lists must have the same length, or (`among others`) `whole` may have more items. */
 function contains(whole: unknown, part: unknown, lists: 'whole' | 'among others' = 'whole'): boolean {
   if (Array.isArray(part)) {
     if (!Array.isArray(whole)) return false

@@ -1,29 +1,29 @@
-/** Fields of an object by their path, through maps and through lists whose items have keys. Pure; nothing is changed in place. */
+/** Reads and writes fields of an object by their path, through maps and through lists whose items have keys. Pure; returns copies. */
 import { isDeepStrictEqual } from 'node:util'
 
-/** The name of a field, or values that the item of a list has: `{ name: 'istio-proxy' }`. */
+/** The name of a field, or values that select an item of a list: `{ name: 'istio-proxy' }`. */
 export type Step = string | Record<string, string>
 export type Path = Step[]
 
 type Fields = Record<string, unknown>
 
-/** What is there; `undefined` when nothing is. */
+/** The value at a path; `undefined` if there is none. */
 export function at(value: unknown, path: Path): unknown {
   return path.reduce(next, value)
 }
 
-/** How many of the path's steps lead to something. */
+/** How many steps of the path exist. */
 export function existing(value: unknown, path: Path): number {
-  let [here, steps] = [value, 0]
+  let [found, steps] = [value, 0]
   for (const step of path) {
-    here = next(here, step)
-    if (here === undefined) break
+    found = next(found, step)
+    if (found === undefined) break
     steps++
   }
   return steps
 }
 
-/** The whole with another value there; what leads to it is made. */
+/** A copy of the whole with another value at the path; missing parents are created. */
 export function within(whole: unknown, path: Path, value: unknown): unknown {
   const [step, ...rest] = path
   if (step === undefined) return value
@@ -37,7 +37,7 @@ export function within(whole: unknown, path: Path, value: unknown): unknown {
   return present === undefined ? [...items, item] : items.map((one) => (one === present ? item : one))
 }
 
-/** The whole without it, and without what led to it and is empty then. @param kept so many of the first steps stay in any case */
+/** A copy of the whole without the value at the path, and without parents that are empty then. @param kept how many of the first steps stay even if empty */
 export function removed(whole: unknown, path: Path, kept: number): unknown {
   const last = path.at(-1)
   if (last === undefined || at(whole, path) === undefined) return whole
@@ -51,7 +51,7 @@ export function removed(whole: unknown, path: Path, kept: number): unknown {
   return parentPath.length > kept && isEmpty(left, parentPath.at(-1)) ? removed(after, parentPath, kept) : after
 }
 
-/** An item that has nothing but its key is empty as well. */
+/** An item of a list is empty if it has only its key. */
 function isEmpty(value: unknown, step: Step | undefined): boolean {
   return Object.keys(value as object).length === 0 || isDeepStrictEqual(value, step)
 }

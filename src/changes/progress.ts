@@ -1,4 +1,4 @@
-/** What a run has done so far: nothing is half-changed without saying so. */
+/** Records what a run has done so far, so that an error can report what was changed before it. */
 import { halfDone } from '../errors.ts'
 
 export class Progress {
@@ -14,8 +14,8 @@ export class Progress {
     this.#deleted.push(object)
   }
 
-  /** Whatever goes wrong in this work says what had been done by then. */
-  async telling<T>(work: () => Promise<T>, suggestions: string[] = []): Promise<T> {
+  /** Adds to each error of the work what had been changed and deleted before it. */
+  async reportOnError<T>(work: () => Promise<T>, suggestions: string[] = []): Promise<T> {
     try {
       return await work()
     } catch (error) {

@@ -1,6 +1,10 @@
-/** Entries in a small YAML text that somebody keeps in an annotation, such as `proxy.istio.io/config`. Pure; comments stay. */
-import { type Document, isMap, parseDocument } from 'yaml'
-import { UserError } from '../errors.ts'
+/** Adds and removes entries of a small YAML text in an annotation, such as `proxy.istio.io/config`. Pure; comments stay. */
+
+import { isDeepStrictEqual } from 'node:util'
+import { type Document, isMap } from 'yaml'
+import { hasCode } from '../errors.ts'
+import { readYaml } from '../yaml-reading.ts'
+import { readable, valuesOf, yamlInvalid } from './splices.ts'
 
 export interface Entry {
   path: string[]
@@ -12,45 +16,64 @@ export interface Entry {
  * @throws UserError YAML_INVALID
  */
 export function withEntries(text: string | undefined, entries: Entry[], what: string): string {
-  const document = parseDocument(text ?? '')
-  const [error] = document.errors
-  const isUsable = error === undefined && (document.contents === null || isMap(document.contents))
-  if (!isUsable) {
-    const why = error?.message.split('\n')[0] ?? 'it is no map'
-    throw new UserError('YAML_INVALID', `${what} cannot be read: ${why}`, {
-      suggestions: ['mend it there; nothing was changed'],
-    })
-  }
+  const document = mapIn(text, what)
   const missing = entries.filter(({ path, value }) => document.getIn(path) !== value)
   if (text !== undefined && missing.length === 0) return text
-  for (const { path, value } of missing) document.setIn(path, value)
-  return print(document)
+  for (const { path, value } of missing) set(document, path, value, what)
+  return printed(document, what)
 }
 
-/** The text without entries that are still as we wrote them. @param before as it was before us; @returns undefined when nothing is left */
+/**
+ * Removes entries that still have the values that we wrote.
+ * @param before the text before our first edit
+ * @returns undefined if nothing is left
+ * @throws UserError YAML_INVALID
+ */
 export function withoutEntries(present: string, before: string | undefined, entries: Entry[]): string | undefined {
-  const document = parseDocument(present)
-  const earlier = parseDocument(before ?? '')
-  if (document.errors.length > 0) return present
+  const what = 'the text'
+  const document = mapIn(present, what)
+  const earlier = mapIn(before, what)
   for (const { path, value } of entries) {
     if (document.getIn(path) !== value) continue
     const old: unknown = earlier.getIn(path)
-    if (old !== undefined) document.setIn(path, old)
+    if (old !== undefined) set(document, path, old, what)
     else document.deleteIn(path)
     const parent = path.slice(0, -1)
     const rest = parent.length > 0 ? document.getIn(parent) : undefined
     if (isMap(rest) && rest.items.length === 0 && earlier.getIn(parent) === undefined) document.deleteIn(parent)
   }
   const left = document.contents
-  return before === undefined && isMap(left) && left.items.length === 0 ? undefined : print(document)
+  return before === undefined && isMap(left) && left.items.length === 0 ? undefined : printed(document, what)
 }
 
-/** A value of the text; `undefined` when it is not there. */
+/** @throws UserError YAML_INVALID if the text is no map, or has several documents */
+function mapIn(text: string | undefined, what: string): Document {
+  const document = readable(what, () => readYaml(text ?? ''))
+  const [error] = document.errors
+  if (error !== undefined) throw yamlInvalid(what, error.message.split('\n')[0] ?? '')
+  if (document.contents !== null && !isMap(document.contents)) throw yamlInvalid(what, 'it is not a map')
+  return document
+}
+
+/** @throws UserError YAML_INVALID if a value on the way is no map */
+function set(document: Document, path: string[], value: unknown, what: string): void {
+  readable(what, () => document.setIn(path, value))
+}
+
+/** @throws UserError YAML_INVALID if the text would not have the same values: it would have lost something */
+function printed(document: Document, what: string): string {
+  const text = readable(what, () => document.toString({ lineWidth: 0 }))
+  const again = readable(what, () => readYaml(text))
+  if (again.errors.length === 0 && isDeepStrictEqual(valuesOf(again, what), valuesOf(document, what))) return text
+  throw yamlInvalid(what, 'it has a form that cannot be changed safely')
+}
+
+/** A value of the text; `undefined` if it has none. */
 export function entryOf(text: string | undefined, path: string[]): unknown {
-  const document = parseDocument(text ?? '')
-  return document.errors.length > 0 ? undefined : document.getIn(path)
-}
-
-function print(document: Document): string {
-  return document.toString({ lineWidth: 0 })
+  try {
+    return mapIn(text, 'the text').getIn(path)
+  } catch (error) {
+    if (hasCode(error, 'YAML_INVALID')) return undefined
+    throw error
+  }
 }

@@ -1,69 +1,93 @@
-/** What people have who followed Istio's page by hand, and what its own clean-up leaves behind (four DestinationRules and the Secret). */
-import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+/** Finds the objects that users create by hand from Istio's page, including those that the page's own clean-up leaves (four DestinationRules and the Secret). */
+import type { FoundObject } from '../changes/undo.ts'
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isOwned } from '../cluster/ownership.ts'
-import { destinationRules, gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-
-/** The page's names for add-ons. https://istio.io/latest/docs/tasks/observability/gateways/ */
-const ADDONS = ['grafana', 'kiali', 'prometheus', 'tracing']
-const SECRET = 'telemetry-gw-cert'
-
-export interface DocumentedObject {
-  resource: Resource
-  object: KubeObject
-}
+import { readable, type Sifted } from '../cluster/reading.ts'
+import {
+  API_GATEWAYS,
+  destinationRules,
+  GATEWAY_API,
+  gateways,
+  INGRESSES,
+  SECRETS,
+  virtualServices,
+} from '../cluster/resources.ts'
+import { type Finding, notes } from '../findings.ts'
+import { isPagesGateway, isPagesRoute, isPagesRule, isPagesSecret, PAGES, SECRET, usesSecret } from './istios-page.ts'
 
 /**
- * The page's objects that are there, what serves first. Their names are anybody's (a DestinationRule `grafana` above all), so each
- * has to have the page's content too.
+ * The existing objects of the page, those that serve first. Their names are common (a DestinationRule `grafana` above all), so the content
+ * has to be the page's too. The key of a Secret cannot be had back, so a Secret that anything else uses is kept.
  * @param version of Istio's networking API
  */
 export async function findDocumentedSetup(
   cluster: Cluster,
   version: string,
   namespace: string,
-): Promise<DocumentedObject[]> {
+): Promise<Sifted<FoundObject>> {
+  const names = Object.keys(PAGES)
   const wanted = [
-    ...ADDONS.map((addon) => ({
+    ...names.map((addon) => ({
       resource: gateways(version),
       name: `${addon}-gateway`,
-      isThePages: servesWith(addon),
+      isThePages: isPagesGateway(addon),
     })),
-    ...ADDONS.map((addon) => ({
+    ...names.map((addon) => ({
       resource: virtualServices(version),
       name: `${addon}-vs`,
-      isThePages: boundTo(`${addon}-gateway`),
+      isThePages: isPagesRoute(addon),
     })),
-    ...ADDONS.map((addon) => ({ resource: destinationRules(version), name: addon, isThePages: withoutTls(addon) })),
-    { resource: SECRETS, name: SECRET, isThePages: () => true },
+    ...names.map((addon) => ({ resource: destinationRules(version), name: addon, isThePages: isPagesRule(addon) })),
+    { resource: SECRETS, name: SECRET, isThePages: isPagesSecret },
   ]
   const found = await Promise.all(wanted.map(({ resource, name }) => cluster.get(resource, { name, namespace })))
-  return wanted.flatMap(({ resource, isThePages }, index) => {
+  const candidates = wanted.flatMap(({ resource, isThePages }, index): (FoundObject & { isThePages: boolean })[] => {
     const object = found[index]
-    return object !== undefined && !isOwned(object) && isThePages(object) ? [{ resource, object }] : []
+    return object === undefined || isOwned(object) ? [] : [{ resource, object, isThePages: isThePages(object) }]
   })
-}
-
-/** One server for the add-on, on 80, 443 or the old page's 15029 to 15032. */
-function servesWith(addon: string): (object: KubeObject) => boolean {
-  return ({ spec }) => {
-    const { servers = [] } = spec as { servers?: { port?: { name?: string } }[] }
-    const names = servers.map(({ port }) => port?.name ?? '')
-    return names.length > 0 && names.every((name) => /^https?-/.test(name) && name.includes(addon.slice(0, 4)))
+  const pages = candidates.filter(({ isThePages }) => isThePages)
+  const secret = pages.find(({ resource }) => resource === SECRETS)
+  const user = secret && (await otherUser(namespace, version, pages, cluster))
+  return {
+    ours: pages
+      .filter((one) => one !== secret || user === undefined)
+      .map(({ resource, object }) => ({ resource, object })),
+    findings: [
+      ...candidates.filter(({ isThePages }) => !isThePages).map(({ object }) => differs(object)),
+      ...(secret === undefined || user === undefined ? [] : [kept(secret.object, user)]),
+    ],
   }
 }
 
-function boundTo(gateway: string): (object: KubeObject) => boolean {
-  return ({ spec }) => {
-    const { gateways = [] } = spec as { gateways?: string[] }
-    return gateways.length === 1 && gateways[0] === gateway
-  }
+/** What else uses the Secret: a Gateway of any namespace may select pods of this one. @returns `undefined` if nothing does */
+async function otherUser(
+  namespace: string,
+  version: string,
+  pages: FoundObject[],
+  cluster: Cluster,
+): Promise<string | undefined> {
+  const served = await cluster.servedVersions(GATEWAY_API)
+  const lists = await readable(
+    Promise.all([
+      cluster.list(gateways(version)),
+      cluster.list(INGRESSES, { namespace }),
+      served.includes(API_GATEWAYS.version) ? cluster.list(API_GATEWAYS) : [],
+    ]),
+  )
+  if (lists === undefined) return 'a Gateway or an Ingress may use it, and they may not all be listed'
+  const going = pages.map(({ object }) => object.metadata.uid)
+  const users = lists.flat().filter((object) => !going.includes(object.metadata.uid) && usesSecret(object, namespace))
+  const [first] = users
+  return first && `${first.kind} ${first.metadata.namespace}/${first.metadata.name} uses it`
 }
 
-/** `host: grafana`, TLS disabled, and nothing else. */
-function withoutTls(addon: string): (object: KubeObject) => boolean {
-  return ({ spec }) => {
-    const { host, trafficPolicy, ...more } = spec as { host?: string; trafficPolicy?: { tls?: { mode?: string } } }
-    const isPlain = trafficPolicy?.tls?.mode === 'DISABLE' && Object.keys(trafficPolicy).length === 1
-    return (host === addon || host?.startsWith(`${addon}.`) === true) && isPlain && Object.keys(more).length === 0
-  }
+function differs({ kind, metadata: { namespace, name } }: KubeObject): Finding {
+  const message = `${kind} ${namespace}/${name} has a name of Istio's page, but other content, so it was left unchanged`
+  return notes('NOT_THE_PAGES', message, PAGE)
 }
+
+function kept({ metadata: { namespace, name } }: KubeObject, why: string): Finding {
+  return notes('NOT_THE_PAGES', `Secret ${namespace}/${name} was left unchanged: ${why}`, PAGE)
+}
+
+const PAGE = 'https://istio.io/latest/docs/tasks/observability/gateways/'

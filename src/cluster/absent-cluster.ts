@@ -1,4 +1,4 @@
-/** Stands in where there is no cluster to connect to: what needs one fails with the reason, what does not goes on. */
+/** Stands in when no cluster is configured: every access fails with the reason, while work without a cluster continues. */
 import type { UserError } from '../errors.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -6,6 +6,8 @@ export class AbsentCluster implements Cluster {
   readonly context = ''
   readonly namespace = ''
   readonly server = ''
+  readonly clockAhead = undefined
+  readonly verifiedBy = ''
   readonly #why: UserError
 
   constructor(why: UserError) {
@@ -32,6 +34,10 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  setManagedFields(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   delete(): Promise<never> {
     return Promise.reject(this.#why)
   }
@@ -48,6 +54,10 @@ export class AbsentCluster implements Cluster {
   }
 
   askPod(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
+  readLog(): Promise<never> {
     return Promise.reject(this.#why)
   }
 

@@ -1,4 +1,4 @@
-/** What operations need of a Kubernetes cluster, and nothing more. `kube-cluster.ts` is the real one, `test/fakes` has another. */
+/** Interface to a Kubernetes cluster. `kube-cluster.ts` implements it, and `test/fakes` has a fake. */
 import type { Duplex } from 'node:stream'
 
 export interface Metadata {
@@ -13,7 +13,7 @@ export interface Metadata {
   [field: string]: unknown
 }
 
-/** Any object as the API server has it, or as we want it (then it is called a manifest). */
+/** An object in the cluster, or a manifest: an object that we want. */
 export interface KubeObject {
   apiVersion: string
   kind: string
@@ -21,9 +21,9 @@ export interface KubeObject {
   [field: string]: unknown
 }
 
-/** One kind of object and where the API server serves it. */
+/** A kind of object, and its path in the API. */
 export interface Resource {
-  /** '' is the core group. */
+  /** '' for the core group. */
   group: string
   version: string
   plural: string
@@ -31,18 +31,28 @@ export interface Resource {
 }
 
 export interface ListOptions {
-  /** Every namespace when left out. */
+  /** All namespaces if left out. */
   namespace?: string
-  /** A label selector, as `kubectl -l` takes it. */
+  /** A label selector in the format of `kubectl -l`. */
   labels?: string
-  /** Names, labels and versions only; the API server leaves out everything else (a Secret's data, say). */
+  /** A field selector in the format of `kubectl --field-selector`. */
+  fields?: string
+  /** Whether to read only the metadata, and not, for example, the data of Secrets. */
   metadataOnly?: boolean
 }
 
-export interface ApplyOptions {
+export interface WriteOptions {
   dryRun?: boolean
-  /** Who has the fields then; `MANAGER` of ownership.ts when left out. */
-  manager?: string | undefined
+  /** Manages the written fields afterwards: see `Part` in ownership.ts. */
+  manager: string
+}
+
+export interface ApplyOptions extends WriteOptions {
+  /**
+   * Others lose the fields that conflict. Only for a manifest with the resourceVersion of an object of which it was proven what they lose
+   * (changes/empty-maps.ts).
+   */
+  force?: boolean
 }
 
 export interface ObjectName {
@@ -52,7 +62,7 @@ export interface ObjectName {
 
 export interface WatchOptions {
   namespace: string
-  /** A label selector, as `kubectl -l` takes it. */
+  /** A label selector in the format of `kubectl -l`. */
   labels: string
   signal: AbortSignal
 }
@@ -62,14 +72,14 @@ export interface WatchEvent<T> {
   object: T
 }
 
-/** A connection that has been upgraded, and what is spoken on it. */
+/** An upgraded connection and its protocol. */
 export interface Upgraded {
   socket: Duplex
-  /** SPDY frames in WebSocket messages, whose borders mean nothing, or as they are. */
+  /** SPDY frames, for `websocket` inside of WebSocket messages, whose borders have no meaning. */
   protocol: 'websocket' | 'spdy'
 }
 
-/** Who wants to do what: the question of a SubjectAccessReview. */
+/** A user and an action: the question of a SubjectAccessReview. */
 export interface Access {
   /** `system:serviceaccount:NAMESPACE:NAME`. */
   user: string
@@ -80,7 +90,7 @@ export interface Access {
   namespace: string
 }
 
-/** A GET that the API server itself sends to a pod's address. */
+/** A GET request that the API server sends to a pod's address. */
 export interface PodRequest {
   scheme?: 'http' | 'https'
   port: number
@@ -90,40 +100,56 @@ export interface PodRequest {
   timeout?: number
 }
 
-/** `failed`: the API server got no answer from the pod, for this reason. */
+/** `failed`: why the API server got no answer from the pod. */
 export type PodAnswer = { status: number; body: string } | { failed: string }
+
+/** Which cluster it is, for what this machine remembers about it. */
+export interface ClusterIdentity {
+  /** UID of the namespace kube-system; left out where it may not be read. */
+  uid?: string
+  /** From the kubeconfig, as in `Cluster`. */
+  server: string
+  verifiedBy: string
+}
 
 export interface Cluster {
   /** The kubeconfig context in use. */
   readonly context: string
-  /** The context's namespace, as kubectl takes it when none is named. */
+  /** The context's namespace, which is kubectl's default. */
   readonly namespace: string
   /** The API server's URL. */
   readonly server: string
-  /** Versions of an API group that are served, the preferred one first; empty when the group is not there. */
+  /** How many milliseconds the API server's clock is ahead of this machine's; `undefined` before it has answered. */
+  readonly clockAhead: number | undefined
+  /** What verifies the API server: a fingerprint of the kubeconfig's CAs; without any, the URL, for which public CAs vouch. */
+  readonly verifiedBy: string
+  /** Served versions of an API group, the preferred one first; empty if the group is not served. */
   servedVersions(group: string): Promise<string[]>
-  /** All objects, read page by page. */
+  /** Lists all objects, page by page. */
   list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]>
-  /** `undefined` when there is none of that name. */
+  /** @returns `undefined` if there is no object with this name */
   get<T extends KubeObject>(resource: Resource, name: ObjectName): Promise<T | undefined>
   /**
-   * Server-side apply: one raw PATCH with our field manager and without `force`, so that a field of somebody else's is a
-   * conflict (a UserError), never overwritten. Returns the object as it is (or, with `dryRun`, would be) afterwards.
+   * Server-side apply with this field manager. Without `force` a field of another manager is a conflict (a UserError) and is never
+   * overwritten. A manifest with a uid or a resourceVersion is only for this object: any other is a CONFLICT, and so is none for a uid.
+   * @returns the object after the change; with `dryRun` the object that would result
    */
-  apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options?: ApplyOptions): Promise<T>
+  apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options: ApplyOptions): Promise<T>
   /**
-   * Writes an object of somebody else's whole, as it was read but for what we change: refused as CONFLICT when it has changed since
-   * (its resourceVersion). For fields that cannot be shared, such as a text in a ConfigMap.
+   * Writes a whole object that another owner made, after reading and changing it. Fails with CONFLICT if it was changed since it was
+   * read (resourceVersion). For fields that cannot be shared, such as a text in a ConfigMap.
    */
-  replace<T extends KubeObject>(resource: Resource, object: T, options?: { dryRun?: boolean }): Promise<T>
-  /** Deletes exactly this object (same uid). `gone` when somebody was faster. */
+  replace<T extends KubeObject>(resource: Resource, object: T, options: WriteOptions): Promise<T>
+  /** Replaces only the managedFields of an object. Fails with CONFLICT if the object was changed since it was read. */
+  setManagedFields(resource: Resource, object: KubeObject, managedFields: unknown[]): Promise<void>
+  /** Deletes exactly this object (by its uid). @returns `gone` if it did not exist any more */
   delete(resource: Resource, object: KubeObject, options?: { dryRun?: boolean }): Promise<'deleted' | 'gone'>
   /**
-   * What happens to objects, until it is called off: first all that are there as `ADDED`, then every change. Ends when the server ends it
-   * (which it does now and then) or the connection breaks.
+   * Reports existing objects as `ADDED`, then every change, until the signal is aborted, the server ends the watch (which it regularly
+   * does) or the connection breaks.
    */
   watch<T extends KubeObject>(resource: Resource, options: WatchOptions): AsyncIterable<WatchEvent<T>>
-  /** Requests come soon: what takes a while may begin now. */
+  /** Begins to connect before the first request. */
   connect(): Promise<void>
   /**
    * A connection to a pod's portforward endpoint: a byte stream of SPDY/3.1 frames.
@@ -131,19 +157,25 @@ export interface Cluster {
    */
   portForward(pod: Required<ObjectName>): Promise<Upgraded>
   /**
-   * What a pod answers to the API server, which connects to it anew, shows no certificate and trusts every one; asked once.
+   * Asks a pod once through the API server's proxy, which opens a new connection, sends no client certificate and accepts any server.
    * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE
    */
   askPod(pod: Required<ObjectName>, request: PodRequest): Promise<PodAnswer>
-  /** Whether somebody else may do something; `undefined` when we may not ask. */
+  /**
+   * The end of a container's log.
+   * @param previous of the container before its last restart
+   * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE, and REJECTED if there is no such log
+   */
+  readLog(pod: Required<ObjectName>, log: { container: string; previous: boolean; lines: number }): Promise<string>
+  /** Whether another user may do something; `undefined` without the permission to ask. */
   mayAccess(access: Access): Promise<boolean | undefined>
-  /** Leaves the connection that requests share, which may be dead: what is under way on it fails, the next request opens another. */
+  /** Drops the shared connection, which may be dead: pending requests fail, and the next one opens another. */
   reconnect(): void
   /** Ends the connection, so that the process can end. */
   close(): Promise<void>
 }
 
-/** `gateway.networking.istio.io`, as kubectl prints it: the kind in lower case and its group. */
+/** `gateway.networking.istio.io`: the kind in lower case and its group, as kubectl prints it. */
 export function kindName(resource: Pick<Resource, 'kind' | 'group'>): string {
   const kind = resource.kind.toLowerCase()
   return resource.group === '' ? kind : `${kind}.${resource.group}`

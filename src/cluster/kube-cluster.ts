@@ -1,5 +1,8 @@
-/** The real cluster. */
+/** A real cluster behind an API server. */
+
 import { isDeepStrictEqual } from 'node:util'
+import { hasCode } from '../errors.ts'
+import { isPathSegment, isPlainPath } from '../text.ts'
 import {
   type Access,
   type ApplyOptions,
@@ -15,11 +18,12 @@ import {
   type Upgraded,
   type WatchEvent,
   type WatchOptions,
+  type WriteOptions,
 } from './cluster.ts'
+import { isGroup, isList, isObject, isReview, slim } from './kube-answers.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
 import { type KubeConfigChoice, loadKubeConfig } from './kubeconfig/kube-config.ts'
-import { MANAGER } from './ownership.ts'
-import { PODS } from './resources.ts'
+import { PODS, pathOf } from './resources.ts'
 
 const PAGE = 500
 
@@ -39,12 +43,12 @@ interface ObjectList {
 
 export class KubeCluster implements Cluster {
   readonly #requests: KubeRequests
-  /** Nothing keeps a silent connection of HTTP/1.1 open, so it is ended before what is in between does that after half a minute. */
+  /** HTTP/1.1 has no pings: a watch ends before proxies close a connection that is silent for half a minute. */
   readonly #watchSeconds: number
   #tunnels: Upgraded['protocol'][] = ['spdy', 'websocket']
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
-    this.#watchSeconds = options.asksLittle ? 25 : 300
+    this.#watchSeconds = options.fewRequests ? 25 : 300
     this.#requests = new KubeRequests(
       (context) => loadKubeConfig({ ...choice, context: context ?? choice.context }),
       options,
@@ -60,74 +64,120 @@ export class KubeCluster implements Cluster {
   }
 
   get server(): string {
-    return this.#requests.server
+    return this.#requests.peer.server
+  }
+
+  get clockAhead(): number | undefined {
+    return this.#requests.clockAhead
+  }
+
+  get verifiedBy(): string {
+    return this.#requests.peer.verifiedBy
   }
 
   async servedVersions(group: string): Promise<string[]> {
     const path = `/apis/${group}`
     const found = await this.#requests.send<{ versions: { version: string }[] }>(
-      { method: 'GET', path, what: `discover ${group}` },
+      { method: 'GET', path, what: `discover ${group}`, shape: isGroup },
       'undefined',
     )
     return found?.versions.map(({ version }) => version) ?? []
   }
 
   async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<T[]> {
-    const { namespace, labels, metadataOnly = false } = options
+    if (options.namespace !== undefined && !isPathSegment(options.namespace)) return []
+    const items = await this.#pages(resource, options).catch((error: unknown) => {
+      // Like client-go's pager: the API server forgets the rest of a slow list, and then gives all of it at once.
+      if (hasCode(error, 'LIST_EXPIRED')) return this.#page(resource, options, {})
+      throw error
+    })
+    // Items of a list have neither (with metadata only, they have those of the envelope).
+    const listed = Array.isArray(items) ? items : (items?.items ?? [])
+    return listed.map(
+      (item) => ({ ...slim(item, resource), apiVersion: apiVersion(resource), kind: resource.kind }) as T,
+    )
+  }
+
+  async #pages(resource: Resource, options: ListOptions): Promise<KubeObject[]> {
     const items: KubeObject[] = []
     let next: string | undefined
     do {
-      const page = await this.#requests.send<ObjectList>({
-        method: 'GET',
-        path: pathOf(resource, namespace),
-        query: { labelSelector: labels, limit: String(PAGE), continue: next },
-        ...(metadataOnly ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' } : {}),
-        what: `list ${resource.plural}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
-      })
-      items.push(...(page?.items ?? []))
+      const page = await this.#page(resource, options, { limit: String(PAGE), continue: next })
+      for (const item of page?.items ?? []) items.push(slim(item, resource))
       next = page?.metadata.continue || undefined
     } while (next !== undefined)
-    // Items of a list carry neither (or, with metadata only, that of the envelope).
-    return items.map((item) => ({ ...item, apiVersion: apiVersion(resource), kind: resource.kind }) as T)
+    return items
+  }
+
+  #page(
+    resource: Resource,
+    { namespace, labels, fields, metadataOnly = false }: ListOptions,
+    part: { limit?: string; continue?: string | undefined },
+  ): Promise<ObjectList | undefined> {
+    return this.#requests.send<ObjectList>({
+      method: 'GET',
+      path: pathOf(resource, namespace),
+      query: { labelSelector: labels, fieldSelector: fields, ...part },
+      ...(metadataOnly ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' } : {}),
+      what: `list ${resource.plural}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
+      shape: isList,
+    })
   }
 
   async get<T extends KubeObject>(resource: Resource, { name, namespace }: ObjectName): Promise<T | undefined> {
+    // No object can have such a name; it comes from a field of another object.
+    if (!isPathSegment(name) || (namespace !== undefined && !isPathSegment(namespace))) return undefined
     const path = pathOf(resource, namespace, name)
-    return this.#requests.send<T>({ method: 'GET', path, what: `read ${kindName(resource)}/${name}` }, 'undefined')
+    const what = `read ${kindName(resource)}/${name}`
+    return this.#requests.send<T>({ method: 'GET', path, what, shape: isObject }, 'undefined')
   }
 
-  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options: ApplyOptions = {}): Promise<T> {
-    const { dryRun = false, manager = MANAGER } = options
+  async apply<T extends KubeObject>(resource: Resource, manifest: KubeObject, options: ApplyOptions): Promise<T> {
+    const { dryRun = false, manager, force } = options
     const { name, namespace } = manifest.metadata
     const applied = await this.#requests.send<T>({
       method: 'PATCH',
       path: pathOf(resource, namespace, name),
-      query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined },
+      query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined, force: force ? 'true' : undefined },
       contentType: 'application/apply-patch+yaml',
       body: manifest,
       what: `apply ${kindName(resource)}/${name} in namespace ${namespace}`,
+      shape: isObject,
     })
     return applied as T
   }
 
-  async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false } = {}): Promise<T> {
+  async replace<T extends KubeObject>(resource: Resource, object: T, options: WriteOptions): Promise<T> {
+    const { dryRun = false, manager } = options
     const { name, namespace } = object.metadata
     const replacing = this.#requests.send<T>({
       method: 'PUT',
       path: pathOf(resource, namespace, name),
-      query: { fieldManager: MANAGER, dryRun: dryRun ? 'All' : undefined },
+      query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined },
       body: object,
       what: `replace ${kindName(resource)}/${name} in namespace ${namespace}`,
+      shape: isObject,
     })
     try {
       return (await replacing) as T
     } catch (error) {
-      if (dryRun || (error as { code?: string }).code !== 'CONFLICT') throw error
-      // A request that is repeated because its answer was lost conflicts with itself: then all is as we wanted it.
+      if (dryRun || !hasCode(error, 'CONFLICT')) throw error
+      // A request that is repeated after a lost answer conflicts with itself; then the object already has the wanted content.
       const present = await this.get<T>(resource, { name, ...(namespace === undefined ? {} : { namespace }) })
       if (present !== undefined && isDeepStrictEqual(contentOf(present), contentOf(object))) return present
       throw error
     }
+  }
+
+  async setManagedFields(resource: Resource, object: KubeObject, managedFields: unknown[]): Promise<void> {
+    const { name, namespace, resourceVersion } = object.metadata
+    await this.#requests.send({
+      method: 'PATCH',
+      path: pathOf(resource, namespace, name),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion, managedFields } },
+      what: `change the field managers of ${kindName(resource)}/${name} in namespace ${namespace}`,
+    })
   }
 
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
@@ -136,7 +186,7 @@ export class KubeCluster implements Cluster {
       {
         method: 'DELETE',
         path: pathOf(resource, namespace, name),
-        // In the body, not in the query: the API server does not look at the query of a DELETE that has a body.
+        // In the body, because the API server ignores the query of a DELETE with a body.
         body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid }, ...(dryRun && { dryRun: ['All'] }) },
         what: `delete ${kindName(resource)}/${name} in namespace ${namespace}`,
       },
@@ -145,8 +195,8 @@ export class KubeCluster implements Cluster {
     try {
       return (await deleting) === undefined ? 'gone' : 'deleted'
     } catch (error) {
-      // Another object has taken the name since: ours is gone, and that one is not ours to touch.
-      if ((error as { code?: string }).code === 'CONFLICT') return 'gone'
+      // Another object has the name now: ours is gone, and the new one must not be changed.
+      if (hasCode(error, 'CONFLICT')) return 'gone'
       throw error
     }
   }
@@ -163,11 +213,12 @@ export class KubeCluster implements Cluster {
         path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
         body: review,
         what: 'create subjectaccessreviews',
+        shape: isReview,
       })
       return answer?.status.allowed
     } catch (error) {
-      // Most users may not ask about others; then the probe at the end has to tell.
-      if ((error as { code?: string }).code === 'FORBIDDEN') return undefined
+      // Most users may not ask about others; then only the probe at the end shows it.
+      if (hasCode(error, 'FORBIDDEN')) return undefined
       throw error
     }
   }
@@ -177,25 +228,25 @@ export class KubeCluster implements Cluster {
     { namespace, labels, signal }: WatchOptions,
   ): AsyncIterable<WatchEvent<T>> {
     const path = pathOf(resource, namespace)
-    // Bookmarks come about once a minute: a watch without a word for longer is of a connection that is dead.
+    // Bookmarks come about once a minute: the connection of a watch that is silent for longer is dead.
     const timeoutSeconds = String(this.#watchSeconds)
     const query = { watch: 'true', labelSelector: labels, allowWatchBookmarks: 'true', timeoutSeconds }
     for await (const line of this.#requests.lines({ path, query, what: `watch ${resource.plural}` }, signal)) {
       const event = JSON.parse(line) as WatchEvent<T> | { type: 'ERROR' }
-      // 410: too much has happened since; whoever watches begins anew.
+      // 410: the resource version is too old, and the caller has to watch again.
       if (event.type === 'ERROR') return
       yield event
     }
   }
 
   async connect(): Promise<void> {
-    // Why it cannot be had is told to the first request.
+    // The first request reports the error.
     await this.#requests.connect().catch(() => {})
   }
 
   /**
-   * SPDY itself, else in a WebSocket as kubectl prefers it since 1.31: the API server then unpacks and packs all that passes, which costs a
-   * third of the throughput. Whichever has worked is asked for first from then on.
+   * Tries SPDY first, then SPDY in a WebSocket, which kubectl prefers since 1.31: there the API server unpacks and packs all data, which
+   * costs a third of the throughput. The protocol that has worked is tried first from then on.
    */
   async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
     const path = `${pathOf(PODS, namespace, name)}/portforward`
@@ -203,7 +254,7 @@ export class KubeCluster implements Cluster {
     for (const protocol of this.#tunnels) {
       const socket = await this.#requests.upgrade({ ...TUNNELS[protocol], path, what })
       if (socket === undefined) continue
-      // A new list: somebody else may be half-way through this one.
+      // A new list, because another call may be iterating over the old one.
       this.#tunnels = [protocol, ...this.#tunnels.filter((other) => other !== protocol)]
       return { socket, protocol }
     }
@@ -212,8 +263,9 @@ export class KubeCluster implements Cluster {
 
   async askPod({ namespace, name }: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {
     const { scheme = 'http', port, path, query, timeout } = request
+    if (!isPlainPath(path)) return { failed: `the path ${JSON.stringify(path)} is not a plain one` }
     const pod = pathOf(PODS, namespace)
-    const target = `${scheme === 'https' ? 'https:' : ''}${name}:${port}`
+    const target = `${scheme === 'https' ? 'https:' : ''}${encodeURIComponent(name)}:${port}`
     const call = {
       method: 'GET' as const,
       path: `${pod}/${target}/proxy${path}`,
@@ -221,6 +273,14 @@ export class KubeCluster implements Cluster {
       what: `ask pod/${name} in namespace ${namespace} through the API server's proxy`,
     }
     return this.#requests.pass(call, timeout)
+  }
+
+  async readLog(...[{ namespace, name }, { container, previous, lines }]: Parameters<Cluster['readLog']>) {
+    const query = { container, tailLines: String(lines), previous: previous ? 'true' : undefined }
+    const what = `read the log of pod/${name} in namespace ${namespace}`
+    const path = `${pathOf(PODS, namespace, name)}/log`
+    const answer = await this.#requests.pass({ method: 'GET', path, query, what })
+    return 'failed' in answer ? '' : answer.body
   }
 
   reconnect(): void {
@@ -234,10 +294,4 @@ export class KubeCluster implements Cluster {
 
 function contentOf({ metadata: { labels = {}, annotations = {} }, ...content }: KubeObject): object {
   return { ...content, labels, annotations }
-}
-
-function pathOf(resource: Omit<Resource, 'kind'>, namespace: string | undefined, name?: string): string {
-  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`
-  const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`
-  return `${root}${scope}/${resource.plural}${name === undefined ? '' : `/${encodeURIComponent(name)}`}`
 }

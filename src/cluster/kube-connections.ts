@@ -1,23 +1,22 @@
-/** The connections to one API server and the credentials they were opened with, which may be replaced while a forward runs. */
+/** The connections to one API server and their credentials, which may be renewed while a forward runs. */
 import type { Socket } from 'node:net'
-import type { KubeConfig } from '@kubernetes/client-node'
 import {
   type Connection,
   type ConnectionOptions,
   openConnection,
-  type Reached,
   sharedTransport,
-  upgradesTo,
+  upgradeTransport,
 } from './connecting/kube-connection.ts'
 import { now } from './kube-clock.ts'
 import type { Peer } from './kube-errors.ts'
 import { Http1Transport } from './kube-http1.ts'
 import type { Transport } from './kube-transport.ts'
+import { type KubeConfig, verifierOf } from './kubeconfig/kube-config.ts'
 
-/** @param context that has to be current in it, whatever the file says by now */
+/** @param context overrides the current context of the file */
 export type ReadKubeConfig = (context?: string) => KubeConfig
 
-/** Milliseconds for which a connection is taken for one that works. */
+/** Milliseconds for which a new connection is not replaced. */
 const NEW = 1_000
 
 export class KubeConnections {
@@ -26,10 +25,14 @@ export class KubeConnections {
   #config: KubeConfig
   #shared: Promise<Connection> | undefined
   #reconnected = Number.NEGATIVE_INFINITY
-  #upgrades: Transport | undefined
+  /** When the credentials end, in milliseconds since 1970. */
+  #expires = Number.POSITIVE_INFINITY
+  #upgrades: Promise<Transport> | undefined
   readonly #opening = new Set<Socket>()
-  /** Whether the credentials have been accepted: then a refusal means that they have been replaced since. */
+  /** Whether the credentials have been accepted before: then a refusal means that they have expired or been replaced. */
   #accepted = false
+  /** Whether a plugin ran a second time since then. */
+  #askedAgain = false
 
   constructor(read: ReadKubeConfig, options: ConnectionOptions) {
     this.#read = read
@@ -37,93 +40,112 @@ export class KubeConnections {
     this.#options = { ...options, opening: this.#opening }
   }
 
+  /** Without user and password, which no page may show. */
   get server(): string {
-    return this.#config.getCurrentCluster()?.server ?? ''
+    return this.#config.server
+  }
+
+  get verifiedBy(): string {
+    return verifierOf(this.#config) ?? this.server
   }
 
   get namespace(): string {
-    return this.#config.getContextObject(this.context)?.namespace ?? 'default'
+    return this.#config.namespace
   }
 
   get context(): string {
-    return this.#config.getCurrentContext()
+    return this.#config.context
   }
 
-  /** The one that requests share. Credentials are asked for once per run: an exec plugin may open a browser. */
+  /** The connection that requests share. Credentials are read once, because a plugin may open a browser, and again when they have expired. */
   shared(): Promise<Connection> {
-    this.#shared ??= openConnection(this.#config, this.#options)
+    if (Date.now() > this.#expires) this.#replace(this.#shared)
+    this.#shared ??= this.#open()
     return this.#shared
   }
 
-  /** When the shared one was left for another the last time. */
+  async #open(): Promise<Connection> {
+    const connection = await openConnection(this.#config, this.#options)
+    const { expires = Number.POSITIVE_INFINITY } = connection.credentials
+    // Those that have expired when they come would be asked for without an end.
+    this.#expires = expires > Date.now() ? expires : Number.POSITIVE_INFINITY
+    return connection
+  }
+
+  /** When the shared connection was last replaced. */
   get reconnected(): number {
     return this.#reconnected
   }
 
-  /** What upgrades. */
+  /** The transport for upgrades. */
   async upgrades(): Promise<Transport> {
-    const { transport, tls } = await this.shared()
+    const connection = await this.shared()
+    const { transport, endpoint } = connection
     if (transport instanceof Http1Transport) return transport
-    this.#upgrades ??= upgradesTo(this.#reached(tls), this.#options)
+    this.#upgrades ??= upgradeTransport(endpoint, this.#options)
     return this.#upgrades
   }
 
   async peer(): Promise<Peer> {
     const connection = await this.#shared?.catch(() => undefined)
-    return { server: this.server, context: this.context, clientCertificate: connection?.clientCertificate }
+    return { server: this.server, context: this.context, clientCertificate: connection?.credentials.certificate }
   }
 
-  /** Leaves the shared connection for a new one, with the same credentials, unless it is new itself. */
+  /** Replaces the shared connection by a new one with the same credentials, unless it is new itself. */
   reconnect(): void {
     const old = this.#shared
     if (now() - this.#reconnected < NEW) return
     this.#reconnected = now()
-    this.#shared = old?.then((connection) => {
+    this.#shared = old?.then(async (connection) => {
       void (connection.transport.leave?.() ?? connection.transport.destroy())
-      return { ...connection, transport: sharedTransport(this.#reached(connection.tls), this.#options) }
+      return { ...connection, transport: await sharedTransport(connection.endpoint, this.#options) }
     })
-    this.#shared?.catch(() => {}) // whoever asked for it first is told
+    this.#shared?.catch(() => {}) // the first caller handles it
   }
 
   accepted(): void {
     this.#accepted = true
+    this.#askedAgain = false
   }
 
   /**
-   * Asks for credentials anew: tokens are replaced while a forward runs.
-   * @returns false when these were never accepted: then new ones will not be either
+   * Reads the credentials again: tokens expire while a forward runs, and a plugin may keep a token for too long.
+   * @returns false when the credentials were never accepted: then new ones will not be accepted either
    */
   async renew(): Promise<boolean> {
-    if (!this.#accepted) return false
+    const old = this.#shared
+    const { ofPlugin = false } = (await old)?.credentials ?? {}
+    if (!this.#accepted && (!ofPlugin || this.#askedAgain)) return false
     this.#accepted = false
-    const old = await this.#shared
+    this.#askedAgain = true
+    if (this.#shared === old) this.#replace(old)
+    return true
+  }
+
+  #replace(old: Promise<Connection> | undefined): void {
+    this.#expires = Number.POSITIVE_INFINITY
     this.#config = this.#reread()
     this.#shared = undefined
-    // What is still under way on them may end.
-    void this.#upgrades?.close()
+    // Pending requests may end.
+    void this.#upgrades?.then((upgrades) => upgrades.close())
     this.#upgrades = undefined
-    void old?.transport.close()
-    return true
+    void old?.then(({ transport }) => transport.close())
   }
 
   async close(): Promise<void> {
     const connection = await this.#shared?.catch(() => undefined)
     await connection?.transport.destroy()
-    await this.#upgrades?.destroy()
+    await (await this.#upgrades)?.destroy()
     for (const socket of this.#opening) socket.destroy()
   }
 
-  #reached(tls: object): Reached {
-    return { server: this.server, proxy: this.#config.getCurrentCluster()?.proxyUrl, tls }
-  }
-
-  /** client-node keeps what an exec plugin once said without an end to it; files may have new credentials too. */
+  /** Files may have new credentials. */
   #reread(): KubeConfig {
     try {
       const config = this.#read(this.context)
-      return config.getCurrentCluster()?.server === this.server ? config : this.#config
+      return config.server === this.#config.server ? config : this.#config
     } catch {
-      // It may be being written.
+      // Another process may be writing the file.
       return this.#config
     }
   }

@@ -1,9 +1,10 @@
-/** Turns what the API server or the network says into one clear error. */
+/** Turns answers of the API server and network failures into one clear error. */
 import { X509Certificate } from 'node:crypto'
 import { UserError } from '../errors.ts'
+import { cut, withoutSecrets } from '../text.ts'
 import type { PodAnswer } from './cluster.ts'
 
-/** The fields of a `Status` (meta/v1) that tell why a request failed. */
+/** The fields of a `Status` (meta/v1) with the reason of a failure. */
 export interface Status {
   code: number
   reason?: string
@@ -11,7 +12,7 @@ export interface Status {
   details?: { causes?: { reason?: string; message?: string; field?: string }[] }
 }
 
-/** Who asks whom: for messages. */
+/** Client and server, for messages. */
 export interface Peer {
   server: string
   context: string
@@ -19,7 +20,7 @@ export interface Peer {
   clientCertificate?: string | undefined
 }
 
-/** The error for an answer of the API server that is no success. */
+/** The error for a failed request that the API server has answered. */
 export function statusError(status: Status, what: string, peer: Peer): UserError {
   const said = status.message ?? `HTTP ${status.code}`
   switch (status.code) {
@@ -33,14 +34,18 @@ export function statusError(status: Status, what: string, peer: Peer): UserError
       )
     case 403:
       return new UserError('FORBIDDEN', `not allowed to ${what}: ${said}`, {
-        suggestions: ['ask for the rights in docs/rbac.md', 'kubectl auth can-i --list'],
+        suggestions: ['ask for the permissions in docs/rbac.md', 'kubectl auth can-i --list'],
       })
+    case 410:
+      return new UserError('LIST_EXPIRED', `cannot ${what}: the API server no longer has the rest of the list`)
     case 409:
       return conflict(status, what)
     case 404:
       return new UserError('NOT_FOUND', `cannot ${what}: ${said}`)
     case 400:
     case 422:
+      // A manifest for one object, and another object has the name now.
+      if (/ metadata\.uid: Invalid value: .*field is immutable/.test(said)) return conflict(status, what)
       return new UserError('REJECTED', `the API server rejects it (${what}): ${said}`)
     default:
       return new UserError('SERVER_FAILED', `the API server failed to ${what}: ${said}`, {
@@ -49,13 +54,13 @@ export function statusError(status: Status, what: string, peer: Peer): UserError
   }
 }
 
-/** The error for a request that got no answer. @param write what was to be changed, when the server may have done it all the same */
+/** The error for a request without an answer. @param write the action, if the server may have done it nevertheless */
 export function networkError(error: unknown, peer: Peer, write?: string): UserError {
   const cause = rootCause(error)
   const why = isTimeout(cause) ? 'no answer in time' : cause.message
   return new UserError(
     'CLUSTER_UNREACHABLE',
-    `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}${write === undefined ? '' : `; whether it did this is not known: ${write}`}`,
+    `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}${write === undefined ? '' : `; it is unknown whether it did this: ${write}`}`,
     {
       suggestions: ['kubectl cluster-info', '--context NAME', '--request-timeout 60s'],
       cause: error,
@@ -63,31 +68,54 @@ export function networkError(error: unknown, peer: Peer, write?: string): UserEr
   )
 }
 
-/** The error for credentials that could not be had: an exec plugin that fails, a file that is not there. */
+/** The error for missing credentials: an exec plugin failed, or a file does not exist. */
 export function credentialsError(error: unknown, { context }: Peer): UserError {
-  const why = rootCause(error).message || 'the credential plugin failed without a word'
+  const why =
+    withoutSecrets(cut(credentialsFault(error), LONGEST_FAULT)) || 'the credential plugin failed without a message'
   return new UserError('CREDENTIALS_FAILED', `cannot get the credentials of context "${context}": ${why}`, {
-    suggestions: ['kubectl auth whoami   # says the same, or what is wrong', '--context NAME'],
+    suggestions: ['kubectl auth whoami   # uses the same credentials', '--context NAME'],
     cause: error,
   })
 }
 
-/** The error for an answer that is no JSON: something else listens there. */
-export function notKubernetes({ server }: Peer): UserError {
+/** How much of a credential plugin's complaint is shown. */
+const LONGEST_FAULT = 1_000
+
+/** Parsers quote what they read, and a credential plugin prints tokens. */
+function credentialsFault(error: unknown): string {
+  return rootCause(error).message
+}
+
+/** How much of an unexpected answer is shown. */
+const SHOWN = 120
+
+/**
+ * The error for a successful answer that is not what Kubernetes answers: not JSON, or without fields that are always there.
+ * @param request `GET /apis/networking.istio.io`
+ * @param text the answer, which is untrusted input
+ */
+export function unexpectedAnswer(request: string, text: string, { server }: Peer): UserError {
+  const start = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+  // A broken answer about Secrets may contain their values.
+  const shown = /\/secrets\b/.test(request) ? 'not shown, since it is about Secrets' : JSON.stringify(start)
   return new UserError(
-    'SERVER_FAILED',
-    `what answers at ${server} is no Kubernetes API server (its answer is not JSON)`,
+    'ANSWER_UNEXPECTED',
+    `the API server at ${server} answered ${request} with something that Kubernetes does not answer: ${shown}`,
     {
-      suggestions: ['kubectl cluster-info', 'is there a proxy or a login page in between?'],
+      suggestions: [
+        'kubectl get apiservices   # False under AVAILABLE: an aggregated API is broken',
+        'is there a proxy or a login page between this machine and the API server?',
+        'if neither is so, report it with this message: it is a bug of the API server or of kubectl telemetry',
+      ],
     },
   )
 }
 
-/** In the words of the API server's proxy: it was not the pod that answered. */
+/** The text with which the API server's proxy reports that it got no answer from the pod. */
 const UNREACHED = /^error trying to reach service: ?/
 
-/** What a pod answered, or why none was had; an answer of the API server itself (the right is missing, no such pod) is an error. */
-export async function passedOn(
+/** The pod's answer, or why there was none. An answer of the API server itself (no permission, no such pod) is an error. */
+export async function podAnswer(
   body: string,
   code: number,
   explain: (status: Status) => Promise<UserError>,
@@ -100,7 +128,7 @@ export async function passedOn(
   return { status: code, body }
 }
 
-/** An answer, or the next part of it, did not come in time. */
+/** An answer or its next part did not come in time. */
 export class AnswerTimeout extends Error {
   readonly code = 'ANSWER_TIMEOUT'
 }
@@ -113,12 +141,12 @@ export function isTimeout(error: unknown): boolean {
 function conflict(status: Status, what: string): UserError {
   const owners = (status.details?.causes ?? []).filter(({ reason }) => reason === 'FieldManagerConflict')
   if (owners.length === 0)
-    return new UserError('CONFLICT', `cannot ${what}: ${status.message ?? 'it has changed meanwhile'}`, {
+    return new UserError('CONFLICT', `cannot ${what}: ${status.message ?? 'it was changed in the meantime'}`, {
       suggestions: ['run the command again'],
     })
   const list = owners.map(({ field, message }) => `${field} (${message})`).join('; ')
-  return new UserError('FIELD_CONFLICT', `cannot ${what}: others own ${list}; nothing was overwritten`, {
-    suggestions: ['undo the change of that field, or run kubectl telemetry cleanup and expose again'],
+  return new UserError('FIELD_CONFLICT', `cannot ${what}: other field managers own ${list}; nothing was overwritten`, {
+    suggestions: ['undo the other change of these fields, or run kubectl telemetry cleanup and expose again'],
   })
 }
 
@@ -134,7 +162,7 @@ function expiry({ clientCertificate }: Peer): string {
   }
 }
 
-/** Network errors of undici and Node wrap the one that says something; of several tries (IPv4, IPv6) the first is told. */
+/** Finds the cause inside of the errors of undici and Node; of several attempts (IPv4, IPv6) the first one. */
 function rootCause(error: unknown): { code?: string; message: string } {
   let cause = error as { code?: string; message: string; cause?: unknown; errors?: unknown[] }
   while (cause.cause instanceof Error || cause.errors?.[0] instanceof Error)
@@ -142,11 +170,23 @@ function rootCause(error: unknown): { code?: string; message: string } {
   return cause
 }
 
-/** An answer's Status, or what can be had of an answer that is none. */
+/** Reads the Status of an answer, or makes one from any other text. */
 export function parseStatus(text: string, code: number): Status {
   try {
     return { ...(JSON.parse(text) as Status), code }
   } catch {
     return { code, message: text.slice(0, 200).trim() || `HTTP ${code}` }
   }
+}
+
+/** Retry-After. @param header seconds; the API server sends no dates */
+export function millisecondsOf(header = ''): number {
+  const seconds = Number(header)
+  return Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0
+}
+
+/** A status that says how long the server wants to be left alone. */
+export function withPause(status: Status, milliseconds: number): Status {
+  const seconds = Math.round(milliseconds / 1_000)
+  return { ...status, message: `${status.message ?? `HTTP ${status.code}`} (try again in ${seconds} s)` }
 }

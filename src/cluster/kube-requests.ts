@@ -1,31 +1,33 @@
 /**
- * HTTP to one API server over ONE connection. client-node's generated clients open a TLS connection per call (measured, docs/decisions/0002);
- * of it we use the kubeconfig and its ways to authenticate.
+ * HTTP to one API server over one connection (docs/decisions/0002).
  */
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
+import { escapedForData } from '../text.ts'
 import type { PodAnswer } from './cluster.ts'
 import type { ConnectionOptions } from './connecting/kube-connection.ts'
-import { now } from './kube-clock.ts'
+import type { Shape } from './kube-answers.ts'
+import { now, ServerClock } from './kube-clock.ts'
 import { KubeConnections, type ReadKubeConfig } from './kube-connections.ts'
 import {
   isTimeout,
+  millisecondsOf,
   networkError,
-  notKubernetes,
   parseStatus,
-  passedOn,
+  podAnswer,
   type Status,
   statusError,
+  unexpectedAnswer,
+  withPause,
 } from './kube-errors.ts'
-import { linesOf } from './kube-lines.ts'
-import type { Transport, TransportRequest } from './kube-transport.ts'
+import { boundedText, linesOf, type Transport, type TransportRequest } from './kube-transport.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
-  /** Waits before a failed request is tried again, in milliseconds. */
+  /** Pauses before retries, in milliseconds. */
   pauses?: readonly number[]
-  /** Told of every request (-v). */
+  /** Called for each request (-v). */
   trace?: ((line: string) => void) | undefined
 }
 
@@ -36,8 +38,10 @@ export interface KubeRequest {
   body?: unknown
   contentType?: string
   accept?: string
-  /** `read list of pods`: what failed, in the words of an error. */
+  /** The action for error messages: `list pods`. */
   what: string
+  /** What a successful answer has to be; left out if no code reads it. */
+  shape?: Shape
 }
 
 export interface UpgradeRequest extends KubeRequest {
@@ -47,13 +51,12 @@ export interface UpgradeRequest extends KubeRequest {
 
 type Outcome<T> = { value: T } | { status?: Status; error?: unknown; retry: boolean; retryAfter?: number }
 
-/** All of our requests may be repeated: reads, server-side apply, delete by uid. */
+/** Pauses before retries. All our requests may be repeated: reads, server-side apply, delete by uid. */
 const PAUSES = [200, 800, 2_000]
-/** An answer that does not end says something more often than this (bookmarks of a watch). */
-const SILENCE = 150_000
-/** A server that asks for more patience than this is not waited for. */
+const SILENCE = 150_000 // of a watch, in milliseconds: bookmarks come more often
+/** Longest Retry-After in milliseconds that is waited for: a longer one is an error at once. */
 const LONGEST_PAUSE = 10_000
-/** The connection broke in the middle; anything else (refused, not trusted, not found) will not be better in a second. */
+/** Codes of connections that broke in use. Other failures (refused, not trusted, not found) will not go away in a second. */
 const BROKEN = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -67,14 +70,15 @@ const BROKEN = new Set([
 export class KubeRequests {
   readonly #options: KubeRequestsOptions
   readonly #connections: KubeConnections
+  readonly #clock = new ServerClock()
 
   constructor(read: ReadKubeConfig, options: KubeRequestsOptions) {
     this.#options = options
     this.#connections = new KubeConnections(read, options)
   }
 
-  get server(): string {
-    return this.#connections.server
+  get peer(): Pick<KubeConnections, 'server' | 'verifiedBy'> {
+    return this.#connections
   }
 
   get namespace(): string {
@@ -85,7 +89,11 @@ export class KubeRequests {
     return this.#connections.context
   }
 
-  /** @returns the parsed answer; `undefined` for 404 when `absent` says that this is an answer too */
+  get clockAhead(): number | undefined {
+    return this.#clock.ahead
+  }
+
+  /** @returns the parsed answer; `undefined` for 404 if `absent` is 'undefined' */
   async send<T>(
     call: KubeRequest,
     absent: 'error' | 'undefined' = 'error',
@@ -103,8 +111,8 @@ export class KubeRequests {
   }
 
   /**
-   * A request that the API server passes on to somebody else, once: whatever the answer is, it is one.
-   * @param timeout milliseconds; that of all requests when left out
+   * Sends a request once that the API server passes on to a pod: any answer of the pod is a result, not an error.
+   * @param timeout milliseconds; by default that of all requests
    */
   async pass(call: KubeRequest, timeout = this.#options.timeout): Promise<PodAnswer> {
     const { transport, headers } = await this.#connections.shared()
@@ -116,14 +124,15 @@ export class KubeRequests {
       throw networkError(error, await this.#connections.peer())
     })
     if (response === undefined) return { failed: `no answer in ${Math.round(timeout / 1000)} s` }
-    const body = await response.body.text()
+    const body = await boundedText(response.body)
+    if (body === undefined) return { failed: 'its answer is longer than 64 MiB' }
     this.#trace(call, String(response.statusCode), started)
-    return passedOn(body, response.statusCode, async (status) =>
+    return podAnswer(body, response.statusCode, async (status) =>
       statusError(status, call.what, await this.#connections.peer()),
     )
   }
 
-  /** The lines of an answer that does not end, as they come. Ends with the connection, and when that is left for another. */
+  /** Yields the lines of an endless answer. Ends with the connection, or when that is replaced by another. */
   async *lines(call: Omit<KubeRequest, 'method'>, signal: AbortSignal): AsyncIterable<string> {
     const began = this.#connections.reconnected
     try {
@@ -156,8 +165,8 @@ export class KubeRequests {
   }
 
   /**
-   * A connection of its own, upgraded to another protocol.
-   * @returns undefined when the server answered but did not switch; `explain` says why
+   * Opens a separate connection and upgrades it to another protocol.
+   * @returns undefined if the server answered but did not switch; `explain` finds the reason
    */
   async upgrade(call: UpgradeRequest): Promise<Duplex | undefined> {
     const { headers } = await this.#connections.shared()
@@ -184,8 +193,8 @@ export class KubeRequests {
   }
 
   /**
-   * Why an upgrade was refused: the same request without one is, for the same reason, and says it. Not over the shared connection,
-   * which may be dead.
+   * Finds out why an upgrade was refused: the same request without an upgrade is refused with the reason. It does not use the shared
+   * connection, which may be dead.
    */
   async explain(call: KubeRequest): Promise<UserError> {
     try {
@@ -194,10 +203,7 @@ export class KubeRequests {
       if (error instanceof UserError) return error
       throw error
     }
-    return new UserError(
-      'FORWARD_REFUSED',
-      `the API server does not ${call.what}: it speaks neither WebSocket nor SPDY there`,
-    )
+    return new UserError('FORWARD_REFUSED', `the API server cannot ${call.what}: it accepts neither WebSocket nor SPDY`)
   }
 
   /** Begins to connect. @throws UserError CREDENTIALS_FAILED */
@@ -205,7 +211,7 @@ export class KubeRequests {
     await this.#connections.shared()
   }
 
-  /** Leaves the connection for a new one, with the same credentials, unless it is new itself. */
+  /** Replaces the shared connection by a new one with the same credentials, unless it is new itself. */
   reconnect(): void {
     this.#connections.reconnect()
   }
@@ -226,32 +232,41 @@ export class KubeRequests {
           accept: call.accept ?? 'application/json',
           ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
         },
-        body: call.body === undefined ? null : JSON.stringify(call.body),
+        body: call.body === undefined ? null : escapedForData(JSON.stringify(call.body)),
         headersTimeout: this.#options.timeout,
         bodyTimeout: this.#options.timeout,
       })
       const text = await response.body.text()
       this.#trace(call, String(response.statusCode), started)
+      this.#clock.read(response.headers.date)
       if (response.statusCode < 300) {
         this.#connections.accepted()
-        return { value: JSON.parse(text) as T }
+        return { value: await this.#parsed<T>(call, text) }
       }
       const code = response.statusCode
-      const seconds = Number(response.headers['retry-after'] ?? 0)
-      const retryAfter = Number.isFinite(seconds) ? Math.min(seconds * 1_000, LONGEST_PAUSE) : 0
+      const retryAfter = millisecondsOf(response.headers['retry-after'])
       const renewed = code === 401 && (await this.#connections.renew())
-      return { status: parseStatus(text, code), retry: renewed || code === 429 || code >= 500, retryAfter }
+      const status = parseStatus(text, code)
+      if (retryAfter > LONGEST_PAUSE) return { status: withPause(status, retryAfter), retry: false }
+      return { status, retry: renewed || code === 429 || code >= 500, retryAfter }
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
-      if (error instanceof SyntaxError) throw notKubernetes(await this.#connections.peer())
+      if (error instanceof UserError) throw error
       const broken = BROKEN.has(String((error as NodeJS.ErrnoException).code))
       if (!broken || last) throw networkError(error, await this.#connections.peer(), writeOf(call, error))
       return { retry: true }
     }
   }
 
+  /** @throws UserError ANSWER_UNEXPECTED */
+  async #parsed<T>({ method, path, shape }: KubeRequest, text: string): Promise<T> {
+    const value = parseJson(text)
+    if (value !== undefined && (shape === undefined || shape(value))) return value as T
+    throw unexpectedAnswer(`${method} ${path}`, text, await this.#connections.peer())
+  }
+
   #target({ method, path, query = {} }: KubeRequest): Pick<TransportRequest, 'method' | 'origin' | 'path'> {
-    const url = new URL(this.server.replace(/\/$/, '') + path)
+    const url = new URL(this.#connections.server.replace(/\/$/, '') + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
     return { method, origin: url.origin, path: `${url.pathname}${url.search}` }
   }
@@ -263,7 +278,15 @@ export class KubeRequests {
   }
 }
 
-/** A write that may have reached the server: not a dry run, and not one for which there was no connection at all. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns the action, if it is a write that may have reached the server: not a dry run, and with a connection */
 function writeOf(call: KubeRequest, error: unknown): string | undefined {
   const isWrite = ['PATCH', 'PUT', 'DELETE'].includes(call.method) && !isDryRun(call)
   const code = String((error as NodeJS.ErrnoException).code)

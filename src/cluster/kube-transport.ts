@@ -1,4 +1,4 @@
-/** What carries requests to an API server: undici's dispatchers do, and Node's own HTTP. */
+/** Interface to HTTP clients: undici's dispatchers and our HTTP/1.1 client implement it. And how their answers are read. */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Duplex, Readable } from 'node:stream'
 
@@ -11,9 +11,9 @@ export interface TransportRequest {
 }
 
 export interface TransportTimeouts {
-  /** Milliseconds until the answer begins, */
+  /** Milliseconds until the answer begins. */
   headersTimeout: number
-  /** and between two parts of it. */
+  /** Milliseconds between two parts of the answer. */
   bodyTimeout: number
 }
 
@@ -23,9 +23,38 @@ export interface Transport {
   ): Promise<{ statusCode: number; headers: IncomingHttpHeaders; body: Readable & { text(): Promise<string> } }>
   /** @throws Error "bad upgrade" when the server answers but does not switch */
   upgrade(sent: TransportRequest & { protocol: string; signal: AbortSignal }): Promise<{ socket: Duplex }>
-  /** Takes no more requests; what is under way may end. */
+  /** Takes no more requests; pending ones may end. */
   close(): Promise<void>
-  /** Fails what is under way, but for upgrades. Left out: `destroy` does that. */
+  /** Fails pending requests but not upgrades. If left out, `destroy` does that. */
   leave?(): Promise<void>
   destroy(): Promise<void>
+}
+
+/**
+ * Reads complete lines; an incomplete last line is dropped. Not node:readline, where an aborted read is an error that cannot be caught.
+ */
+export async function* linesOf(body: Readable): AsyncIterable<string> {
+  let rest = ''
+  for await (const text of body.setEncoding('utf8')) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
+/** The most bytes of a pod's answer. All targets of a large Prometheus are some 20 MiB. */
+const LONGEST_ANSWER = 64 * 1024 * 1024
+
+/** Reads a text. @returns undefined if it is longer than `most` bytes */
+export async function boundedText(body: Readable, most = LONGEST_ANSWER): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  // Leaving the loop ends the answer, which is an error for undici.
+  body.on('error', () => {})
+  for await (const chunk of body) {
+    chunks.push(chunk as Buffer)
+    size += (chunk as Buffer).length
+    if (size > most) return undefined
+  }
+  return Buffer.concat(chunks).toString()
 }

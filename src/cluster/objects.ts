@@ -1,4 +1,4 @@
-/** The fields we read of objects that others own. Shapes: Kubernetes API reference v1.34. */
+/** The fields that we read of other people's objects. Shapes: Kubernetes API reference v1.34. */
 import type { KubeObject, Metadata } from './cluster.ts'
 
 export interface ServicePort {
@@ -7,6 +7,7 @@ export interface ServicePort {
   targetPort?: number | string
   nodePort?: number
   protocol?: string
+  appProtocol?: string
 }
 
 export interface Service extends KubeObject {
@@ -24,10 +25,11 @@ export interface Service extends KubeObject {
 export interface Container {
   name: string
   image?: string
+  command?: string[]
   args?: string[]
   env?: { name: string; value?: string; valueFrom?: object }[]
   envFrom?: object[]
-  ports?: { name?: string; containerPort: number }[]
+  ports?: { name?: string; containerPort: number; hostPort?: number }[]
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[]
 }
 
@@ -71,7 +73,7 @@ export interface Deployment extends KubeObject {
 }
 
 export interface EndpointSlice extends KubeObject {
-  /** `null` while there is no endpoint. */
+  /** `null` without endpoints. */
   ports?: { name?: string; port?: number }[] | null
   endpoints?:
     | {
@@ -81,12 +83,25 @@ export interface EndpointSlice extends KubeObject {
     | null
 }
 
+/** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/: the fields of the core API. */
+export interface Event extends KubeObject {
+  reason?: string
+  message?: string
+  lastTimestamp?: string | null
+  eventTime?: string | null
+  series?: { lastObservedTime?: string }
+}
+
 export interface Node extends KubeObject {
   spec?: { unschedulable?: boolean }
   status?: {
     addresses?: { type: string; address: string }[]
     conditions?: { type: string; status: string }[]
   }
+}
+
+export interface Namespace extends KubeObject {
+  status?: { phase?: string }
 }
 
 export interface Secret extends KubeObject {
@@ -99,6 +114,11 @@ export interface ConfigMap extends KubeObject {
   data?: Record<string, string>
 }
 
+/** Whether an object is not being deleted. A deletion that has begun cannot be undone. */
+export function isStaying({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
+  return metadata.deletionTimestamp === undefined
+}
+
 /** Whether a pod or a node reports Ready. */
 export function isReady(object: Pod | Node): boolean {
   return (
@@ -106,7 +126,19 @@ export function isReady(object: Pod | Node): boolean {
   )
 }
 
-/** Whether every label of a selector is on the object. An empty selector selects nothing, as in a Service. */
+/** Whether no container of a pod will run any more. */
+export function hasEnded({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+/** Labels as a list request wants them: `app=web,tier=front`. */
+export function labelSelector(labels: Record<string, string>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join()
+}
+
+/** Whether an object has all labels of a selector. An empty selector selects nothing, as in a Service. */
 export function matchesSelector(
   object: Pick<KubeObject, 'metadata'>,
   selector: Record<string, string> | undefined,

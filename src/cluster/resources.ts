@@ -1,13 +1,15 @@
-/** The kinds of objects we read or write. Istio's version follows discovery: `networking.istio.io/v1` is served from Istio 1.22 on. */
+/** The kinds of objects that we read or write. Istio's version comes from discovery: `networking.istio.io/v1` is served since Istio 1.22. */
+import { isPathSegment } from '../text.ts'
 import { apiVersion, type KubeObject, type Resource } from './cluster.ts'
 
 export const ISTIO_NETWORKING = 'networking.istio.io'
-/** Newest first. Istio 1.21 and older serve v1beta1 but not v1. */
+/** Newest first. Istio 1.21 and older serve only v1beta1. */
 export const ISTIO_VERSIONS = ['v1', 'v1beta1'] as const
 
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services', kind: 'Service' }
 export const PODS: Resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod' }
 export const NODES: Resource = { group: '', version: 'v1', plural: 'nodes', kind: 'Node' }
+export const EVENTS: Resource = { group: '', version: 'v1', plural: 'events', kind: 'Event' }
 export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
@@ -22,8 +24,8 @@ export const CERTIFICATES: Resource = {
 export const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' }
 
 export const STATEFUL_SETS: Resource = { group: 'apps', version: 'v1', plural: 'statefulsets', kind: 'StatefulSet' }
-export const DAEMON_SETS: Resource = { group: 'apps', version: 'v1', plural: 'daemonsets', kind: 'DaemonSet' }
-/** Everything whose pods are made from a template and replaced when it changes. */
+const DAEMON_SETS: Resource = { group: 'apps', version: 'v1', plural: 'daemonsets', kind: 'DaemonSet' }
+/** Kinds with a pod template, whose pods are replaced when it changes. */
 export const WORKLOADS: Resource[] = [DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS]
 
 export const NAMESPACES: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' }
@@ -35,7 +37,7 @@ export const WEBHOOKS: Resource = {
   kind: 'MutatingWebhookConfiguration',
 }
 
-/** Prometheus Operator's. */
+/** API group of the Prometheus Operator. */
 export const MONITORING = 'monitoring.coreos.com'
 export const PROMETHEUSES: Resource = { group: MONITORING, version: 'v1', plural: 'prometheuses', kind: 'Prometheus' }
 export const POD_MONITORS: Resource = { group: MONITORING, version: 'v1', plural: 'podmonitors', kind: 'PodMonitor' }
@@ -59,7 +61,7 @@ export function destinationRules(version: string): Resource {
   return { group: ISTIO_NETWORKING, version, plural: 'destinationrules', kind: 'DestinationRule' }
 }
 
-/** Istio's APIs go from v1beta1 to v1 together, in 1.22. @param version of its networking API */
+/** All of Istio's APIs changed from v1beta1 to v1 in 1.22. @param version of Istio's networking API */
 export function authorizationPolicies(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'authorizationpolicies', kind: 'AuthorizationPolicy' }
 }
@@ -77,6 +79,17 @@ export function peerAuthentications(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'peerauthentications', kind: 'PeerAuthentication' }
 }
 
+export const GATEWAY_API = 'gateway.networking.k8s.io'
+/** Gateways of the Kubernetes Gateway API. */
+export const API_GATEWAYS: Resource = { group: GATEWAY_API, version: 'v1', plural: 'gateways', kind: 'Gateway' }
+
+export const INGRESSES: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'ingresses',
+  kind: 'Ingress',
+}
+
 export const NETWORK_POLICIES: Resource = {
   group: 'networking.k8s.io',
   version: 'v1',
@@ -84,7 +97,7 @@ export const NETWORK_POLICIES: Resource = {
   kind: 'NetworkPolicy',
 }
 
-/** There is but one version. */
+/** Has only one version. */
 export const ENVOY_FILTERS: Resource = {
   group: ISTIO_NETWORKING,
   version: 'v1alpha3',
@@ -92,7 +105,20 @@ export const ENVOY_FILTERS: Resource = {
   kind: 'EnvoyFilter',
 }
 
-/** The head that every manifest of a kind has. */
+/** The fields at the head of a manifest. */
 export function typeOf(resource: Resource): Pick<KubeObject, 'apiVersion' | 'kind'> {
   return { apiVersion: apiVersion(resource), kind: resource.kind }
+}
+
+/** @throws Error for a name that would lead to another path; reads do not come here with one */
+function segment(name: string): string {
+  if (!isPathSegment(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of an object`)
+  return encodeURIComponent(name)
+}
+
+/** The path in the API: of a kind, or of an object. */
+export function pathOf(resource: Omit<Resource, 'kind'>, namespace: string | undefined, name?: string): string {
+  const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`
+  const scope = namespace === undefined ? '' : `/namespaces/${segment(namespace)}`
+  return `${root}${scope}/${resource.plural}${name === undefined ? '' : `/${segment(name)}`}`
 }

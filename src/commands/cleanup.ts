@@ -1,43 +1,29 @@
-import { Args, Flags } from '@oclif/core'
 import { requireAddons } from '../addons/catalog.ts'
-import { cleanup, succeeded } from '../cleaning/cleanup.ts'
-import { scrapingCleanupFlags } from '../flags/scraping.ts'
-import { dryRun, yes } from '../flags/values.ts'
+import { succeeded } from '../changes/undo.ts'
+import { cleanup } from '../cleaning/cleanup.ts'
+import { isPartial } from '../exposing/undo/undo.ts'
+import { cleanupFlags } from '../flags/cleanup.ts'
+import { addonArg } from '../flags/values.ts'
 import { renderCleanup } from '../rendering/cleanup.ts'
-import { renderWarnings } from '../rendering/findings.ts'
+import { renderFindings } from '../rendering/findings.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class Cleanup extends TelemetryCommand {
-  static override summary = 'remove everything that kubectl telemetry made in the cluster'
+  static override summary = 'Remove exposed add-ons and every object created for them'
   static override description =
-    `removes exactly the objects that carry our label, in any namespace, and looks again. The certificate authority on
-this machine is kept: clients that trust it need not do so again after the next "expose".`
+    `Deletes exactly the objects that kubectl telemetry created for exposures, in any namespace, restores the fields that \
+it changed in other objects, and checks the result. Keeps the CA on this machine, so clients that trust it also trust \
+the next exposure. Does not undo scrape-secure; --scraping does.`
+  static override usage = '<%= command.id %> [ADDON...] [flags]'
   static override examples = [
-    '<%= config.bin %> cleanup',
-    '<%= config.bin %> cleanup kiali',
-    '<%= config.bin %> cleanup --expired -y',
-    '<%= config.bin %> cleanup --scraping',
-    '<%= config.bin %> cleanup --dry-run=client',
+    'Remove all exposures\n<%= config.bin %> cleanup',
+    'Remove one add-on; the others stay exposed\n<%= config.bin %> cleanup kiali',
+    'Remove expired add-ons without a question, for example in a CronJob\n<%= config.bin %> cleanup --expired -y',
+    'Undo scrape-secure\n<%= config.bin %> cleanup --scraping',
+    'Print what would be removed\n<%= config.bin %> cleanup --dry-run=client',
   ]
-  static override args = {
-    addon: Args.string({
-      name: 'addon',
-      multiple: true,
-      description: 'add-ons to take away; the others stay (default: everything)',
-    }),
-  }
-  static override flags = {
-    certificates: Flags.boolean({
-      description: 'also delete the certificate authorities kept on this machine, whichever cluster they were made for',
-    }),
-    'documented-setup': Flags.boolean({
-      description: "also remove what was made by hand after Istio's page (in istio-system, or the namespace of -n)",
-    }),
-    expired: Flags.boolean({ description: 'only the add-ons whose time is over (expose --ttl)' }),
-    ...scrapingCleanupFlags,
-    'dry-run': dryRun(),
-    yes,
-  }
+  static override args = { addon: addonArg('Add-ons to remove') }
+  static override flags = cleanupFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Cleanup)
@@ -52,8 +38,8 @@ this machine is kept: clients that trust it need not do so again after the next 
     }
     const result = await cleanup(request, await this.connect(flags))
     this.answer(
-      renderCleanup(result, request.dryRun, flags.output, flags.expired || flags.scraping),
-      renderWarnings(result.warnings),
+      renderCleanup(result, request.dryRun, flags.output, isPartial(request) || flags.scraping),
+      renderFindings(result.warnings),
       succeeded(result),
     )
   }

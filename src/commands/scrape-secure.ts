@@ -1,44 +1,52 @@
 import { requireWorkloadNames, scrapeFlags, workloadArg } from '../flags/scraping.ts'
 import { dryRunOf } from '../flags/values.ts'
-import { renderWarnings } from '../rendering/findings.ts'
+import { renderFindings } from '../rendering/findings.ts'
 import { renderScrapeProgress, renderScrapeSecure, renderTargets } from '../rendering/scrape-secure.ts'
 import { succeeded } from '../scraping/result.ts'
 import { scrapeSecure } from '../scraping/scrape-secure.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class ScrapeSecure extends TelemetryCommand {
-  static override summary = 'let Prometheus scrape sidecars and gateways over Istio mutual TLS'
+  static override summary = 'Let Prometheus scrape sidecars and gateways over Istio mutual TLS'
   static override description =
-    `chooses the way by the version of Istio that runs, changes pod templates, so pods are restarted: one workload after
-the other, up to the first that does not come back. Run twice, it changes nothing. "kubectl telemetry cleanup --scraping" takes
-it away.`
+    `Picks the method for the running Istio version and changes pod templates, which restarts pods, one workload at a time; \
+stops at the first workload that does not become ready. Ends when Prometheus reports every pod as up. A second run \
+changes nothing. "kubectl telemetry cleanup --scraping" undoes it.`
+  static override usage = '<%= command.id %> [WORKLOAD...] [flags]'
   static override examples = [
-    '<%= config.bin %> scrape-secure -n shop',
-    '<%= config.bin %> scrape-secure deploy/web sts/db -n shop',
-    '<%= config.bin %> scrape-secure -A --gateways',
-    '<%= config.bin %> scrape-secure -l app=web --dry-run=server',
+    'All workloads with a sidecar in one namespace\n<%= config.bin %> scrape-secure -n shop',
+    'Two workloads\n<%= config.bin %> scrape-secure deploy/web sts/db -n shop',
+    'All workloads and gateways\n<%= config.bin %> scrape-secure -A --gateways',
+    'Let the API server validate the changes\n<%= config.bin %> scrape-secure -l app=web --dry-run=server',
   ]
   static override args = { workload: workloadArg }
   static override flags = scrapeFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ScrapeSecure)
-    const { namespace, selector, gateways, method, harden, 'only-prometheus': onlyPrometheus, yes, timeout } = flags
     const dryRun = dryRunOf(flags)
     const request = {
       names: requireWorkloadNames(args.workload ?? []),
-      namespaces: namespace ?? [],
+      namespaces: flags.namespace ?? [],
       allNamespaces: flags['all-namespaces'],
-      ...{ selector, gateways, method, harden, onlyPrometheus, yes, timeout, dryRun, prometheus: flags.prometheus },
+      selector: flags.selector,
+      gateways: flags.gateways,
+      method: flags.method,
+      harden: flags.harden,
+      onlyPrometheus: flags['only-prometheus'],
+      prometheus: flags.prometheus,
+      timeout: flags.timeout,
+      yes: flags.yes,
+      dryRun,
     }
-    const needs = { ...(await this.connect(flags)), timers: this.timers() }
+    const needs = { ...(await this.connect(flags)), askOverTls: await this.askOverTls() }
     const report = await scrapeSecure(request, needs, {
-      rollout: this.status(flags, renderScrapeProgress),
-      targets: this.status(flags, renderTargets),
+      rollout: this.progress(flags, renderScrapeProgress),
+      targets: this.progress(flags, renderTargets),
     })
     this.answer(
       renderScrapeSecure(report, dryRun, flags.output, flags.diff),
-      renderWarnings(report.result.warnings),
+      renderFindings(report.result.warnings),
       succeeded(report),
     )
   }

@@ -1,24 +1,28 @@
 import { Flags } from '@oclif/core'
-import { expiresIn, gatewayChoice } from '../flags/cert.ts'
+import { expiresIn, gatewayFlags } from '../flags/cert.ts'
 import { renderStatus } from '../rendering/status.ts'
+import { succeeded } from '../status/report.ts'
 import { runStatus } from '../status/watch.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
 
-/** Looks, and tells: a problem is no failure of it. */
 export default class Status extends TelemetryCommand {
-  static override summary = 'show what is where, whether it answers, who may enter, and what is wrong'
+  static override summary = 'Show add-ons and exposures: do they answer, who may enter, what is wrong'
   static override description =
-    `looks for the add-ons and at what is exposed, fetches each page once, and names the next command for each problem.
-What you may not read is one of the problems. Changes nothing.`
+    `Finds the add-ons and exposures, fetches each page once, and prints the next command for each problem. A missing read \
+permission is reported as a problem. Changes nothing. Exits with 1 when something does not work (an "error:" line), except \
+with --watch.`
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --watch',
     '<%= config.bin %> status -o json',
   ]
   static override flags = {
-    'ingress-ip': gatewayChoice['ingress-ip'],
+    'ingress-ip': gatewayFlags['ingress-ip'],
     'expires-in': expiresIn,
-    watch: Flags.boolean({ char: 'w', description: 'look again every five seconds, and show it when it is different' }),
+    watch: Flags.boolean({
+      char: 'w',
+      description: 'Look again every five seconds, and print the status when it changes',
+    }),
   }
 
   async run(): Promise<void> {
@@ -27,8 +31,9 @@ What you may not read is one of the problems. Changes nothing.`
     const request = { namespace, ingressAddress, expiresIn: lasting }
     await runStatus(request, await this.connect(flags), {
       watch,
-      ending: () => this.ending(),
-      show: (report) => this.screen(renderStatus(report, flags.output, watch), flags, watch),
+      ending: () => this.endSignal(),
+      show: (report) =>
+        this.screen(renderStatus(report, flags.output, watch), flags, { again: watch, succeeded: succeeded(report) }),
     })
   }
 }

@@ -1,22 +1,23 @@
 import { renderError } from '../rendering/error.ts'
-import { renderChoice, renderFindings } from '../rendering/wizard.ts'
+import { renderChoice, renderSurvey } from '../rendering/wizard.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
 import { wizard } from '../wizard/wizard.ts'
 
 export default class Wizard extends TelemetryCommand {
-  static override summary = 'ask for everything, do it, and print the command that does the same'
+  static override summary = 'Ask what to do, do it, and print the equivalent command'
   static override description =
-    `what runs on a terminal when nothing is said: shows the cluster and its add-ons, asks how they are to be
-reached and by whom, and ends in "expose" or "port-forward". Every question leads back to the one before; Ctrl-C ends it.`
+    `Runs when "kubectl telemetry" is called on a terminal without arguments. Shows the cluster and its add-ons, asks how \
+to reach them and who may enter, then runs "expose" or "port-forward". Each question offers the way back to the \
+previous one. Ctrl-C ends it.`
   static override examples = ['<%= config.bin %>', '<%= config.bin %> wizard --context staging']
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Wizard)
     await wizard(flags.namespace, await this.connect(flags), {
-      showFindings: (findings) => this.answer('', renderFindings(findings), true),
+      showSurvey: (survey) => this.answer('', renderSurvey(survey), true),
       showChoice: (draft, command) => this.answer('', renderChoice(draft, command, this.argv), true),
       complain: (error) => this.answer('', renderError(error, undefined), true),
-      carryOut: ({ command, words }) => this.carryOut(command, [...words, ...this.argv]),
+      carryOut: ({ command, words }) => this.runOther(command, [...words, ...this.argv]),
     })
   }
 }

@@ -1,79 +1,95 @@
-/** Istio as its own installer and samples make it: what `--dry-run=client` goes by where no cluster can be asked. Pure. */
+/** An assumed mesh, as Istio's installer and samples create it, for `--dry-run=client` without a cluster. Pure. */
+
 import { chooseGuards } from '../access/guard-plan.ts'
 import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
-import type { SurveyedAddon } from '../addons/survey.ts'
+import { type SurveyedAddon, withDefaults } from '../addons/survey.ts'
 import type { Service } from '../cluster/objects.ts'
 import { ISTIO_VERSIONS, SERVICES, typeOf } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
+import { hasCode, type UserError } from '../errors.ts'
+import { warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
+import { addressAndPort, domainRequired } from '../gateways/names.ts'
 import { ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
-import type { Gathered, Gathering } from './gather.ts'
+import type { Survey } from './gather.ts'
 import { requireNodePorts } from './node-ports.ts'
-import type { ExposureRequest } from './plan.ts'
-import { chooseTerms } from './terms.ts'
+import type { ExposeIntent } from './request.ts'
+import { type ExposureSpec, entriesFor, namesOf } from './spec.ts'
+import { chooseTerms, dated } from './terms.ts'
 
 const NAMESPACE = 'istio-system'
 const GATEWAY = { namespace: NAMESPACE, name: 'istio-ingressgateway' }
 
-/** Whether an error says that there is no cluster to ask. */
-export function isAbsence(error: unknown): error is UserError {
-  return error instanceof UserError && ['KUBECONFIG_MISSING', 'CLUSTER_UNREACHABLE'].includes(error.code)
+/** Whether an error means that no cluster can be reached. */
+export function isWithoutCluster(error: unknown): error is UserError {
+  return hasCode(error, 'KUBECONFIG_MISSING', 'CLUSTER_UNREACHABLE')
 }
 
-/** @throws UserError DOMAIN_REQUIRED: without a cluster there is no address to make a domain of */
-export function assumeMesh(request: Gathering, why: UserError): Gathered {
-  const { domain, insecure } = request
-  const gateway = assumeGateway(request.gateway ?? GATEWAY)
+/** @param now by the clock of this machine @throws UserError DOMAIN_REQUIRED: without a cluster there is no address from which to derive a domain */
+export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Survey {
+  const { domain, insecure } = intent
+  const gateway = assumeGateway(intent.gateway ?? GATEWAY)
   if (domain === undefined) {
-    throw new UserError('DOMAIN_REQUIRED', `${why.message}; without a cluster the domain has to be named`, {
-      suggestions: ['--domain example.com', ...why.suggestions],
-    })
+    const message = `${why.message}; without a cluster, --domain is required`
+    throw domainRequired(message, ['--domain example.com', ...why.suggestions])
   }
-  const addons = assumeAddons(request.addons, request.namespace ?? NAMESPACE)
-  const layout = { name: request.layout ?? 'hosts', secure: !insecure, domain }
+  const addons = assumeAddons(intent.addons, intent.namespace ?? NAMESPACE)
+  const layout = { name: intent.layout ?? 'hosts', secure: !insecure, domain }
   const address: IngressAddress = {
-    address: request.ingressAddress ?? domain,
+    ...addressAndPort(intent.ingressAddress ?? domain),
     kind: 'hostname',
     via: 'flag',
     onNode: false,
     others: [],
   }
-  const warning = {
-    code: 'CLUSTER_ABSENT',
-    message: `no cluster was asked (${why.message}): these manifests are for Istio's sample add-ons in ${request.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
-    remedy: '--dry-run=server   # goes by what the cluster has',
-  }
-  const names = addons.map(({ found }) => found.addon.name)
-  const guarding = chooseGuards(names, [], request.guard, [])
-  const gathered = {
+  const warning = warns(
+    'CLUSTER_ABSENT',
+    `no cluster was used (${why.message}); the manifests assume Istio's sample add-ons in namespace ${intent.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
+    '--dry-run=server   # uses the cluster',
+  )
+  const guarding = chooseGuards({ named: namesOf(addons), others: [] }, intent.guard, [])
+  const terms = dated(intent.terms, now)
+  const spec = {
     istioVersion: ISTIO_VERSIONS[0],
     gateway,
     address,
     layout,
     layoutInUse: undefined,
+    reselects: false,
     addons,
     exposed: [],
+    moving: [],
+    ...entriesFor({ addons, exposed: [] }, layout),
     redirect: layout.name === 'hosts' && layout.secure,
-    nodePorts: requireNodePorts(request.nodePorts, addons, layout.name),
-    brought: assumeSecret(request),
-    issuer: request.tlsIssuer,
+    nodePorts: requireNodePorts(intent.nodePorts, addons, layout.name),
+    providedSecret: assumeSecret(intent),
+    issuer: intent.tlsIssuer,
     guarding,
-    terms: chooseTerms(addons, [], request.terms, guarding.guards),
+    busy: true,
+    closed: {},
+    terms: chooseTerms({ addons, moving: [], exposed: [] }, terms, { guarding, secure: layout.secure }),
   }
-  return { gathered, present: [gateway.service], warnings: [warning], unresolved: [] }
+  return {
+    spec,
+    terms,
+    guardsRead: true,
+    present: [gateway.service],
+    warnings: [warning],
+    cluster: undefined,
+    unresolved: [],
+  }
 }
 
-function assumeSecret({ tlsSecret, tlsIssuer }: Gathering): ExposureRequest['brought'] {
+function assumeSecret({ tlsSecret, tlsIssuer }: ExposeIntent): ExposureSpec['providedSecret'] {
   const name = tlsIssuer === undefined ? tlsSecret?.name : ISSUED_SECRET_NAME
   return name === undefined || name === TLS_SECRET_NAME ? undefined : { name, chain: '' }
 }
 
-/** istioctl and the charts label gateways alike: `istio` is the name less its first `istio-`. */
+/** istioctl and the charts use the same labels: `istio` is the name without its prefix `istio-`. */
 function assumeGateway({ namespace, name }: { namespace: string; name: string }): IngressGateway {
   const selector = { app: name, istio: name.replace(/^istio-/, '') }
   const service = serviceOf(namespace, name, { selector, ports: [{ port: 80 }, { port: 443 }] })
-  return { namespace, service, selector, pods: [], readyPods: 1, serviceAccount: name }
+  return { namespace, service, services: [service], selector, pods: [], readyPods: 1, serviceAccount: name }
 }
 
 function assumeAddons({ names }: AddonChoice, namespace: string): SurveyedAddon[] {
@@ -82,7 +98,7 @@ function assumeAddons({ names }: AddonChoice, namespace: string): SurveyedAddon[
     if (addon === undefined) return []
     const { service, port, path } = addon.sample
     const found = { addon, service: serviceOf(namespace, service, {}), namespace, port }
-    return [{ found, access: { kind: 'unknown' as const }, visitor: '', path }]
+    return [withDefaults(found, path)]
   })
 }
 

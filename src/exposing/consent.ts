@@ -1,101 +1,124 @@
 /** An add-on that lets anyone in is not put on a reachable address silently (DESIGN, promise 5). */
-import { requireCidr } from '../access/cidr.ts'
-import { type GuardRequest, isGuarded } from '../access/guard.ts'
-import type { AddonAccess } from '../addons/configuration.ts'
+import { cidrInvalid, requireCidr } from '../access/cidr.ts'
+import { failingOpen, type GuardRequest } from '../access/guard.ts'
+import type { GuardPlan } from '../access/guard-plan.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
-import { UserError, usageError } from '../errors.ts'
-import { complaintOf } from '../gateways/survey.ts'
+import { UserError } from '../errors.ts'
+import { sh } from '../shell.ts'
+import { complaintOf } from '../terminal/complaint.ts'
 import type { Choice, Terminal } from '../terminal/terminal.ts'
-import type { Exposure, ExposureRequest } from './plan.ts'
+import type { ExposeRequest } from './request.ts'
+import type { Exposure, ExposureSpec } from './spec.ts'
+import { opennessOf } from './terms.ts'
 
-/** What a person wants of add-ons that let anyone in: a guard, or that they stay as they are. */
-export type Consent = { guard: GuardRequest } | 'as it is' | 'nothing to ask'
+/** The user's answer about add-ons that let anyone in: a guard, or access for anyone. */
+export type Consent = { guard: GuardRequest['answered'] } | { anyone: string[] } | 'nothing to ask'
 
-/** How an open add-on may be exposed. */
-export type Way = 'password' | 'addresses' | 'as it is' | 'not at all'
+/** Who may enter an add-on that asks for no login. */
+export type AccessChoice = 'password' | 'addresses' | 'anyone' | 'nobody'
 
-export const WAYS: Choice<Way>[] = [
-  { name: 'with a password, which is made now and shown once', value: 'password' },
-  { name: 'from some addresses alone', value: 'addresses' },
-  { name: 'as it is: anyone who reaches the address gets in', value: 'as it is' },
-  { name: 'not at all', value: 'not at all' },
+export const ACCESS_CHOICES: Choice<AccessChoice>[] = [
+  { name: 'users with a password, which is generated now and shown once', value: 'password' },
+  { name: 'only requests from some addresses', value: 'addresses' },
+  { name: 'anyone who reaches the address', value: 'anyone' },
+  { name: 'nobody: do not expose it', value: 'nobody' },
 ]
 
-export const WHICH_ADDRESSES = 'Addresses or networks, such as 203.0.113.0/24'
+export const ADDRESSES_PROMPT = 'Addresses or networks, such as 203.0.113.0/24'
 
 /**
- * An add-on with a guard does not let anyone in; for one that is exposed on such terms already somebody has said so. The answer is for
- * all that are open.
- * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when they are not to be exposed
+ * Asks only about add-ons without a guard to which the user has not yet allowed anyone. One answer is for all of them.
+ * @throws UserError ANONYMOUS_ACCESS without a terminal, DECLINED when the answer is nobody
  */
 export async function requireConsent(
-  request: ExposureRequest,
-  exposures: Exposure[],
+  spec: ExposureSpec,
+  exposures: readonly Exposure[],
   terminal: Terminal,
 ): Promise<Consent> {
-  const open = openAddons(request)
+  const open = openAddons(spec)
   const [first] = open
   if (first === undefined) return 'nothing to ask'
-  if (!terminal.interactive) throw refusal(first)
-  tellRisks(open, terminal)
+  if (!terminal.interactive) throw refusal(first, spec)
+  noteRisks(open, terminal, spec.guarding)
   const only = open.map(({ found }) => found.addon.name)
   const urls = exposures.filter(({ addon }) => only.includes(addon)).map(({ url }) => url)
-  switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, WAYS)) {
+  switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, ACCESS_CHOICES)) {
     case 'password':
       return { guard: { only, login: { kind: 'basic', users: undefined } } }
     case 'addresses':
       return { guard: { only, cidrs: await askAddresses(terminal) } }
-    case 'as it is':
-      return 'as it is'
-    case 'not at all':
+    case 'anyone':
+      return { anyone: only }
+    case 'nobody':
       throw new UserError('DECLINED', 'nothing was exposed or changed')
   }
 }
 
-export function tellRisks(open: SurveyedAddon[], terminal: Terminal): void {
-  for (const one of open) terminal.note(`${riskOf(one)}: a visitor ${one.visitor}`)
+/** The request, completed with the answer. */
+export function requestAfter(request: ExposeRequest, consent: Exclude<Consent, 'nothing to ask'>): ExposeRequest {
+  return 'anyone' in consent
+    ? { ...request, terms: { ...request.terms, allowed: consent.anyone } }
+    : { ...request, guard: { ...request.guard, ...(consent.guard && { answered: consent.guard }) } }
 }
 
-/** Add-ons that would let anyone in, and nobody has said so yet. */
-export function openAddons({ addons, guarding: { guards }, terms }: ExposureRequest): SurveyedAddon[] {
-  return addons.filter(
-    ({ found: { addon }, access }) =>
-      access.kind !== 'login' && !isGuarded(guards[addon.name]) && !terms[addon.name]?.anonymous,
-  )
+export function noteRisks(open: SurveyedAddon[], terminal: Terminal, guarding: GuardPlan): void {
+  for (const one of open) terminal.note(`${riskOf(one, guarding)}: a visitor ${one.visitor}`)
+}
+
+/** Add-ons that would let anyone in although the user has not allowed that, also those that move with the named ones. */
+export function openAddons(
+  spec: Pick<ExposureSpec, 'addons' | 'moving' | 'guarding' | 'terms' | 'layout'>,
+): SurveyedAddon[] {
+  const { addons, moving, guarding, terms, layout } = spec
+  return [...addons, ...moving].filter((one) => {
+    const openness = opennessOf(one, guarding, layout.secure)
+    return openness !== undefined && terms[one.found.addon.name]?.anonymous !== openness
+  })
 }
 
 async function askAddresses(terminal: Terminal): Promise<string[]> {
-  return requireCidrs(await terminal.input(`${WHICH_ADDRESSES}:`, complaintOf(requireCidrs)))
+  return requireCidrs(await terminal.input(`${ADDRESSES_PROMPT}:`, complaintOf(requireCidrs)))
 }
 
-/** With blanks or commas between them. @throws UserError CIDR_INVALID */
+/** Networks, separated by blanks or commas. @throws UserError CIDR_INVALID */
 export function requireCidrs(text: string): string[] {
   const words = text.split(/[\s,]+/).filter((word) => word !== '')
-  if (words.length === 0) throw usageError('CIDR_INVALID', 'at least one address or network')
+  if (words.length === 0) throw cidrInvalid('at least one address or network')
   return [...new Set(words.map(requireCidr))].sort()
 }
 
-function refusal(one: SurveyedAddon): UserError {
+function refusal(one: SurveyedAddon, { moving, guarding, addons }: ExposureSpec): UserError {
   const { addon, namespace } = one.found
-  const message = `${riskOf(one)}; it is not put on a reachable address unless you say so`
+  const risk = riskOf(one, guarding)
+  if (moving.includes(one)) {
+    const names = [...addons.map(({ found }) => found.addon.name), addon.name]
+    const message = `${addon.name} would move with the named add-ons, because they share a gateway; ${risk}, and nobody has agreed to that for its new address`
+    return new UserError('ANONYMOUS_ACCESS', message, {
+      suggestions: [
+        sh`kubectl telemetry expose ${names} …   # with --auth, --allow-cidr or --allow-anonymous, for all of them`,
+        'leave out --domain, --layout and --insecure   # nothing moves',
+        sh`kubectl telemetry cleanup ${addon.name}   # it is not exposed any more`,
+      ],
+    })
+  }
+  const message = `${risk}; it is exposed only after you choose who may enter`
   return new UserError('ANONYMOUS_ACCESS', message, {
     suggestions: [
-      '--auth basic   # with a password, which is made and shown once',
-      '--allow-cidr 203.0.113.0/24   # from these addresses alone',
+      '--auth basic   # with a password, which is generated and shown once',
+      '--allow-cidr 203.0.113.0/24   # only from these addresses',
       '--allow-anonymous   # anyone who reaches the address gets in',
-      `kubectl telemetry port-forward ${addon.name} -n ${namespace}   # for you alone`,
+      sh`kubectl telemetry port-forward ${addon.name} -n ${namespace}   # only for you`,
     ],
   })
 }
 
-function riskOf({
-  found: { addon, namespace },
-  access,
-}: {
-  found: SurveyedAddon['found']
-  access: AddonAccess
-}): string {
-  return access.kind === 'anonymous'
-    ? `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
-    : `it could not be read whether ${addon.title} in namespace ${namespace} asks for a login`
+function riskOf({ found: { addon, namespace }, access }: SurveyedAddon, { guards, failOpen }: GuardPlan): string {
+  const risk =
+    access.kind === 'anonymous'
+      ? `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
+      : `cannot read whether ${addon.title} in namespace ${namespace} asks for a login`
+  const provider = failingOpen(guards[addon.name], failOpen)
+  return provider === undefined
+    ? risk
+    : `${risk}, and the external authorizer ${provider} lets everybody in while it does not answer (failOpen)`
 }

@@ -1,284 +1,146 @@
-/** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, confirm, apply, settle, verify. */
-import { changesGuards, isGuardedAsPlanned, readGuards } from '../access/guard-plan.ts'
+/** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, consent, confirm, apply, verify. */
+import { changesGuards } from '../access/guard-plan.ts'
 import { generateCredentials } from '../access/htpasswd.ts'
-import { planLinks } from '../addons/kiali-links.ts'
-import type { BroughtPair } from '../certificates/user-authority.ts'
-import { awaitIssued } from '../certifying/issued-certificate.ts'
-import { type Certificates, isSecret, requireCertificates } from '../certifying/serving-certificate.ts'
-import { applyChanges, type Change, planChanges, rehearse } from '../changes/changes.ts'
-import { Progress } from '../changes/progress.ts'
-import type { Service } from '../cluster/objects.ts'
-import { CERTIFICATES, SERVICES } from '../cluster/resources.ts'
+import type { SurveyedAddon } from '../addons/survey.ts'
+import { aboutIt, type Change } from '../changes/changes.ts'
+import { type Confirmation, confirm, counted } from '../changes/confirmation.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { UserError } from '../errors.ts'
-import { isWhole } from '../gateways/exposed-routes.ts'
+import type { Probe } from '../probing/prober.ts'
 import { RememberingProber } from '../probing/remembering-prober.ts'
 import type { Dependencies } from '../world.ts'
-import { assumeMesh, isAbsence } from './assumed-mesh.ts'
-import { type Consent, requireConsent } from './consent.ts'
-import { enteredAs, type Gathered, type Gathering, gather, readPresent } from './gather.ts'
-import { nodePortRefused } from './node-ports.ts'
-import { type Exposure, type ExposureRequest, entriesOf, exposuresOf, hostsOf, planExposure, urlsOf } from './plan.ts'
-import { type ExposeReport, type Planned, report } from './result.ts'
-import { dated } from './terms.ts'
-import { verifyExposures } from './verify.ts'
+import { type ApplyResult, applyPlan } from './apply.ts'
+import { recordUse } from './authority-use.ts'
+import { requestAfter, requireConsent } from './consent.ts'
+import { type Survey, withAccess } from './gather.ts'
+import { awaitGateway } from './opening/await-gateway.ts'
+import { askingOf, closeAgain, proofsOf } from './opening/open-routes.ts'
+import { unproven, type Verdict } from './opening/prove-guards.ts'
+import { addonOf } from './opening/stages.ts'
+import type { ExposePlan } from './plan.ts'
+import { preparePlan, rehearsePlan, surveyMesh } from './prepare.ts'
+import type { ExposeRequest } from './request.ts'
+import { type ExposeReport, report } from './result.ts'
+import type { Exposure } from './spec.ts'
+import { type ProbeReport, verifyExposures } from './verify.ts'
 
-export interface ExposeRequest extends Gathering {
-  yes: boolean
-  dryRun: 'none' | 'client' | 'server'
-  /** An authority of theirs to sign with. */
-  brought?: BroughtPair | undefined
-  /** Milliseconds to wait for the pages to answer. */
-  timeout: number
+/** Milliseconds until a changed guard is active at the gateway (istiod collects changes for 100). An earlier check would see the old guard. */
+const GUARD_DELAY = 500
+
+/** @throws UserError; see the codes in addons/survey.ts, gateways/survey.ts, changes.ts, consent.ts and gather.ts */
+export async function expose(asked: ExposeRequest, outside: Dependencies): Promise<ExposeReport> {
+  const world = { ...outside, prober: new RememberingProber(outside.prober) }
+  const started = withPassword(asked, world)
+
+  const survey = await surveyMesh(started, world)
+  const request = { ...started, terms: survey.terms }
+  const planned = await preparePlan(request, survey, world)
+  if (request.dryRun === 'client') return report('planned', planned)
+
+  const rehearsed = await rehearsePlan(planned, world)
+  if (request.dryRun === 'server') return report('planned', rehearsed)
+
+  noteOtherAddresses(rehearsed, world)
+  const plan = await withConsent(rehearsed, survey, world)
+  if (!(await confirmed(plan, world))) return report('declined', plan)
+
+  await keepAuthority(plan, world)
+  await recordUse(plan, world)
+  const applied = await applyPlan(plan, world)
+  return report('applied', plan, { ...applied, verified: await verify(plan, applied, world) })
 }
 
-/** Milliseconds in which a change of a guard is at the gateway (istiod waits 100 for more): a page that is still open shows none. */
-const PUSH = 500
-
-/** @throws UserError; see the codes in addons/survey.ts, gateways/survey.ts, changes/changes.ts and consent.ts */
-export async function expose(asked: ExposeRequest, world: Dependencies): Promise<ExposeReport> {
-  const generated = generateCredentials(world.random)
-  const guard = { ...asked.guard, generated }
-  const request = { ...asked, guard, terms: dated(asked.terms, world.clock.now()) }
-  const dependencies = { ...world, prober: new RememberingProber(world.prober) }
-  return exposeGathered(request, await gatherOrAssume(request, dependencies), dependencies)
+/** The password, like the time of expiry, is chosen once, so planning twice in a run gives the same plan. */
+function withPassword(asked: ExposeRequest, { random }: Dependencies): ExposeRequest {
+  return { ...asked, guard: { ...asked.guard, generated: generateCredentials(random) } }
 }
 
-async function exposeGathered(
-  request: ExposeRequest,
-  known: Gathered,
-  dependencies: Dependencies,
-): Promise<ExposeReport> {
-  const { cluster, terminal } = dependencies
-  const { planned, changes } = await planGathered(request, known, dependencies)
-  if (request.dryRun === 'client') return report('planned', planned, changes)
-  const { gathered, certificates } = planned
-  const rehearsed = await withNodePorts(rehearse(cluster, changes))
-  const links = await planLinksOf(planned, gathered.gateway.service, dependencies)
-  const announced = [...rehearsed, ...(await rehearse(cluster, links))]
-  if (request.dryRun === 'server') return report('planned', planned, announced)
-
-  const consent = await requireConsent(gathered, planned.exposures, terminal)
-  if (consent !== 'nothing to ask') {
-    const said = withConsent(request, consent)
-    return exposeGathered(said, await enteredAs(said, known, cluster), dependencies)
-  }
-  if (!(await confirmed(announced, planned.exposures, request.yes, dependencies)))
-    return report('declined', planned, announced)
-
-  if (certificates !== undefined) await keepAuthority(certificates, dependencies)
-  const progress = new Progress()
-  const { applied, exposures } = await progress.telling(
-    () => apply(request, { ...planned, changes: rehearsed }, progress, dependencies),
-    ['kubectl telemetry cleanup   # to undo it'],
-  )
-  const verified = await verify(request, { ...planned, exposures }, applied, dependencies)
-  return report('applied', { ...planned, exposures }, applied, verified)
+/** Before the first question: where else the pages would answer. The answer of the command says it again. */
+function noteOtherAddresses({ request, warnings }: ExposePlan, { terminal }: Dependencies): void {
+  if (request.yes || !terminal.interactive) return
+  for (const { code, message } of warnings) if (code === 'GATEWAY_ALSO_AT') terminal.note(message)
 }
 
-function withConsent(request: ExposeRequest, consent: Exclude<Consent, 'nothing to ask'>): ExposeRequest {
-  return consent === 'as it is'
-    ? { ...request, terms: { ...request.terms, allowAnonymous: true } }
-    : { ...request, guard: { ...request.guard, ...consent.guard } }
+/** Asks who may enter add-ons that let anyone in. The answer becomes part of the request, so the plan is made and rehearsed again. */
+async function withConsent(plan: ExposePlan, survey: Survey, world: Dependencies): Promise<ExposePlan> {
+  const consent = await requireConsent(plan.spec, plan.exposures, world.terminal)
+  if (consent === 'nothing to ask') return plan
+  const request = requestAfter(plan.request, consent)
+  const again = await withAccess(request, survey, world.cluster)
+  return rehearsePlan(await preparePlan(request, again, world), world)
 }
 
-async function verify(
-  { timeout }: ExposeRequest,
-  { gathered, exposures, certificates, generated }: Planned,
-  applied: Change[],
-  dependencies: Dependencies,
-): Promise<Awaited<ReturnType<typeof verifyExposures>>> {
-  if (changesGuards(applied)) await dependencies.clock.sleep(PUSH)
-  const { address: ingress, brought } = gathered
-  const verification = {
-    ingress,
-    authorityCertificate: brought?.chain ?? certificates?.authority.certificate,
-    ...(brought === undefined ? {} : { trustPartialChain: true }),
-    guards: gathered.guarding.guards,
-    generated,
-  }
-  return verifyExposures(exposures, verification, timeout, dependencies)
-}
-
-/** All writes: the plan's, what another run makes necessary, and Kiali's links, for which the node ports have to be known. */
-async function apply(
-  request: ExposeRequest,
-  planned: Planned & { changes: Change[] },
-  progress: Progress,
-  dependencies: Dependencies,
-): Promise<{ applied: Change[]; exposures: Exposure[] }> {
-  const { cluster } = dependencies
-  const { gathered, changes } = planned
-  const issued = await applyIssued(request, planned, progress, dependencies)
-  const rest = changes.filter((change) => !issued.includes(change))
-  const applied = [...issued, ...(await withNodePorts(applyChanges(cluster, rest, progress)))]
-  await settle(request, gathered, progress, dependencies)
-  const service = serviceAfter(applied) ?? gathered.gateway.service
-  const links = await rehearse(cluster, await planLinksOf(planned, service, dependencies))
-  const linked = await applyChanges(cluster, links, progress)
-  return { applied: [...applied, ...linked], exposures: exposuresOf(gathered, service) }
-}
-
-/** What cert-manager is asked for, and has to make before anything is served with it. */
-async function applyIssued(
-  { timeout }: ExposeRequest,
-  { gathered, changes }: Planned & { changes: Change[] },
-  progress: Progress,
-  dependencies: Dependencies,
-): Promise<Change[]> {
-  const { gateway, issuer } = gathered
-  if (issuer === undefined) return []
-  const asked = changes.filter(({ resource }) => resource === CERTIFICATES)
-  await applyChanges(dependencies.cluster, asked, progress)
-  gathered.brought = await awaitIssued(gateway.namespace, hostsOf(gathered), timeout, dependencies)
-  return asked
-}
-
-/** Planned twice: before and after node ports are known. */
-async function planLinksOf(
-  { gathered, warnings }: Planned,
-  service: Service,
-  { cluster }: Dependencies,
-): Promise<Change[]> {
-  if (gathered.kiali === undefined) return []
-  const links = await planLinks(gathered.kiali, urlsOf(gathered, service), cluster)
-  warnings.push(...links.warnings.filter((one) => !warnings.some(({ message }) => message === one.message)))
-  return links.changes
-}
-
-function withNodePorts(changing: Promise<Change[]>): Promise<Change[]> {
-  return changing.catch((error: unknown) => Promise.reject(nodePortRefused(error)))
-}
-
-/** With the node ports that the API server chose. */
-function serviceAfter(changes: Change[]): Service | undefined {
-  return changes.find(({ resource }) => resource === SERVICES)?.after as Service | undefined
-}
-
-/**
- * Another run may have written between our reading and our writing: then the Gateway lacks a host, the certificate a name, or an
- * object is gone. Whoever looks last sees it, and plans again.
- * @throws UserError UNSETTLED
- */
-async function settle(
-  request: ExposeRequest,
-  first: ExposureRequest,
-  progress: Progress,
-  dependencies: Dependencies,
-): Promise<void> {
-  let gathered = first
-  for (let attempt = 0; attempt < 5; attempt++) {
-    if (await isSettled(gathered, dependencies)) return
-    const again = await plan({ ...request, knownGuards: gathered.guarding.guards }, dependencies)
-    await applyChanges(dependencies.cluster, await rehearse(dependencies.cluster, again.changes), progress)
-    gathered = again.planned.gathered
-  }
-  throw new UserError(
-    'UNSETTLED',
-    'another run changes the same objects all the time; what is served may be half of it',
-    {
-      suggestions: ['wait for the other run, then run the command again'],
-    },
-  )
-}
-
-async function isSettled(gathered: ExposureRequest, { cluster }: Dependencies): Promise<boolean> {
-  const { istioVersion, gateway, layout, guarding } = gathered
-  const { namespace, service } = gateway
-  const guarded = Object.keys(guarding.guards).length > 0
-  const ownSecret = layout.secure && gathered.brought === undefined
-  const [present, guards = [], ports] = await Promise.all([
-    readPresent(cluster, istioVersion, namespace, ownSecret),
-    guarded ? readGuards(cluster, istioVersion, namespace) : [],
-    layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
-  ])
-  const beside = present.filter(({ metadata }) => metadata.namespace === namespace)
-  const whole = isWhole(beside, entriesOf(gathered), layout, ports) && (!ownSecret || beside.some(isSecret))
-  return whole && isGuardedAsPlanned(guarding, guards)
-}
-
-/** Everything up to the first write, which a dry run shows. */
-async function plan(
-  request: ExposeRequest,
-  dependencies: Dependencies,
-): Promise<{ planned: Planned; changes: Change[] }> {
-  return planGathered(request, await gatherOrAssume(request, dependencies), dependencies)
-}
-
-async function planGathered(
-  request: ExposeRequest,
-  { gathered, present, warnings, unresolved }: Gathered,
-  dependencies: Dependencies,
-): Promise<{ planned: Planned; changes: Change[] }> {
-  const { domain, secure } = gathered.layout
-  const certificates =
-    secure && gathered.brought === undefined
-      ? await requireCertificates(domain, hostsOf(gathered), present.find(isSecret), dependencies, request.brought)
-      : undefined
-  const wanted = planExposure(gathered, certificates)
-  const authorityPath = dependencies.authorities.certificatePath(domain)
-  const exposures = exposuresOf(gathered, gathered.gateway.service)
-  return {
-    planned: {
-      gathered,
-      exposures,
-      certificates,
-      authorityPath,
-      warnings,
-      unresolved,
-      generated: request.guard.generated,
-    },
-    changes: planChanges(wanted, present),
-  }
-}
-
-/** A dry run on the client's side does without a cluster when there is none. */
-async function gatherOrAssume(request: ExposeRequest, dependencies: Dependencies): Promise<Gathered> {
-  try {
-    return await gather(request, dependencies)
-  } catch (error) {
-    if (request.dryRun === 'client' && isAbsence(error)) return assumeMesh(request, error)
-    throw error
-  }
-}
-
-/** Nothing to change needs no leave. */
 async function confirmed(
-  changes: Change[],
-  exposures: Exposure[],
-  yes: boolean,
-  { terminal }: Dependencies,
+  { request, spec, exposures, changes, links }: ExposePlan,
+  world: Dependencies,
 ): Promise<boolean> {
-  const open = changes.filter(({ action }) => action !== 'unchanged')
-  if (open.length === 0 || yes) return true
-  if (!terminal.interactive) {
-    throw new UserError(
-      'CONSENT_REQUIRED',
-      `${open.length} objects would be changed, and there is no terminal to ask on`,
-      {
-        suggestions: ['-y', '--dry-run=server   # shows them'],
-      },
-    )
+  const open = [...changes, ...links].filter(({ action }) => action !== 'unchanged')
+  if (open.length === 0) return true
+  const confirmation: Confirmation = {
+    yes: request.yes,
+    effect: `change ${counted(open.length, 'object')}`,
+    remarks: spec.addons.map(placeOf),
+    lines: open.map(lineOf),
+    question: `Expose ${exposures.map(({ url }) => url).join(', ')}?`,
+    preview: 'server',
   }
-  for (const { manifest, action, by, saying } of open) {
-    const { namespace, name } = manifest.metadata
-    const what =
-      saying ??
-      (action === 'deleted'
-        ? 'delete'
-        : action === 'created'
-          ? 'create'
-          : by === 'sharing'
-            ? 'change our part of it'
-            : 'change')
-    terminal.note(`  ${manifest.kind} ${namespace}/${name}: ${what}`)
-  }
-  return terminal.confirm(`Expose ${exposures.map(({ url }) => url).join(', ')}?`)
+  return confirm(confirmation, world.terminal)
 }
 
-async function keepAuthority({ authority, kept }: Certificates, { authorities }: Dependencies): Promise<void> {
-  if (kept) return
+/** Anybody may give a Service the labels of an add-on, so the user sees which one it is. */
+function placeOf({ found: { addon, namespace, service, marked } }: SurveyedAddon): string {
+  const by = marked ? ', only by its annotation' : ''
+  return `${addon.name} is Service ${namespace}/${service.metadata.name} (${addon.title}${by})`
+}
+
+function lineOf(change: Change): string {
+  const { manifest, action, by, restarts } = change
+  const { namespace, name } = manifest.metadata
+  const write = action === 'created' ? 'create' : by === 'sharing' ? 'change some of its fields' : 'change'
+  return `${manifest.kind} ${namespace}/${name}: ${restarts ? 'restart' : action === 'deleted' ? 'delete' : write}${aboutIt(change)}`
+}
+
+/** Stores a new CA on this machine before the cluster gets a certificate that it signed. */
+async function keepAuthority({ certificates }: ExposePlan, { authorities }: Dependencies): Promise<void> {
+  if (certificates === undefined || certificates.kept) return
+  const { authority } = certificates
   const winner = await authorities.keep(authority)
   if (winner.certificate === authority.certificate) return
-  const message = `another run made the authority of ${authority.domain} at the same moment; nothing was changed in the cluster`
-  throw new UserError('CONFLICT', message, { suggestions: ['run the command again'] })
+  const message = `another run created the CA of ${authority.domain} at the same moment; nothing was changed in the cluster`
+  throw new UserError('CA_CONFLICT', message, { suggestions: ['run the command again'] })
+}
+
+async function verify(plan: ExposePlan, applied: ApplyResult, world: Dependencies): Promise<ProbeReport> {
+  const { request, spec } = plan
+  const { changes, exposures, providedSecret, closed, opened } = applied
+  if (changesGuards(changes)) await world.clock.sleep(GUARD_DELAY)
+  const asking = askingOf(plan, providedSecret, request.timeout)
+  const { to, timeout } = asking
+  await awaitGateway(plan, { exposures, opened: opened.map(addonOf) }, asking, world)
+  const proofs = proofsOf(plan, exposures)
+  const isOpen = ({ addon }: Exposure) => !closed.includes(addon) && spec.closed[addon] === undefined
+  const verification = {
+    ...to,
+    ingress: spec.address,
+    guards: spec.guarding.guards,
+    generated: request.guard.generated,
+    listPaths: Object.fromEntries(proofs.map(({ exposure, listPath }) => [exposure.addon, listPath])),
+    proven: opened.map(addonOf),
+    mesh: { gateway: spec.gateway, cluster: new RememberingCluster(world.cluster) },
+  }
+  const open = exposures.filter(isOpen)
+  const verified = await verifyExposures(open, verification, timeout, world)
+  await closeAgain(
+    verified.passed.map(({ proof }) => proof.exposure.addon),
+    plan,
+    world,
+  )
+  const probes = exposures.map((one) => verified.probes[open.indexOf(one)] ?? closedProbe(applied.verdicts[one.addon]))
+  const again = verified.passed.map(({ proof, verdict }) => unproven(proof, verdict))
+  return { ...verified, probes, warnings: [...verified.warnings, ...again] }
+}
+
+function closedProbe(verdict: Verdict | undefined): Probe {
+  const { milliseconds = 0 } = verdict?.probe ?? {}
+  return { ok: false, hop: 'access', milliseconds, message: 'the route is closed' }
 }

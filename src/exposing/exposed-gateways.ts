@@ -1,73 +1,112 @@
-/** Our Gateways as they are: which add-ons are exposed there, at which URLs, behind which guards. Changes nothing. */
+/** What the Gateways of kubectl telemetry serve: exposed add-ons, their URLs and guards. Changes nothing. */
 import type { Guards } from '../access/guard.ts'
-import { readGuards } from '../access/guard-plan.ts'
-import { guardsIn } from '../access/present.ts'
+import { isGuardedAsPlanned } from '../access/guard-plan.ts'
+import { guardsIn, listPathIn, type UnreadPart, unreadIn } from '../access/guard-reader.ts'
+import { authorizersFailingOpen } from '../access/login-checks.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { isOwned, OWNED } from '../cluster/ownership.ts'
-import { gateways, virtualServices } from '../cluster/resources.ts'
+import { componentOf } from '../cluster/ownership.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import { type ExposedRoute, exposedRoutes } from '../gateways/exposed-routes.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { layoutInUse, schemePort, serversIn } from '../gateways/layout.ts'
+import { domainOf, layoutInUse, schemePort, secretNameIn } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
+import type { OwnObjects } from '../gateways/own-objects.ts'
 import { findGatewayBehind } from '../gateways/survey.ts'
-import type { Exposure } from './plan.ts'
+import type { Exposure } from './spec.ts'
 
 export interface ExposedGateway {
   namespace: string
   /** Left out when no Service leads to its pods. */
   gateway?: IngressGateway
-  /** Left out when the outside has no way to it. */
+  /** Left out when the gateway has no address outside the cluster. */
   address?: IngressAddress
   secure: boolean
-  /** Of HTTPS. */
+  /** The TLS Secret, for HTTPS. */
   secretName?: string
   routes: ExposedRoute[]
-  /** Of each route. */
+  /** One for each route. */
   exposures: Exposure[]
-  /** Left out when they may not be read. */
+  /** Left out without permission to read them. */
   guards?: Guards
+  /** External authorizers of these guards that are skipped while they do not answer. */
+  failOpen: string[]
+  /** By add-on: the path that its allow list denies to everybody. */
+  listPaths: Readonly<Record<string, string | undefined>>
+  /** Objects of guards that cannot be read. */
+  unread: readonly UnreadPart[]
+  /** Add-ons whose guard is not what this version writes. */
+  differing: readonly string[]
 }
 
-/** Sorted by namespace. @param named `--ingress-ip` */
-export async function findExposedGateways(
-  version: string,
-  services: Service[],
-  named: string | undefined,
+/** The mesh in which the objects are. */
+interface Mesh {
+  /** Of Istio's networking API. */
+  version: string
+  services: Service[]
+  /** `--ingress-ip`. */
+  named: string | undefined
+}
+
+/** Sorted by namespace. @param own objects that are believed */
+export async function describeExposed(
+  { gateways, virtualServices: routes = [], policies, filters }: OwnObjects,
+  { version, services, named }: Mesh,
   cluster: Cluster,
 ): Promise<ExposedGateway[]> {
-  const [own, routes] = await Promise.all([
-    cluster.list(gateways(version), { labels: OWNED }),
-    cluster.list(virtualServices(version), { labels: OWNED }),
-  ])
+  const guards = policies && filters && [...policies, ...filters]
   const found = await Promise.all(
-    own.filter(isOwned).map(async (object) => {
+    gateways.map(async (object) => {
       const { namespace = '' } = object.metadata
-      const [behind, guards] = await Promise.all([
-        findGatewayBehind(object, services, named, cluster),
-        readGuards(cluster, version, namespace),
-      ])
-      const here = exposedRoutes(routes.filter(({ metadata }) => metadata.namespace === namespace))
+      const behind = await findGatewayBehind(object, services, named, cluster)
+      const isHere = ({ metadata }: KubeObject) => metadata.namespace === namespace
+      const place = describe(object, exposedRoutes(routes.filter(isHere)), behind)
+      const objects = guards?.filter(isHere)
+      const here = objects && guardsIn(objects)
       return {
-        ...describe(object, here, behind),
-        ...(guards === undefined ? {} : { guards: guardsIn(guards) }),
+        ...place,
+        ...(here === undefined ? {} : { guards: here }),
+        failOpen: behind === undefined ? [] : await authorizersFailingOpen(here ?? {}, behind.gateway, cluster),
+        listPaths: listPathsIn(objects ?? []),
+        unread: unreadIn(objects ?? []),
+        differing: objects === undefined ? [] : differingIn(objects, object, { ...place, istioVersion: version }),
       }
     }),
   )
   return found.sort((a, b) => a.namespace.localeCompare(b.namespace))
 }
 
+function listPathsIn(objects: readonly KubeObject[]): ExposedGateway['listPaths'] {
+  const addons = [...new Set(objects.map((one) => componentOf(one) ?? ''))]
+  return Object.fromEntries(
+    addons.map((addon) => [addon, listPathIn(objects.filter((one) => componentOf(one) === addon))]),
+  )
+}
+
+/** Not known without the gateway's pods. */
+function differingIn(
+  objects: readonly KubeObject[],
+  own: KubeObject,
+  { gateway, routes, istioVersion }: Pick<ExposedGateway, 'gateway' | 'routes'> & { istioVersion: string },
+): string[] {
+  const inUse = layoutInUse(own)
+  if (gateway === undefined || inUse === undefined) return []
+  const guarding = { guards: guardsIn(objects), objects }
+  return routes.flatMap((route) => {
+    const { addon, host, port = schemePort(inUse.secure) } = route
+    const layout = { ...inUse, domain: domainOf(route) ?? '' }
+    return isGuardedAsPlanned({ addon, host, port }, guarding, { istioVersion, gateway, layout }) ? [] : [addon]
+  })
+}
+
 function describe(
   object: KubeObject,
   routes: ExposedRoute[],
   behind: Awaited<ReturnType<typeof findGatewayBehind>>,
-): ExposedGateway {
+): Omit<ExposedGateway, 'guards' | 'failOpen' | 'listPaths' | 'unread' | 'differing'> {
   const secure = layoutInUse(object)?.secure ?? true
   const { gateway, address } = behind ?? {}
-  const secretName = serversIn(object)
-    .map(({ tls }) => tls?.credentialName)
-    .find((name) => typeof name === 'string')
+  const secretName = secretNameIn(object)
   const portOf = (number: number) =>
     gateway === undefined || address === undefined ? undefined : outsidePort(address, gateway.service, number)
   return {
@@ -79,8 +118,8 @@ function describe(
     routes,
     exposures: routes.map(({ addon, host, port: number, backend }) => {
       const port = portOf(number ?? schemePort(secure))
-      const { namespace, path } = backend
-      return { addon, namespace, host, port, path, url: urlOf({ host, port, path, secure }) }
+      const { namespace, service, port: servicePort, path } = backend
+      return { addon, namespace, service, servicePort, host, port, path, url: urlOf({ host, port, path, secure }) }
     }),
   }
 }

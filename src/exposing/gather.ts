@@ -1,208 +1,297 @@
-/** Reads what an exposure builds on, and what is there already under the names and hosts it would use. */
-import type { GuardRequest, Guards } from '../access/guard.ts'
-import { addressWarnings, chooseGuards, readGuards } from '../access/guard-plan.ts'
+/** Reads the facts of the mesh, and completes the intent to a spec. Changes nothing. */
+import { isDeepStrictEqual } from 'node:util'
+import { asksForGuard } from '../access/guard.ts'
+import { addressWarnings, chooseGuards, type GuardPlan, readGuards } from '../access/guard-plan.ts'
 import { requireLoginsPossible } from '../access/login-checks.ts'
-import type { AddonChoice } from '../addons/catalog.ts'
+import { guardsUnknown, guardsUnread, requireGuardsKnown, requireGuardsUnneeded } from '../access/unread-guards.ts'
 import type { FoundAddon } from '../addons/find.ts'
-import type { PortChoice } from '../addons/port-choice.ts'
 import { type SurveyedAddon, surveyAddons } from '../addons/survey.ts'
-import { chosenIssuer } from '../certifying/issued-certificate.ts'
-import { chosenSecret, requireBroughtSecret, type SecretChoice } from '../certifying/provided-secret.ts'
-import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
+import { chooseIssuer } from '../certifying/issued-certificate.ts'
+import { chooseSecret, requireProvidedSecret } from '../certifying/provided-secret.ts'
+import type { Cluster, ClusterIdentity, KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { isOwned } from '../cluster/ownership.ts'
-import { readable, readServices, requireIstioVersion } from '../cluster/reading.ts'
+import { identify, readable, readServices, requireIstioVersionByGateways } from '../cluster/reading.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-import { addressesIn } from '../gateways/address-domain.ts'
-import { type ExposedRoute, exposedRoutes } from '../gateways/exposed-routes.ts'
-import { entryOf, type Layout, type LayoutName, layoutInUse } from '../gateways/layout.ts'
+import type { Finding } from '../findings.ts'
+import type { IngressAddress } from '../gateways/address.ts'
+import { isBusy } from '../gateways/conflicts.ts'
+import { exposedRoutes } from '../gateways/exposed-routes.ts'
+import { chooseLayout, entryOf, type Layout, layoutInUse } from '../gateways/layout.ts'
+import { ownGateway } from '../gateways/made-by-exposing.ts'
+import { surveyMoved } from '../gateways/moved-addons.ts'
+import { othersUnread, readOtherPods, requireOwnSelector } from '../gateways/own-pods.ts'
 import { requireGateway, requireIngressAddress, requireSecretsReadable } from '../gateways/survey.ts'
-import type { IssuerRef } from '../manifests/certificate.ts'
 import { GATEWAY_NAME, ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import { serverTime } from '../time/server-time.ts'
+import type { Dependencies } from '../world.ts'
 import { chooseDomain, lookAhead } from './domain.ts'
 import { requireEntriesFree } from './entries-free.ts'
 import { requireNodePorts } from './node-ports.ts'
-import { type ExposureRequest, hostsOf } from './plan.ts'
-import { resolutionWarnings } from './resolution.ts'
-import { chooseTerms, type DatedTerms } from './terms.ts'
+import { awaitedGuards, chosenAddons, stillClosed } from './opening/closed-routes.ts'
+import { type ExposeIntent, mayNeedAuthority } from './request.ts'
+import { isDefault, resolutionWarnings } from './resolution.ts'
+import {
+  type ExposureSpec,
+  entriesFor,
+  entryIn,
+  hostsOf,
+  movedRoutes,
+  namesOf,
+  needsGuard,
+  staleRoutes,
+} from './spec.ts'
+import { chooseTerms, clockFindings, type DatedTerms, dated } from './terms.ts'
 
-/** What was asked for, as far as it says where things are. */
-export interface Gathering {
-  addons: AddonChoice
-  /** Where the add-ons are; every namespace when left out. */
-  namespace?: string | undefined
-  domain?: string | undefined
-  /** `--ingress-ip`. */
-  ingressAddress?: string | undefined
-  gateway?: Required<ObjectName> | undefined
-  /** The one in use, else `hosts`, when left out. */
-  layout?: LayoutName | undefined
-  /** HTTP instead of HTTPS. */
-  insecure: boolean
-  /** Kiali's pages are to link to the others. */
-  link?: boolean
-  nodePorts: PortChoice
-  /** A Secret of theirs to serve with; the one in use, else ours, when left out. */
-  tlsSecret?: SecretChoice | undefined
-  /** Who is to make one, where cert-manager does; the one in use when left out. */
-  tlsIssuer?: IssuerRef | undefined
-  /** Who may enter; what is left out stays as it is. */
-  guard: GuardRequest
-  terms: DatedTerms
-  /** Guards of an earlier look in the same run. */
-  knownGuards?: Guards
+/** The spec, and what was found in the mesh. */
+export interface Survey {
+  readonly spec: ExposureSpec
+  /** Of the intent, with the time of expiry. */
+  readonly terms: DatedTerms
+  /** Whether existing guards could be read. */
+  readonly guardsRead: boolean
+  /** Existing objects that have a name or a host which the plan may use. */
+  readonly present: readonly KubeObject[]
+  readonly warnings: readonly Finding[]
+  /** Which cluster it is, where a CA of this machine may sign. */
+  readonly cluster: ClusterIdentity | undefined
+  /** DNS problems of a default domain. */
+  readonly unresolved: readonly Finding[]
 }
 
-export interface Gathered {
-  gathered: ExposureRequest
-  /** What is there already under the names that the plan may use. */
+/** Facts of the mesh that an exposure needs. */
+interface MeshFacts
+  extends Pick<
+    ExposureSpec,
+    'istioVersion' | 'gateway' | 'layoutInUse' | 'reselects' | 'addons' | 'exposed' | 'kiali'
+  > {
+  services: Service[]
+  /** From the Service, a node or `--ingress-ip`. */
+  address: IngressAddress
+  /** All Gateways, and the VirtualServices and the TLS Secret in the namespace of the gateway. */
   present: KubeObject[]
-  warnings: Warning[]
-  /** What the self-test of a default domain found. */
-  unresolved: Warning[]
+  /** Guards, and objects with the name of one. `undefined` without permission to read them. */
+  guards: KubeObject[] | undefined
+  identity: ClusterIdentity | undefined
+  warnings: Finding[]
 }
 
-/** @throws UserError; see the codes in addons/survey.ts and gateways/survey.ts, entries-free.ts and node-ports.ts, and DOMAIN_REQUIRED */
-export async function gather(request: Gathering, dependencies: Dependencies): Promise<Gathered> {
-  const { cluster, prober } = dependencies
-  const [istioVersion, services] = await Promise.all([requireIstioVersion(cluster), readServices(cluster)])
-  const { addons, warnings } = await surveyAddons(request.addons, services, request.namespace, dependencies)
-  const kiali = request.link ? await requireKiali(addons, services, request.namespace, dependencies) : undefined
-  const gateway = await requireGateway(services, request.gateway, dependencies)
-  const expected = { name: request.layout ?? 'hosts', secure: !request.insecure }
-  const [found, present, guards] = await Promise.all([
-    requireIngressAddress(gateway, request.ingressAddress, dependencies).then((one) =>
-      request.domain === undefined ? lookAhead(one, (domain) => hostsIn(addons, { ...expected, domain }), prober) : one,
-    ),
-    readPresent(cluster, istioVersion, gateway.namespace),
-    readGuards(cluster, istioVersion, gateway.namespace),
-    requireSecretsReadable(gateway, cluster),
-  ])
-  const exposed = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
-  const { domain, address, warnings: changing } = await chooseDomain(request.domain, exposed, found, dependencies)
-  const inUse = layoutInUse(present.find((object) => object.kind === 'Gateway' && isOwned(object)))
-  const layout = { name: request.layout ?? inUse?.name ?? 'hosts', secure: !request.insecure, domain }
-  const nodePorts = requireNodePorts(request.nodePorts, addons, layout.name)
-  const entering = chooseEntering(request, addons, exposed, guards ?? [])
-  const named = addons.map(({ found }) => found.addon.name)
-  await requireLoginsPossible(entering.guarding, named, { istioVersion, gateway, services, cluster })
-  const where = { istioVersion, gateway, address, layout, layoutInUse: inUse }
-  const wanted = { ...where, addons, exposed, nodePorts, kiali, ...entering }
-  const { redirect, warnings: taken } = requireEntriesFree({ ...wanted, redirect: false }, present)
-  const theirs = layout.secure ? await gatherTheirs(request, { ...wanted, redirect }, present, dependencies) : OURS
+/**
+ * @param earlier what this run gathered before
+ * @throws UserError; see the codes in addons/survey.ts, gateways/survey.ts, entries-free.ts, node-ports.ts and domain.ts
+ */
+export async function gather(intent: ExposeIntent, outside: Dependencies, earlier?: ExposureSpec): Promise<Survey> {
+  const world = { ...outside, cluster: new RememberingCluster(outside.cluster) }
+  const { cluster, prober } = world
+  const mesh = await readMesh(intent, world)
+  const { istioVersion, services, gateway, addons, exposed, kiali, guards, present } = mesh
+  const { domain, address, warnings: changing } = await chooseDomain(intent.domain, exposed, mesh.address, world)
+  const layout = chooseLayout(intent, mesh.layoutInUse, { domain, gateway })
+  const nodePorts = requireNodePorts(intent.nodePorts, addons, layout.name)
+  const terms = dated(intent.terms, serverTime(world))
+  const place = { istioVersion, gateway, address, layout, ...entriesFor(mesh, layout) }
+  const moved = movedRoutes({ ...mesh, ...place })
+  const known = requireGuards({ ...mesh, ...place }, intent, earlier)
+  const guarding = await requireLoginsPossible(known, namesOf(addons), { istioVersion, gateway, services, cluster })
+  const moving = await surveyMoved(moved, services, cluster)
+  const access = withTerms({ ...mesh, moving, layout, guarding }, { ...intent, terms })
+  const { redirect, warnings: taken } = requireEntriesFree(place, present)
+  const certificate = layout.secure ? await findCertificate(intent, place, present, world) : NONE
+  const requested = namesOf(addons).map((addon) => entryIn(place, addon))
   return {
-    gathered: { ...wanted, redirect, brought: theirs.brought, issuer: theirs.issuer },
-    present: [...present, ...theirs.present, ...(guards ?? []), gateway.service],
+    spec: {
+      ...place,
+      layoutInUse: mesh.layoutInUse,
+      reselects: mesh.reselects,
+      addons,
+      exposed,
+      moving,
+      redirect,
+      busy: isBusy(gateway, place.entries, present),
+      nodePorts,
+      providedSecret: certificate.providedSecret,
+      issuer: certificate.issuer,
+      kiali,
+      guarding: access.guarding,
+      terms: access.terms,
+      closed: access.closed,
+    },
+    terms,
+    guardsRead: guards !== undefined,
+    present: [...present, ...certificate.present, ...(guards ?? []), gateway.service],
     warnings: [
-      ...warnings,
+      ...mesh.warnings,
       ...changing,
       ...taken,
-      ...theirs.warnings,
-      ...(await addressWarnings(gateway, entering.guarding.guards, cluster)),
+      ...certificate.warnings,
+      ...(await addressWarnings(gateway, access.guarding.guards, cluster)),
       ...(guards === undefined ? [guardsUnread(gateway.namespace)] : []),
+      ...guardsUnknown(guarding.unread),
+      ...clockFindings(cluster.clockAhead),
     ],
-    unresolved: isDefault(domain, request) ? await resolutionWarnings(hostsIn(addons, layout), address, prober) : [],
+    cluster: mesh.identity,
+    unresolved: isDefault(domain, intent.domain) ? await resolutionWarnings(hostsOf(requested), address, prober) : [],
   }
 }
 
-/** Who may enter, and on which terms. */
-function chooseEntering(
-  { guard, knownGuards, terms }: Gathering,
-  addons: SurveyedAddon[],
-  exposed: ExposedRoute[],
-  objects: KubeObject[],
-): Pick<ExposureRequest, 'guarding' | 'terms'> {
-  const named = addons.map(({ found }) => found.addon.name)
+/** @throws UserError GUARDS_UNREADABLE */
+function requireGuards(
+  spec: Parameters<typeof needsOfGuards>[0] & Pick<MeshFacts, 'gateway' | 'guards'>,
+  intent: ExposeIntent,
+  earlier?: ExposureSpec,
+): GuardPlan {
+  const { gateway, guards } = spec
+  if (guards === undefined) requireGuardsUnneeded(gateway.namespace, needsOfGuards(spec, intent, earlier))
+  const guarding = chooseGuards(namedIn(spec, guards ?? []), intent.guard, guards ?? [], earlier?.guarding.guards)
+  requireGuardsKnown(guarding.unread.filter(({ addon }) => needsGuard(addon, spec)))
+  return guarding
+}
+
+async function readMesh(intent: ExposeIntent, world: Dependencies): Promise<MeshFacts> {
+  const { cluster } = world
+  const [istioVersion, services] = await Promise.all([requireIstioVersionByGateways(cluster), readServices(cluster)])
+  const { addons, warnings } = await surveyAddons(intent.addons, services, intent.namespace, world)
+  const kiali = intent.link ? await requireKiali(addons, services, intent.namespace, world) : undefined
+  const found = await requireGateway(services, intent.gateway, world)
+  const [address, present, guards, others, identity] = await Promise.all([
+    requireIngressAddress(found, intent.ingressAddress, world).then((one) => lookUpHosts(one, addons, intent, world)),
+    readPresent(cluster, istioVersion, found.namespace),
+    readGuards(cluster, istioVersion, found.namespace),
+    readOtherPods(found, cluster),
+    mayNeedAuthority(intent) ? identify(cluster) : undefined,
+    intent.insecure ? undefined : requireSecretsReadable(found, cluster),
+  ])
+  const ours = ownGateway(present, found.namespace)
+  const selector = (ours?.spec as { selector?: Record<string, string> } | undefined)?.selector
+  const gateway = await requireOwnSelector(found, others ?? [], selector, cluster)
+  return {
+    istioVersion,
+    services,
+    gateway,
+    address,
+    addons,
+    kiali,
+    present,
+    guards,
+    identity,
+    warnings: [...warnings, ...(others === undefined ? [othersUnread(found)] : [])],
+    exposed: exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService')),
+    layoutInUse: layoutInUse(ours),
+    reselects: ours !== undefined && !isDeepStrictEqual(selector, gateway.selector),
+  }
+}
+
+/** Starts DNS lookups of the probable hosts while other reads are in progress. */
+function lookUpHosts(
+  address: IngressAddress,
+  addons: readonly SurveyedAddon[],
+  intent: ExposeIntent,
+  { prober }: Dependencies,
+): IngressAddress {
+  if (intent.domain !== undefined) return address
+  const probable = { name: intent.layout ?? 'hosts', secure: !intent.insecure }
+  const hostsIn = (domain: string) => probableHosts(addons, { ...probable, domain })
+  return lookAhead(address, hostsIn, prober)
+}
+
+function probableHosts(addons: readonly SurveyedAddon[], layout: Layout): string[] {
+  return hostsOf(namesOf(addons).map((addon) => entryOf(addon, layout)))
+}
+
+function namedIn(
+  { addons, exposed }: Pick<ExposureSpec, 'addons' | 'exposed'>,
+  objects: readonly KubeObject[],
+): Parameters<typeof chooseGuards>[0] {
   const others = exposed.map(({ addon }) => addon)
-  const guarding = chooseGuards(named, others, guard, objects, knownGuards)
-  return { guarding, terms: chooseTerms(addons, exposed, terms, guarding.guards) }
+  return { named: namesOf(addons), others, awaited: awaitedGuards(exposed, objects) }
 }
 
-/** The same, for what a person has said meanwhile of who may enter; nothing is read or asked again. */
-export async function enteredAs(request: Gathering, known: Gathered, cluster: Cluster): Promise<Gathered> {
-  const { gathered, warnings } = known
-  const { gateway, addons, exposed, guarding: before } = gathered
-  const entering = chooseEntering(request, addons, exposed, before.objects)
-  const more = await addressWarnings(gateway, entering.guarding.guards, cluster)
-  const isNew = ({ code }: Warning) => warnings.every((one) => one.code !== code)
-  return { ...known, gathered: { ...gathered, ...entering }, warnings: [...warnings, ...more.filter(isNew)] }
+/** Who may enter, and on which terms. */
+function withTerms(
+  spec: Pick<ExposureSpec, 'addons' | 'moving' | 'exposed' | 'layout' | 'guarding'>,
+  intent: ExposeIntent,
+): Pick<ExposureSpec, 'guarding' | 'terms' | 'closed'> {
+  const { addons, exposed, guarding, layout } = spec
+  const closed = stillClosed(exposed, guarding.guards, chosenAddons(intent, namesOf(addons)))
+  return { guarding, terms: chooseTerms(spec, intent.terms, { guarding, secure: layout.secure }), closed }
 }
 
-function guardsUnread(namespace: string): Warning {
-  const message = `AuthorizationPolicies in namespace ${namespace} could not be read: who may enter stays as it is where nothing was said of it`
-  return { code: 'ACCESS_UNREAD', message, remedy: 'run expose with the rights in docs/rbac.md' }
+/** The same survey with the answers of the user. Reads and asks nothing again. */
+export async function withAccess(intent: ExposeIntent, survey: Survey, cluster: Cluster): Promise<Survey> {
+  const { spec, warnings } = survey
+  if (!survey.guardsRead) requireGuardsUnneeded(spec.gateway.namespace, needsOfGuards(spec, intent))
+  const { objects, failOpen, authorizers } = spec.guarding
+  const guarding = { ...chooseGuards(namedIn(spec, objects), intent.guard, objects), failOpen, authorizers }
+  const access = withTerms({ ...spec, guarding }, intent)
+  const more = await addressWarnings(spec.gateway, access.guarding.guards, cluster)
+  const isNew = ({ code }: Finding) => warnings.every((one) => one.code !== code)
+  return { ...survey, spec: { ...spec, ...access }, warnings: [...warnings, ...more.filter(isNew)] }
 }
 
-/** What is served with, where it is not what we make. */
-interface Theirs extends Pick<ExposureRequest, 'brought' | 'issuer'> {
+/** Why the existing guards must be known. @param earlier what this run gathered before: other exposures are its own */
+function needsOfGuards(
+  spec: Pick<ExposureSpec, 'addons' | 'exposed' | 'layout' | 'layoutInUse' | 'entries' | 'reselects'>,
+  { guard }: ExposeIntent,
+  earlier?: ExposureSpec,
+): string[] {
+  const before = (earlier ?? spec).exposed.map(({ addon }) => addon)
+  const again = namesOf(spec.addons).filter((name) => before.includes(name))
+  return [
+    ...movedRoutes(spec).map(({ addon }) => `${addon} would move to another address`),
+    ...staleRoutes(spec).map(({ addon }) => `the route of ${addon} would be changed`),
+    ...again.map((name) => `${name} is exposed already`),
+    ...(spec.reselects ? ['the labels of the Gateway would change, and those of all guards with them'] : []),
+    ...(asksForGuard(guard) ? ['a guard is to be set'] : []),
+  ]
+}
+
+/** A certificate that kubectl telemetry does not create. */
+interface UserCertificate extends Pick<ExposureSpec, 'providedSecret' | 'issuer'> {
   present: KubeObject[]
-  warnings: Warning[]
+  warnings: Finding[]
 }
 
-const OURS: Theirs = { present: [], warnings: [] }
+const NONE: UserCertificate = { present: [], warnings: [] }
 
-async function gatherTheirs(
-  { tlsSecret, tlsIssuer }: Gathering,
-  wanted: ExposureRequest,
+async function findCertificate(
+  { tlsSecret, tlsIssuer }: ExposeIntent,
+  { gateway, hosts }: Pick<ExposureSpec, 'gateway' | 'hosts'>,
   present: KubeObject[],
-  dependencies: Dependencies,
-): Promise<Theirs> {
-  const { namespace } = wanted.gateway
-  const name = chosenSecret(tlsSecret, present, wanted.gateway)
-  const issued = await chosenIssuer(tlsIssuer, name, namespace, dependencies)
-  // What it will hold is known once cert-manager has made it.
-  if (issued !== undefined) return { ...issued, brought: { name: ISSUED_SECRET_NAME, chain: '' }, warnings: [] }
-  if (name === undefined) return OURS
-  return { present: [], ...(await requireBroughtSecret(name, namespace, hostsOf(wanted), dependencies)) }
+  world: Dependencies,
+): Promise<UserCertificate> {
+  const { namespace } = gateway
+  const name = chooseSecret(tlsSecret, present, gateway)
+  const issued = await chooseIssuer(tlsIssuer, name, namespace, world)
+  // Its content is known after cert-manager has issued it.
+  if (issued !== undefined) return { ...issued, providedSecret: { name: ISSUED_SECRET_NAME, chain: '' }, warnings: [] }
+  if (name === undefined) return NONE
+  return { present: [], ...(await requireProvidedSecret(name, namespace, hosts, world)) }
 }
 
-/** It need not be exposed itself to link to those that are. */
+/** Finds Kiali for --link. Kiali itself need not be exposed. */
 async function requireKiali(
-  addons: SurveyedAddon[],
+  addons: readonly SurveyedAddon[],
   services: Service[],
   namespace: string | undefined,
-  dependencies: Dependencies,
+  world: Dependencies,
 ): Promise<FoundAddon | undefined> {
-  const asked = addons.find(({ found }) => found.addon.name === 'kiali')
-  if (asked !== undefined) return asked.found
-  const survey = await surveyAddons({ names: ['kiali'], named: true }, services, namespace, dependencies)
+  const requested = addons.find(({ found }) => found.addon.name === 'kiali')
+  if (requested !== undefined) return requested.found
+  const survey = await surveyAddons({ names: ['kiali'], named: true }, services, namespace, world)
   return survey.addons[0]?.found
 }
 
-function hostsIn(addons: SurveyedAddon[], layout: Layout): string[] {
-  return [...new Set(addons.map(({ found }) => entryOf(found.addon.name, layout).host))]
-}
-
-/** Whether we made it of an address, so that it is ours to say whether it works. */
-function isDefault(domain: string, request: Gathering): boolean {
-  return request.domain === undefined && addressesIn(domain).length > 0
-}
-
-/** Lists serve twice: they have what is ours, and whatever else bears a name or a host that we would use. */
-export async function readPresent(
-  cluster: Cluster,
-  istioVersion: string,
-  namespace: string,
-  withSecret = true,
-): Promise<KubeObject[]> {
-  const [secret, serving] = await Promise.all([
-    withSecret ? cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }) : undefined,
-    readServing(cluster, istioVersion, namespace),
-  ])
-  return secret === undefined ? serving : [secret, ...serving]
-}
-
-/** Gateways, and the VirtualServices of a namespace. */
-async function readServing(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
-  const [found, routes] = await Promise.all([
+/** Existing objects: those of kubectl telemetry, and others whose name or host could conflict with a plan. */
+async function readPresent(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
+  const [secret, found, routes] = await Promise.all([
+    cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }),
     readGateways(cluster, istioVersion, namespace),
     cluster.list(virtualServices(istioVersion), { namespace }),
   ])
-  return [...found, ...routes]
+  return [...(secret === undefined ? [] : [secret]), ...found, ...routes]
 }
 
-/** Those of the whole cluster, since any of them may claim our host; without the right to read them, our own. */
+/** All Gateways, because any of them may serve the same host; without permission to list them, only that of kubectl telemetry. */
 async function readGateways(cluster: Cluster, istioVersion: string, namespace: string): Promise<KubeObject[]> {
   const all = await readable(cluster.list(gateways(istioVersion)))
   if (all !== undefined) return all

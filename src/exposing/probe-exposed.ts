@@ -1,42 +1,49 @@
-/** Looks once whether what is exposed answers, trusting what its Secret or this machine has. */
+/** Requests each exposed page once. Trusts the CA from the TLS Secret or from this machine. */
 import type { Secret } from '../cluster/objects.ts'
+import type { Finding } from '../findings.ts'
 import { domainOf } from '../gateways/layout.ts'
+import { secretText } from '../manifests/tls-secret.ts'
 import type { Probe } from '../probing/prober.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import type { Dependencies } from '../world.ts'
 import type { ExposedGateway } from './exposed-gateways.ts'
+import { guardPassed } from './opening/prove-guards.ts'
 import { verifyExposures } from './verify.ts'
 
-type Needs = Pick<Dependencies, 'prober' | 'clock' | 'terminal' | 'authorities'>
+type Needs = Pick<Dependencies, 'cluster' | 'prober' | 'clock' | 'terminal' | 'authorities'>
 
 type Trust = { authorityCertificate: string | undefined; trustPartialChain?: boolean }
 
 /**
- * @param secret what the gateway serves with; left out for HTTP, and when it may not be read
+ * @param secret the TLS Secret; undefined for HTTP, and without permission to read it
  * @returns a probe for each exposure, `undefined` where none could be made
  */
 export async function probeExposed(
   place: ExposedGateway,
   secret: Secret | undefined,
   dependencies: Needs,
-): Promise<{ probes: (Probe | undefined)[]; warnings: Warning[] }> {
-  const { address, exposures, guards = {} } = place
+): Promise<{ probes: (Probe | undefined)[]; warnings: readonly Finding[] }> {
+  const { gateway, address, exposures, routes, guards = {}, listPaths } = place
   const trust = await trustOf(place, secret, dependencies)
-  const reached = exposures.filter(({ port }) => port !== undefined)
+  const isOpen = (index: number) => routes[index]?.closedFor === undefined
+  const reached = exposures.filter(({ port }, index) => port !== undefined && isOpen(index))
   if (address === undefined || trust === undefined || reached.length === 0) return { probes: [], warnings: [] }
-  const verified = await verifyExposures(reached, { ingress: address, guards, ...trust }, 0, dependencies)
-  return { ...verified, probes: exposures.map((exposure) => verified.probes[reached.indexOf(exposure)]) }
+  const mesh = gateway && { gateway, cluster: dependencies.cluster }
+  const verification = { ingress: address, guards, ...trust, listPaths, proven: [], mesh }
+  const verified = await verifyExposures(reached, verification, 0, dependencies)
+  const warnings = [...verified.warnings, ...verified.passed.map(({ proof }) => guardPassed(proof, false))]
+  return { warnings, probes: exposures.map((exposure) => verified.probes[reached.indexOf(exposure)]) }
 }
 
-/** @returns undefined when nothing is known that the certificate could be held against */
+/** @returns undefined when no CA is known that could verify the certificate */
 async function trustOf(
   place: ExposedGateway,
   secret: Secret | undefined,
   { authorities }: Needs,
 ): Promise<Trust | undefined> {
   if (!place.secure) return { authorityCertificate: undefined }
-  const decoded = (name: string) => Buffer.from(secret?.data?.[name] ?? '', 'base64').toString()
-  if (decoded('ca.crt') !== '') return { authorityCertificate: decoded('ca.crt') }
-  if (decoded('tls.crt') !== '') return { authorityCertificate: decoded('tls.crt'), trustPartialChain: true }
+  const [authority, leaf] = [secretText(secret, 'ca.crt'), secretText(secret, 'tls.crt')]
+  if (authority !== '') return { authorityCertificate: authority }
+  if (leaf !== '') return { authorityCertificate: leaf, trustPartialChain: true }
   const domain = place.routes.map(domainOf).find((one) => one !== undefined)
   const own = domain === undefined ? undefined : await authorities.find(domain).catch(() => undefined)
   return own && { authorityCertificate: own.certificate }

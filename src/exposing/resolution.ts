@@ -1,27 +1,28 @@
-/** Whether the names of an exposure lead to the gateway on this machine: a hop of its own, and often the user's to mend. */
-import { type IngressAddress, ipAddresses } from '../gateways/address.ts'
-import { addressService, canonicalAddress } from '../gateways/address-domain.ts'
-import type { Prober, Resolution } from '../probing/prober.ts'
-import type { Warning } from '../world.ts'
+/** Checks whether the hosts of an exposure resolve to the gateway on this machine. Often only the user can fix that hop. */
 
-/** What is wrong with a name: it leads elsewhere, its DNS service answers other names, no DNS answers, or it is in no DNS. */
+import { type Finding, warns } from '../findings.ts'
+import { type IngressAddress, ipAddresses } from '../gateways/address.ts'
+import { addressesIn, addressService, canonicalAddress } from '../gateways/address-domain.ts'
+import type { Prober, Resolution } from '../probing/prober.ts'
+
+/** The name has another address, only other names of its DNS service resolve, no DNS answers, or DNS does not know the name. */
 type Fault = 'elsewhere' | 'filtered' | 'no-dns' | 'unknown'
 
-/** A public address, which no filter takes out of an answer: it tells a filter against private ones from no DNS at all. */
+/** A name with a public address, which no filter removes. It distinguishes a filter of private addresses from missing DNS. */
 const CONTROL = '8-8-8-8'
 
 /**
- * Looks names up, beside a control of their DNS service. Probes and certificates do without: names may be in a hosts file elsewhere.
- * @returns at most one
+ * Looks up names, and a control name of their DNS service. Probes do not need DNS: other machines may have a hosts file.
+ * @returns at most one finding
  */
-export async function resolutionWarnings(hosts: string[], ingress: IngressAddress, prober: Prober): Promise<Warning[]> {
+export async function resolutionWarnings(hosts: string[], ingress: IngressAddress, prober: Prober): Promise<Finding[]> {
   const asked = namesToAsk(hosts)
   const resolutions = await prober.resolve(asked)
   const found = new Map(asked.map((name, index) => [name, resolutions[index] ?? { addresses: [] }]))
   return warningsOf(hosts, found, ingress)
 }
 
-/** The names, and the control that their verdict needs. */
+/** The names, and the control names of their DNS services. */
 export function namesToAsk(hosts: string[]): string[] {
   return [...new Set([...hosts, ...hosts.map(controlOf).filter((name) => name !== undefined)])]
 }
@@ -31,10 +32,10 @@ function controlOf(host: string): string | undefined {
   return service === undefined ? undefined : `${CONTROL}.${service}`
 }
 
-function warningsOf(hosts: string[], found: Map<string, Resolution>, ingress: IngressAddress): Warning[] {
+function warningsOf(hosts: string[], found: Map<string, Resolution>, ingress: IngressAddress): Finding[] {
   const verdicts = hosts.map((host) => ({ host, fault: faultOf(host, found, ingress) }))
   const astray = verdicts.filter(({ fault }) => fault !== undefined)
-  // All names of a domain mostly have one fault; where not, what was answered tells more than that nothing was.
+  // Mostly all names of a domain have the same fault. Otherwise a wrong answer tells more than a missing one.
   const fault = (['elsewhere', 'filtered', 'unknown', 'no-dns'] as const).find((one) =>
     astray.some((verdict) => verdict.fault === one),
   )
@@ -42,12 +43,12 @@ function warningsOf(hosts: string[], found: Map<string, Resolution>, ingress: In
   const names = astray.map(({ host }) => host)
   const addresses = names.flatMap((name) => found.get(name)?.addresses ?? [])
   const message = `${names.join(', ')}: ${wordsFor(fault, names, [...new Set(addresses)], ingress)}`
-  return [{ code: 'DNS_UNRESOLVED', message, remedy: remedyFor(names, ingress) }]
+  return [warns('DNS_UNRESOLVED', message, remedyFor(names, ingress))]
 }
 
 function faultOf(host: string, found: Map<string, Resolution>, ingress: IngressAddress): Fault | undefined {
   const { addresses = [], failure } = found.get(host) ?? {}
-  // Behind a host name are the load balancer's addresses of the moment, in any order: whatever is found may be one.
+  // A host name stands for the present addresses of a load balancer, so any address may be right.
   const leads = (one: string) => ingress.kind === 'hostname' || ipAddresses(ingress).includes(canonicalAddress(one))
   if (addresses.some(leads)) return undefined
   if (addresses.length > 0) return 'elsewhere'
@@ -60,8 +61,8 @@ function wordsFor(fault: Fault, names: string[], addresses: string[], { address 
   const zone = addressService(names[0] ?? '') ?? 'them'
   return {
     elsewhere: `resolved to ${addresses.join(', ')} on this machine, not to ${address}`,
-    filtered: `not resolved on this machine, though its DNS answers other such names: it filters ${address} out (rebinding protection)`,
-    'no-dns': `not resolved on this machine: no DNS answers for ${zone} here (offline, or a network of its own)`,
+    filtered: `not resolved on this machine: its DNS resolves other names of ${zone}, but filters out ${address} (rebinding protection)`,
+    'no-dns': `not resolved on this machine: no DNS answers for ${zone} here (offline, or an isolated network)`,
     unknown: 'not resolved on this machine: its DNS has no such name',
   }[fault]
 }
@@ -71,6 +72,11 @@ function remedyFor(names: string[], { address, kind }: IngressAddress): string {
   const line = `add this line to /etc/hosts: ${address} ${names.join(' ')}`
   const ofService = names.some((name) => addressService(name) !== undefined)
   return ofService
-    ? `--domain example.com, with names that lead to ${address}; or ${line}`
-    : `make them lead to ${address} in DNS, or ${line}`
+    ? `--domain example.com, with names that resolve to ${address}; or ${line}`
+    : `let DNS resolve them to ${address}, or ${line}`
+}
+
+/** Whether kubectl telemetry derived the domain from an address. Then it must report if the domain does not resolve. */
+export function isDefault(domain: string, named: string | undefined): boolean {
+  return named === undefined && addressesIn(domain).length > 0
 }

@@ -1,31 +1,40 @@
-/** What an exposure answers: plain data, and the contract of `-o json`. */
+/** The result of `expose`: plain data, and the contract of `-o json`. */
 import { type Credentials, type Guards, type GuardView, viewOf } from '../access/guard.ts'
+import { guardFindings } from '../access/guard-findings.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
 import { daysLeft } from '../certificates/authority.ts'
 import type { Certificates } from '../certifying/serving-certificate.ts'
-import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../changes/changes.ts'
+import { type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
+import { type Finding, noneFails, notes, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
-import { entryOf, type Layout, schemePort } from '../gateways/layout.ts'
+import { type Layout, schemePort } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
 import type { Probe } from '../probing/prober.ts'
-import type { Warning } from '../world.ts'
-import { type Exposure, type ExposureRequest, movedRoutes } from './plan.ts'
+import { sh } from '../shell.ts'
+import type { ApplyResult } from './apply.ts'
+import { routeClosed } from './opening/prove-guards.ts'
+import type { ExposePlan } from './plan.ts'
+import { type ExposureSpec, entryIn, movedRoutes } from './spec.ts'
+import type { Terms } from './terms.ts'
+import type { ProbeReport } from './verify.ts'
 
 export interface ExposedAddon {
   addon: string
+  /** The add-on's Service. */
   namespace: string
+  service: string
   host: string
   port?: number
   url: string
-  /** What somebody whom the gateway lets in could do, in words that follow "a visitor". Left out where it was not looked at. */
+  /** What a visitor could do in the add-on, in words that follow "a visitor". Left out if it was not read. */
   visitor?: string
-  /** Whom the gateway lets in; left out when it lets in anyone who reaches it. */
+  /** Who may enter; left out when anyone may. */
   guard?: GuardView
-  /** Somebody said that it may let anyone in. */
+  /** The user allowed anyone to enter. */
   anonymous?: true
-  /** When it is to go (RFC 3339). */
+  /** When it expires (RFC 3339). */
   expiresAt?: string
   probe?: Probe
 }
@@ -44,53 +53,39 @@ export interface ExposeResult {
   objects: ObjectOutcome[]
   /** The most open of the add-ons. */
   access: { kind: AddonAccess['kind'] }
-  /** Who signed what the gateway serves with; left out when it serves HTTP, or with a Secret that was brought. */
+  /** The CA of the served certificate; left out for HTTP, and with the user's own Secret. */
   authority?: { certificate: string; domain: string; kept: boolean; daysLeft: number }
-  /** A password that was made in this run, and for which add-ons. It is shown this once; the cluster has its hash. */
+  /** The password that this run generated, and its add-ons. It is shown only now; the cluster stores only its hash. */
   credentials?: { user: string; password: string; addons: string[] }
-  warnings: Warning[]
+  warnings: Finding[]
 }
 
-/** The answer, and for those who asked to see them the manifests (`--dry-run -o yaml`) and what they change (`--diff`). */
+/** The result, with the manifests for `--dry-run -o yaml` and the comparisons for `--diff`. */
 export interface ExposeReport {
   result: ExposeResult
   manifests: KubeObject[]
   comparisons: Comparison[]
 }
 
-/** What has been found out and planned by the time there is something to tell. */
-export interface Planned {
-  gathered: ExposureRequest
-  exposures: Exposure[]
-  /** Left out when it is to be HTTP. */
-  certificates: Certificates | undefined
-  /** The file with the authority's certificate. */
-  authorityPath: string
-  warnings: Warning[]
-  /** What the self-test of a default domain found; the last look at the names says more. */
-  unresolved: Warning[]
-  /** The password for those that need a new one. */
-  generated: Credentials | undefined
+/** What is reported in addition to the plan, once it has been applied. */
+export interface Aftermath extends ApplyResult {
+  verified: ProbeReport
 }
 
 /** The most open first. */
 const OPENNESS: AddonAccess['kind'][] = ['anonymous', 'unknown', 'login']
 
 /** Whether the exit code is 0: nothing was declined, and every page that was exposed answers. */
-export function succeeded({ outcome, exposures }: ExposeResult): boolean {
-  return outcome !== 'declined' && exposures.every(({ probe }) => probe?.ok ?? true)
+export function succeeded({ outcome, warnings }: ExposeResult): boolean {
+  return outcome !== 'declined' && noneFails(warnings)
 }
 
-export function report(
-  outcome: ExposeResult['outcome'],
-  planned: Planned,
-  changes: Change[],
-  verified: { probes: Probe[]; warnings: Warning[] } = { probes: [], warnings: planned.unresolved },
-): ExposeReport {
-  const { gathered } = planned
-  const { gateway, address, layout, addons } = gathered
-  const authority = authorityOf(planned, outcome)
-  const credentials = credentialsOf(planned.generated, gathered.guarding.guards)
+/** @param after the outcome of an applied plan */
+export function report(outcome: ExposeResult['outcome'], plan: ExposePlan, after = notApplied(plan)): ExposeReport {
+  const { changes, verified } = after
+  const { gateway, address, layout, addons, moving, guarding, terms } = plan.spec
+  const authority = authorityOf(plan, outcome)
+  const credentials = credentialsOf(plan.request.guard.generated, guarding.guards)
   const result: ExposeResult = {
     outcome,
     gateway: {
@@ -101,19 +96,20 @@ export function report(
       via: address.via,
     },
     layout,
-    exposures: planned.exposures.map(({ addon, namespace, host, port, url }, index) => {
+    exposures: after.exposures.map(({ addon, namespace, service, host, port, url }, index) => {
       const probe = verified.probes[index]
-      const guard = gathered.guarding.guards[addon]
-      const visitor = addons.find(({ found }) => found.addon.name === addon)?.visitor
+      const guard = guarding.guards[addon]
+      const visitor = [...addons, ...moving].find(({ found }) => found.addon.name === addon)?.visitor
       return {
         addon,
         namespace,
+        service,
         host,
         ...(port === undefined ? {} : { port }),
         url,
         ...(visitor ? { visitor } : {}),
         ...(guard === undefined ? {} : { guard: viewOf(guard) }),
-        ...gathered.terms[addon],
+        ...shown(terms[addon]),
         ...(probe === undefined ? {} : { probe }),
       }
     }),
@@ -122,12 +118,16 @@ export function report(
     ...(authority === undefined ? {} : { authority }),
     ...(outcome === 'applied' && credentials !== undefined ? { credentials } : {}),
     warnings: [
-      ...planned.warnings,
+      ...plan.warnings,
+      ...after.warnings,
       ...gatewayWarnings(gateway),
-      ...(layout.secure ? [] : [inTheClear()]),
-      ...(authority === undefined || authority.kept ? [] : [notKept(authority.domain)]),
-      ...replacedWarnings(planned.certificates),
-      ...moveWarnings(gathered),
+      ...(layout.secure ? [] : [plaintextWarning()]),
+      ...guardFindings(guarding, gateway.namespace, plan.request.guard),
+      ...(authority === undefined || authority.kept ? [] : [authorityNotKept(authority.domain)]),
+      ...replacedWarnings(plan.certificates),
+      ...moveWarnings(plan.spec),
+      ...stillClosed(plan.spec),
+      ...after.unproven,
       ...(outcome === 'planned' && credentials !== undefined ? [passwordNotKept()] : []),
       ...verified.warnings,
     ],
@@ -136,21 +136,32 @@ export function report(
   return { result, manifests, comparisons: changes.map(comparisonOf) }
 }
 
+function shown({ expiresAt, anonymous }: Terms = {}): Pick<ExposedAddon, 'expiresAt' | 'anonymous'> {
+  return { ...(expiresAt === undefined ? {} : { expiresAt }), ...(anonymous === undefined ? {} : { anonymous: true }) }
+}
+
+function notApplied({ spec, exposures, changes, links, unresolved }: ExposePlan): Aftermath {
+  const verified = { probes: [], warnings: unresolved, passed: [] }
+  const opening = { closed: [], verdicts: {}, opened: [], unproven: [] }
+  const { providedSecret } = spec
+  return { changes: [...changes, ...links], exposures, providedSecret, warnings: [], verified, ...opening }
+}
+
 function authorityOf(
-  { certificates, authorityPath, gathered }: Planned,
+  { certificates, authorityPath, spec }: ExposePlan,
   outcome: ExposeResult['outcome'],
 ): ExposeResult['authority'] {
   if (certificates === undefined) return undefined
   const { authority, now, kept } = certificates
   return {
     certificate: authorityPath,
-    domain: gathered.layout.domain,
+    domain: spec.layout.domain,
     kept: kept || outcome === 'applied',
     daysLeft: daysLeft(authority.certificate, now),
   }
 }
 
-/** @returns nothing when no add-on was given it */
+/** @returns undefined when no add-on uses it */
 function credentialsOf(generated: Credentials | undefined, guards: Guards): ExposeResult['credentials'] {
   if (generated === undefined) return undefined
   const { user, password, line } = generated
@@ -158,57 +169,64 @@ function credentialsOf(generated: Credentials | undefined, guards: Guards): Expo
   return given.length === 0 ? undefined : { user, password, addons: given.map(([addon]) => addon) }
 }
 
-function passwordNotKept(): Warning {
-  return {
-    code: 'PASSWORD_NOT_KEPT',
-    message: 'the hash shown is that of a password which is now forgotten',
-    remedy: '--htpasswd FILE   # passwords of your own',
-  }
+function passwordNotKept(): Finding {
+  return notes(
+    'PASSWORD_NOT_KEPT',
+    'the hash shown belongs to a generated password that the dry run does not keep',
+    '--htpasswd FILE   # your own passwords',
+  )
 }
 
-function gatewayWarnings(gateway: IngressGateway): Warning[] {
+function gatewayWarnings(gateway: IngressGateway): Finding[] {
   if (gateway.readyPods > 0) return []
-  const remedy = `kubectl -n ${gateway.namespace} get pods`
-  return [{ code: 'GATEWAY_NOT_READY', message: `no pod of gateway ${gatewayName(gateway)} is Ready`, remedy }]
+  const remedy = sh`kubectl -n ${gateway.namespace} get pods`
+  return [warns('GATEWAY_NOT_READY', `no pod of gateway ${gatewayName(gateway)} is Ready`, remedy)]
 }
 
-function moveWarnings(gathered: ExposureRequest): Warning[] {
-  const { layout, layoutInUse } = gathered
-  return movedRoutes(gathered).map((route) => {
-    const to = entryOf(route.addon, layout)
+function moveWarnings(spec: ExposureSpec): Finding[] {
+  const { layout, layoutInUse } = spec
+  return movedRoutes(spec).map((route) => {
+    const to = entryIn(spec, route.addon)
     const from = { host: route.host, port: route.port ?? schemePort(layoutInUse?.secure ?? true) }
     const secure = layoutInUse?.secure ?? true
-    return {
-      code: 'HOST_MOVED',
-      message: `${route.addon} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ ...to, secure: layout.secure, path: '/' })}: add-ons at one gateway share a domain and a layout`,
-      remedy:
-        secure && !layout.secure
-          ? 'leave --insecure out to stay with HTTPS'
-          : 'leave --domain and --layout out to stay where they are',
-    }
+    return warns(
+      'HOST_MOVED',
+      `${route.addon} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ ...to, secure: layout.secure, path: '/' })}: add-ons at one gateway share a domain and a layout`,
+      secure && !layout.secure
+        ? 'leave out --insecure to keep HTTPS'
+        : 'leave out --domain and --layout to keep the present URLs',
+    )
   })
 }
 
-function replacedWarnings(certificates: Certificates | undefined): Warning[] {
+function replacedWarnings(certificates: Certificates | undefined): Finding[] {
   if (certificates?.replaces === undefined) return []
   const { authority, replaces } = certificates
-  const message = `another authority of ${authority.domain}, of ${replaces}, signed the certificate until now: clients that trust that one alone refuse the new one`
-  const remedy = `kubectl telemetry cert create --domain ${authority.domain} --ca-cert ca.crt --ca-key ca.key   # with the files of ${replaces}, before anything else`
-  return [{ code: 'AUTHORITY_REPLACED', message, remedy }]
+  const message = `the certificate was signed by the CA on ${replaces} until now; clients that trust only that CA will reject the new one`
+  const remedy = sh`kubectl telemetry cert create --domain ${authority.domain} --ca-cert ca.crt --ca-key ca.key   # with the CA files of ${replaces}; run it before expose`
+  return [warns('CA_REPLACED', message, remedy)]
 }
 
-function inTheClear(): Warning {
-  return {
-    code: 'INSECURE',
-    message: 'pages, passwords and cookies go over the network in clear, and whoever is on the way may change them',
-    remedy: 'leave --insecure out',
-  }
+/** A route that an interrupted run closed, for a guard that nobody knows. */
+function stillClosed(spec: ExposureSpec): Finding[] {
+  return Object.keys(spec.closed).map((addon) => {
+    const isNamed = spec.addons.some(({ found }) => found.addon.name === addon)
+    return routeClosed({ addon, host: entryIn(spec, addon).host }, isNamed ? 'fails' : 'warns')
+  })
 }
 
-function notKept(domain: string): Warning {
-  return {
-    code: 'AUTHORITY_NOT_KEPT',
-    message: `no authority for ${domain} is kept on this machine yet: the certificate shown was signed by one that is now forgotten`,
-    remedy: 'run the command without --dry-run, which makes one and keeps it',
-  }
+function plaintextWarning(): Finding {
+  return warns(
+    'INSECURE',
+    'pages, passwords and cookies are sent as plaintext; anyone on the network path can read and change them',
+    'leave out --insecure',
+  )
+}
+
+function authorityNotKept(domain: string): Finding {
+  return notes(
+    'CA_NOT_KEPT',
+    `this machine has no CA for ${domain} yet; the certificate shown is signed by one that the dry run does not keep`,
+    'run the command without --dry-run; it creates a CA and keeps it',
+  )
 }

@@ -1,140 +1,264 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
 import type { Credentials, Guards, Login } from '../access/guard.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { UserError } from '../errors.ts'
+import { type Finding, fails, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
+import { type Cause, findCause, unknownCause } from '../gateways/causes.ts'
+import type { IngressGateway } from '../gateways/find.ts'
+import { clusterDomain } from '../gateways/mesh.ts'
+import { MARKER } from '../manifests/probe-paths.ts'
 import type { Probe, ProbeTarget } from '../probing/prober.ts'
-import type { Dependencies, Warning } from '../world.ts'
-import type { Exposure } from './plan.ts'
+import { sh } from '../shell.ts'
+import { until, type Wait } from '../time/until.ts'
+import type { Dependencies } from '../world.ts'
+import { type GuardProof, PAUSE, proveGuard, type Verdict } from './opening/prove-guards.ts'
 import { resolutionWarnings } from './resolution.ts'
+import type { Exposure } from './spec.ts'
 
-/** A pushed configuration reaches Envoy in about 100 ms (istiod's debounce), so asking more often gains nothing. */
-const PAUSE = 100
-/** After this long without an answer the person is told what is waited for. */
-const PATIENCE = 3_000
+/** Milliseconds in which a guard that was in force before shows itself. */
+const LOOK_AGAIN = 5_000
 
-type Verifying = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
+type Needs = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 
 export interface Verification {
   ingress: IngressAddress
-  /** Left out: HTTP. */
+  /** PEM; undefined for HTTP. */
   authorityCertificate: string | undefined
   trustPartialChain?: boolean
-  /** What stands in front of the add-ons. */
+  /** By add-on. */
   guards: Guards
-  /** A password that is good at those that were given it. */
+  /** The password that this run generated; valid at add-ons that use it. */
   generated?: Credentials | undefined
+  /** By add-on: the path that its allow list denies to everybody. */
+  listPaths: Readonly<Record<string, string | undefined>>
+  /** Add-ons whose guard this run has proven already. */
+  proven: readonly string[]
+  /** Where to look for what keeps the gateway from an add-on; left out when no Service leads to its pods. */
+  mesh?: { gateway: IngressGateway; cluster: Cluster } | undefined
+}
+
+/** One probe for each exposure. */
+export interface ProbeReport {
+  probes: Probe[]
+  warnings: readonly Finding[]
+  /** Guards without effect: strangers pass them. */
+  passed: readonly PassedGuard[]
+}
+
+export interface PassedGuard {
+  proof: GuardProof
+  verdict: Verdict
 }
 
 /** @param timeout milliseconds; at least one probe is made */
 export async function verifyExposures(
-  exposures: Exposure[],
+  exposures: readonly Exposure[],
   verification: Verification,
   timeout: number,
-  dependencies: Verifying,
-): Promise<{ probes: Probe[]; warnings: Warning[] }> {
+  world: Needs,
+): Promise<ProbeReport> {
   const { ingress, guards } = verification
-  const [probes, unresolved] = await Promise.all([
-    Promise.all(exposures.map((exposure) => verifyExposure(exposure, verification, timeout, dependencies))),
-    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, dependencies.prober),
+  const [verified, unresolved] = await Promise.all([
+    Promise.all(exposures.map((exposure) => verifyExposure(exposure, verification, timeout, world))),
+    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, world.prober),
   ])
-  const warnings = [...hopWarnings(exposures, probes, ingress), ...accessWarnings(exposures, probes, guards)]
-  return { probes, warnings: [...warnings, ...unresolved] }
+  const probes = verified.map(({ probe }) => probe)
+  const passed = verified.flatMap((one) => one.passed ?? [])
+  const isSound = ({ addon }: Exposure) => passed.every(({ proof }) => proof.exposure.addon !== addon)
+  const sound = exposures.map((exposure, index) => (isSound(exposure) ? probes[index] : undefined))
+  const causes = verified.map(({ cause }) => cause)
+  const warnings = [...hopWarnings(exposures, sound, { ingress, causes }), ...accessWarnings(exposures, sound, guards)]
+  return { probes, warnings: [...warnings, ...unresolved], passed }
 }
 
-/** Where a login is asked for, strangers have to be turned away; then whoever has the password has to be let in. */
+interface Verified extends Probed {
+  passed?: PassedGuard
+}
+
+interface Probed {
+  probe: Probe
+  cause?: Cause | undefined
+}
+
+/** With a guard, a stranger must be refused; with a generated password, a request must succeed. */
 async function verifyExposure(
-  { addon, host, port, path, url }: Exposure,
-  { ingress: { address }, guards, generated, ...trust }: Verification,
+  exposure: Exposure,
+  verification: Verification,
   timeout: number,
-  dependencies: Verifying,
-): Promise<Probe> {
-  const target = { host, path, address, port: port ?? 0, ...trust }
-  const login = guards[addon]?.login
-  if (login === undefined) return probeUntil(target, (probe) => probe, url, timeout, dependencies)
-  const stranger = await probeUntil(target, (probe) => turnedAway(probe, login), url, timeout, dependencies)
-  const knows = generated !== undefined && login.kind === 'basic' && login.users.includes(generated.line)
-  if (!stranger.ok || stranger.status === 403 || !knows) return stranger
+  world: Needs,
+): Promise<Verified> {
+  const { addon, host, port, path } = exposure
+  const { ingress, guards, generated, listPaths, proven, mesh, ...trust } = verification
+  const target = { ...trust, host, path, address: ingress.address, port: port ?? 0, header: MARKER }
+  const guard = guards[addon]
+  const login = guard?.login
+  const asking = { exposure, timeout, mesh }
+  if (guard === undefined) return probeUntil(target, opened, asking, world)
+  const judge = login === undefined ? opened : (probe: Probe) => withoutLogin(opened(probe), login)
+  const asked = await probeUntil(target, judge, asking, world)
+  const stranger = asked.probe
+  const proof = { exposure, guard, listPath: listPaths[addon] }
+  if (isIntruder(stranger))
+    return { probe: stranger, passed: { proof, verdict: { guard: 'without effect', probe: stranger } } }
+  if (!proven.includes(addon) && stranger.ok) {
+    const again = { to: { ...trust, address: ingress.address }, pods: 1, timeout: Math.min(timeout, LOOK_AGAIN) }
+    const verdict = await proveGuard(proof, again, world)
+    if (verdict.guard === 'without effect') return { probe: passedBy(stranger), passed: { proof, verdict } }
+  }
+  const hasPassword = generated !== undefined && login?.kind === 'basic' && login.users.includes(generated.line)
+  if (!stranger.ok || stranger.status === 403 || !hasPassword) return asked
   const authorization = `Basic ${Buffer.from(`${generated.user}:${generated.password}`).toString('base64')}`
-  return probeUntil({ ...target, authorization }, (probe) => probe, url, timeout, dependencies)
+  return probeUntil({ ...target, authorization }, opened, asking, world)
+}
+
+/** The closed route answers until the gateway has the open one. */
+function opened(probe: Probe): Probe {
+  return probe.header === undefined
+    ? probe
+    : { ...probe, ok: false, hop: 'route', message: 'the route is still closed' }
+}
+
+const LETS_IN = 'the gateway lets anyone in'
+
+/** A stranger who got past the guard. The prober itself counts every refusal as reached. */
+function isIntruder({ ok, hop }: Probe): boolean {
+  return !ok && hop === 'access'
+}
+
+function passedBy(probe: Probe): Probe {
+  return { ...probe, ok: false, hop: 'access', message: `${LETS_IN}: its guard has no effect` }
 }
 
 /**
- * A page that a stranger gets is a failure here. An external authorizer's answers look like the add-on's (Envoy hands on the header
- * that tells them apart), and it may let in whom it likes.
+ * A page that needs no login is a failure here. An external authorizer is the exception: its answers look like those of the add-on
+ * (Envoy passes on the header that would distinguish them), and it may allow requests without a login.
  */
-function turnedAway(probe: Probe, login: Login): Probe {
+function withoutLogin(probe: Probe, login: Login): Probe {
   if (!probe.ok || probe.hop === 'access') return probe
   const { status = 0 } = probe
   if (login.kind === 'ext-authz') return status >= 300 ? { ...probe, hop: 'access' } : probe
-  const message = `the gateway lets anyone in (${status}): no login is asked for`
+  const message = `${LETS_IN} (${status}) and asks for no login`
   return { ...probe, ok: false, hop: 'access', message }
 }
 
+/** Milliseconds in which a new route reaches the gateway: before, a cause would be looked for too early. */
+const SETTLING = 2_000
+
+/**
+ * Ends early when the configuration of the mesh gives a cause, which waiting does not change.
+ * @param judge the verdict on a probe: a page that answers may still be a failure
+ */
 async function probeUntil(
   target: ProbeTarget,
   judge: (probe: Probe) => Probe,
-  url: string,
-  timeout: number,
-  { prober, clock, terminal }: Verifying,
-): Promise<Probe> {
-  const started = clock.now().getTime()
-  let told = false
-  for (;;) {
-    const probe = judge(await prober.probe(target))
-    const elapsed = clock.now().getTime() - started
-    if (probe.ok || elapsed >= timeout) return probe
-    if (!told && elapsed >= PATIENCE) {
+  { exposure, timeout, mesh }: { exposure: Exposure; timeout: number; mesh: Verification['mesh'] },
+  { prober, clock, terminal }: Needs,
+): Promise<Probed> {
+  const [started, early] = [clock.now().getTime(), Math.min(SETTLING, timeout)]
+  const isOver = (probe: Probe) => probe.ok || isIntruder(probe)
+  let looked = false
+  const wait: Wait<Probed> = {
+    look: async () => {
+      const probe = judge(await prober.probe(target))
+      if (isOver(probe) || looked || clock.now().getTime() - started < early) return { probe }
+      looked = true
+      return { probe, cause: await causeOf(exposure, probe, { mesh, find: findCause }) }
+    },
+    isDone: ({ probe, cause }) => isOver(probe) || cause !== undefined,
+    pause: PAUSE,
+    timeout,
+    explain: ({ probe: { message, status } }) =>
       terminal.note(
-        `waiting for ${url} (up to ${Math.round(timeout / 1000)} s): ${probe.message ?? `HTTP ${probe.status}`}`,
-      )
-      told = true
-    }
-    await clock.sleep(PAUSE)
+        `waiting for ${exposure.url} (up to ${Math.round(timeout / 1000)} s): ${message ?? `HTTP ${status}`}`,
+      ),
   }
+  const last = await until(wait, clock)
+  if (isOver(last.probe) || last.cause !== undefined || !isUnreached(last.probe)) return last
+  return { ...last, cause: await causeOf(exposure, last.probe, { mesh, find: unknownCause }) }
 }
 
-/** The next command for a hop that failed. */
-function hopWarnings(exposures: Exposure[], probes: Probe[], { address }: IngressAddress): Warning[] {
-  return exposures.flatMap(({ addon, namespace, port, url }, index) => {
-    const probe = probes[index]
-    if (probe === undefined || probe.ok) return []
-    const remedy = {
-      dns: `has the load balancer been made yet, and is there DNS here? --ingress-ip names another address`,
-      tcp: `is ${address} port ${port} reachable from here (firewall, VPN)? --ingress-ip names another address`,
-      access: `kubectl telemetry cleanup ${addon}   # until it is known why: istioctl analyze -A, and istiod's log`,
-      tls: 'kubectl telemetry expose again; if it stays: istioctl proxy-config secret POD_OF_THE_GATEWAY',
-      route: 'istioctl analyze -A   # another Gateway or VirtualService may claim this host',
-      upstream: `kubectl -n ${namespace} get pods   # is ${addon} Ready?`,
-    }[probe.hop]
-    return [
-      { code: 'PROBE_FAILED', message: `${url} does not answer: ${probe.message ?? `HTTP ${probe.status}`}`, remedy },
-    ]
+/** What cannot be read is no cause that could be named. */
+async function causeOf(
+  { service, namespace, servicePort: port }: Exposure,
+  probe: Probe,
+  { mesh, find }: { mesh: Verification['mesh']; find: typeof findCause },
+): Promise<Cause | undefined> {
+  if (mesh === undefined || probe.hop === 'dns' || probe.hop === 'access') return undefined
+  const { gateway, cluster } = mesh
+  const host = `${service}.${namespace}.svc.${clusterDomain(gateway)}`
+  const to = isUnreached(probe) ? { service, namespace, port, host } : undefined
+  return find(to, gateway, cluster).catch((error: unknown) => {
+    if (error instanceof UserError) return undefined
+    throw error
   })
 }
 
-/** Being kept out is no failure, but worth knowing. */
-function accessWarnings(exposures: Exposure[], probes: Probe[], guards: Guards): Warning[] {
+/** Whether the gateway has answered itself, or the add-on with a failure. */
+function isUnreached({ hop, status = 0 }: Probe): boolean {
+  return hop === 'upstream' && status >= 500
+}
+
+/** The next command for a hop that failed. */
+function hopWarnings(
+  exposures: readonly Exposure[],
+  probes: readonly (Probe | undefined)[],
+  { ingress: { address }, causes }: { ingress: IngressAddress; causes: readonly (Cause | undefined)[] },
+): Finding[] {
+  return exposures.flatMap(({ addon, namespace, port, url }, index) => {
+    const probe = probes[index]
+    if (probe === undefined || probe.ok) return []
+    const failure = `${url} does not answer: ${probe.message ?? `HTTP ${probe.status}`}`
+    const cause = causes[index]
+    if (cause !== undefined) return [fails('PROBE_FAILED', `${failure}; ${cause.message}`, ...cause.remedies)]
+    const remedies = {
+      dns: ['check that the load balancer exists and that DNS works here, or name another address with --ingress-ip'],
+      tcp: [
+        `check that ${address} port ${port} is reachable from here (firewall, VPN), or name another address with --ingress-ip`,
+      ],
+      access: [
+        sh`kubectl telemetry cleanup ${addon}   # closes it while you look for the cause: istioctl analyze -A, istiod's log`,
+      ],
+      tls: [
+        'run kubectl telemetry expose again; if that does not help: istioctl proxy-config secret GATEWAY_POD',
+        sh`kubectl telemetry expose ${addon} --insecure   # if a load balancer in front of the gateway ends TLS: the gateway then serves HTTP`,
+      ],
+      route: ['istioctl analyze -A   # another Gateway or VirtualService may claim this host'],
+      upstream: [sh`kubectl -n ${namespace} get pods   # is ${addon} Ready?`],
+    }[probe.hop]
+    return [fails('PROBE_FAILED', failure, ...remedies)]
+  })
+}
+
+/** Access that is refused to this machine is a warning, not a failure. */
+function accessWarnings(
+  exposures: readonly Exposure[],
+  probes: readonly (Probe | undefined)[],
+  guards: Guards,
+): Finding[] {
   return exposures.flatMap(({ addon, url }, index) => {
     const probe = probes[index]
     const { cidrs, login } = guards[addon] ?? {}
-    if (login?.kind === 'ext-authz' && probe?.ok && probe.hop !== 'access') return [letIn(url, login.provider)]
+    if (login?.kind === 'ext-authz' && probe?.ok && probe.hop !== 'access')
+      return [allowedWithoutLogin(url, login.provider)]
     if (probe?.hop !== 'access' || probe.status !== 403) return []
-    if (cidrs !== undefined) return [keptOut(addon, url, cidrs)]
+    if (cidrs !== undefined) return [notAllowed(addon, url, cidrs)]
     return login?.kind === 'ext-authz' ? [] : [refusedByOthers(url)]
   })
 }
 
-function keptOut(addon: string, url: string, cidrs: string[]): Warning {
-  const message = `${url} keeps this machine out: the address that the gateway sees of it is not in ${cidrs.join(', ')}`
-  const words = cidrs.map((cidr) => `--allow-cidr ${cidr}`).join(' ')
-  return { code: 'KEPT_OUT', message, remedy: `kubectl telemetry expose ${addon} ${words} --allow-cidr ADDRESS` }
+function notAllowed(addon: string, url: string, cidrs: string[]): Finding {
+  const message = `the allow list of ${url} (${cidrs.join(', ')}) does not contain the address from which the gateway sees this machine`
+  const words = cidrs.flatMap((cidr) => ['--allow-cidr', cidr])
+  return warns('CLIENT_NOT_ALLOWED', message, sh`kubectl telemetry expose ${addon} ${words} --allow-cidr ADDRESS`)
 }
 
-function letIn(url: string, provider: string): Warning {
+function allowedWithoutLogin(url: string, provider: string): Finding {
   const message = `${provider} lets this machine into ${url} without a login`
-  return { code: 'AUTHORIZER_LETS_IN', message, remedy: `look at what ${provider} asks of whom` }
+  return warns('AUTHORIZER_LETS_IN', message, `check the rules of ${provider}`)
 }
 
-function refusedByOthers(url: string): Warning {
-  const message = `${url} is answered 403 by the gateway, by a policy that is not ours`
-  return { code: 'ACCESS_REFUSED', message, remedy: 'kubectl get authorizationpolicies.security.istio.io -A' }
+function refusedByOthers(url: string): Finding {
+  const message = `the gateway answers 403 for ${url} because of a policy that kubectl telemetry did not create`
+  return warns('ACCESS_REFUSED', message, 'kubectl get authorizationpolicies.security.istio.io -A')
 }

@@ -1,23 +1,24 @@
-/** An exposure for as long as the command runs: whatever ends it, what it made goes. */
+/** Exposes add-ons while the command runs, and removes the exposure however the command ends. */
 import type { AddonChoice } from '../addons/catalog.ts'
-import { type CleanupResult, cleanup } from '../cleaning/cleanup.ts'
-import { interrupted, UserError } from '../errors.ts'
-import type { Clock, Dependencies } from '../world.ts'
-import { type ExposeRequest, expose } from './expose.ts'
+import { type UndoResult, undo } from '../changes/undo.ts'
+import { interrupted, type UserError } from '../errors.ts'
+import type { Clock } from '../time/clock.ts'
+import { untilTime } from '../time/until.ts'
+import type { Dependencies } from '../world.ts'
+import { expose } from './expose.ts'
+import type { ExposeRequest } from './request.ts'
 import type { ExposeReport } from './result.ts'
-import { type Inventory, takeInventory } from './undo/undo.ts'
+import { type Inventory, takeInventory } from './undo/find.ts'
+import { undoExposures } from './undo/undo.ts'
 
 export interface WhileRunning {
-  /** Says that somebody wants it to end. Not asked for when it ends by itself. */
+  /** The signal that ends the exposure. Called only with --while-running. */
   ending(): AbortSignal
   show(report: ExposeReport): void
-  showEnd(result: CleanupResult): void
+  showEnd(result: UndoResult): void
 }
 
-/** The longest that a timer can take is 24 days. */
-const LONGEST_SLEEP = 3_600_000
-
-/** @throws UserError; as `expose`, and INTERRUPTED (exit 130) when it was ended before the pages were there */
+/** @throws UserError; as `expose`, and INTERRUPTED (exit 130) when it was interrupted before the pages answered */
 export async function exposeWhile(
   request: ExposeRequest & { whileRunning: boolean },
   dependencies: Dependencies,
@@ -31,29 +32,25 @@ export async function exposeWhile(
     show(report)
     if (report.result.outcome !== 'applied') return
     dependencies.terminal.note('exposed until Ctrl-C')
-    await untilEnd(request.terms.ttl, dependencies.clock, signal)
+    await untilTime(endOf(request, dependencies.clock), dependencies.clock, signal)
   } catch (error) {
-    await takeBack(request.addons, before, dependencies)
+    await undoSince(before, request.addons, dependencies)
     throw signal.aborted ? stopped() : error
   }
-  showEnd(await takeBack(request.addons, before, dependencies))
+  showEnd(await undoSince(before, request.addons, dependencies))
 }
 
-/** What was there before stays, and so does what others expose meanwhile under other names. */
-function takeBack({ names }: AddonChoice, since: Inventory, dependencies: Dependencies): Promise<CleanupResult> {
-  return cleanup({ addons: { names, named: false }, since, yes: true, dryRun: 'none' }, dependencies)
+/** Earlier exposures stay, and so do those of other add-ons that another run creates at the same time. */
+function undoSince(since: Inventory, { names }: AddonChoice, dependencies: Dependencies): Promise<UndoResult> {
+  const exposures = undoExposures({ addons: { names, named: false }, since }, dependencies)
+  return undo(exposures, { yes: true, dryRun: 'none' }, dependencies)
 }
 
-async function untilEnd(ttl: number | 'never' | undefined, clock: Clock, signal: AbortSignal): Promise<void> {
-  const end = typeof ttl === 'number' ? clock.now().getTime() + ttl : Number.POSITIVE_INFINITY
-  for (let left = ttl; !signal.aborted; ) {
-    left = end - clock.now().getTime()
-    if (left <= 0) return
-    await clock.sleep(Math.min(left, LONGEST_SLEEP), signal)
-  }
+function endOf({ terms: { ttl } }: ExposeRequest, clock: Clock): Date | undefined {
+  return typeof ttl === 'number' ? new Date(clock.now().getTime() + ttl) : undefined
 }
 
-/** The same world, which does nothing more once the signal is given. What has been sent to the cluster by then is waited for. */
+/** The same world, which starts nothing new after the signal. Requests that were sent before complete. */
 function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(stopped()), { once: true })
@@ -61,7 +58,7 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
   aborted.catch(() => {})
   return {
     ...world,
-    cluster: before(world.cluster, signal),
+    cluster: unlessStopped(world.cluster, signal),
     terminal: {
       interactive: world.terminal.interactive,
       note: (line) => world.terminal.note(line),
@@ -73,7 +70,7 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
     prober: {
       probe: (target) => Promise.race([world.prober.probe(target), aborted]),
       servedCertificate: (target) => Promise.race([world.prober.servedCertificate(target), aborted]),
-      // It takes two seconds at most, and is not always waited for.
+      // Not interrupted: it takes two seconds at most, and some callers do not wait for it.
       resolve: (hosts) => world.prober.resolve(hosts),
     },
     clock: { now: () => world.clock.now(), sleep: (time) => Promise.race([world.clock.sleep(time, signal), aborted]) },
@@ -81,16 +78,14 @@ function interruptible(world: Dependencies, signal: AbortSignal): Dependencies {
 }
 
 function stopped(): UserError {
-  return new UserError('INTERRUPTED', 'interrupted; what had been made was taken back', {
-    exitCode: interrupted().exitCode,
-  })
+  return interrupted('interrupted; everything that this run created was removed')
 }
 
 /**
- * An object whose methods do nothing more after the signal. They refuse as promises do: one that threw among several calls would leave
- * the others' refusals to nobody, and those end the program.
+ * An object whose methods reject after the signal. They return rejected promises instead of throwing: if one of several calls threw,
+ * nothing would handle the rejections of the others, and those end the program.
  */
-function before<T extends object>(target: T, signal: AbortSignal): T {
+function unlessStopped<T extends object>(target: T, signal: AbortSignal): T {
   return new Proxy(target, {
     get(_, name) {
       const value: unknown = Reflect.get(target, name, target)

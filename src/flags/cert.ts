@@ -1,21 +1,31 @@
 /** Flags of `cert`. */
-import { readFile } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
 import { EXPORTS } from '../certificates/export.ts'
-import type { BroughtPair } from '../certificates/user-authority.ts'
+import { requireFingerprint } from '../certificates/fingerprint.ts'
+import type { UserKeyPair } from '../certificates/user-authority.ts'
 import { usageError } from '../errors.ts'
-import { address, domain, dryRun, duration, parseDuration, yes } from './values.ts'
+import {
+  address,
+  defaultInDescription,
+  domain,
+  dryRun,
+  duration,
+  durationInvalid,
+  parseDuration,
+  readText,
+  yes,
+} from './values.ts'
 
 const DAY = 24 * 60 * 60 * 1000
 
-/** `14d` or, as other durations are written, `336h`; in milliseconds. */
+/** Parses `14d`, or any other duration such as `336h`, to milliseconds. @throws UserError DURATION_INVALID (exit 2) */
 export function parseDays(text: string, flag: string): number {
   const [, days] = /^(\d{1,6})d$/.exec(text) ?? []
   if (days !== undefined) return Number(days) * DAY
   try {
     return parseDuration(text, flag)
   } catch {
-    throw usageError('DURATION_INVALID', `${flag} ${JSON.stringify(text)} is not a duration`, [`${flag} 14d`])
+    throw durationInvalid(text, flag, '14d')
   }
 }
 
@@ -24,45 +34,46 @@ const days = Flags.custom<number, { flag: string }>({
   parse: async (text, _context, { flag }) => parseDays(text, flag),
 })
 
-/** Which Gateways of ours. */
-export const gatewayOf = {
+/** Selects Gateways that kubectl telemetry created. */
+const gatewayNamespace = {
   namespace: Flags.string({
     char: 'n',
     helpValue: 'NAMESPACE',
-    description: "the ingress gateway's namespace, where the TLS Secret is (default: every namespace is searched)",
+    description: 'Namespace of the ingress gateway and its TLS Secret (default: all namespaces)',
   }),
 }
 
-/** The same, and how they are reached from here. */
-export const gatewayChoice = {
-  ...gatewayOf,
+/** Selects Gateways, and the address at which this machine reaches them. */
+export const gatewayFlags = {
+  ...gatewayNamespace,
   'ingress-ip': address({
-    description: 'where the ingress gateway is reached (default: what its Service or a node says)',
+    description:
+      'Address of the ingress gateway, and its port outside if that is another one than that of its Service (default: from its Service, else from a node)',
   }),
 }
 
 export const expiresIn = days({
   flag: '--expires-in',
   default: 14 * DAY,
-  defaultHelp: async () => '14d',
-  description: 'complain of a certificate that has less time left',
+  defaultHelp: defaultInDescription,
+  description: 'Warn about certificates that expire sooner (default: 14d)',
 })
 
-/** How a change of certificates is made. */
-export const changing = {
+/** Flags of commands that change certificates. */
+const changeFlags = {
   'dry-run': dryRun(),
   timeout: duration({
     flag: '--timeout',
     default: 30_000,
-    defaultHelp: async () => '30s',
-    description: 'how long to wait until the gateway serves the new certificate',
+    defaultHelp: defaultInDescription,
+    description: 'Time limit for the gateway to serve the new certificate (default: 30s)',
   }),
   yes,
 }
 
 const KEY_TYPES = { rsa2048: 2048, rsa3072: 3072, rsa4096: 4096 } as const
 
-/** Bits of an RSA key. */
+/** An RSA key type; the value is its size in bits. */
 const keyType = Flags.custom<number>({
   helpValue: 'TYPE',
   options: Object.keys(KEY_TYPES),
@@ -71,7 +82,7 @@ const keyType = Flags.custom<number>({
 
 export const keyTypeFlag = {
   'key-type': keyType({
-    description: 'rsa2048, rsa3072 or rsa4096 for the new key (default: as the one before, else rsa2048)',
+    description: 'Type of the new key: rsa2048, rsa3072 or rsa4096 (default: like the old key, else rsa2048)',
   }),
 }
 
@@ -80,28 +91,24 @@ export interface NamedText {
   text: string
 }
 
-/** A file that is read at once, so that a wrong name is wrong usage. */
+/** A file that is read while flags are parsed, so that a wrong name is wrong usage (exit 2). */
 const file = Flags.custom<NamedText, { flag: string }>({
   helpValue: 'FILE',
-  parse: async (name, _context, { flag }) => ({ name, text: await readText(name, flag) }),
+  parse: async (name, _context, { flag }) => ({ name, text: await readText(flag, name) }),
 })
 
-async function readText(path: string, flag: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw usageError('FILE_UNREADABLE', `${flag} ${path} cannot be read: ${(error as Error).message}`)
-  }
-}
-
-/** An authority that people have already. */
-export const broughtAuthority = {
+/** A CA that the user has already. */
+export const authorityFlags = {
   'ca-cert': file({
     flag: '--ca-cert',
     dependsOn: ['ca-key'],
-    description: 'PEM certificate of an authority of your own to sign with',
+    description: 'Sign with your own CA: its certificate, PEM',
   }),
-  'ca-key': file({ flag: '--ca-key', dependsOn: ['ca-cert'], description: 'its key, RSA in PEM, without a password' }),
+  'ca-key': file({
+    flag: '--ca-key',
+    dependsOn: ['ca-cert'],
+    description: 'Key of --ca-cert: RSA, PEM, without a password',
+  }),
 }
 
 /** `NAME`, or `NAMESPACE/NAME`. */
@@ -116,7 +123,7 @@ const secretName = Flags.custom<{ namespace?: string | undefined; name: string }
   },
 })
 
-/** `NAME` or `Issuer/NAME` beside the gateway, or `ClusterIssuer/NAME`. */
+/** `NAME` or `Issuer/NAME` in the gateway's namespace, or `ClusterIssuer/NAME`. */
 const issuer = Flags.custom<{ kind: 'Issuer' | 'ClusterIssuer'; name: string }>({
   helpValue: '[KIND/]NAME',
   parse: async (text) => {
@@ -130,50 +137,64 @@ const issuer = Flags.custom<{ kind: 'Issuer' | 'ClusterIssuer'; name: string }>(
   },
 })
 
-/** What `expose` can serve with instead of what it makes. */
-export const broughtFlags = {
+/** Certificates that `expose` can serve instead of a generated one. */
+export const certificateFlags = {
   'tls-secret': secretName({
     exclusive: ['insecure', 'ca-cert', 'ca-key'],
-    description: "a TLS Secret of your own beside the gateway's pods (default: the one in use, else ours)",
+    description:
+      "Serve your own TLS Secret from the gateway's namespace (default: the one in use, else a generated one)",
   }),
   'tls-issuer': issuer({
     exclusive: ['insecure', 'tls-secret', 'ca-cert', 'ca-key'],
-    description: 'an Issuer of cert-manager that is to make the certificate (default: the one in use, else none)',
+    description: 'Let this cert-manager Issuer create the certificate (default: the one in use, else none)',
   }),
-  ...broughtAuthority,
+  ...authorityFlags,
 }
 
-/** What was brought, if anything was. */
-export function broughtPair(flags: {
+/** The CA from --ca-cert and --ca-key, if given. */
+export function authorityPair(flags: {
   'ca-cert'?: NamedText | undefined
   'ca-key'?: NamedText | undefined
-}): BroughtPair | undefined {
+}): UserKeyPair | undefined {
   const { 'ca-cert': certificate, 'ca-key': key } = flags
   if (certificate === undefined || key === undefined) return undefined
   return { certificate: certificate.text, key: key.text, certificateName: certificate.name, keyName: key.name }
 }
 
-export const certDomain = domain({ description: 'the domain that it vouches for (default: the one in use)' })
+export const certDomain = domain({ description: 'Domain that the CA may sign for (default: the one in use)' })
 
-/** What `cert export` can give out. */
+/** CAs that are trusted although they come from somebody else; several during a rotation. */
+const fingerprints = {
+  fingerprint: Flags.custom<string>({
+    helpValue: 'SHA256',
+    multiple: true,
+    multipleNonGreedy: true,
+    parse: async (text) => requireFingerprint(text),
+  })({
+    description: 'Only the CA with this SHA-256 fingerprint, also one that can vouch for other domains (repeatable)',
+  }),
+}
+
+/** The argument of `cert export`. */
 export const exportArgs = {
   what: Args.option({ options: EXPORTS })({
     required: true,
     description:
-      'ca: the authority, for clients to trust; fullchain: the certificate and the authority; pkcs12: both and the key, with a password',
+      'ca: the CA certificate, for clients to trust; fullchain: the certificate and the CA certificate; pkcs12: both and the key, with a password',
   }),
 }
 
 export const exportFlags = {
-  ...gatewayOf,
+  ...gatewayNamespace,
+  ...fingerprints,
   file: Flags.string({
     char: 'f',
     helpValue: 'FILE',
-    description: 'write it there (default: print it); needed for pkcs12',
+    description: 'Write to this new file; required for pkcs12 (default: stdout)',
   }),
   'password-file': file({
     flag: '--password-file',
-    description: "file with the PKCS#12 file's password on its first line (default: one is made and shown)",
+    description: 'File with the PKCS#12 password on its first line (default: a generated password, which is shown)',
   }),
 }
 
@@ -183,27 +204,29 @@ export function firstLine(file: NamedText | undefined): string | undefined {
 
 /** Flags of `cert rotate`. */
 export const rotateFlags = {
-  ca: Flags.boolean({
-    description: 'begin to change over to a new authority: clients are to trust it beside the old one',
-  }),
-  finish: Flags.boolean({ description: 'end that: the new authority signs, the old one is forgotten' }),
-  ...broughtAuthority,
+  ca: Flags.boolean({ description: 'Start a CA rotation: distribute the new CA next to the old one' }),
+  finish: Flags.boolean({ description: 'Finish a CA rotation: sign with the new CA, drop the old one' }),
+  ...authorityFlags,
   ...keyTypeFlag,
-  ...gatewayChoice,
-  ...changing,
+  ...gatewayFlags,
+  ...changeFlags,
 }
 
 /** Flags of `cert trust`. */
 export const trustFlags = {
-  ...gatewayOf,
-  domain: domain({ description: 'whose authority this machine has (default: those that are exposed with)' }),
+  ...gatewayNamespace,
+  domain: domain({
+    description: 'Trust the CA that this machine has for a domain (default: the CAs of the exposures)',
+  }),
   remove: Flags.boolean({
     default: false,
-    description: 'forget instead: all that was trusted by this command, or that of --domain alone',
+    description: 'Remove every CA that this command added, or only the one for --domain',
   }),
+  ...fingerprints,
   'dry-run': Flags.option({ options: ['none', 'client'] as const })({
     default: 'none',
-    description: 'client: print the commands, run none',
+    defaultHelp: defaultInDescription,
+    description: 'client: print the commands and run none of them (default: none)',
   }),
   yes,
 }

@@ -1,22 +1,22 @@
-/** Flags of `scrape-secure`, as kubectl's users know them. Values are checked here, before anything is read. */
+/** Flags and arguments of `scrape-secure`, in kubectl's syntax. */
 import { Args, Flags } from '@oclif/core'
 import { usageError } from '../errors.ts'
-import { diff, dryRun, duration, yes } from './values.ts'
+import { defaultInDescription, diff, dryRun, duration, yes } from './values.ts'
 
-/** kubectl's names for kinds that have a pod template. */
+/** kubectl's names for the kinds that have a pod template. */
 const KINDS: Record<string, string> = {
   ...{ deploy: 'Deployment', deployment: 'Deployment', deployments: 'Deployment' },
   ...{ sts: 'StatefulSet', statefulset: 'StatefulSet', statefulsets: 'StatefulSet' },
   ...{ ds: 'DaemonSet', daemonset: 'DaemonSet', daemonsets: 'DaemonSet' },
 }
 
-/** `deploy/web`, `statefulset.apps/db`, or `web`: of whatever kind. @throws UserError WORKLOAD_INVALID (exit 2) */
+/** Parses `deploy/web`, `statefulset.apps/db`, or `web` for any kind. @throws UserError WORKLOAD_INVALID (exit 2) */
 export function requireWorkloadNames(words: string[]): { kind: string | undefined; name: string }[] {
   return words.map((word) => {
     const [, short, name = ''] = /^(?:([a-z]+)(?:\.apps)?\/)?([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)$/.exec(word) ?? []
     const kind = short === undefined ? undefined : KINDS[short]
     if (name !== '' && (short === undefined || kind !== undefined)) return { kind, name }
-    throw usageError('WORKLOAD_INVALID', `${JSON.stringify(word)} is no Deployment, StatefulSet or DaemonSet`, [
+    throw usageError('WORKLOAD_INVALID', `${JSON.stringify(word)} is not a Deployment, StatefulSet or DaemonSet`, [
       'deploy/web',
       'sts/db',
       'ds/agent',
@@ -30,9 +30,9 @@ const prometheusName = Flags.custom<string>({
   helpValue: 'NAMESPACE/NAME',
   parse: async (text) => {
     if (text === 'none' || /^[^/]+\/[^/]+$/.test(text)) return text
-    throw usageError('PROMETHEUS_INVALID', `--prometheus ${JSON.stringify(text)} is not NAMESPACE/NAME`, [
+    throw usageError('PROMETHEUS_NAME_INVALID', `--prometheus ${JSON.stringify(text)} is not NAMESPACE/NAME`, [
       '--prometheus istio-system/prometheus',
-      '--prometheus none   # the workloads alone',
+      '--prometheus none   # change only the workloads',
     ])
   },
 })
@@ -40,73 +40,60 @@ const prometheusName = Flags.custom<string>({
 export const workloadArg = Args.string({
   name: 'workload',
   multiple: true,
-  description: 'deploy/NAME, sts/NAME, ds/NAME or NAME (default: all that have a sidecar)',
+  description: 'Workloads: deploy/NAME, sts/NAME, ds/NAME or NAME (default: all with a sidecar)',
 })
 
 const namespaces = {
   char: 'n',
   helpValue: 'NAMESPACE',
   multiple: true,
-  // Else it would take the workloads that are named after it for namespaces.
+  // A greedy flag would read the workloads after it as namespaces.
   multipleNonGreedy: true,
 } as const
 
 export const scrapeFlags = {
   namespace: Flags.string({
     ...namespaces,
-    description: "the workloads' namespace; may be repeated (default: the context's)",
+    description: "Namespace of the workloads; repeatable (default: the context's namespace)",
   }),
-  'all-namespaces': Flags.boolean({ char: 'A', description: 'all namespaces' }),
-  selector: Flags.string({ char: 'l', helpValue: 'LABELS', description: 'only workloads with these labels' }),
-  gateways: Flags.boolean({ description: 'the gateways there too' }),
+  'all-namespaces': Flags.boolean({ char: 'A', description: 'Select workloads in all namespaces' }),
+  selector: Flags.string({ char: 'l', helpValue: 'LABELS', description: 'Select only workloads with these labels' }),
+  gateways: Flags.boolean({ description: 'Include the gateways in the selected namespaces' }),
   prometheus: prometheusName({
-    description: 'which Prometheus, or "none": only the workloads are changed (default: the only one)',
+    description: 'Prometheus to change; "none" changes only the workloads (default: the only one)',
   }),
   method: Flags.option({
     options: ['auto', 'native', 'sidecar'] as const,
     default: 'auto' as const,
+    defaultHelp: defaultInDescription,
     description:
-      "native: the proxy's own ports (Istio 1.31 and newer); sidecar: a Sidecar object; auto: by Istio's version",
+      'native: secure ports of the proxy (Istio 1.31 and newer); sidecar: a Sidecar object; auto: by the Istio version (default: auto)',
   })(),
-  harden: Flags.boolean({ description: 'when all targets are up, close the ports that serve metrics in clear' }),
+  harden: Flags.boolean({ description: 'Close the ports that serve plaintext metrics, once all targets are up' }),
   'only-prometheus': Flags.boolean({
-    description: 'let nobody but Prometheus read the metrics, not even others with a certificate of the mesh',
+    description: 'Let only Prometheus read the metrics, not every workload with a mesh certificate',
   }),
   'dry-run': dryRun({
     description:
-      'client: read the cluster, and print what would be sent; server: let the API server try it. Nothing is changed either way',
+      'client: read the cluster and print the objects; server: validate them on the API server; both change nothing (default: none)',
   }),
   diff,
   timeout: duration({
     flag: '--timeout',
     default: 120_000,
-    defaultHelp: async () => '2m',
-    description: 'how long to wait for the next pod to come back, and for the next target to be up',
+    defaultHelp: defaultInDescription,
+    description: 'Time limit for each pod to become ready and for each target to be up (default: 2m)',
   }),
   yes,
 }
 
-/** Of `scrape-secure status`. */
+/** Flags of `scrape-secure status`. */
 export const scrapeStatusFlags = {
   namespace: Flags.string({
     ...namespaces,
-    description: 'only workloads of this namespace; may be repeated (default: all namespaces)',
+    description: 'Show only workloads in this namespace; repeatable (default: all namespaces)',
   }),
   prometheus: prometheusName({
-    description: 'which Prometheus, or "none": it is not asked (default: the one that was changed, or the only one)',
-  }),
-}
-
-/** Of `cleanup`. */
-export const scrapingCleanupFlags = {
-  scraping: Flags.boolean({
-    exclusive: ['certificates', 'documented-setup', 'expired'],
-    description: 'undo scrape-secure, and leave what is exposed as it is',
-  }),
-  timeout: duration({
-    flag: '--timeout',
-    default: 120_000,
-    defaultHelp: async () => '2m',
-    description: 'with --scraping: how long to wait for the next pod to come back',
+    description: 'Prometheus to query; "none" queries none (default: the changed one, else the only one)',
   }),
 }

@@ -1,187 +1,176 @@
-/** One local connection, carried to a pod: waits for one, tries again while nothing has come back, passes ends and resets on. */
+/** Carries one local connection to a pod: waits for a pod, retries until the pod has answered, passes ends and resets on. */
 import type { Socket } from 'node:net'
 import { pause, type Timers } from '../time/timers.ts'
 import { FirstBytes } from './first-bytes.ts'
-import { page } from './page.ts'
-import { isLocalHost, readHead } from './request-head.ts'
+import { type Page, page } from './page.ts'
+import { RequestGate } from './request-gate.ts'
 import { reset } from './reset.ts'
 import type { Session } from './tunnel/session.ts'
 import type { Failure, Stream } from './tunnel/stream-pair.ts'
-import { Gathering } from './write-batcher.ts'
+import { WriteBatcher } from './write-batcher.ts'
 
-/** Where a connection may go. */
+/** Finds sessions for connections. */
 export interface Route {
   /**
-   * A session to a Ready pod.
-   * @param signal nobody waits for it any more
-   * @returns undefined when there was none until then
+   * @param until time at which to give up
+   * @param signal aborted when the client is gone
+   * @returns a session to a Ready pod; undefined when there was none in time
    */
   acquire(until: number, signal?: AbortSignal): Promise<Session | undefined>
-  /** A session turned out to lead nowhere. */
-  distrust(session: Session, reason: string): void
-  /** A session has fallen silent: others may have too. */
+  /** Call it when a session did not reach the server: it gets no more connections. */
+  distrust(session: Session): void
+  /** Call it when a session has become silent: others may be dead too. */
   doubt(): void
-  /** What keeps everybody from every pod now; '' for nothing. */
+  /** Why no pod can be reached now; '' when nothing is wrong. */
   readonly trouble: string
-  /** Whether there is a Ready pod at all. */
+  /** Whether the Service has a Ready pod. */
   readonly hasPods: boolean
 }
 
 export interface ConnectionOptions {
   /** Milliseconds that a connection waits for a pod. */
   wait: number
-  /** Whether the Host header of HTTP has to name this machine. */
+  /** Whether to refuse HTTP requests whose Host header does not name this machine. */
   localHostsOnly: boolean
-  /** For the page that says that there is no pod. */
+  /** Name of the add-on or Service, for error pages. */
   title: string
   timers: Timers
 }
 
-/** Clients that let the server speak first are not made to wait longer than this. */
+/** Milliseconds to wait for the client's first bytes. After them the pod is connected, because the server may speak first. */
 const FIRST_BYTES = 30
 const RETRY_PAUSE = 50
 const LONGEST_PAUSE = 400
-/** So long a client may take to read a page of ours and to close. */
+/** Milliseconds in which a client has to read an error page and to close. */
 const LINGER = 2_000
-const NOTHING = Buffer.alloc(0)
+/** How an answer of HTTP begins: a server may answer before a request, that it has waited too long. */
+const HTTP = Buffer.from('HTTP/')
 
-/** What was carried, in bytes. */
-export interface Carried {
+/** Bytes of a connection: `up` to the pod, `down` to the client. */
+export interface ByteCounts {
   up: number
   down: number
 }
 
 /**
- * @param carried bytes are added to it as they pass
- * @returns when both ends are closed; never throws
+ * @param counts raised as bytes pass
+ * @returns the counts when both ends are closed; never throws
  */
 export function carry(
   local: Socket,
   route: Route,
   options: ConnectionOptions,
-  carried: Carried = { up: 0, down: 0 },
-): Promise<Carried> {
-  return new Connection(local, route, options, carried).done
+  counts: ByteCounts = { up: 0, down: 0 },
+): Promise<ByteCounts> {
+  return new Connection(local, route, options, counts).done
 }
 
 class Connection {
-  readonly done: Promise<Carried>
+  readonly done: Promise<ByteCounts>
   readonly #local: Socket
-  readonly #gathering: Gathering
+  readonly #toClient: WriteBatcher
   readonly #route: Route
   readonly #options: ConnectionOptions
-  readonly #carried: Carried
-  /** Aborted when the local end is closed. */
-  readonly #gone = new AbortController()
+  readonly #counts: ByteCounts
+  /** Aborted when the client's connection is closed. */
+  readonly #clientGone = new AbortController()
   #until: number
   #extended = false
   readonly #sent = new FirstBytes()
-  /** Whether what the client has sent may go to the pod. */
-  #passed = false
-  #begun = false
+  readonly #gate: RequestGate
+  #connecting = false
   #stream: Stream | undefined
   #answered = false
   #clientEnded = false
   #podEnded = false
-  /** A page of ours ends it: nothing goes to the pod any more. */
+  /** Whether the client gets an error page: then nothing goes to the pod any more. */
   #dismissed = false
   #reason = ''
   #callOff = () => {}
-  #finish: (carried: Carried) => void = () => {}
+  #finish: (counts: ByteCounts) => void = () => {}
 
-  constructor(local: Socket, route: Route, options: ConnectionOptions, carried: Carried) {
-    this.#carried = carried
+  constructor(local: Socket, route: Route, options: ConnectionOptions, counts: ByteCounts) {
+    this.#counts = counts
     this.#local = local
-    this.#gathering = new Gathering(local)
+    this.#toClient = new WriteBatcher(local)
     this.#route = route
     this.#options = options
+    this.#gate = new RequestGate(options.localHostsOnly)
     this.#until = options.timers.now() + options.wait
     this.done = new Promise((resolve) => {
       this.#finish = resolve
     })
     local.on('error', () => {})
     local.on('close', () => this.#close())
-    // One that has ended says `finish`, and never `drain`.
+    // A socket whose writing side has ended emits `finish` instead of `drain`.
     for (const event of ['drain', 'finish']) local.on(event, () => this.#stream?.resumed())
-    local.on('data', (bytes: Buffer) => this.#take(bytes))
+    local.on('data', (bytes: Buffer) => this.#receive(bytes))
     local.on('end', () => {
       this.#clientEnded = true
       if (this.#dismissed) return
-      this.#pass()
+      this.#release()
       this.#stream?.end()
     })
-    // A client that waits for the server to speak is not waited for.
     this.#callOff = options.timers.after(FIRST_BYTES, () => {
-      if (this.#sent.isEmpty) this.#begin()
+      if (this.#gate.isUntouched) this.#begin()
     })
     if (local.destroyed) this.#close()
     else local.resume()
   }
 
   #begin(): void {
-    if (this.#begun) return
-    this.#begun = true
+    if (this.#connecting) return
+    this.#connecting = true
     this.#callOff()
     this.#connect().catch(() => reset(this.#local))
   }
 
-  #take(bytes: Buffer): void {
+  #receive(bytes: Buffer): void {
     if (this.#dismissed) return
-    this.#carried.up += bytes.length
-    this.#remember(bytes)
-    if (this.#passed) {
-      if (this.#stream?.write(bytes) === false) this.#local.pause()
-      return
-    }
-    // Also when a stream is open already: browsers connect ahead of the request that they are going to send.
-    const head = readHead(this.#sent.all())
-    if (head.kind === 'more') return
-    if (head.kind === 'http' && this.#isForeign(head.host)) this.#refuse()
-    else this.#pass()
+    this.#counts.up += bytes.length
+    const passed = this.#gate.take(bytes)
+    if ('why' in passed) this.#refuse(passed)
+    else if (passed.length > 0) this.#pass(passed)
   }
 
-  #isForeign(host: string | undefined): boolean {
-    return this.#options.localHostsOnly && host !== undefined && !isLocalHost(host)
-  }
-
-  #refuse(): void {
-    this.#page('403 Forbidden', 'this port serves requests for localhost only (the Host header names somebody else)')
+  #refuse(refusal: Page): void {
+    // The answer to an earlier request comes first.
+    this.#toClient.flush()
+    this.#dismiss(refusal)
     this.#stream?.close()
     this.#stream = undefined
   }
 
-  /** What the client has sent is the pod's. */
-  #pass(): void {
-    if (this.#passed) return
-    this.#passed = true
-    const held = this.#sent.all()
-    if (held.length > 0 && this.#stream?.write(held) === false) this.#local.pause()
-    if (this.#answered) this.#sent.forget()
-    this.#begin()
+  /** Sends the bytes that were held back, and all later ones, to the pod. */
+  #release(): void {
+    this.#pass(this.#gate.release())
   }
 
-  #remember(bytes: Buffer): void {
-    this.#sent.add(bytes)
-    if (!this.#sent.isTooLong || !this.#passed) return
-    // Before there is a stream everything has to be kept, so the client has to wait.
-    if (this.#stream !== undefined) this.#sent.forget()
-    else this.#local.pause()
+  #pass(bytes: Buffer): void {
+    if (bytes.length > 0) {
+      this.#sent.add(bytes)
+      if (this.#stream?.write(bytes) === false) this.#local.pause()
+      // Without a stream nothing may be forgotten, so the client has to wait.
+      if (this.#sent.isTooLong && this.#stream === undefined) this.#local.pause()
+      if (this.#answered || (this.#sent.isTooLong && this.#stream !== undefined)) this.#sent.forget()
+    }
+    this.#begin()
   }
 
   async #connect(): Promise<void> {
     const { timers, wait } = this.#options
     for (let pauses = 0; this.#isOpen(); pauses++) {
       this.#reason = this.#route.trouble || this.#reason
-      const session = await this.#route.acquire(this.#until, this.#gone.signal)
+      const session = await this.#route.acquire(this.#until, this.#clientGone.signal)
       if (!this.#isOpen()) return
-      if (session === undefined) return this.#nobody()
+      if (session === undefined) return this.#giveUp()
       const failure = await this.#attach(session)
       if (failure === undefined) return
-      // One that had found a pod waits for the next one as long as a new one does, once.
+      // A connection that loses its pod waits for the next one as long as a new connection does, but only once.
       if (failure === 'lost' && !this.#extended) this.#until = Math.max(this.#until, timers.now() + wait)
       this.#extended ||= failure === 'lost'
-      if (timers.now() >= this.#until) return this.#nobody()
-      await pause(timers, Math.min(RETRY_PAUSE * 2 ** pauses, LONGEST_PAUSE), this.#gone.signal)
+      if (timers.now() >= this.#until) return this.#giveUp()
+      await pause(timers, Math.min(RETRY_PAUSE * 2 ** pauses, LONGEST_PAUSE), this.#clientGone.signal)
     }
   }
 
@@ -189,108 +178,110 @@ class Connection {
     return !this.#local.destroyed && !this.#dismissed
   }
 
-  /** @returns how it failed, when the session led nowhere and nothing is lost: then another one may be tried */
+  /** @returns the failure if another session may be tried without losing bytes; otherwise undefined */
   #attach(session: Session): Promise<Failure | undefined> {
     return new Promise((resolve) => {
-      // What may be sent again goes elsewhere; the rest waits for what becomes of the tunnel.
-      const leave = () => {
+      // A connection whose bytes may be sent again moves to another session; any other waits for this tunnel to recover or to break.
+      const move = () => {
         this.#stream?.close()
         this.#stream = undefined
         resolve('lost')
       }
-      const leaveIfSafe = () => {
-        if (this.#sent.mayBeSentAgain('lost', this.#passed)) leave()
+      const moveIfSafe = () => {
+        if (this.#sent.mayResend('lost', this.#gate)) move()
       }
       this.#stream = session.open(
         {
           data: (bytes) => {
-            this.#answer()
+            this.#answer(bytes)
             resolve(undefined)
-            this.#carried.down += bytes.length
-            return this.#gathering.write(bytes)
+            this.#counts.down += bytes.length
+            return this.#toClient.write(bytes)
           },
           drain: () => this.#local.resume(),
           end: () => {
-            if (this.#sent.mayBeRepeated(session.retired, this.#passed)) return leave()
+            if (this.#sent.mayRepeat(session.retired, this.#gate)) return move()
             this.#podEnded = true
             resolve(undefined)
             this.#local.end()
           },
           silent: () => {
             this.#route.doubt()
-            leaveIfSafe()
+            moveIfSafe()
           },
-          leave: leaveIfSafe,
+          leave: moveIfSafe,
           fail: (reason, how) => resolve(this.#failed(session, reason, how)),
         },
-        this.#passed ? this.#sent.all() : NOTHING,
+        this.#sent.all(),
       )
       if (this.#clientEnded) this.#stream.end()
-      if (this.#sent.isTooLong && this.#passed) this.#sent.forget()
+      if (this.#sent.isTooLong) this.#sent.forget()
       this.#local.resume()
     })
   }
 
-  /** A server that speaks first does not speak HTTP. */
-  #answer(): void {
+  /** A server that speaks first and not HTTP also releases the client's bytes. */
+  #answer(bytes: Buffer): void {
+    if (this.#answered) return
     this.#answered = true
-    this.#pass()
+    if (!this.#gate.speaksHttp && !bytes.subarray(0, HTTP.length).equals(HTTP)) this.#release()
     this.#sent.forget()
   }
 
-  /** @returns how, when another session may be tried */
+  /** @returns the failure if another session may be tried; otherwise undefined */
   #failed(session: Session, reason: string, how: Failure): Failure | undefined {
     this.#stream = undefined
     this.#reason = reason
-    // What came before the end is the client's, also before a reset.
-    this.#gathering.flush()
+    // Bytes that came before a reset still belong to the client.
+    this.#toClient.flush()
     if (this.#podEnded) {
-      // All that it had to say has been said; the client may still be reading it.
+      // The answer is complete; the client may still be reading it.
       this.#local.destroySoon()
       return undefined
     }
     const again =
-      how === 'reset'
-        ? this.#sent.mayBeRepeated(session.retired, this.#passed)
-        : this.#sent.mayBeSentAgain(how, this.#passed)
+      how === 'reset' ? this.#sent.mayRepeat(session.retired, this.#gate) : this.#sent.mayResend(how, this.#gate)
     if (!again) {
       reset(this.#local)
       return undefined
     }
-    if (how === 'refused') this.#route.distrust(session, reason)
+    if (how === 'refused' || how === 'unclear') this.#route.distrust(session)
     return how
   }
 
-  #nobody(): void {
+  #giveUp(): void {
     const { title, wait } = this.#options
     const reason = this.#route.trouble || this.#reason
-    const isThere = reason !== '' || this.#route.hasPods
-    const what = isThere ? `no pod of ${title} that answers` : `no Ready pod of ${title}`
+    const seconds = wait / 1000
+    const hasPods = reason !== '' || this.#route.hasPods
+    const what = hasPods ? `no pod of ${title} answered` : `${title} had no Ready pod`
     const why = reason === '' ? '' : `: ${reason}`
-    this.#page('502 Bad Gateway', `${what} within ${wait / 1000} s${why}`)
+    const answer = { status: '502 Bad Gateway', why: `${what} within ${seconds} s${why}` }
+    this.#dismiss(this.#gate.speaksHttp ? answer : undefined)
   }
 
-  #page(status: string, why: string): void {
+  /** @param answer undefined for a client that does not speak HTTP */
+  #dismiss(answer: Page | undefined): void {
     this.#dismissed = true
     this.#callOff()
-    if (readHead(this.#sent.all()).kind !== 'http') {
+    if (answer === undefined) {
       reset(this.#local)
       return
     }
     this.#sent.forget()
-    this.#local.end(page(status, why))
-    // What the client still sends is read and dropped: closing before would take the page away from it.
+    this.#local.end(page(answer))
+    // The client's remaining bytes are read and dropped: closing with unread bytes would reset the connection before the page is read.
     this.#local.resume()
     this.#callOff = this.#options.timers.after(LINGER, () => this.#local.destroy())
   }
 
   #close(): void {
     this.#callOff()
-    // With a reason, since the default one is an error with a stack, made anew for each connection.
-    this.#gone.abort('gone')
+    // A text as the reason is cheap; the default is a new error with a stack for each connection.
+    this.#clientGone.abort('gone')
     this.#stream?.close()
     this.#stream = undefined
     this.#sent.forget()
-    this.#finish(this.#carried)
+    this.#finish(this.#counts)
   }
 }

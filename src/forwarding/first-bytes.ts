@@ -1,19 +1,19 @@
-/** What a client has sent before the pod answers: kept, so that it can be sent again. */
-import { readHead } from './request-head.ts'
+/** Keeps what a client sends before the pod answers, so that it can be sent again to another pod. */
+import type { RequestGate } from './request-gate.ts'
 import type { Failure } from './tunnel/stream-pair.ts'
 
-/** So much is kept until the pod answers. */
+/** How many bytes are kept until the pod answers. */
 const LONGEST = 64 * 1024
-/** Requests that may be sent again when nobody knows whether they were served (RFC 9110, section 9.2.2). */
-const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 const NOTHING = Buffer.alloc(0)
+
+type Passing = Pick<RequestGate, 'hasPassed' | 'isSafe'>
 
 export class FirstBytes {
   #kept: Buffer[] | undefined = []
   #length = 0
   #repeated = false
 
-  /** Whether nothing was sent at all. */
+  /** Whether nothing has passed. */
   get isEmpty(): boolean {
     return this.#length === 0
   }
@@ -27,37 +27,32 @@ export class FirstBytes {
     this.#kept?.push(bytes)
   }
 
-  /** @returns nothing when it was forgotten */
+  /** @returns an empty buffer after `forget` */
   all(): Buffer {
     return this.#kept === undefined ? NOTHING : Buffer.concat(this.#kept)
   }
 
-  /** The pod has answered, or it is too much. */
+  /** Call it when the pod has answered, or when there are too many bytes to keep. */
   forget(): void {
     this.#kept = undefined
   }
 
-  /** @param passed whether the pod may have got it */
-  mayBeSentAgain(how: Failure, passed: boolean): boolean {
+  /** @param gate through which the bytes came */
+  mayResend(how: Failure, { hasPassed, isSafe }: Passing): boolean {
     if (this.#kept === undefined) return false
-    if (how === 'refused' || !passed) return true
-    return this.isEmpty ? how === 'lost' : this.#isSafe()
+    if (how === 'refused' || !hasPassed) return true
+    return this.isEmpty ? how === 'lost' : isSafe
   }
 
   /**
-   * Asked once for each end without an answer. A process that is killed ends or resets what it has not answered, often before anybody knows
-   * that its pod is going. One that means it is asked no third time.
-   * @param going whether the pod is known to be going
+   * Call it for each end without an answer. A killed process ends or resets the connections that it has not answered, often before the
+   * watch reports that its pod terminates. A server that ends the connection on purpose gets the request twice, but not a third time.
+   * @param terminating whether the pod is known to terminate
    */
-  mayBeRepeated(going: boolean, passed: boolean): boolean {
-    if (going) return this.mayBeSentAgain('lost', passed)
-    if (this.#repeated || this.#kept === undefined || this.isEmpty || !this.#isSafe()) return false
+  mayRepeat(terminating: boolean, gate: Passing): boolean {
+    if (terminating) return this.mayResend('lost', gate)
+    if (this.#repeated || this.#kept === undefined || this.isEmpty || !gate.isSafe) return false
     this.#repeated = true
     return true
-  }
-
-  #isSafe(): boolean {
-    const head = readHead(this.all())
-    return head.kind === 'http' && SAFE.includes(head.method)
   }
 }

@@ -1,4 +1,4 @@
-/** Keeps a route's pods as the cluster has them, for as long as it runs: watched, not polled. */
+/** Watches the EndpointSlices of a Service and keeps the pods of its route up to date. */
 import type { Cluster } from '../cluster/cluster.ts'
 import type { EndpointSlice } from '../cluster/objects.ts'
 import { ENDPOINT_SLICES } from '../cluster/resources.ts'
@@ -7,62 +7,66 @@ import { pause, type Timers } from '../time/timers.ts'
 import type { PodRoute } from './pod-route.ts'
 import { readyTargets } from './ready-targets.ts'
 
-export interface Followed {
+/** Where to watch: the endpoints of one port of a Service. */
+export interface ServiceEndpoints {
   namespace: string
   service: string
-  /** Name of the Service's port; '' for the only one. */
+  /** Name of the Service's port; '' for an unnamed port. */
   portName: string
-  /** Its EndpointSlices, if they were read a moment ago. */
+  /** The Service's EndpointSlices, if they were read a moment ago. */
   slices: EndpointSlice[]
 }
 
-/** Says which Service an EndpointSlice is of. */
+/** Label of an EndpointSlice with the name of its Service. */
 export const SERVICE_LABEL = 'kubernetes.io/service-name'
 
-interface Following {
+interface WatchOptions {
   cluster: Cluster
   timers: Timers
   signal: AbortSignal
-  /** 0 to 1, for jitter: many clients must not come back at the same moment. */
+  /** @returns 0 to 1, for jitter: many clients must not reconnect at the same moment */
   chance(): number
-  /** The watch broke, for this reason. Told once, until it works again. */
+  /** Called once when the watch breaks, and again only after it has worked. */
   lost(reason: string): void
 }
 
-/** Without any slice a watch says nothing; after this long it is taken for that. */
-const SILENCE = 400
-/** When pods are known from the watch before: a slow API server is no reason to leave them. */
-const LONG_SILENCE = 5_000
-/** A watch begins with all slices, one by one: pods of those still to come are not gone. */
-const BEGINNING = 50
-/** A watch that is younger is not begun anew. */
-const YOUNG = 1_000
+/** Milliseconds without an event after which the first watch counts as empty: a Service without slices has no events. */
+const EMPTY_AFTER = 400
+/** The same for a later watch. Longer, because a slow API server is no reason to drop pods that are known from the watch before. */
+const EMPTY_AFTER_KNOWN = 5_000
+/** A watch begins with all slices, one by one. After this long without another one the list is complete. */
+const COMPLETE_AFTER = 50
+/** A younger watch is not restarted. */
+const MIN_AGE = 1_000
 const SHORTEST_PAUSE = 200
 const LONGEST_PAUSE = 5_000
 
-/** @throws UserError when the first try is refused: what is not allowed will not be in a second */
-export async function followEndpoints(followed: Followed, route: PodRoute, following: Following): Promise<void> {
-  const { timers, signal, chance } = following
+/** @throws UserError when the first watch is refused: a missing permission will still be missing in a second */
+export async function followEndpoints(
+  endpoints: ServiceEndpoints,
+  route: PodRoute,
+  options: WatchOptions,
+): Promise<void> {
+  const { timers, signal, chance } = options
   let failures = 0
-  const outage = new Outage(following)
-  const known = readyTargets(followed.slices, followed.portName)
+  const outage = new Outage(options)
+  const known = readyTargets(endpoints.slices, endpoints.portName)
   if (known.length > 0) route.update(known)
   for (let first = true; !signal.aborted; first = false) {
     const started = timers.now()
-    const ending = AbortSignal.any([signal, anew(route, following)])
-    const broke = await watchOnce(
-      followed,
-      route,
-      { ...following, signal: ending },
-      first && known.length === 0,
+    const ending = AbortSignal.any([signal, endOnRecovery(route, options)])
+    const broke = await watchOnce(endpoints, route, {
+      ...options,
+      signal: ending,
       outage,
-    )
+      isNew: first && known.length === 0,
+    })
       .then(() => undefined)
       .catch((error: Error) => error)
     if (broke !== undefined && first && !signal.aborted && isRefusal(broke)) throw broke
     if (broke !== undefined && !ending.aborted) outage.begin(broke)
     const lasted = timers.now() - started > LONGEST_PAUSE
-    // The API server ends every watch one day: nothing that happens meanwhile is to be missed.
+    // The API server regularly ends watches: the next one begins at once, so that no change is missed.
     if (lasted && broke === undefined) continue
     failures = lasted ? 0 : failures + 1
     const longest = Math.min(SHORTEST_PAUSE * 2 ** failures, LONGEST_PAUSE)
@@ -70,34 +74,37 @@ export async function followEndpoints(followed: Followed, route: PodRoute, follo
   }
 }
 
-/** @returns the end of a watch that may be of a dead connection: tunnels work again, and what was there before them is not to be trusted */
-function anew(route: PodRoute, { cluster, timers }: Following): AbortSignal {
+/**
+ * Ends a watch that may hang on a dead connection: when tunnels work again after a failure, older connections cannot be trusted.
+ * @returns the signal that ends it
+ */
+function endOnRecovery(route: PodRoute, { cluster, timers }: WatchOptions): AbortSignal {
   const ending = new AbortController()
   const started = timers.now()
-  route.recovered = () => {
-    if (timers.now() - started < YOUNG) return
+  route.onRecovery(() => {
+    if (timers.now() - started < MIN_AGE) return
     cluster.reconnect()
     ending.abort()
-  }
+  })
   return ending.signal
 }
 
-/** Tells once that the watch broke, until it works again. */
+/** Reports a broken watch once, until the watch works again. */
 class Outage {
   readonly #lost: (reason: string) => void
-  #told = false
+  #reported = false
 
-  constructor({ lost }: Following) {
+  constructor({ lost }: WatchOptions) {
     this.#lost = lost
   }
 
   begin({ message }: Error): void {
-    if (!this.#told) this.#lost(message)
-    this.#told = true
+    if (!this.#reported) this.#lost(message)
+    this.#reported = true
   }
 
   end(): void {
-    this.#told = false
+    this.#reported = false
   }
 }
 
@@ -105,22 +112,25 @@ function isRefusal(error: unknown): boolean {
   return error instanceof UserError && error.code !== 'CLUSTER_UNREACHABLE'
 }
 
-/** @param isNew whether nothing is known of the pods yet */
+interface OneWatch extends WatchOptions {
+  outage: Outage
+  /** No pods are known yet. */
+  isNew: boolean
+}
+
 async function watchOnce(
-  { namespace, service, portName }: Followed,
+  { namespace, service, portName }: ServiceEndpoints,
   route: PodRoute,
-  { cluster, timers, signal }: Following,
-  isNew: boolean,
-  outage: Outage,
+  { cluster, timers, signal, outage, isNew }: OneWatch,
 ): Promise<void> {
   const slices = new Map<string, EndpointSlice>()
-  let begins = true
+  let isInitialList = true
   const update = () => {
-    begins = false
+    isInitialList = false
     callOff()
     route.update(readyTargets(slices.values(), portName))
   }
-  let callOff = timers.after(isNew ? SILENCE : LONG_SILENCE, update)
+  let callOff = timers.after(isNew ? EMPTY_AFTER : EMPTY_AFTER_KNOWN, update)
   let isQuiet = true
   try {
     const labels = `${SERVICE_LABEL}=${service}`
@@ -129,10 +139,10 @@ async function watchOnce(
       if (type === 'BOOKMARK') continue
       if (type === 'DELETED') slices.delete(object.metadata.name)
       else slices.set(object.metadata.name, object)
-      if (!begins || (isNew && readyTargets(slices.values(), portName).length > 0)) update()
+      if (!isInitialList || (isNew && readyTargets(slices.values(), portName).length > 0)) update()
       else if (isQuiet) {
         callOff()
-        callOff = timers.after(BEGINNING, update)
+        callOff = timers.after(COMPLETE_AFTER, update)
       }
       isQuiet = false
     }

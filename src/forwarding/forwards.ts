@@ -1,20 +1,25 @@
-/** What local ports are to lead to: add-ons, or one Service by its name. */
+/** Finds the targets of local ports: add-ons, or one Service by its name. */
 import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
-import { chooseAddons, readConfiguration, type SurveyedAddon } from '../addons/survey.ts'
+import { requireOneServer } from '../addons/servers.ts'
+import { chooseAddons, pathFindings, readConfiguration, type SurveyedAddon } from '../addons/survey.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { EndpointSlice, Service } from '../cluster/objects.ts'
 import { readServices } from '../cluster/reading.ts'
 import { ENDPOINT_SLICES, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import type { Dependencies, Warning } from '../world.ts'
-import { type Followed, SERVICE_LABEL } from './follow-endpoints.ts'
+import { type Finding, warns } from '../findings.ts'
+import { sh } from '../shell.ts'
+import type { Dependencies } from '../world.ts'
+import { SERVICE_LABEL, type ServiceEndpoints } from './follow-endpoints.ts'
 
-/** What one local port leads to. */
-export interface Forward extends Followed {
+/** The target of one local port. */
+export interface Forward extends ServiceEndpoints {
   name: string
   usualPort: number
-  /** Where its page is. Connections need not wait until it is known. */
+  /** Whether its pages are served over HTTPS, as far as the Service says. */
+  secure?: boolean
+  /** Path of the add-on's page. Connections do not wait for it. */
   path: Promise<string>
 }
 
@@ -26,22 +31,34 @@ export interface ForwardChoice {
   addresses: string[]
 }
 
+type Needs = Pick<Dependencies, 'cluster' | 'terminal'>
+
+export interface FoundForwards {
+  forwards: Forward[]
+  warnings: Finding[]
+  /** Of the paths, when they are known. It fails where they do, and needs no handler. */
+  pathWarnings: Promise<Finding[]>
+}
+
 /** @throws UserError; see the codes in addons/survey.ts, and SERVICE_NOT_FOUND, PORT_MISSING */
-export async function findForwards(
-  request: ForwardChoice,
-  asking: Pick<Dependencies, 'cluster' | 'terminal'>,
-): Promise<{ forwards: Forward[]; warnings: Warning[] }> {
+export async function findForwards(request: ForwardChoice, dependencies: Needs): Promise<FoundForwards> {
   const { service, namespace } = request
-  if (service !== undefined) return { forwards: [await namedForward(service, namespace, asking.cluster)], warnings: [] }
-  const { cluster } = asking
+  if (service !== undefined) {
+    const forward = await namedForward(service, namespace, dependencies.cluster)
+    return { forwards: [forward], warnings: [], pathWarnings: Promise.resolve([]) }
+  }
+  const { cluster } = dependencies
   const usual = request.addons.names.flatMap(rowsOf).map(({ sample }) => sample.service)
   const [services, slices] = await Promise.all([readServices(cluster), readSlices(cluster, namespace, usual)])
-  const { chosen, warnings } = await chooseAddons(request.addons, services, namespace, asking)
+  const { chosen, warnings } = await chooseAddons(request.addons, services, namespace, dependencies)
   const isLocal = isLoopback(request.addresses)
   const reading = readConfiguration(chosen, cluster, isLocal ? 'path' : 'access and path')
   const open = isLocal ? [] : openWarnings(await reading, request.addresses)
-  const forwards = chosen.map((found, index) => addonForward(found, slices, pathOf(reading, index)))
-  return { forwards, warnings: [...warnings, ...open] }
+  const forwards = chosen.map((found, index) => {
+    const path = reading.then((addons) => pathOf(addons[index]))
+    return addonForward(found, slices, handledByCaller(path))
+  })
+  return { forwards, warnings: [...warnings, ...open], pathWarnings: handledByCaller(reading.then(pathFindings)) }
 }
 
 function addonForward(
@@ -56,21 +73,27 @@ function addonForward(
     service: name,
     portName: portNameOf(service, port),
     usualPort: addon.ports.numbers[0] ?? port,
+    secure: speaksHttps(service, port),
     path,
     slices: slicesOf(slices, namespace, name),
   }
 }
 
-function pathOf(reading: Promise<SurveyedAddon[]>, index: number): Promise<string> {
-  const path = reading.then((addons) => addons[index]?.path ?? '/')
-  // Whoever waits for it is told.
-  path.catch(() => {})
-  return path
+/** @throws UserError SEVERAL_SERVERS */
+function pathOf(addon: SurveyedAddon | undefined): string {
+  if (addon !== undefined) requireOneServer(addon)
+  return addon?.path ?? '/'
+}
+
+/** The caller that awaits it handles the error; this only prevents an unhandled rejection. */
+function handledByCaller<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 /**
- * The slices of Services that are called so, read beside the Services: their pods can be reached before they are watched.
- * @returns none when they may not be read: the watch has its say later
+ * Reads the slices of Services with these names at the same time as the Services: pods can then be reached before the watch answers.
+ * @returns none when they cannot be read: the watch reports the reason later
  */
 async function readSlices(
   cluster: Cluster,
@@ -92,13 +115,13 @@ function slicesOf(slices: EndpointSlice[], namespace: string, service: string): 
   )
 }
 
-/** A port for the whole network leads whoever finds it to an add-on that lets anyone in. */
-function openWarnings(addons: SurveyedAddon[], addresses: string[]): Warning[] {
+/** Warns when a port that is reachable from the network leads to an add-on that needs no login. */
+function openWarnings(addons: SurveyedAddon[], addresses: string[]): Finding[] {
   return addons.flatMap(({ found: { addon }, access }) => {
     if (access.kind === 'login') return []
     const who = access.kind === 'anonymous' ? `lets anyone in as ${access.role}` : 'may let anyone in'
-    const message = `${addon.title} ${who}, and ${addresses.join(', ')} is reached from the network`
-    return [{ code: 'ADDRESS_OPEN', message, remedy: 'leave --address out: then only this machine reaches it' }]
+    const message = `${addon.title} ${who}, and ${addresses.join(', ')} can be reached from the network`
+    return [warns('ADDRESS_OPEN', message, 'omit --address: then only this machine can reach it')]
   })
 }
 
@@ -113,8 +136,8 @@ async function namedForward(
     readSlices(cluster, namespace, [name]),
   ])
   if (service === undefined) {
-    throw new UserError('SERVICE_NOT_FOUND', `there is no Service ${name} in namespace ${namespace}`, {
-      suggestions: ['-n NAMESPACE', `kubectl get services -A | grep ${name}`],
+    throw new UserError('SERVICE_NOT_FOUND', `Service ${name} not found in namespace ${namespace}`, {
+      suggestions: ['-n NAMESPACE', sh`kubectl get services -A | grep ${name}`],
     })
   }
   const known = service.spec.ports?.map(({ port: number }) => number) ?? []
@@ -128,15 +151,21 @@ async function namedForward(
       },
     )
   }
-  const portName = portNameOf(service, chosen)
-  return { name, namespace, service: name, portName, usualPort: chosen, path: Promise.resolve('/'), slices }
+  const [portName, secure] = [portNameOf(service, chosen), speaksHttps(service, chosen)]
+  return { name, namespace, service: name, portName, usualPort: chosen, secure, path: Promise.resolve('/'), slices }
 }
 
 function portNameOf({ spec }: Service, number: number): string {
   return spec.ports?.find(({ port }) => port === number)?.name ?? ''
 }
 
-/** Whether only this machine reaches them. */
+/** As Istio tells it: by `appProtocol`, else by the beginning of the name. https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/ */
+function speaksHttps({ spec }: Service, number: number): boolean {
+  const { appProtocol, name = '' } = spec.ports?.find(({ port }) => port === number) ?? {}
+  return appProtocol === undefined ? /^https(-|$)/.test(name) : appProtocol.toLowerCase() === 'https'
+}
+
+/** Whether only this machine can reach these addresses. */
 export function isLoopback(addresses: string[]): boolean {
   return addresses.every((address) => address === '::1' || address === 'localhost' || address.startsWith('127.'))
 }

@@ -1,7 +1,7 @@
-/** One local port that leads to the pods of one Service. */
+/** Opens one local port to the pods of one Service. */
 import type { Socket } from 'node:net'
 import type { ObjectName } from '../cluster/cluster.ts'
-import { UserError } from '../errors.ts'
+import { hasCode, type UserError } from '../errors.ts'
 import { every, type Timers } from '../time/timers.ts'
 import type { Dependencies } from '../world.ts'
 import { carry } from './connection.ts'
@@ -11,61 +11,66 @@ import type { Listener, Listening } from './listener.ts'
 import { listenNear } from './local-ports.ts'
 import { PodRoute, type RouteEvent } from './pod-route.ts'
 import { reset } from './reset.ts'
-import type { ConnectionReport, Traffic } from './traffic-counter.ts'
+import type { ConnectionReport, TrafficCounter } from './traffic-counter.ts'
 import { Session } from './tunnel/session.ts'
 
 /** One line of `-o json`. */
 export interface ForwardEvent {
   event: 'listening' | 'connected' | 'waiting' | 'lost' | 'closed'
   addon: string
+  /** The Service. */
+  namespace: string
+  service: string
   url: string
   pod?: string
   reason?: string
 }
 
-/** How all of a run's ports behave, and what they tell. */
-export interface LocalForwarding {
+/** Settings and callbacks that all ports of a run share. */
+export interface LocalForwardOptions {
   addresses: string[]
   /** Milliseconds that a connection waits for a Ready pod. */
   wait: number
   listener: Listener
   timers: Timers
   signal: AbortSignal
-  traffic: Traffic
+  traffic: TrafficCounter
   tell(event: ForwardEvent): void
   tellConnection(report: ConnectionReport): void
-  /** The cluster is lost, for now. */
+  /** Called when the cluster cannot be reached for now. */
   lost(): void
-  /** It makes no sense to go on. */
+  /** Called when retrying is useless. */
   fail(error: UserError): void
 }
 
-/** A port that is open. */
+/** An open local port. */
 export interface LocalForward {
-  /** Settles when it has come to an end by itself. */
+  /** Settles when the watch of the pods ends. */
   following: Promise<void>
   close(): void
 }
 
-/** Often enough for load balancers that cut what is idle for a minute. */
+/** Milliseconds. Load balancers often close connections that are idle for a minute. */
 const BEAT = 20_000
 
+type Needs = Pick<Dependencies, 'cluster' | 'random'>
+
 /**
- * @param asked the port, if there is no choice
+ * @param requested the only acceptable port, if -p names one
  * @throws UserError; see the codes in local-ports.ts
  */
 export async function startForward(
   forward: Forward,
-  asked: number | undefined,
-  { cluster, random }: Pick<Dependencies, 'cluster' | 'random'>,
-  forwarding: LocalForwarding,
+  requested: number | undefined,
+  { cluster, random }: Needs,
+  options: LocalForwardOptions,
 ): Promise<LocalForward> {
-  const { addresses, listener, timers, signal } = forwarding
+  const { addresses, listener, timers, signal } = options
   let hasServed = false
-  const { say, listens } = saying(forward, forwarding)
+  const { report, setUrl } = eventReporter(forward, options)
   const lost = (reason: string) => {
-    say({ event: 'lost', reason })
-    forwarding.lost()
+    report({ event: 'lost', reason })
+    options.lost()
   }
   const chance = () => (random(1)[0] ?? 0) / 256
   const route = new PodRoute({
@@ -73,10 +78,9 @@ export async function startForward(
     chance,
     tell: (event: RouteEvent) => {
       hasServed ||= event.event === 'connected'
-      if (event.event !== 'lost') say(event)
-      // What is not allowed at the beginning will not be in a second.
-      else if (!hasServed && event.cause instanceof UserError && event.cause.code === 'FORBIDDEN')
-        forwarding.fail(event.cause)
+      if (event.event !== 'lost') report(event)
+      // A permission that is missing at the start will still be missing in a second.
+      else if (!hasServed && hasCode(event.cause, 'FORBIDDEN')) options.fail(event.cause)
       else lost(event.reason)
     },
     dial: async ({ pod, port }, closed) => {
@@ -85,19 +89,24 @@ export async function startForward(
     },
   })
   const sockets = new Set<Socket>()
-  const take = (socket: Socket) => {
+  const accept = (socket: Socket) => {
     sockets.add(socket)
-    void serve(socket, route, forward.name, forwarding).then(() => sockets.delete(socket))
+    void serve(socket, route, forward.name, options).then(() => sockets.delete(socket))
   }
-  // Beside the listening, which takes as long as the first answer of the watch.
+  // Started before listening, so that both run at the same time.
   const following = followEndpoints(forward, route, { cluster, timers, signal, chance, lost })
-  // Its failure is waited for once all have been started.
+  // The caller awaits it after all ports are open; this only prevents an unhandled rejection.
   following.catch(() => {})
-  const listening = await listenNear(listener, addresses, { asked, usual: forward.usualPort }, take).catch((error) => {
-    route.close()
-    throw error
-  })
-  forward.path.then((path) => listens(urlOf(addresses, listening, path)), forwarding.fail)
+  const listening = await listenNear(listener, addresses, { requested, usual: forward.usualPort }, accept).catch(
+    (error) => {
+      route.close()
+      throw error
+    },
+  )
+  forward.path.then(
+    (path) => setUrl(urlOf(addresses, listening, { secure: forward.secure ?? false, path })),
+    options.fail,
+  )
   const stopBeating = every(BEAT, timers, () => route.beat())
   return {
     following,
@@ -105,29 +114,29 @@ export async function startForward(
       stopBeating()
       listening.close()
       route.close()
-      // An end would look like all there is.
+      // With a normal end a client would take a partial answer for a complete one.
       for (const socket of sockets) reset(socket)
-      say({ event: 'closed' })
+      report({ event: 'closed' })
     },
   }
 }
 
-type Said = Omit<ForwardEvent, 'addon' | 'url'>
+type EventDetails = Omit<ForwardEvent, 'addon' | 'namespace' | 'service' | 'url'>
 
-/** What is said before the port's URL is known is told after it. */
-function saying(
-  { name: addon }: Forward,
-  { tell }: LocalForwarding,
-): { say(event: Said): void; listens(url: string): void } {
-  const early: Said[] = []
-  let say = (event: Said): void => {
-    early.push(event)
+/** Holds events back until the port's URL is known. */
+function eventReporter(
+  { name: addon, namespace, service }: Forward,
+  { tell }: LocalForwardOptions,
+): { report(event: EventDetails): void; setUrl(url: string): void } {
+  const held: EventDetails[] = []
+  let report = (event: EventDetails): void => {
+    held.push(event)
   }
   return {
-    say: (event) => say(event),
-    listens: (url) => {
-      say = (event) => tell({ ...event, addon, url })
-      for (const event of [{ event: 'listening' as const }, ...early]) say(event)
+    report: (event) => report(event),
+    setUrl: (url) => {
+      report = (event) => tell({ ...event, addon, namespace, service, url })
+      for (const event of [{ event: 'listening' as const }, ...held]) report(event)
     },
   }
 }
@@ -136,13 +145,13 @@ async function serve(
   socket: Socket,
   route: PodRoute,
   addon: string,
-  { addresses, wait, timers, traffic, tellConnection }: LocalForwarding,
+  { addresses, wait, timers, traffic, tellConnection }: LocalForwardOptions,
 ): Promise<void> {
   const started = timers.now()
-  const carried = traffic.begin()
-  await carry(socket, route, { wait, localHostsOnly: isLoopback(addresses), title: addon, timers }, carried)
-  traffic.end(carried)
-  tellConnection({ ...carried, addon, milliseconds: timers.now() - started })
+  const counts = traffic.begin()
+  await carry(socket, route, { wait, localHostsOnly: isLoopback(addresses), title: addon, timers }, counts)
+  traffic.end(counts)
+  tellConnection({ ...counts, addon, milliseconds: timers.now() - started })
 }
 
 function podName({ namespace }: Forward, name: string): Required<ObjectName> {
@@ -151,9 +160,10 @@ function podName({ namespace }: Forward, name: string): Required<ObjectName> {
 
 const EVERYWHERE = ['127.0.0.1', '::1', '0.0.0.0', '::']
 
-/** `localhost` leads to 127.0.0.1 and ::1 alone. */
-function urlOf(addresses: string[], { port }: Listening, path: string): string {
+/** `localhost` resolves only to 127.0.0.1 and ::1. */
+function urlOf(addresses: string[], { port }: Listening, { secure, path }: { secure: boolean; path: string }): string {
   const [first = 'localhost'] = addresses
   const host = addresses.some((address) => EVERYWHERE.includes(address)) ? 'localhost' : first
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
+  const { pathname } = new URL(path, 'http://localhost')
+  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${pathname}`
 }

@@ -1,7 +1,12 @@
-/** The pages that a forwarded port has of its own: plain text, and the connection ends with it. */
+/** The pages with which a local port answers itself: plain text, after which the connection ends. */
 
-/** @param status `502 Bad Gateway` */
-export function page(status: string, why: string): Buffer {
+export interface Page {
+  /** `502 Bad Gateway`. */
+  status: string
+  why: string
+}
+
+export function page({ status, why }: Page): Buffer {
   const body = Buffer.from(`kubectl telemetry port-forward: ${why}\n`)
   const head = [
     `HTTP/1.1 ${status}`,

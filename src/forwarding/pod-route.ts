@@ -1,10 +1,11 @@
-/** Leads connections to Ready pods of one Service, as EndpointSlices name them. */
+/** Finds sessions to the Ready pods of one Service. The watch of its EndpointSlices keeps the list of pods up to date. */
+
 import { LONGEST, pause, type Timers } from '../time/timers.ts'
 import type { Route } from './connection.ts'
 import type { Session } from './tunnel/session.ts'
 import { SessionPool } from './tunnel/session-pool.ts'
 
-/** A pod, and the port of its container that the Service's port leads to. */
+/** A pod and the container port behind the Service's port. */
 export interface ForwardTarget {
   pod: string
   port: number
@@ -16,48 +17,58 @@ export type RouteEvent =
   | { event: 'lost'; reason: string; cause: Error }
 
 export interface PodRouteOptions {
-  /** Opens a tunnel. @throws UserError when it is refused */
+  /** Opens a tunnel; `closed` is called when it is gone. @throws UserError when it is refused */
   dial(target: ForwardTarget, closed: (session: Session) => void): Promise<Session>
-  /** Told once for each change, not for each connection. */
+  /** Called once for each change, not for each connection. */
   tell(event: RouteEvent): void
   timers: Timers
-  /** 0 to 1, for jitter: many clients must not come back at the same moment. */
+  /** @returns 0 to 1, for jitter: many clients must not reconnect at the same moment */
   chance(): number
 }
 
-/** Milliseconds that a pod which is going has to answer, once another one is Ready: its sandbox may end without a word to anybody. */
+/**
+ * Milliseconds that a terminating pod has to answer once another one is Ready. Its sandbox may be removed without closing connections,
+ * so waiting longer may be in vain.
+ */
 const GRACE = 1_000
 const RETRY_PAUSE = 100
-/** While somebody waits, */
+/** Longest pause between retries while a client waits. */
 const LONGEST_PAUSE = 1_000
-/** and while nobody does. */
+/** Longest pause between retries while no client waits. */
 const LONGEST_IDLE_PAUSE = 5_000
 
 export class PodRoute implements Route {
-  /** Tunnels lead to pods again, or to a pod that went unseen: whoever watches the pods may be connected to nothing. */
-  recovered = () => {}
   readonly #options: PodRouteOptions
   readonly #pools = new Map<string, SessionPool>()
-  /** Those of pods that are gone too, while connections last. */
+  /** All open sessions, including those to pods that are gone and still have connections. */
   readonly #sessions = new Set<Session>()
   #ready: ForwardTarget[] = []
   readonly #waiters = new Set<() => void>()
   #state: RouteEvent['event'] | undefined
   #current: string | undefined
-  /** Where connections go: the pod that was reached last. */
+  /** The pod that was reached last: it gets the next connections. */
   #preferred: ForwardTarget | undefined
   #warming = false
-  /** Tunnels have fallen silent, broken or not been opened. */
+  /** Whether a tunnel has become silent, has broken or could not be opened since the last success. */
   #suspicious = false
   #reason = ''
   #closed = false
   #callOff = () => {}
+  #recovered = () => {}
 
   constructor(options: PodRouteOptions) {
     this.#options = options
   }
 
-  /** The pods that are Ready now. Sessions to any other take no more connections. */
+  /**
+   * Sets what to call when pods can be reached again after a failure, or when a pod is gone that the watch still reports: the
+   * watch may hang on a dead connection too.
+   */
+  onRecovery(act: () => void): void {
+    this.#recovered = act
+  }
+
+  /** Sets the pods that are Ready now. Sessions to other pods take no more connections. */
   update(ready: ForwardTarget[]): void {
     if (this.#closed) return
     this.#ready = ready
@@ -67,7 +78,7 @@ export class PodRoute implements Route {
       pool.retire()
       this.#pools.delete(name)
     }
-    if (ready.length === 0) this.#say({ event: 'waiting' })
+    if (ready.length === 0) this.#report({ event: 'waiting' })
     for (const wake of [...this.#waiters]) wake()
     this.#callOff()
     if (ready.length === 0) return
@@ -82,7 +93,7 @@ export class PodRoute implements Route {
   }
 
   distrust(session: Session): void {
-    // Its pod may be gone, or only the port closed: the watch knows the one, and a new session costs little for the other.
+    // The pod may be gone, which the watch reports, or only its port may be closed, and then a new session costs little.
     if (session.accepts) session.retire()
   }
 
@@ -99,7 +110,7 @@ export class PodRoute implements Route {
     return this.#ready.length > 0
   }
 
-  /** Keeps tunnels alive, and finds dead ones. */
+  /** Call it regularly: keeps tunnels alive and finds dead ones. */
   beat(): void {
     for (const session of this.#sessions) session.beat()
   }
@@ -113,7 +124,7 @@ export class PodRoute implements Route {
     for (const wake of [...this.#waiters]) wake()
   }
 
-  /** Opens the first tunnel to a pod before anybody needs it, and so says early what stands in its way. */
+  /** Opens the first tunnel to a pod before a client needs it, so that problems are reported early. */
   async #warm(): Promise<void> {
     if (this.#warming) return
     this.#warming = true
@@ -133,23 +144,23 @@ export class PodRoute implements Route {
       const target = this.#choose(failed)
       const left = until - timers.now()
       if (target === undefined) {
-        if (!(await this.#change(left, signal))) return undefined
+        if (!(await this.#nextChange(left, signal))) return undefined
         failures = 0
         continue
       }
-      const session = await this.#soon(this.#try(target, take, failures), until, signal)
+      const session = await this.#untilGivenUp(this.#try(target, take, failures), until, signal)
       if (session !== undefined) return session
       if (!this.#isReady(target)) continue
       failed = target
       if (until <= timers.now()) return undefined
       const longest = Math.min(RETRY_PAUSE * 2 ** failures++, cap) * (0.5 + chance() / 2)
-      await this.#change(Math.min(longest, until - timers.now()), signal)
+      await this.#nextChange(Math.min(longest, until - timers.now()), signal)
     }
     return undefined
   }
 
-  /** A dial may take longer than anybody waits. */
-  #soon<T>(trying: Promise<T>, until: number, signal?: AbortSignal): Promise<T | undefined> {
+  /** Stops waiting for a dial when the client gives up: a dial may take longer. */
+  #untilGivenUp<T>(trying: Promise<T>, until: number, signal?: AbortSignal): Promise<T | undefined> {
     if (until === Number.POSITIVE_INFINITY) return trying
     const ending = new AbortController()
     const end = () => ending.abort('over')
@@ -177,19 +188,19 @@ export class PodRoute implements Route {
     } catch (error) {
       const cause = error as Error & { code?: string }
       if (this.#preferred !== undefined && nameOf(this.#preferred) === nameOf(target)) this.#preferred = undefined
-      // A pod that has gone before the watch says so: nothing is lost, unless the watch has nothing to say any more.
+      // The pod is gone before the watch reported it. That is normal once; the second time the watch itself may be dead.
       if (cause.code === 'NOT_FOUND') {
-        if (failures > 0) this.recovered()
+        if (failures > 0) this.#recovered()
         return undefined
       }
       this.#suspicious = true
       this.#reason = cause.message
-      this.#say({ event: 'lost', reason: cause.message, cause })
+      this.#report({ event: 'lost', reason: cause.message, cause })
       return undefined
     }
   }
 
-  /** The pod that connections go to already, as long as it is Ready; after a failure the next one. */
+  /** Chooses the preferred pod while it is Ready, otherwise the one after `failed`. */
   #choose(failed: ForwardTarget | undefined): ForwardTarget | undefined {
     const after = failed === undefined ? -1 : this.#indexOf(failed)
     const preferred = this.#preferred === undefined ? -1 : this.#indexOf(this.#preferred)
@@ -218,16 +229,16 @@ export class PodRoute implements Route {
       gone = true
       this.#sessions.delete(one)
       closed(one)
-      if (!one.retired) this.#broken()
+      if (!one.retired) this.#reconnect()
     })
     if (!gone) this.#sessions.add(session)
-    if (this.#suspicious && !this.#closed) this.recovered()
+    if (this.#suspicious && !this.#closed) this.#recovered()
     this.#suspicious = false
     return session
   }
 
-  /** Somebody may come: finds out before that what there is now, and says so. */
-  #broken(): void {
+  /** Reconnects before the next client needs it, and reports the result. */
+  #reconnect(): void {
     this.#suspicious = true
     if (!this.#closed && this.#ready.length > 0) void this.#warm()
   }
@@ -236,19 +247,19 @@ export class PodRoute implements Route {
     if (this.#closed) return
     if (this.#state === 'connected' && this.#current === pod) return
     this.#current = pod
-    this.#say({ event: 'connected', pod })
-    // Those that wait before they try again need not.
+    this.#report({ event: 'connected', pod })
+    // Connections that pause before a retry need not wait any longer.
     for (const wake of [...this.#waiters]) wake()
   }
 
-  #say(event: RouteEvent): void {
+  #report(event: RouteEvent): void {
     if (this.#closed || (event.event !== 'connected' && this.#state === event.event)) return
     this.#state = event.event
     this.#options.tell(event)
   }
 
-  /** @returns whether something changed before the time was up */
-  #change(milliseconds: number, signal?: AbortSignal): Promise<boolean> {
+  /** @returns whether pods or the connection changed in time */
+  #nextChange(milliseconds: number, signal?: AbortSignal): Promise<boolean> {
     if (milliseconds <= 0 || this.#closed || signal?.aborted) return Promise.resolve(false)
     return new Promise((resolve) => {
       const end = (changed: boolean) => {
@@ -266,7 +277,7 @@ export class PodRoute implements Route {
   }
 }
 
-/** A pod's port may change while it runs, when the Service does. */
+/** With the port, because a change of the Service may lead to another port of the same pod. */
 function nameOf({ pod, port }: ForwardTarget): string {
   return `${pod}:${port}`
 }

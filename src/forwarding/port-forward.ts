@@ -1,42 +1,45 @@
-/** Local ports that lead to add-ons or any Service, and stay when pods go and come. */
+/** Opens local ports to add-ons or any Service, which stay open when pods are replaced. */
+
 import type { PortChoice } from '../addons/port-choice.ts'
 import { interrupted, type UserError } from '../errors.ts'
+import { type Finding, notes } from '../findings.ts'
 import type { Browser } from '../terminal/browser.ts'
 import { every, pause, type Timers } from '../time/timers.ts'
 import { unlessAborted } from '../time/unless-aborted.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import type { Dependencies } from '../world.ts'
 import { type Forward, type ForwardChoice, findForwards } from './forwards.ts'
 import type { Listener } from './listener.ts'
-import { type ForwardEvent, type LocalForward, type LocalForwarding, startForward } from './local-forward.ts'
-import { portAskedFor } from './local-ports.ts'
-import { type ConnectionReport, Traffic, type TrafficReport } from './traffic-counter.ts'
+import { type ForwardEvent, type LocalForward, type LocalForwardOptions, startForward } from './local-forward.ts'
+import { requestedPort } from './local-ports.ts'
+import { type ConnectionReport, TrafficCounter, type TrafficReport } from './traffic-counter.ts'
 
 export interface PortForwardRequest extends ForwardChoice {
   ports: PortChoice
   /** Milliseconds that a connection waits for a Ready pod. */
   wait: number
-  /** Milliseconds after which it ends by itself. */
+  /** Milliseconds after which the command ends. */
   duration?: number | undefined
   exitOnLoss: boolean
-  /** Whether pages are opened in the browser as soon as there is a pod. */
+  /** Whether to open each page in the browser as soon as it has a pod. */
   open: boolean
 }
 
-export interface Forwarding {
+/** Adapters of this machine, and the end of the run. */
+export interface ForwardEnvironment {
   listener: Listener
   timers: Timers
   browser: Browser
-  /** Ends it: Ctrl-C, a closed terminal. */
+  /** Aborted by Ctrl-C or a closed terminal. */
   signal: AbortSignal
 }
 
-/** Who hears of it. */
+/** Receives events, warnings and reports. */
 export interface ForwardAudience {
   tell(event: ForwardEvent): void
-  warn(warnings: Warning[]): void
-  /** Of each connection when it is over. */
+  warn(warnings: Finding[]): void
+  /** Called when a connection has ended. */
   tellConnection(report: ConnectionReport): void
-  /** About once a second, when something is different. */
+  /** Called about once a second, when the numbers have changed. */
   tellTraffic?: ((report: TrafficReport) => void) | undefined
 }
 
@@ -52,20 +55,22 @@ const TRAFFIC_BEAT = 1_000
 export async function portForward(
   request: PortForwardRequest,
   dependencies: Needs,
-  forwarding: Forwarding,
+  environment: ForwardEnvironment,
   audience: ForwardAudience,
 ): Promise<PortForwardResult> {
-  const { signal, timers } = forwarding
+  const { signal, timers } = environment
   const found = await unlessAborted(findForwards(request, dependencies), signal)
   if (found === undefined) throw interrupted()
   audience.warn(found.warnings)
-  const traffic = new Traffic()
+  // A failed reading ends the run by its path.
+  found.pathWarnings.then((warnings) => audience.warn(warnings)).catch(() => {})
+  const traffic = new TrafficCounter()
   const ending = new AbortController()
   const interrupt = () => ending.abort('interrupted')
   signal.addEventListener('abort', interrupt)
   const served = new Set<string>()
-  const openPage = pageOpener(forwarding.browser, audience)
-  const local = localForwarding(request, { ...forwarding, signal: ending.signal }, audience, {
+  const openPage = pageOpener(environment.browser, audience)
+  const options = localOptions(request, { ...environment, signal: ending.signal }, audience, {
     traffic,
     connected: ({ addon, url }) => {
       if (request.open && !served.has(addon)) void openPage(url)
@@ -77,7 +82,7 @@ export async function portForward(
   const { tellTraffic } = audience
   const stopWatching = tellTraffic && watchTraffic(traffic, timers, tellTraffic)
   try {
-    await startAll(found.forwards, running, request, dependencies, local)
+    for await (const one of startAll(found.forwards, request, dependencies, options)) running.push(one)
     if (request.duration !== undefined) void endAfter(request.duration, timers, ending)
     await unlessAborted(Promise.all(running.map(({ following }) => following)), ending.signal)
     const outcome: Ending = ending.signal.reason ?? 'ended'
@@ -92,7 +97,7 @@ export async function portForward(
   }
 }
 
-/** Why it ends: an error is the answer then. */
+/** Why the run ends; an error is thrown to the user. */
 type Ending = PortForwardResult['outcome'] | UserError
 
 async function endAfter(duration: number, timers: Timers, ending: AbortController): Promise<void> {
@@ -106,18 +111,19 @@ export function succeeded({ outcome }: PortForwardResult): boolean {
   return outcome !== 'lost'
 }
 
-interface Course {
-  traffic: Traffic
+/** What the ports change in the state of the run. */
+interface RunState {
+  traffic: TrafficCounter
   connected(event: ForwardEvent): void
   stop(outcome: Ending): void
 }
 
-function localForwarding(
+function localOptions(
   { addresses, wait, exitOnLoss }: PortForwardRequest,
-  { listener, timers, signal }: Forwarding,
+  { listener, timers, signal }: ForwardEnvironment,
   { tell, tellConnection }: ForwardAudience,
-  { traffic, connected, stop }: Course,
-): LocalForwarding {
+  { traffic, connected, stop }: RunState,
+): LocalForwardOptions {
   return {
     ...{ addresses, wait, listener, timers, signal, traffic, tellConnection },
     tell: (event) => {
@@ -133,22 +139,19 @@ function localForwarding(
   }
 }
 
-/** @param running gets each as soon as it runs: whoever asks ends them, also when a later one cannot be started */
-async function startAll(
+/** Yields each port as soon as it is open, so that the caller can close the open ones when a later one fails. */
+async function* startAll(
   forwards: Forward[],
-  running: LocalForward[],
   { ports }: PortForwardRequest,
   dependencies: Needs,
-  local: LocalForwarding,
-): Promise<void> {
+  options: LocalForwardOptions,
+): AsyncGenerator<LocalForward> {
   const names = forwards.map(({ name }) => name)
-  for (const forward of forwards) {
-    const one = await startForward(forward, portAskedFor(ports, forward.name, names), dependencies, local)
-    running.push(one)
-  }
+  for (const forward of forwards)
+    yield await startForward(forward, requestedPort(ports, forward.name, names), dependencies, options)
 }
 
-function watchTraffic(traffic: Traffic, timers: Timers, tell: (report: TrafficReport) => void): () => void {
+function watchTraffic(traffic: TrafficCounter, timers: Timers, tell: (report: TrafficReport) => void): () => void {
   let last = ''
   return every(TRAFFIC_BEAT, timers, () => {
     const report = traffic.report()
@@ -158,7 +161,7 @@ function watchTraffic(traffic: Traffic, timers: Timers, tell: (report: TrafficRe
   })
 }
 
-/** @returns what opens a page; says once why none can be opened */
+/** @returns a function that opens a page, and warns once when the browser cannot be started */
 function pageOpener(browser: Browser, { warn }: ForwardAudience): (url: string) => Promise<void> {
   let hasWarned = false
   return async (url) => {
@@ -166,7 +169,7 @@ function pageOpener(browser: Browser, { warn }: ForwardAudience): (url: string) 
     if (why === undefined || hasWarned) return
     hasWarned = true
     const { host } = new URL(url)
-    const remedy = `open ${url} yourself; from another machine after: ssh -L ${host.split(':').pop()}:${host} THIS_MACHINE`
-    warn([{ code: 'BROWSER_NOT_OPENED', message: `no page was opened: ${why}`, remedy }])
+    const remedy = `open ${url} yourself; on another machine first run: ssh -L ${host.split(':').pop()}:${host} THIS_MACHINE`
+    warn([notes('BROWSER_NOT_OPENED', `could not open the browser: ${why}`, remedy)])
   }
 }

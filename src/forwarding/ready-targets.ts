@@ -1,8 +1,8 @@
-/** Which pods a Service's connections may go to now: pure, over its EndpointSlices. */
+/** Pure: finds the Ready pods of a Service in its EndpointSlices. */
 import type { EndpointSlice } from '../cluster/objects.ts'
 import type { ForwardTarget } from './pod-route.ts'
 
-/** @param portName of the Service's port; '' for the only one */
+/** @param portName name of the Service's port; '' for an unnamed port */
 export function readyTargets(slices: Iterable<EndpointSlice>, portName: string): ForwardTarget[] {
   const targets = [...slices].flatMap(({ ports, endpoints }) => {
     const port = ports?.find(({ name = '' }) => name === portName)?.port
@@ -14,6 +14,6 @@ export function readyTargets(slices: Iterable<EndpointSlice>, portName: string):
       )
       .map(({ targetRef }) => ({ pod: targetRef?.name ?? '', port }))
   })
-  // Dual stack has a slice for each family.
+  // A dual-stack Service has a slice for each IP family.
   return targets.filter(({ pod }, index) => targets.findIndex((other) => other.pod === pod) === index)
 }

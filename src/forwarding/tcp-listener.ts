@@ -1,4 +1,4 @@
-/** The real listener. */
+/** Listens on real TCP ports of this machine. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Listener, ListenFailure, Listening } from './listener.ts'
 
@@ -14,7 +14,7 @@ const OPTIONS = {
   allowHalfOpen: true,
   pauseOnConnect: true,
   noDelay: true,
-  // A client that had ended its side, and went away while the server said nothing, is found out only by asking the system for it.
+  // Only keep-alive detects a client that has ended its side and then goes away while the server is silent.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 }
@@ -23,16 +23,16 @@ export class TcpListener implements Listener {
   async listen(
     addresses: string[],
     port: number,
-    take: (socket: Socket) => void,
+    accept: (socket: Socket) => void,
   ): Promise<Listening | { failure: ListenFailure; address: string }> {
-    // Node takes some milliseconds to begin: what has been asked of the API server goes out first.
+    // Listening blocks for some milliseconds at first: requests to the API server that wait in this tick are sent before.
     await new Promise((resolve) => setImmediate(resolve))
     const servers: Server[] = []
     for (const address of addresses) {
-      const server = createServer(OPTIONS, take)
+      const server = createServer(OPTIONS, accept)
       const failure = await bind(server, address, port)
       if (failure === undefined) servers.push(server)
-      // A machine without IPv6 has no ::1, which nobody misses.
+      // A machine without IPv6 has no ::1: 127.0.0.1 is enough.
       else if (failure !== 'not-here' || address !== '::1' || addresses.length === 1) {
         for (const one of servers) one.close()
         return { failure, address }
@@ -45,7 +45,7 @@ export class TcpListener implements Listener {
 function bind(server: Server, host: string, port: number): Promise<ListenFailure | undefined> {
   return new Promise((resolve, reject) => {
     server.once('listening', () => resolve(undefined))
-    // Not once: what cannot be accepted (no more file descriptors, say) is an error too, and no reason to die.
+    // `on`, not `once`: a failed accept (too many open files, for example) is an error event too and must not end the process.
     server.on('error', (error: NodeJS.ErrnoException) => {
       const failure = FAILURES[error.code ?? '']
       if (failure === undefined) reject(error)

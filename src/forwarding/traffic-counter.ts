@@ -1,51 +1,51 @@
-/** What went through the local ports, for whoever watches. */
-import type { Carried } from './connection.ts'
+/** Counts connections and bytes at the local ports. */
+import type { ByteCounts } from './connection.ts'
 
-/** One connection that is over. */
-export interface ConnectionReport extends Carried {
+/** A connection that has ended. */
+export interface ConnectionReport extends ByteCounts {
   addon: string
-  /** The how-many-eth it was. */
+  /** 1 for the first connection of this run. */
   number: number
   milliseconds: number
 }
 
-/** So far, of all add-ons together. Bytes `up` go to the pods. */
-export interface TrafficReport extends Carried {
+/** Totals of all add-ons since the start. */
+export interface TrafficReport extends ByteCounts {
   open: number
   connections: number
-  /** How often a pod was reached again after it had been gone. */
+  /** How often an add-on got a pod again after it had lost one. */
   reconnects: number
 }
 
-export class Traffic {
-  readonly #open = new Set<Carried>()
-  readonly #over: Carried = { up: 0, down: 0 }
+export class TrafficCounter {
+  readonly #open = new Set<ByteCounts>()
+  readonly #ended: ByteCounts = { up: 0, down: 0 }
   #connections = 0
   #connected = 0
   readonly #addons = new Set<string>()
 
-  /** @returns what the connection adds its bytes to */
-  begin(): Carried & { number: number } {
-    const carried = { up: 0, down: 0, number: ++this.#connections }
-    this.#open.add(carried)
-    return carried
+  /** @returns the counts to which the connection adds its bytes */
+  begin(): ByteCounts & { number: number } {
+    const counts = { up: 0, down: 0, number: ++this.#connections }
+    this.#open.add(counts)
+    return counts
   }
 
-  end(carried: Carried): void {
-    this.#open.delete(carried)
-    this.#over.up += carried.up
-    this.#over.down += carried.down
+  end(counts: ByteCounts): void {
+    this.#open.delete(counts)
+    this.#ended.up += counts.up
+    this.#ended.down += counts.down
   }
 
-  /** An add-on has a pod. */
+  /** Call it each time an add-on gets a pod. */
   connected(addon: string): void {
     this.#addons.add(addon)
     this.#connected++
   }
 
   report(): TrafficReport {
-    const all = [this.#over, ...this.#open]
-    const sum = (of: (carried: Carried) => number) => all.reduce((total, carried) => total + of(carried), 0)
+    const all = [this.#ended, ...this.#open]
+    const sum = (amount: (counts: ByteCounts) => number) => all.reduce((total, counts) => total + amount(counts), 0)
     return {
       open: this.#open.size,
       connections: this.#connections,

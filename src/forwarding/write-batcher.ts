@@ -1,18 +1,18 @@
-/** Writes to a local socket in larger pieces than they come in. */
+/** Joins small pieces of data into larger writes to a local socket. */
 import type { Writable } from 'node:stream'
 
-/** TLS hands out 16 KiB at most; what is much shorter is the end of something, and goes out at once. */
-const LARGE = 8 * 1024
-/** Larger pieces gain nothing, and the client should read while we do. */
-const PIECE = 64 * 1024
-/** So many bytes may wait for the client before the tunnel has to. */
-const ROOM = 128 * 1024
+/** A TLS record has at most 16 KiB. A much shorter piece is probably the end of an answer and is written at once. */
+const MIN_BATCHED = 8 * 1024
+/** Larger writes gain nothing, and the client should read while we do. */
+const MAX_BATCH = 64 * 1024
+/** How many bytes may wait for the client before the tunnel is paused. */
+const MAX_WAITING = 128 * 1024
 
 /**
- * One write(2) to a local socket wakes the client up, which costs more than what it carries: a download in pieces of 16 KiB took a fifth
- * more CPU than in pieces of 64.
+ * Each write(2) to a local socket wakes up the client, which costs more than copying the bytes: a download in pieces of 16 KiB took a
+ * fifth more CPU than one in pieces of 64 KiB.
  */
-export class Gathering {
+export class WriteBatcher {
   readonly #socket: Writable
   #held = 0
 
@@ -20,20 +20,20 @@ export class Gathering {
     this.#socket = socket
   }
 
-  /** @returns false when there is no room for more: wait for `drain` */
+  /** @returns false when too many bytes wait for the client: pause until `drain` */
   write(bytes: Buffer): boolean {
-    if (this.#held === 0 && bytes.length >= LARGE) {
+    if (this.#held === 0 && bytes.length >= MIN_BATCHED) {
       this.#socket.cork()
       setImmediate(() => this.flush())
     }
     this.#held += this.#socket.writableCorked > 0 ? bytes.length : 0
     this.#socket.write(bytes)
-    if (this.#held >= PIECE) this.flush()
-    // Not what write() says: a piece is as long as the socket's own limit.
-    return this.#socket.writableLength < ROOM
+    if (this.#held >= MAX_BATCH) this.flush()
+    // The result of write() is of no use: one batch already reaches the socket's own limit.
+    return this.#socket.writableLength < MAX_WAITING
   }
 
-  /** Lets out what is held back. */
+  /** Writes the bytes that are held back. */
   flush(): void {
     if (this.#held === 0) return
     this.#held = 0

@@ -1,8 +1,10 @@
-/** Whether somebody else's Gateway claims a host of ours on the same pods and port: pure. */
+/** Pure: finds the user's Gateways that claim one of our hosts on the same pods and port. */
 import type { KubeObject } from '../cluster/cluster.ts'
-import { isOwned } from '../cluster/ownership.ts'
-import type { IngressGateway } from './find.ts'
-import { type Entry, serversIn } from './layout.ts'
+import { isStaying } from '../cluster/objects.ts'
+import { textOf } from '../shapes.ts'
+import { boundPorts, type IngressGateway, listenerPorts } from './find.ts'
+import { type Entry, type ServerSpec, serversIn } from './layout.ts'
+import { isOwnGateway, ownGateway } from './made-by-exposing.ts'
 
 export interface HostConflict {
   /** Our host, and the port of the gateway's Service. */
@@ -10,7 +12,7 @@ export interface HostConflict {
   port: number
   /** `namespace/name` of the other Gateway. */
   gateway: string
-  /** The host as the other Gateway has it: the same, or a wildcard that covers it. */
+  /** The host in the other Gateway: the same, or a wildcard that matches it. */
   claim: string
 }
 
@@ -19,35 +21,109 @@ interface Spec {
 }
 
 /**
- * Istio serves the same host on one port from one Gateway only, and drops the other silently (IST0145). Of a wildcard the exact
- * host wins: what the wildcard served there until now is served by us then.
+ * Istio serves a host on a port from only one Gateway, and silently drops it from others (IST0145). An exact host wins over a wildcard:
+ * then we serve the host that the wildcard has served until now.
  * https://istio.io/latest/docs/reference/config/analysis/ist0145/
  */
-export function hostConflicts(entries: Wish[], { pods }: IngressGateway, gateways: KubeObject[]): HostConflict[] {
-  const others = gateways.filter((gateway) => !isOwned(gateway) && pods.some((pod) => selects(gateway, pod)))
-  return others.flatMap((gateway) => {
-    const name = `${gateway.metadata.namespace}/${gateway.metadata.name}`
+export function hostConflicts(
+  entries: readonly HostPort[],
+  { pods, namespace }: IngressGateway,
+  gateways: KubeObject[],
+): HostConflict[] {
+  return othersFor({ pods, namespace }, gateways).flatMap((gateway) => {
+    const name = nameOf(gateway)
     return entries.flatMap(({ host, port }) => {
       const claims = serversIn(gateway)
         .filter((server) => server.port.number === port)
-        .flatMap(({ hosts }) => hosts.map(withoutNamespace))
+        .flatMap(({ hosts }) => hosts)
       const claim = claims.find((one) => one === host) ?? claims.find((one) => covers(one, host))
       return claim === undefined ? [] : [{ host, port, gateway: name, claim }]
     })
   })
 }
 
-type Wish = Pick<Entry, 'host' | 'port'>
+/** A server of another Gateway that keeps a port of the pods from ours: Envoy serves one protocol on a port. */
+export interface ProtocolConflict {
+  /** Of the gateway's Service, for our server. */
+  port: number
+  /** `namespace/name` of the other Gateway, the number of its port, and its protocol. */
+  gateway: string
+  number: number
+  protocol: string
+  /** The port of the pods. */
+  target: number
+}
 
-/** A Gateway without a selector is for every gateway pod. */
+/**
+ * Istio merges servers on one port of the pods only if all of them speak TLS, which the server name tells apart, or all of them plain HTTP; of
+ * others it silently ignores those of the younger Gateways (`mergeGateways` in pilot/pkg/model/gateway.go).
+ * @param number port of our server, which speaks TLS if `secure`
+ */
+export function protocolConflict(
+  { number, secure }: { number: number; secure: boolean },
+  gateway: IngressGateway,
+  gateways: KubeObject[],
+): ProtocolConflict | undefined {
+  const targets = boundPorts(gateway, number)
+  const ours = ownGateway(gateways, gateway.namespace)
+  const isOlder = serversIn(ours).some(({ port }) => port.number === number) ? createdAt(ours) : undefined
+  return othersFor(gateway, gateways)
+    .filter((other) => isStaying(other) && (isOlder === undefined || createdAt(other) < isOlder))
+    .flatMap((other) =>
+      serversIn(other)
+        .filter((server) => kindOf(server) !== (secure ? 'tls' : 'http'))
+        .flatMap(({ port }) => {
+          const target = boundPorts(gateway, port.number).find((one) => targets.includes(one))
+          const { number: theirs, protocol } = port
+          return target === undefined
+            ? []
+            : [{ port: number, gateway: nameOf(other), number: theirs, protocol, target }]
+        }),
+    )[0]
+}
+
+/** RFC 3339 in UTC without fractions: it sorts as a text. */
+function createdAt(object: KubeObject | undefined): string {
+  return textOf(object?.metadata.creationTimestamp) ?? ''
+}
+
+const PLAIN_HTTP = ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB']
+
+/** As Istio reads a protocol: in upper and lower case, and TCP with TLS settings is TLS. */
+function kindOf({ port, tls }: ServerSpec): 'tls' | 'http' | 'tcp' {
+  const protocol = (textOf(port.protocol) ?? '').toUpperCase()
+  if (PLAIN_HTTP.includes(protocol)) return 'http'
+  return protocol === 'HTTPS' || protocol === 'TLS' || tls !== undefined ? 'tls' : 'tcp'
+}
+
+/** The Gateways of others that Istio applies to pods of the gateway. */
+function othersFor(
+  { pods, namespace }: Pick<IngressGateway, 'pods' | 'namespace'>,
+  gateways: KubeObject[],
+): KubeObject[] {
+  return gateways.filter(
+    (gateway) =>
+      gateway.kind === 'Gateway' && !isOwnGateway(gateway, namespace) && pods.some((pod) => selects(gateway, pod)),
+  )
+}
+
+function nameOf({ metadata: { namespace, name } }: KubeObject): string {
+  return `${namespace}/${name}`
+}
+
+/** Whether the gateway listens at the port of an entry, for whatever Gateway. */
+export function isBusy(gateway: IngressGateway, entries: readonly HostPort[], gateways: KubeObject[]): boolean {
+  const own = gateways.filter((one) => one.kind === 'Gateway' && gateway.pods.some((pod) => selects(one, pod)))
+  const taken = own.flatMap(serversIn).flatMap(({ port }) => listenerPorts(gateway, port.number))
+  return entries.flatMap(({ port }) => listenerPorts(gateway, port)).some((port) => taken.includes(port))
+}
+
+type HostPort = Pick<Entry, 'host' | 'port'>
+
+/** A Gateway without a selector applies to every gateway pod. */
 function selects(gateway: KubeObject, pod: KubeObject): boolean {
   const { selector = {} } = (gateway.spec ?? {}) as Spec
   return Object.entries(selector).every(([name, value]) => pod.metadata.labels?.[name] === value)
-}
-
-/** `namespace/host` says from where routes may come. */
-function withoutNamespace(host: string): string {
-  return host.slice(host.indexOf('/') + 1)
 }
 
 function covers(claim: string, host: string): boolean {

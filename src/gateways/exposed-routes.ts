@@ -1,12 +1,16 @@
-/** What is exposed already, read from our VirtualServices: pure. The truth about what we made is in the cluster. */
+/** Pure: reads the present exposures from our VirtualServices. Only the cluster knows them, so nothing is stored elsewhere. */
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { componentOf, isOwned } from '../cluster/ownership.ts'
+import { componentOf } from '../cluster/ownership.ts'
+import { CLOSED_FOR } from '../manifests/virtual-service.ts'
+import { textsOf } from '../shapes.ts'
+import { isHeaderName } from '../text.ts'
 import { addressesIn } from './address-domain.ts'
 import { portNumbered } from './find.ts'
 import { domainOf, type Entry, entriesServed, type Layout } from './layout.ts'
+import { isNamedByExposing } from './made-by-exposing.ts'
 
-/** Where an add-on's page is inside the cluster. */
+/** Service, port and path of an add-on's page. */
 export interface Backend {
   addon: string
   namespace: string
@@ -15,34 +19,65 @@ export interface Backend {
   path: string
 }
 
-/** An add-on that has a host, and the VirtualService that says so. */
+/** An exposed add-on, read from its VirtualService. */
 export interface ExposedRoute {
   addon: string
   host: string
-  /** The Gateway's port, where the route is for one port only. */
+  /** The Gateway's port. Undefined in a route of a former version, which is for all ports. */
   port: number | undefined
   backend: Backend
+  /** The version of the guard for which the route is closed; undefined when it is open. */
+  closedFor: string | undefined
+  /** Request headers that it removes, in lower case. */
+  removes: string[]
   object: KubeObject
 }
 
 interface RouteSpec {
   hosts?: string[]
   http?: {
+    name?: string
+    directResponse?: object
     match?: { port?: number }[]
     redirect?: { uri?: string }
-    route?: { destination: { host: string; port?: { number: number } } }[]
+    route?: {
+      destination: { host: string; port?: { number: number } }
+      headers?: { request?: { remove?: string[] } }
+    }[]
   }[]
 }
 
-/** @param virtualServices those of the gateway's namespace, anybody's */
+/** @param virtualServices all VirtualServices of the gateway's namespace */
 export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
-  return virtualServices.filter(isOwned).flatMap((object) => {
-    const { hosts = [], http = [] } = object.spec as RouteSpec
+  return virtualServices.flatMap((object) => {
+    if (!isNamedByExposing(object)) return []
+    const { hosts = [], http = [] } = (object.spec ?? {}) as RouteSpec
     const [addon, host] = [componentOf(object), hosts[0]]
     if (addon === undefined || host === undefined) return []
     const port = http.flatMap(({ match = [] }) => match)[0]?.port
-    return [{ addon, host, port, backend: backendOf(addon, http), object }]
+    return [
+      {
+        addon,
+        host,
+        port,
+        backend: backendOf(addon, http),
+        closedFor: versionWanted(http[0]),
+        removes: removedBy(http),
+        object,
+      },
+    ]
   })
+}
+
+/** Of the first rule, which takes all requests when the route is closed. */
+function versionWanted(rule: NonNullable<RouteSpec['http']>[number] | undefined): string | undefined {
+  const isClosed = rule?.name?.startsWith(CLOSED_FOR) === true && rule.directResponse !== undefined
+  return isClosed ? rule.name?.slice(CLOSED_FOR.length) : undefined
+}
+
+function removedBy(http: NonNullable<RouteSpec['http']>): string[] {
+  const removed = http.flatMap(({ route = [] }) => route).flatMap(({ headers }) => textsOf(headers?.request?.remove))
+  return [...new Set(removed.filter(isHeaderName))]
 }
 
 function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend {
@@ -53,39 +88,39 @@ function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend
   return { addon, namespace, service, port: destination?.port?.number ?? 0, path }
 }
 
-/** The domain that what is exposed shares. */
-export function domainInUse(routes: ExposedRoute[]): string | undefined {
+/** The common domain of the exposed hosts. */
+export function domainInUse(routes: readonly ExposedRoute[]): string | undefined {
   return routes.map(domainOf).find((one) => one !== undefined)
 }
 
 /**
- * That domain, unless it has an address in its name and the gateway no longer has that.
- * @param addresses the gateway's
+ * The domain, unless it contains an address that the gateway no longer has.
+ * @param addresses addresses of the gateway
  */
 export function stillInUse(domain: string | undefined, addresses: string[]): string | undefined {
   const inName = domain === undefined ? [] : addressesIn(domain)
   return inName.length === 0 || inName.some((address) => addresses.includes(address)) ? domain : undefined
 }
 
-/** Whether a route leads to its add-on from this entry. */
-export function isAt({ host, port }: ExposedRoute, entry: Entry, { name }: Layout): boolean {
-  return host === entry.host && port === (name === 'ports' ? entry.port : undefined)
+/** Whether a route is for this host and port. */
+export function isAt({ host, port }: ExposedRoute, entry: Entry): boolean {
+  return host === entry.host && port === entry.port
 }
 
 /**
- * Whether what is there is what was planned: a route for each of these entries, no other, and a Gateway that lists just them. One
- * that was not planned for is another run's, whose certificate ours may have replaced.
- * @param present Gateways and the VirtualServices of our Gateway's namespace
- * @param service the gateway's, where it needs ports for the entries
+ * Whether the present objects are as planned: exactly one route for each entry, and a Gateway with exactly these entries. Any other entry
+ * comes from another run, whose certificate ours may have replaced.
+ * @param present the Gateways and VirtualServices of our Gateway's namespace
+ * @param service the gateway's Service, if it needs ports for the entries
  */
-export function isWhole(present: KubeObject[], entries: Entry[], layout: Layout, service?: Service): boolean {
+export function isWhole(present: KubeObject[], entries: readonly Entry[], layout: Layout, service?: Service): boolean {
   const routes = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
-  const gateway = present.find((object) => object.kind === 'Gateway' && isOwned(object))
+  const gateway = present.find((object) => object.kind === 'Gateway' && isNamedByExposing(object))
   const served = entriesServed(gateway).map(({ host, port, secure }) => `${host}:${port} ${secure}`)
   const planned = entries.map(({ host, port }) => `${host}:${port} ${layout.secure}`)
   return (
     routes.length === entries.length &&
-    entries.every((entry) => routes.some((route) => route.addon === entry.addon && isAt(route, entry, layout))) &&
+    entries.every((entry) => routes.some((route) => route.addon === entry.addon && isAt(route, entry))) &&
     served.sort().join() === planned.sort().join() &&
     (service === undefined || entries.every(({ port }) => portNumbered(service, port) !== undefined))
   )

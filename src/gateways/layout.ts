@@ -1,9 +1,10 @@
-/** Under which host and port of the ingress gateway each add-on is reached: pure. */
-import { classicPortOf } from '../addons/catalog.ts'
+/** Pure: the host and port of each add-on at the ingress gateway. */
+import { ADDON_NAMES, classicPortOf } from '../addons/catalog.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
-import { hostOf } from './names.ts'
+import { type IngressGateway, portFor, portNumbered } from './find.ts'
+import { hostOf, isDomain } from './names.ts'
 
-/** `hosts`: a host for each add-on on the scheme's own port. `ports`: one host, a port for each add-on (Istio 1.5 and older). */
+/** `hosts`: each add-on has a host, on the scheme's default port. `ports`: one host, and each add-on has a port (Istio 1.5 and older). */
 export const LAYOUTS = ['hosts', 'ports'] as const
 export type LayoutName = (typeof LAYOUTS)[number]
 
@@ -12,9 +13,11 @@ export interface Layout {
   /** HTTPS; otherwise HTTP. */
   secure: boolean
   domain: string
+  /** The Gateway's port of all hosts, where the Service lacks that of the scheme. */
+  port?: number
 }
 
-/** Where an add-on is reached: a host, and a port of the gateway's Service. */
+/** The host of an add-on, and the port of the gateway's Service. */
 export interface Entry {
   addon: string
   host: string
@@ -26,65 +29,148 @@ export interface GatewayServer {
   name: string
   port: number
   hosts: string[]
-  /** `redirect` answers every request with the way to HTTPS. */
+  /** `redirect` redirects every request to HTTPS. */
   serves: 'https' | 'http' | 'redirect'
 }
 
-/** What an Istio Gateway has in `spec.servers`, as far as we read it. */
+/** The port at which the layout `hosts` redirects to HTTPS. */
+export function redirectPortOf({ name, secure, port }: Omit<Layout, 'domain'>): number | undefined {
+  return name === 'hosts' && secure && port === undefined ? schemePort(false) : undefined
+}
+
+/** The fields of `spec.servers` of an Istio Gateway that we read. */
 export interface ServerSpec {
   port: { number: number; name: string; protocol: string }
+  /** Without the namespace. */
   hosts: string[]
   tls?: { httpsRedirect?: boolean; [field: string]: unknown }
 }
 
-/** The first label of the one host that all add-ons share in the layout `ports`. */
+/** The most characters of a name of an object. */
+const LONGEST_NAME = 253
+
+/** The TLS Secret of a Gateway; `undefined` where it names none. */
+export function secretNameIn(gateway: KubeObject): string | undefined {
+  const names = serversIn(gateway).map(({ tls }) => tls?.credentialName)
+  return names.find((name) => typeof name === 'string' && name.length <= LONGEST_NAME) as string | undefined
+}
+
+/** First label of the shared host in the layout `ports`. */
 const SHARED_HOST = 'telemetry'
 
 export function schemePort(secure: boolean): number {
   return secure ? 443 : 80
 }
 
-export function entryOf(addon: string, { name, secure, domain }: Layout): Entry {
+/** The Gateway's port of all hosts, in the layout `hosts`. */
+export function hostsPort({ secure, port }: Pick<Layout, 'secure' | 'port'>): number {
+  return port ?? schemePort(secure)
+}
+
+/** Whether it is the port of an add-on in the layout `ports`. */
+export function isClassicPort(number: number): boolean {
+  return ADDON_NAMES.some((addon) => classicPortOf(addon) === number)
+}
+
+export function entryOf(addon: string, { name, domain, ...layout }: Layout): Entry {
   return name === 'hosts'
-    ? { addon, host: hostOf(addon, domain), port: schemePort(secure) }
+    ? { addon, host: hostOf(addon, domain), port: hostsPort(layout) }
     : { addon, host: hostOf(SHARED_HOST, domain), port: classicPortOf(addon) ?? 0 }
 }
 
-/** `example.com` of `grafana.example.com` or `telemetry.example.com`. */
+/** `example.com` of `grafana.example.com` or `telemetry.example.com`; `undefined` for what --domain would refuse. */
 export function domainOf({ addon, host }: Pick<Entry, 'addon' | 'host'>): string | undefined {
   const label = [addon, SHARED_HOST].find((one) => host.startsWith(`${one}.`))
-  return label === undefined ? undefined : host.slice(label.length + 1)
+  const domain = label === undefined ? undefined : host.slice(label.length + 1)
+  return domain !== undefined && isDomain(domain) ? domain : undefined
+}
+
+/** The domain that all hosts share: each is `ADDON.DOMAIN` or `telemetry.DOMAIN`. */
+export function domainOfHosts(hosts: readonly string[]): string | undefined {
+  const domains = hosts.map((host) => ADDON_NAMES.map((addon) => domainOf({ addon, host })).find(Boolean))
+  const [domain, another] = new Set(domains)
+  return another === undefined ? domain : undefined
 }
 
 /**
- * ONE server for all hosts of a port. Each HTTPS server is a filter chain and a route table of its own, so with several of them
- * and one certificate a browser that reuses its HTTP/2 connection for the next host gets 404 (istio#13589). Browsers do not
- * reuse connections across ports.
- * @param redirect whether port 80 leads to HTTPS
+ * Makes one server for all hosts of a port. Each HTTPS server has its own filter chain and route table, so with several servers and one
+ * certificate a browser that reuses its HTTP/2 connection for another host gets 404 (istio#13589). Browsers do not reuse connections
+ * across ports.
+ * @param redirect whether port 80 redirects to HTTPS
+ * @param versions by add-on: of its guard, if it has one
  */
-export function serversOf(entries: Entry[], { name, secure }: Layout, redirect: boolean): GatewayServer[] {
+export function serversOf(
+  entries: readonly Entry[],
+  { name, secure, port }: Omit<Layout, 'domain'>,
+  redirect: boolean,
+  versions: Readonly<Record<string, string>>,
+): GatewayServer[] {
   const serves = secure ? 'https' : 'http'
+  const named = (prefix: string, guarded: readonly Entry[]) =>
+    secure ? prefix + guarded.map(({ addon }) => versionIn(addon, versions[addon])).join('') : prefix
   if (name === 'ports')
-    return entries.map(({ addon, host, port }) => ({ name: `${serves}-${addon}`, port, hosts: [host], serves }))
+    return entries.map((entry) => {
+      const { addon, host, port } = entry
+      return { name: named(`${serves}-${addon}`, [entry]), port, hosts: [host], serves }
+    })
   const hosts = entries.map(({ host }) => host)
-  const server: GatewayServer = { name: `${serves}-telemetry`, port: schemePort(secure), hosts, serves }
+  const server: GatewayServer = {
+    name: named(`${serves}-telemetry`, entries),
+    port: hostsPort({ secure, ...(port === undefined ? {} : { port }) }),
+    hosts,
+    serves,
+  }
   return redirect ? [server, { name: 'http-redirect', port: 80, hosts, serves: 'redirect' }] : [server]
 }
 
-/** What a Gateway of ours serves now, without its redirects. */
+/**
+ * The name of an HTTPS server contains the versions of its guards. Istio names the route table after it: connections that were opened
+ * before a guard keep the filters of that time, but find no route any more (404; seen). HTTP servers share a table whatever their name is.
+ */
+function versionIn(addon: string, version: string | undefined): string {
+  return version === undefined ? '' : `-${addon}-${version}`
+}
+
+/** The name of a server without the versions of add-ons that are no longer exposed. */
+export function withoutVersions(name: string, staying: readonly string[]): string {
+  return name.replace(/-([a-z]+)-[0-9a-f]{4}(?=-|$)/g, (version, addon: string) =>
+    staying.includes(addon) ? version : '',
+  )
+}
+
+/** What the user asks for, completed with what is in use and what the Service has. */
+export function chooseLayout(
+  { layout, insecure }: { layout?: LayoutName | undefined; insecure: boolean },
+  inUse: Omit<Layout, 'domain'> | undefined,
+  { domain, gateway }: { domain: string; gateway: IngressGateway },
+): Layout {
+  const [name, secure] = [layout ?? inUse?.name ?? 'hosts', !insecure]
+  const hasOwn = portNumbered(gateway.service, schemePort(secure)) !== undefined
+  const port = name === 'ports' || hasOwn ? undefined : portFor(gateway, secure)
+  return { name, secure, domain, ...(port === undefined ? {} : { port }) }
+}
+
+/** The entries that our Gateway serves now, without redirects. */
 export function entriesServed(gateway: KubeObject | undefined): { host: string; port: number; secure: boolean }[] {
   return serversIn(gateway)
     .filter(({ tls }) => tls?.httpsRedirect !== true)
     .flatMap(({ hosts, port }) => hosts.map((host) => ({ host, port: port.number, secure: port.protocol === 'HTTPS' })))
 }
 
+/** The servers, with hosts without the namespace: in `NAMESPACE/HOST` it limits which routes may use the host. */
 export function serversIn(gateway: KubeObject | undefined): ServerSpec[] {
-  return ((gateway?.spec ?? {}) as { servers?: ServerSpec[] }).servers ?? []
+  const { servers = [] } = (gateway?.spec ?? {}) as { servers?: (Omit<ServerSpec, 'hosts'> & { hosts?: string[] })[] }
+  return servers.map(({ hosts = [], ...server }) => ({
+    ...server,
+    hosts: hosts.map((host) => host.slice(host.indexOf('/') + 1)),
+  }))
 }
 
-/** The layout that a Gateway of ours has now. */
-export function layoutInUse(gateway: KubeObject | undefined): Pick<Layout, 'name' | 'secure'> | undefined {
+/** The present layout of our Gateway. */
+export function layoutInUse(gateway: KubeObject | undefined): Omit<Layout, 'domain'> | undefined {
   const [first] = entriesServed(gateway)
   if (first === undefined) return undefined
-  return { name: first.port === schemePort(first.secure) ? 'hosts' : 'ports', secure: first.secure }
+  const { host, port, secure } = first
+  if (host.startsWith(`${SHARED_HOST}.`)) return { name: 'ports', secure }
+  return { name: 'hosts', secure, ...(port === schemePort(secure) ? {} : { port }) }
 }

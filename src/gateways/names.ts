@@ -1,15 +1,15 @@
-/** Domains, hosts and addresses that people type: checked before anything is read or changed. */
+/** Checks domains, hosts and addresses from the command line before anything is read or changed. */
 import { isIP } from 'node:net'
-import { type UserError, usageError } from '../errors.ts'
+import { UserError, usageError } from '../errors.ts'
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-/** A name whose last label is a number is an address to every URL parser; 999.1.1.1 is a mistyped one. https://url.spec.whatwg.org/#ends-in-a-number-checker */
+/** URL parsers read a name whose last label is a number as an address; 999.1.1.1 is a mistyped one. https://url.spec.whatwg.org/#ends-in-a-number-checker */
 const NUMBER_LAST = /(^|\.)(\d+|0x[0-9a-f]*)$/
-/** RFC 1035: 253 visible characters; `prometheus.` is the longest host label we put in front. */
+/** RFC 1035 allows 253 visible characters; `prometheus.` is our longest host label. */
 const LONGEST_DOMAIN = 253 - 'prometheus.'.length
 
 /**
- * A domain below which add-ons get their hosts, in lower case.
+ * @returns the domain of the add-ons' hosts in lower case
  * @throws UserError DOMAIN_INVALID (exit 2)
  */
 export function requireDomain(text: string): string {
@@ -19,28 +19,63 @@ export function requireDomain(text: string): string {
       '--domain example.com   # Grafana is then at grafana.example.com',
     ])
   if (domain.trim() === '') throw wrong('is empty')
-  if (domain.includes('://')) throw wrong('has a scheme; give the domain alone')
+  if (domain.includes('://')) throw wrong('has a scheme; give only the domain')
   if (/\s/.test(domain)) throw wrong('has spaces')
-  if (domain.includes('*')) throw wrong('is a wildcard; every host gets a name of its own')
+  if (domain.includes('*')) throw wrong('is a wildcard; each add-on gets its own host')
   if (domain.length > LONGEST_DOMAIN) throw wrong(`is ${domain.length} characters long; at most ${LONGEST_DOMAIN} fit`)
   if (isIP(domain) !== 0 || NUMBER_LAST.test(domain))
-    throw wrong('is an address, not a domain; addresses go to --ingress-ip')
-  if (domain.includes(':') || domain.includes('/')) throw wrong('has a port or a path; give the domain alone')
+    throw wrong('is an address, not a domain; use --ingress-ip for addresses')
+  if (domain.includes(':') || domain.includes('/')) throw wrong('has a port or a path; give only the domain')
   return requireName(domain, wrong)
 }
 
+/** Whether a text from the cluster is a domain as `requireDomain` returns it. */
+export function isDomain(text: string): boolean {
+  try {
+    return requireDomain(text) === text
+  } catch {
+    return false
+  }
+}
+
+/** No domain is known, so it has to be named. */
+export function domainRequired(message: string, suggestions: string[]): UserError {
+  return new UserError('DOMAIN_REQUIRED', message, { suggestions })
+}
+
 /**
- * The address clients reach the ingress gateway at: an IP address or a host name.
+ * @returns the address of the ingress gateway: an IP address or a host name, with a port if one was given: `192.0.2.1:9443`, `[::1]:9443`
  * @throws UserError ADDRESS_INVALID (exit 2)
  */
 export function requireAddress(text: string): string {
-  const address = text.trim().toLowerCase().replace(/\.$/, '')
-  const wrong = (why: string) =>
-    usageError('ADDRESS_INVALID', `--ingress-ip ${quote(text)} ${why}`, ['--ingress-ip 192.0.2.10'])
+  const { address: named, port } = addressAndPort(text.trim().toLowerCase())
+  const address = named.replace(/\.$/, '')
+  const wrong = (why: string) => addressInvalid(`${quote(text)} ${why}`, '--ingress-ip 192.0.2.10')
   if (address === '') throw wrong('is empty')
-  if (isIP(address) !== 0) return address
+  if (text.trim().startsWith('[') && text.includes(']') && isIP(address) !== 6) throw wrong('is not an IPv6 address')
+  if (port !== undefined && (port < 1 || port > 65535)) throw wrong(`has port ${port}; a port is at most 65535`)
+  const withPort = (host: string) => (port === undefined ? host : `${host}:${port}`)
+  if (isIP(address) !== 0) return withPort(isIP(address) === 6 && port !== undefined ? `[${address}]` : address)
   if (NUMBER_LAST.test(address)) throw wrong('is not an IP address')
-  return requireName(address, wrong)
+  return withPort(requireName(address, wrong))
+}
+
+/** The parts of `192.0.2.1:9443`, `[::1]:9443` or `lb.example.net:9443`; a bare IPv6 address has no port. */
+export function addressAndPort(text: string): { address: string; port?: number } {
+  const [, six, name, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,6}))?$/.exec(text) ?? []
+  const address = six ?? name
+  if (address === undefined) return { address: text }
+  return digits === undefined ? { address } : { address, port: Number(digits) }
+}
+
+/** The layout `ports` has several ports, and an address with a port has one. */
+export function portNeedsHosts(address: string): UserError {
+  const why = `${quote(address)} has a port, but the layout ports has a port for each add-on`
+  return addressInvalid(why, '--layout hosts   # all add-ons at that port')
+}
+
+function addressInvalid(message: string, suggestion: string): UserError {
+  return usageError('ADDRESS_INVALID', `--ingress-ip ${message}`, [suggestion])
 }
 
 function requireName(name: string, wrong: (why: string) => UserError): string {
@@ -50,7 +85,7 @@ function requireName(name: string, wrong: (why: string) => UserError): string {
   return name
 }
 
-/** Cut, so that a 300-character mistake stays readable. */
+/** Quotes and shortens, so that a mistake of 300 characters stays readable. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 }
@@ -60,7 +95,7 @@ export function hostOf(addonName: string, domain: string): string {
   return `${addonName}.${domain}`
 }
 
-/** The page's URL; the port only when it is not the scheme's own, and a word for it while it is not known. */
+/** The page's URL, with its port if it is not the scheme's default, and with a placeholder while the port is unknown. */
 export function urlOf({
   host,
   port,

@@ -1,23 +1,24 @@
-/** The layout `ports` needs ports that no gateway's Service has: which to add, and which of those there are ours. Pure. */
+/** Pure: plans the ports that the layout `ports` adds to the gateway's Service, and finds those that we added before. */
 import type { Service, ServicePort } from '../cluster/objects.ts'
-import { appliedFields } from '../cluster/ownership.ts'
+import { appliedFields, EXPOSING } from '../cluster/ownership.ts'
 import { UserError } from '../errors.ts'
+import { sh } from '../shell.ts'
 import { portNumbered } from './find.ts'
 import type { Entry } from './layout.ts'
 
-/** A port as we apply it. */
+/** A port in our server-side apply. */
 export interface OwnPort {
   name: string
   port: number
   protocol: 'TCP'
   targetPort: number
-  /** Left out: the API server chooses one, and it stays as it is. */
+  /** If left out, the API server chooses one and keeps it. */
   nodePort?: number
 }
 
-/** The ports that we added, as we applied them. Who owns which field is in the object itself. */
+/** Reads the ports that we added. managedFields of the Service show which fields are ours. */
 export function ownPorts(service: Service): OwnPort[] {
-  const fields = appliedFields(service)?.['f:spec']?.['f:ports']
+  const fields = appliedFields(service, EXPOSING)?.['f:spec']?.['f:ports']
   return Object.entries(fields ?? {}).flatMap(([key, own]) => {
     if (!key.startsWith('k:')) return []
     const { port: number } = JSON.parse(key.slice(2)) as { port: number }
@@ -29,37 +30,47 @@ export function ownPorts(service: Service): OwnPort[] {
   })
 }
 
+/** Why the ports that our field manager has in a Service are not believed to be ours; `undefined` if they are. */
+export function whyNotOurPorts(service: Service): string | undefined {
+  const other = ownPorts(service).find(({ name }) => !name.startsWith(PORT_NAME))
+  return other === undefined
+    ? undefined
+    : `its port ${other.name || other.port} belongs to our field manager, and kubectl telemetry gives no port that name`
+}
+
 /**
- * The ports that are to be ours: those that entries need and nobody else has put there.
- * @param nodePorts by add-on: those that were asked for
- * @throws UserError SERVICE_PORT_TAKEN when somebody's port of that number leads elsewhere
+ * The ports to add: those that entries need and the Service does not have yet.
+ * @param nodePorts requested node ports by add-on
+ * @throws UserError SERVICE_PORT_TAKEN when the user's port with that number leads elsewhere
  */
-export function planPorts(service: Service, entries: Entry[], nodePorts: Record<string, number>): OwnPort[] {
+export function planPorts(service: Service, entries: readonly Entry[], nodePorts: Record<string, number>): OwnPort[] {
   const own = ownPorts(service)
   return entries.flatMap(({ addon, port }) => {
     const nodePort = nodePorts[addon]
     const asked = nodePort === undefined ? {} : { nodePort }
     const ours = own.find((one) => one.port === port)
     if (ours !== undefined) return [{ ...ours, ...asked }]
-    const theirs = portNumbered(service, port)
-    if (theirs === undefined)
+    const present = portNumbered(service, port)
+    if (present === undefined)
       return [{ name: freeName(service, addon), port, protocol: 'TCP' as const, targetPort: port, ...asked }]
-    requireLeadsToItself(service, theirs)
+    requireLeadsToItself(service, present)
     return []
   })
 }
 
-/** Names are unique within a Service. */
+const PORT_NAME = 'telemetry-'
+
+/** Port names have to be unique within a Service. */
 function freeName({ spec }: Service, addon: string): string {
   const taken = new Set(spec.ports?.map(({ name }) => name))
   const [name] = [
-    `telemetry-${addon}`,
-    ...Array.from({ length: 9 }, (_, index) => `telemetry-${addon}-${index + 2}`),
+    `${PORT_NAME}${addon}`,
+    ...Array.from({ length: 9 }, (_, index) => `${PORT_NAME}${addon}-${index + 2}`),
   ].filter((one) => !taken.has(one))
-  return name ?? addon
+  return name ?? `${PORT_NAME}${addon}-11`
 }
 
-/** Envoy listens on the number itself: a port of somebody else's that leads there serves as well as ours would. */
+/** Envoy listens on the number itself, so the user's port that leads there is as good as ours. */
 function requireLeadsToItself(
   { metadata: { name, namespace } }: Service,
   { port, targetPort = port }: ServicePort,
@@ -67,11 +78,11 @@ function requireLeadsToItself(
   if (targetPort === port) return
   throw new UserError(
     'SERVICE_PORT_TAKEN',
-    `port ${port} of Service ${namespace}/${name} leads to ${targetPort} and is somebody else's`,
+    `port ${port} of Service ${namespace}/${name} leads to ${targetPort} and was not created by kubectl telemetry`,
     {
       suggestions: [
         '--layout hosts   # needs no port of its own',
-        `kubectl -n ${namespace} get service ${name} -o yaml`,
+        sh`kubectl -n ${namespace} get service ${name} -o yaml`,
       ],
     },
   )

@@ -1,42 +1,48 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { ownedLabels, scrapingLabels } from '../cluster/ownership.ts'
+import { EXPOSING, ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { externalGuardName, guardName } from './names.ts'
+import { LIST_PROBES, LOGIN_PROBE, listProbe } from './probe-paths.ts'
 
-/** Which requests at a gateway are an add-on's. */
+/** Identifies the requests for one add-on at a gateway. */
 export interface GuardedRequests {
   /** The namespace and labels of the ingress gateway's pods. */
   namespace: string
   selector: Record<string, string>
   addonName: string
   host: string
-  /** Ports of the pods; all when left out. */
+  /** Ports of the pods; all if left out. */
   ports?: number[] | undefined
-  /** Names in the TLS handshake that lead to our hosts; left out for HTTP. */
+  /** Server names (SNI) that lead to our hosts; left out for HTTP. */
   serverNames?: string[] | undefined
 }
 
 /**
- * Refuses an add-on's requests from elsewhere. DENY, because one ALLOW policy makes everything else at the gateway forbidden. For
- * TCP, conditions on HTTP count as met: with the host alone it would refuse every connection that the gateway passes through to
- * somebody else (seen), so server names or ports are conditions too. `remoteIpBlocks` follows the mesh's numTrustedProxies.
+ * Denies an add-on's requests from other addresses, and one path for everybody, which proves at the gateway that this very policy is in
+ * force. The action is DENY, because one ALLOW policy forbids everything else at the gateway.
+ * For TCP, conditions on HTTP count as met: with only the host as a condition, the policy would refuse every TLS connection that the
+ * gateway passes through (seen), so server names or ports are conditions too. `remoteIpBlocks` follows the mesh's numTrustedProxies.
+ * Beside an external authorizer there may be no list: istiod sends this policy together with the older one for the authorizer.
  * https://istio.io/latest/docs/reference/config/security/authorization-policy/
  */
-export function allowList(resource: Resource, request: GuardedRequests, cidrs: string[]): KubeObject {
+export function allowList(resource: Resource, request: GuardedRequests, cidrs: string[] | undefined): KubeObject {
   const { namespace, selector, addonName } = request
+  const others =
+    cidrs === undefined ? [] : [{ from: [{ source: { notRemoteIpBlocks: cidrs } }], ...requestsOf(request) }]
+  const content = [selector, ...others, requestsOf(request)]
   return {
     ...typeOf(resource),
-    metadata: { name: guardName(addonName), namespace, labels: ownedLabels(addonName) },
+    metadata: { name: guardName(addonName), namespace, labels: ownedLabels(EXPOSING, addonName) },
     spec: {
       selector: { matchLabels: selector },
       action: 'DENY',
-      rules: [{ from: [{ source: { notRemoteIpBlocks: cidrs } }], ...requestsOf(request) }],
+      rules: [...others, requestsOf(request, { paths: [listProbe(content)] })],
     },
   }
 }
 
 /**
- * Hands an add-on's requests to an authorizer that the mesh configuration knows.
+ * Sends an add-on's requests to an external authorizer of the mesh configuration.
  * https://istio.io/latest/docs/tasks/security/authorization/authz-custom/
  * @param provider the name of an extension provider
  */
@@ -44,20 +50,20 @@ export function externalAuthorization(resource: Resource, request: GuardedReques
   const { namespace, selector, addonName } = request
   return {
     ...typeOf(resource),
-    metadata: { name: externalGuardName(addonName), namespace, labels: ownedLabels(addonName) },
+    metadata: { name: externalGuardName(addonName), namespace, labels: ownedLabels(EXPOSING, addonName) },
     spec: {
       selector: { matchLabels: selector },
       action: 'CUSTOM',
       provider: { name: provider },
-      rules: [requestsOf(request)],
+      rules: [requestsOf(request, { notPaths: [LOGIN_PROBE, `${LIST_PROBES}*`] })],
     },
   }
 }
 
-/** Where a workload serves its metrics. */
+/** The port on which a workload serves its metrics. */
 export interface MetricsPort {
   name: string
-  /** The namespace and labels of its pods. */
+  /** Namespace and labels of the workload's pods. */
   namespace: string
   labels: Record<string, string>
   port: number
@@ -65,16 +71,16 @@ export interface MetricsPort {
 }
 
 /**
- * Refuses everything at the port of the metrics but the metrics: behind it is the agent, for which the proxy is this pod, and which ends on
- * `POST /quitquitquit` (seen). DENY, because an ALLOW policy would forbid everything else at the workload.
- * @param principal who may ask, when only one may
+ * Denies all requests at the metrics port except for metrics: it leads to the agent, which trusts the proxy and exits on
+ * `POST /quitquitquit` (seen). The action is DENY, because an ALLOW policy would forbid everything else at the workload.
+ * @param principal the only client that may ask, if any
  */
-export function metricsAlone(resource: Resource, request: MetricsPort, principal?: string): KubeObject {
+export function onlyMetrics(resource: Resource, request: MetricsPort, principal?: string): KubeObject {
   const { name, namespace, labels, port, path } = request
   const others = { from: [{ source: { notPrincipals: [principal] } }], to: [{ operation: { ports: [String(port)] } }] }
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
     spec: {
       selector: { matchLabels: labels },
       action: 'DENY',
@@ -86,27 +92,25 @@ export function metricsAlone(resource: Resource, request: MetricsPort, principal
   }
 }
 
-/** Lets the port's requests in where ALLOW policies of others forbid what they do not name; what is refused there, another policy says. */
-export function metricsAllowed(
-  resource: Resource,
-  { name, namespace, labels, port }: Omit<MetricsPort, 'path'>,
-): KubeObject {
+/**
+ * A rule for the user's ALLOW policy, which forbids everything else at the pods. It is in that policy, because a policy of ours would forbid
+ * everything else as soon as the user's is gone. @param principal the only client that may ask, if any
+ */
+export function metricsRule({ port, path }: Pick<MetricsPort, 'port' | 'path'>, principal?: string): object {
   return {
-    ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
-    spec: {
-      selector: { matchLabels: labels },
-      action: 'ALLOW',
-      rules: [{ to: [{ operation: { ports: [String(port)] } }] }],
-    },
+    ...(principal === undefined ? {} : { from: [{ source: { principals: [principal] } }] }),
+    to: [{ operation: { ports: [String(port)], paths: [path] } }],
   }
 }
 
-/** The Host header may have any port behind it; Envoy routes it all the same. */
-function requestsOf({ host, ports, serverNames }: GuardedRequests): object {
+/** Every path but the one at which a stranger's answer is asked for: it never leads to the add-on. */
+const ALL_PATHS = { notPaths: [LOGIN_PROBE] }
+
+/** The Host header may contain any port; Envoy ignores it for routing. */
+function requestsOf({ host, ports, serverNames }: GuardedRequests, paths: object = ALL_PATHS): object {
   const listeners = ports === undefined ? {} : { ports: ports.map(String) }
   return {
-    to: [{ operation: { hosts: [host, `${host}:*`], ...listeners } }],
+    to: [{ operation: { hosts: [host, `${host}:*`], ...listeners, ...paths } }],
     ...(serverNames === undefined ? {} : { when: [{ key: 'connection.sni', values: serverNames }] }),
   }
 }

@@ -1,28 +1,28 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { ownedLabels } from '../cluster/ownership.ts'
+import { EXPOSING, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import type { GuardedRequests } from './authorization-policy.ts'
 import { guardName } from './names.ts'
 
-/** An HTTP filter of Envoy's that is asked for one add-on's requests alone. */
+/** An HTTP filter of Envoy that checks only the requests for one add-on. */
 export interface GuardFilter {
-  /** Of its configuration at the listener, where it is switched off … */
+  /** Configuration at the listener, where the filter is disabled. */
   config: object
-  /** … and at our virtual host, which switches it on. */
+  /** Configuration at our virtual host, which enables the filter. */
   perHost: object
-  /** Further clusters that it needs. */
+  /** More clusters that the filter needs. */
   clusters?: object[]
 }
 
-/** Which virtual host at the gateway is the add-on's. */
+/** Identifies the add-on's virtual host at the gateway. */
 export interface FilteredRequests extends GuardedRequests {
-  /** The port of the Gateway's server, by which istiod names virtual hosts. */
+  /** The port of the Gateway's server, which is part of istiod's virtual host names. */
   serverPort: number
 }
 
 /**
- * Others share listeners with us, so the filter is there switched off (`disabled`), and is switched on by our virtual host: whoever is
- * routed by it is asked, whatever name the connection was opened for. It is the last but the router: addresses are looked at first.
+ * Other hosts share the listener, so the filter is `disabled` there and enabled by our virtual host: it checks all requests that are
+ * routed to the add-on, whatever server name the connection has. It runs directly before the router, after the check of addresses.
  * https://istio.io/latest/docs/reference/config/networking/envoy-filter/
  */
 export function guardFilter(resource: Resource, request: FilteredRequests, filter: GuardFilter): KubeObject {
@@ -30,7 +30,7 @@ export function guardFilter(resource: Resource, request: FilteredRequests, filte
   const name = `kubectl-telemetry.${addonName}`
   return {
     ...typeOf(resource),
-    metadata: { name: guardName(addonName), namespace, labels: ownedLabels(addonName) },
+    metadata: { name: guardName(addonName), namespace, labels: ownedLabels(EXPOSING, addonName) },
     spec: {
       workloadSelector: { labels: selector },
       configPatches: [
@@ -54,7 +54,7 @@ export function guardFilter(resource: Resource, request: FilteredRequests, filte
   }
 }
 
-/** By HTTPS our own filter chain, known by the name in the handshake; by HTTP all of the listener, which all hosts share. */
+/** With HTTPS our own filter chain, matched by its server name; with HTTP the whole listener, which all hosts share. */
 function listenersOf({ host, ports, serverNames }: FilteredRequests): object[] {
   const router = { subFilter: { name: 'envoy.filters.http.router' } }
   const filter = { name: 'envoy.filters.network.http_connection_manager', ...router }

@@ -1,13 +1,15 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { ownedLabels } from '../cluster/ownership.ts'
+import { chosenService, EXPOSING, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from './names.ts'
 
 export interface GatewayRequest {
-  /** The namespace of the ingress gateway's pods: its Secrets are read from there. */
+  /** The namespace of the ingress gateway's pods, from which it reads Secrets. */
   namespace: string
   selector: Record<string, string>
-  /** The Secret that HTTPS is served with; ours when left out. */
+  /** The Service that was chosen of several before the pods. */
+  service?: string | undefined
+  /** Name of the TLS Secret; by default ours. */
   credentialName?: string | undefined
   servers: { name: string; port: number; hosts: string[]; serves: keyof typeof SERVES }[]
 }
@@ -18,20 +20,25 @@ const SERVES = {
   redirect: { protocol: 'HTTP', tls: { httpsRedirect: true } },
 }
 
+/** Only routes of the Gateway's own namespace may use the host: anybody else could add one that no rule of ours applies to. */
+export function hostHere(host: string): string {
+  return `./${host}`
+}
+
 /** https://istio.io/latest/docs/reference/config/networking/gateway/ */
 export function gateway(
   resource: Resource,
-  { namespace, selector, servers, credentialName = TLS_SECRET_NAME }: GatewayRequest,
+  { namespace, selector, service, servers, credentialName = TLS_SECRET_NAME }: GatewayRequest,
 ): KubeObject {
   return {
     ...typeOf(resource),
-    metadata: { name: GATEWAY_NAME, namespace, labels: ownedLabels() },
+    metadata: { name: GATEWAY_NAME, namespace, labels: ownedLabels(EXPOSING), ...chosenService(service) },
     spec: {
       selector,
       servers: servers.map(({ name, port, hosts, serves }) => {
         const { protocol, ...tls } = SERVES[serves]
         const secure = serves === 'https' ? { tls: { ...SERVES.https.tls, credentialName } } : tls
-        return { hosts, port: { name, number: port, protocol }, ...secure }
+        return { hosts: hosts.map(hostHere), port: { name, number: port, protocol }, ...secure }
       }),
     },
   }

@@ -1,4 +1,4 @@
-/** Envoy's own filters that ask for a login, as its API has them. */
+/** Configurations of Envoy's filters that require a login. */
 import type { GuardFilter } from './envoy-filter.ts'
 
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http'
@@ -15,23 +15,26 @@ export function basicAuth(users: string[]): GuardFilter {
 export interface TokenRequest {
   addonName: string
   issuer: string
-  /** Any when there are none. */
+  /** Empty if any audience is accepted. */
   audiences: string[]
-  /** Where the issuer's keys are, or they themselves. */
+  /** The issuer's keys, or their URL. */
   keys: { uri: string } | { inline: string }
+  /** The domain of Services. */
+  clusterDomain: string
 }
 
-/** What a token has to satisfy, by the name under which the virtual host asks for it. */
+/** Name of the requirement, by which the virtual host refers to it. */
 const REQUIREMENT = 'token'
-/** Where Istio's images have the system's authorities. */
+/** Path of the system's CA certificates in Istio's images. */
 const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 
 /**
- * Not by a RequestAuthentication: that is for all of the gateway, and refuses whatever token others' pages are asked with (seen).
+ * Not a RequestAuthentication, which applies to the whole gateway and refuses tokens for other pages (seen).
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/http/jwt_authn/v3/config.proto
  */
-export function jwtAuthentication({ addonName, issuer, audiences, keys }: TokenRequest): GuardFilter {
-  const remote = 'uri' in keys ? remoteKeys(keys.uri, `kubectl-telemetry.${addonName}.jwks`) : undefined
+export function jwtAuthentication({ addonName, issuer, audiences, keys, clusterDomain }: TokenRequest): GuardFilter {
+  const ownName = `kubectl-telemetry.${addonName}.jwks`
+  const remote = 'uri' in keys ? remoteKeys(keys.uri, ownName, clusterDomain) : undefined
   const source = 'inline' in keys ? { local_jwks: { inline_string: keys.inline } } : { remote_jwks: remote?.jwks }
   const type = `${FILTERS}.jwt_authn.v3`
   return {
@@ -46,11 +49,11 @@ export function jwtAuthentication({ addonName, issuer, audiences, keys }: TokenR
   }
 }
 
-/** Keys at a Service come by the cluster that the gateway has of it, others by one of their own. */
-function remoteKeys(uri: string, ownName: string): { jwks: object; clusters: object[] } {
+/** Keys from a Service come over the gateway's cluster for it; for other URLs a new cluster is added. */
+function remoteKeys(uri: string, ownName: string, clusterDomain: string): { jwks: object; clusters: object[] } {
   const { hostname, port, protocol } = new URL(uri)
   const number = Number(port || { 'https:': 443, 'http:': 80 }[protocol])
-  const service = serviceHost(hostname)
+  const service = serviceHost(hostname, clusterDomain)
   const cluster = service === undefined ? ownName : `outbound|${number}||${service}`
   return {
     jwks: { http_uri: { uri, cluster, timeout: '5s' }, cache_duration: '300s' },
@@ -58,10 +61,10 @@ function remoteKeys(uri: string, ownName: string): { jwks: object; clusters: obj
   }
 }
 
-/** `NAME.NAMESPACE.svc.cluster.local` of a Service's name; `undefined` for other hosts. */
-export function serviceHost(hostname: string): string | undefined {
-  const [, name] = /^([a-z0-9-]+\.[a-z0-9-]+)\.svc(\.cluster\.local)?$/.exec(hostname) ?? []
-  return name === undefined ? undefined : `${name}.svc.cluster.local`
+/** The full name `NAME.NAMESPACE.svc.DOMAIN` of a Service; `undefined` for other hosts. */
+export function serviceHost(hostname: string, clusterDomain: string): string | undefined {
+  const [, name, domain = clusterDomain] = /^([a-z0-9-]+\.[a-z0-9-]+)\.svc(?:\.(.+))?$/.exec(hostname) ?? []
+  return name === undefined || domain !== clusterDomain ? undefined : `${name}.svc.${clusterDomain}`
 }
 
 function clusterOf(name: string, host: string, port: number): object {

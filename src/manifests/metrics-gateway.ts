@@ -1,19 +1,19 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { scrapingLabels } from '../cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 
 export interface MetricsGatewayRequest {
-  /** Of the Gateway, the VirtualService and the ServiceEntry alike. */
+  /** Name of the Gateway, the VirtualService and the ServiceEntry. */
   name: string
-  /** Of the gateway's pods. */
+  /** Labels of the gateway's pods. */
   namespace: string
   selector: Record<string, string>
   port: number
 }
 
 /**
- * A Gateway for this port alone: whoever comes has to have a certificate of the mesh. On one with port 80 beside it, the route would be
- * there as well, in clear. Any name, because Prometheus asks pods by their address.
+ * A Gateway only for this port, which requires a client certificate of the mesh. A Gateway with port 80 would have the route there too,
+ * in plaintext. The host is `*`, because Prometheus connects to pods by address.
  */
 export function metricsGateway(
   resource: Resource,
@@ -21,7 +21,7 @@ export function metricsGateway(
 ): KubeObject {
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
     spec: {
       selector,
       servers: [

@@ -1,10 +1,10 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { scrapingLabels } from '../cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import type { MetricsGatewayRequest } from './metrics-gateway.ts'
 import { adminHost, ROUTED_PORT } from './service-entry.ts'
 
-/** From our Gateway's port to the agent, the one path of the metrics: it serves probes and switches beside them. */
+/** Routes only the metrics path from our Gateway's port to the agent, which also serves probes and admin requests. */
 export function metricsRoute(
   resource: Resource,
   request: Omit<MetricsGatewayRequest, 'selector'> & { path: string },
@@ -12,7 +12,7 @@ export function metricsRoute(
   const { name, namespace, port, path } = request
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
     spec: {
       exportTo: ['.'],
       hosts: ['*'],

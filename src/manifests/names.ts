@@ -1,7 +1,7 @@
-/** Names of our objects. Not those of Istio's page (telemetry-gw-cert, grafana-gateway): a set-up made by hand is not ours to touch. */
+/** Names of our objects. They differ from the names on Istio's page (telemetry-gw-cert, grafana-gateway), whose objects are the user's. */
 export const GATEWAY_NAME = 'kubectl-telemetry'
 export const TLS_SECRET_NAME = 'kubectl-telemetry-tls'
-/** Of cert-manager, and the Secret that it makes. */
+/** Names of the cert-manager Certificate and of the Secret that cert-manager makes from it. */
 export const CERTIFICATE_NAME = 'kubectl-telemetry'
 export const ISSUED_SECRET_NAME = 'kubectl-telemetry-issued'
 
@@ -9,22 +9,22 @@ export function virtualServiceName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`
 }
 
-/** What says who may enter: an AuthorizationPolicy, an EnvoyFilter. */
+/** Name of the objects that guard an add-on: an AuthorizationPolicy, an EnvoyFilter. */
 export function guardName(addonName: string): string {
   return `kubectl-telemetry-${addonName}`
 }
 
-/** The AuthorizationPolicy that asks an external authorizer; an allow list may be beside it. */
+/** Name of the AuthorizationPolicy for an external authorizer; it differs because there may also be an allow list. */
 export function externalGuardName(addonName: string): string {
   return `${guardName(addonName)}-ext-authz`
 }
 
-/** What a workload's metrics are served by: a Sidecar, a PeerAuthentication, a NetworkPolicy. */
+/** Name of the objects for a workload's metrics: a Sidecar, a PeerAuthentication, a NetworkPolicy. */
 export function scrapingName({ kind, name }: { kind: string; name: string }): string {
   return `kubectl-telemetry-${kind.toLowerCase()}-${name}`
 }
 
-/** What a gateway's metrics are served by: a Gateway, a VirtualService, a ServiceEntry. */
+/** Name of the objects for a gateway's metrics: a Gateway, a VirtualService, a ServiceEntry. */
 export function metricsGatewayName(gateway: string): string {
   return `kubectl-telemetry-metrics-${gateway}`
 }

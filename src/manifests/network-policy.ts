@@ -1,5 +1,5 @@
 import type { KubeObject } from '../cluster/cluster.ts'
-import { scrapingLabels } from '../cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { NETWORK_POLICIES, typeOf } from '../cluster/resources.ts'
 
 type Labels = Record<string, string>
@@ -7,22 +7,22 @@ type Labels = Record<string, string>
 export interface SecurePorts {
   name: string
   namespace: string
-  /** Of the pods that it is for. */
+  /** Labels of the pods. */
   labels: Labels
   ports: number[]
-  /** Whose pods may reach the ports. */
+  /** The pods that may connect. */
   from: { namespace: string; labels: Labels }
-  /** Whether other policies say already who may reach the other ports. Where none does, this one leaves them open to everybody. */
-  isolated: boolean
+  /** Whether other policies already restrict the other ports. If not, this policy leaves them open for all clients. */
+  hasOtherPolicies: boolean
 }
 
 const LAST_PORT = 65_535
 
 /**
- * Lets one workload's pods alone reach the ports. A policy for a pod closes whatever it does not name, so where it is the only one it names
- * every other port, of each protocol there is. https://kubernetes.io/docs/concepts/services-networking/network-policies/
+ * Allows only one workload's pods to connect to the ports. A policy closes all ports that it does not name, so if it is the only one it
+ * names every other port of each protocol. https://kubernetes.io/docs/concepts/services-networking/network-policies/
  */
-export function securePorts({ name, namespace, labels, ports, from, isolated }: SecurePorts): KubeObject {
+export function securePorts({ name, namespace, labels, ports, from, hasOtherPolicies }: SecurePorts): KubeObject {
   const scraper = {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': from.namespace } },
     podSelector: { matchLabels: from.labels },
@@ -32,12 +32,16 @@ export function securePorts({ name, namespace, labels, ports, from, isolated }: 
   const rest = { ports: [...others(ports).map((range) => ({ protocol: 'TCP', ...range })), ...everything] }
   return {
     ...typeOf(NETWORK_POLICIES),
-    metadata: { name, namespace, labels: scrapingLabels() },
-    spec: { podSelector: { matchLabels: labels }, policyTypes: ['Ingress'], ingress: isolated ? [ours] : [ours, rest] },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
+    spec: {
+      podSelector: { matchLabels: labels },
+      policyTypes: ['Ingress'],
+      ingress: hasOtherPolicies ? [ours] : [ours, rest],
+    },
   }
 }
 
-/** All ports but these, as ranges. */
+/** All other ports, as ranges. */
 function others(ports: number[]): { port: number; endPort: number }[] {
   const bounds = [0, ...[...ports].sort((a, b) => a - b), LAST_PORT + 1]
   return bounds

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../cluster/cluster.ts'
 import { DEPLOYMENTS, typeOf } from '../cluster/resources.ts'
 
-/** What `kubectl rollout restart` does, as a field of ours: with another mark the pods are replaced, without one as well. */
+/** Restarts pods like `kubectl rollout restart`, with our own field: a new mark replaces the pods, and so does removing it. */
 export function restart(deployment: { name: string; namespace: string }, mark?: string): KubeObject {
   const annotations = { 'kubectl-telemetry/restarted-for': mark }
   return {

@@ -1,26 +1,25 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { scrapingLabels } from '../cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 
 /**
- * By what routes name the agent. 80, because sidecars in the namespace listen for it in any case: a port of its own would make them
- * listen at one more.
+ * The port by which routes name the agent. 80, because sidecars listen for it anyway: any other port would add a listener to them.
  */
 export const ROUTED_PORT = 80
 
-/** Nobody's name in DNS, and not below `local`, for which DestinationRules of the whole mesh are made. */
+/** A host that does not exist in DNS, and is not below `local`, to which mesh-wide DestinationRules often apply. */
 export function adminHost({ name, namespace }: { name: string; namespace: string }): string {
   return `${name}.${namespace}.kubectl-telemetry.internal`
 }
 
-/** The agent beside the proxy itself, at 127.0.0.1: for proxies of this namespace alone, and without mutual TLS, which it does not speak. */
+/** The agent next to the proxy, at 127.0.0.1: only for proxies of this namespace, and without mutual TLS, which it does not support. */
 export function agentEntry(
   resource: Resource,
   { name, namespace, port }: { name: string; namespace: string; port: number },
 ): KubeObject {
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
     spec: {
       exportTo: ['.'],
       hosts: [adminHost({ name, namespace })],

@@ -2,8 +2,8 @@ import type { KubeObject } from '../cluster/cluster.ts'
 import { SERVICES, typeOf } from '../cluster/resources.ts'
 
 /**
- * Our ports of somebody else's Service, for server-side apply: it names nothing but what is ours. Without ports it has no spec,
- * and applying it takes back what we had added.
+ * Our ports in the user's Service, for server-side apply: it contains only our fields. Without ports it has no spec, and applying it
+ * removes the ports that we had added.
  * https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
 export function servicePorts(service: { name: string; namespace: string }, ports: object[]): KubeObject {

@@ -1,10 +1,10 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { scrapingLabels } from '../cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 
 export interface IngressListener {
   port: { number: number; protocol: string; name?: string }
-  /** Left out: to where the connection was going, as without a Sidecar. */
+  /** The destination; if left out, the original one, as without a Sidecar. */
   defaultEndpoint?: string
   bind?: string
   [field: string]: unknown
@@ -13,10 +13,10 @@ export interface IngressListener {
 export interface SidecarRequest {
   name: string
   namespace: string
-  /** Of the pods that it is for. Never empty: that would be every pod of the namespace. */
+  /** Labels of the pods. Never empty: that would select every pod of the namespace. */
   labels: Record<string, string>
   ingress: IngressListener[]
-  /** What a Sidecar without a selector says of these pods: egress, outboundTrafficPolicy, … Ours takes its place. */
+  /** Settings of the namespace's Sidecar (egress, outboundTrafficPolicy, …), which ours replaces for these pods. */
   inherited?: Record<string, unknown>
 }
 
@@ -25,12 +25,12 @@ export function sidecar(resource: Resource, request: SidecarRequest): KubeObject
   const { name, namespace, labels, ingress, inherited = {} } = request
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: scrapingLabels() },
+    metadata: { name, namespace, labels: ownedLabels(SCRAPING) },
     spec: { ...inherited, workloadSelector: { labels }, ingress },
   }
 }
 
-/** The listeners of a Sidecar of somebody else's that has none, for server-side apply: it names nothing but what is ours. */
+/** Adds listeners to the user's Sidecar that has none, for server-side apply: it contains only our fields. */
 export function ingressOf(
   resource: Resource,
   { metadata }: KubeObject,

@@ -1,30 +1,36 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { ownedLabels } from '../cluster/ownership.ts'
+import { EXPOSING, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { GATEWAY_NAME, virtualServiceName } from './names.ts'
+import { CLOSED, MARKER, OPEN, PROBES } from './probe-paths.ts'
 
 export interface VirtualServiceRequest {
   /** The Gateway's namespace. */
   namespace: string
   addonName: string
   host: string
-  /** The Gateway's port, where several add-ons share the host; every port when left out. */
-  port?: number | undefined
-  /** Where the page is; `/` leads there. */
+  /** The port of the Gateway's server that leads to the add-on. */
+  port: number
+  /** The port of the server that redirects to HTTPS, if there may be one. */
+  redirectPort?: number | undefined
+  /** Path of the page; `/` redirects to it. */
   path: string
-  /** Requests that are let through, by method and path (RE2); all when left out. */
+  /** Allowed requests by method and path (RE2); all if left out. */
   allowed?: { methods: string; path: string }[] | undefined
-  /** Whether the gateway keeps the password to itself: an add-on would take it for one of its own, and refuse it. */
-  withoutAuthorization?: boolean
-  /** What is remembered of the exposure. */
+  /** Request headers that the gateway removes, in lower case. */
+  removes?: readonly string[]
+  /** Whether the add-on has a guard: then some paths, which never lead to it, prove at any time what the guard does. */
+  guarded?: boolean
+  /** The recorded terms of the exposure. */
   annotations?: Record<string, string> | undefined
-  /** The add-on's Service. */
-  destination: { service: string; namespace: string; port: number }
+  /** The add-on's Service, and the domain of Services in this mesh. */
+  destination: { service: string; namespace: string; port: number; clusterDomain: string }
 }
 
 /**
- * The route from one host to one add-on. The destination is a full DNS name, because a short one would be looked up in the
- * VirtualService's namespace; the port is spelled out, because Services with several ports need it (IST0112).
+ * The route from one host to one add-on. The destination is a full DNS name, because a short one would be resolved in the
+ * VirtualService's namespace. It has a port, because Services with several ports need it (IST0112). It is exported only to its own
+ * namespace: a Gateway may select pods of other namespaces, and the guards are not there.
  * https://istio.io/latest/docs/reference/config/networking/virtual-service/
  */
 export function virtualService(resource: Resource, request: VirtualServiceRequest): KubeObject {
@@ -32,21 +38,63 @@ export function virtualService(resource: Resource, request: VirtualServiceReques
   const remembered = annotations === undefined ? {} : { annotations }
   return {
     ...typeOf(resource),
-    metadata: { name: virtualServiceName(addonName), namespace, labels: ownedLabels(addonName), ...remembered },
-    spec: { hosts: [host], gateways: [GATEWAY_NAME], http: routes(request) },
+    metadata: {
+      name: virtualServiceName(addonName),
+      namespace,
+      labels: ownedLabels(EXPOSING, addonName),
+      ...remembered,
+    },
+    spec: {
+      hosts: [host],
+      gateways: [GATEWAY_NAME],
+      exportTo: ['.'],
+      http: [...probes(request), ...routes(request), ...beside(request)],
+    },
   }
 }
 
-function routes({ path, port, allowed, destination, withoutAuthorization = false }: VirtualServiceRequest): object[] {
-  const here = port === undefined ? {} : { port }
-  const only = port === undefined ? {} : { match: [here] }
+/** Name of the rule that closes a route, before the version of the guard. */
+export const CLOSED_FOR = 'closed-for-'
+
+/** The same route, closed. */
+export function closedRoute(route: KubeObject, port: number, version: string): KubeObject {
+  const spec = route.spec as { http: object[] }
+  return { ...route, spec: { ...spec, http: [closed(port, version), ...spec.http] } }
+}
+
+/** Takes all requests, so Istio leaves out the rules after it: they only say where the route will lead when it is opened. */
+function closed(port: number, version: string): object {
+  return { name: CLOSED_FOR + version, match: [{ port }], ...ownAnswer(CLOSED, 'closed until its guard is in force') }
+}
+
+function probes({ port, guarded = false }: VirtualServiceRequest): object[] {
+  return guarded ? [{ match: [{ port, uri: { prefix: PROBES } }], ...ownAnswer(OPEN, 'not a page of the add-on') }] : []
+}
+
+function ownAnswer(state: string, why: string): object {
+  return {
+    directResponse: { status: 403, body: { string: `kubectl-telemetry: ${why}\n` } },
+    headers: { response: { set: { [MARKER]: state } } },
+  }
+}
+
+/** Each rule is only for its port: a rule without one would also be in the server that redirects, where no guard applies. */
+function routes({ path, port, allowed, destination, removes = [] }: VirtualServiceRequest): object[] {
   const home =
-    path === '/' ? [] : [{ match: [{ ...here, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
-  const host = `${destination.service}.${destination.namespace}.svc.cluster.local`
-  const headers = withoutAuthorization ? { headers: { request: { remove: ['authorization'] } } } : {}
+    path === '/' ? [] : [{ match: [{ port, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
+  const host = `${destination.service}.${destination.namespace}.svc.${destination.clusterDomain}`
+  const headers = removes.length > 0 ? { headers: { request: { remove: removes } } } : {}
   const route = [{ destination: { host, port: { number: destination.port } }, ...headers }]
-  if (allowed === undefined) return [...home, { ...only, route }]
-  // An allow-list, because a deny rule for /-/quit falls to POST /-%2Fquit: Envoy leaves %2F alone, Prometheus decodes it.
-  const match = allowed.map(({ methods, path }) => ({ ...here, method: { regex: methods }, uri: { regex: path } }))
-  return [...home, { match, route }, { ...only, directResponse: { status: 403 } }]
+  if (allowed === undefined) return [...home, { match: [{ port }], route }]
+  // An allow list, because POST /-%2Fquit would bypass a rule that denies /-/quit: Envoy does not decode %2F, but Prometheus does.
+  const match = allowed.map(({ methods, path }) => ({ port, method: { regex: methods }, uri: { regex: path } }))
+  return [...home, { match, route }, { match: [{ port }], directResponse: { status: 403 } }]
+}
+
+/**
+ * The server that redirects answers 404 itself to a request that claims to have come by HTTPS (`X-Forwarded-Proto`, which Envoy believes
+ * with trusted proxies). Without any rule Istio names its virtual host NAMESPACE/HOST, and it redirects nothing (seen).
+ */
+function beside({ redirectPort }: VirtualServiceRequest): object[] {
+  return redirectPort === undefined ? [] : [{ match: [{ port: redirectPort }], directResponse: { status: 404 } }]
 }

@@ -1,59 +1,63 @@
-/** Fetching a page as a client outside would, hop by hop. */
+/** Interface for requests from the user's side, which report the hop that failed. */
 
 /**
- * The way of a request, in order. `dns` is a hop for a gateway whose address is a host name; a page's own name is resolved apart.
- * `access`: the gateway itself asks for a login (401) or keeps us out (403).
+ * The hops of a request, in order. `dns` resolves a gateway whose address is a host name; the page's own name is resolved separately.
+ * `access`: the gateway itself requires a login (401) or denies access (403).
  */
 export type Hop = 'dns' | 'tcp' | 'tls' | 'route' | 'access' | 'upstream'
 
 export interface ProbeTarget {
-  /** Goes into SNI and the Host header. */
+  /** For SNI and the Host header. */
   host: string
   address: string
   port: number
   path: string
-  /** PEM: the only authority that is trusted. Left out: HTTP without TLS. */
+  /** PEM of the only trusted CA. Without it the request is HTTP without TLS. */
   authorityCertificate: string | undefined
-  /** Whether that may be a certificate below its root, which nobody has here. */
+  /** Whether that may be an intermediate or leaf certificate, because its root is unknown. */
   trustPartialChain?: boolean
-  /** Goes into the Authorization header. */
+  /** The Authorization header. */
   authorization?: string | undefined
+  /** Name of a header of the answer that is reported. */
+  header?: string | undefined
 }
 
 export interface Probe {
   ok: boolean
-  /** The last hop that was reached: where it failed, or `upstream` when all is well. */
+  /** The hop that failed, or the last one. */
   hop: Hop
-  /** HTTP status, when there was one. */
+  /** HTTP status, if there was an answer. */
   status?: number
-  /** HTTP version that was spoken. */
+  /** The value of the header that was asked for. */
+  header?: string
+  /** HTTP version of the answer. */
   protocol?: string
   milliseconds: number
-  /** What went wrong, in words. */
+  /** Why the request failed. */
   message?: string
 }
 
-/** What this machine's resolver says of a name. */
+/** The answer of this machine's resolver for a name. */
 export interface Resolution {
-  /** Empty when it has none. */
+  /** Empty if there are none. */
   addresses: string[]
-  /** Why there are none: it answered that there is no such name, or it did not answer. */
+  /** Why there are none: the name does not exist, or the resolver did not answer. */
   failure?: 'no-such-name' | 'no-dns'
 }
 
-/** What a TLS server shows to whoever asks for a host. */
+/** The certificate that a TLS server presents for a host. */
 export interface ServedCertificate {
-  /** SHA-256 of the leaf, in hexadecimal with colons; left out when there was no handshake. */
+  /** SHA-256 of the leaf, in hexadecimal with colons; left out if the handshake failed. */
   fingerprint?: string
-  /** Why there was none, in words. */
+  /** Why the handshake failed. */
   message?: string
 }
 
 export interface Prober {
-  /** One request over a fresh connection; never throws. */
+  /** Sends one request over a new connection; never throws. */
   probe(target: ProbeTarget): Promise<Probe>
-  /** The certificate that is served, trusted or not; never throws. */
+  /** Reads the served certificate, trusted or not; never throws. */
   servedCertificate(target: Pick<ProbeTarget, 'host' | 'address' | 'port'>): Promise<ServedCertificate>
-  /** What this machine's resolver says of each of these names, within two seconds; never throws. */
+  /** Resolves names with this machine's resolver, within two seconds; never throws. */
   resolve(hosts: string[]): Promise<Resolution[]>
 }

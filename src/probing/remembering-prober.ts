@@ -1,4 +1,4 @@
-/** A prober that looks no name up twice: what was asked early in a run need not be asked again at its end. */
+/** A prober that resolves each name only once per run. */
 import type { Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from './prober.ts'
 
 export class RememberingProber implements Prober {

@@ -1,4 +1,4 @@
-/** The real prober: HTTP/2 or 1.1 over TLS, or HTTP/1.1 alone, to the address itself, so that it depends on no DNS. */
+/** Probes with HTTP/2 or 1.1 over TLS, or with plain HTTP/1.1. It connects to the gateway's address, so it does not need DNS for the page. */
 import { execFile } from 'node:child_process'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
@@ -9,7 +9,7 @@ import type { Hop, Probe, Prober, ProbeTarget, Resolution, ServedCertificate } f
 const CONNECT_TIMEOUT = 5_000
 const ANSWER_TIMEOUT = 15_000
 const RESOLVE_TIMEOUT = 2_000
-/** A line for each name of the command line: `["localhost",["127.0.0.1"]]`, or with an error's code `["nobody.invalid","ENOTFOUND"]`. */
+/** Prints a line for each name on the command line: `["localhost",["127.0.0.1"]]`, or with an error code `["nobody.invalid","ENOTFOUND"]`. */
 const LOOK_UP = `const { lookup } = process.getBuiltinModule('node:dns')
 for (const host of process.argv.slice(1)) lookup(host, { all: true }, (error, found) =>
   console.log(JSON.stringify([host, error ? error.code : found.map(({ address }) => address)])))`
@@ -18,6 +18,15 @@ interface Answer {
   status: number
   protocol: string
   headers: IncomingHttpHeaders
+}
+
+const PLAINTEXT = 'the gateway answers in plaintext, not with TLS'
+/** What the codes of Node.js mean at a gateway. */
+const TLS_FAILURES: Record<string, string> = {
+  // Envoy has no filter chain for a host without a certificate, and closes the connection without an alert.
+  ECONNRESET: 'the gateway closed the connection: it serves no certificate for this host',
+  ERR_SSL_WRONG_VERSION_NUMBER: PLAINTEXT,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: PLAINTEXT,
 }
 
 class HopFailure extends Error {
@@ -37,7 +46,9 @@ export class WebProber implements Prober {
       const socket = await openTcp(target)
       try {
         const answer = await ask(socket, target)
-        return { ...(leadsAway(answer, target) ?? judge(answer)), milliseconds: elapsed() }
+        const header = answer.headers[target.header ?? '']
+        const reported = typeof header === 'string' ? { header } : {}
+        return { ...(leadsAway(answer, target) ?? judge(answer)), ...reported, milliseconds: elapsed() }
       } finally {
         socket.destroy()
       }
@@ -52,7 +63,7 @@ export class WebProber implements Prober {
     try {
       const socket = await openTcp(target)
       try {
-        // Whoever signed it: the question is which one is served.
+        // Not verified: the question is which certificate is served.
         const tls = await openTls(socket, { host: target.host, rejectUnauthorized: false })
         return { fingerprint: tls.getPeerCertificate().fingerprint256 }
       } finally {
@@ -64,8 +75,8 @@ export class WebProber implements Prober {
   }
 
   /**
-   * By the system's own resolver, so that the hosts file counts, in a process of its own, so that it can be given up: where
-   * packets to the DNS server are dropped it tries for 10 s, blocks a thread for so long, and Node does not end before (seen).
+   * Uses the system's resolver, which reads the hosts file, in a separate process, which can be killed: when packets to the DNS server are
+   * dropped, the resolver blocks a thread for 10 s, and Node cannot exit before (seen).
    */
   resolve(hosts: string[]): Promise<Resolution[]> {
     return new Promise((resolve) => {
@@ -92,18 +103,18 @@ async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
   return tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target, 443)
 }
 
-/** What the gateway served until now may have been a redirect to HTTPS, which is no answer to a request for HTTP. */
+/** A redirect to HTTPS does not answer a request for HTTP: the gateway may still have its earlier configuration. */
 function leadsAway(
   { status, protocol, headers }: Answer,
   target: ProbeTarget,
 ): Omit<Probe, 'milliseconds'> | undefined {
   const to = headers.location ?? ''
   if (target.authorityCertificate !== undefined || !to.startsWith(`https://${target.host}`)) return undefined
-  return { ok: false, hop: 'route', status, protocol, message: `the gateway leads to ${to} instead` }
+  return { ok: false, hop: 'route', status, protocol, message: `the gateway redirects to ${to}` }
 }
 
 /**
- * Only a header of Envoy's tells two 404s, two 401s and two 403s apart: it sets x-envoy-upstream-service-time when the add-on itself answered.
+ * A 404, 401 or 403 is the add-on's if Envoy has set x-envoy-upstream-service-time, otherwise the gateway's.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
  */
 function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds'> {
@@ -121,7 +132,7 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
     const who = answered ? 'the add-on answers' : 'the gateway cannot reach the add-on:'
     return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}` }
   }
-  // Either the page's own login or what we put in front of it: the way to it works.
+  // A login of the page or our own guard has answered, so the route works.
   if (status === 401 || status === 403) return { ok: true, hop: answered ? 'upstream' : 'access', status, protocol }
   return { ok: status < 400, hop: 'upstream', status, protocol }
 }
@@ -146,14 +157,17 @@ function openTcp({ address, port }: Pick<ProbeTarget, 'address' | 'port'>): Prom
 
 function openTls(socket: Socket, { host, ...trust }: { host: string } & ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const tls = tlsConnect({ socket, servername: host, ALPNProtocols: ['h2', 'http/1.1'], ...trust })
+    const tls = tlsConnect({
+      socket,
+      servername: host,
+      ALPNProtocols: ['h2', 'http/1.1'],
+      // Else Node would ask NODE_TLS_REJECT_UNAUTHORIZED, and a page would count as proven.
+      rejectUnauthorized: true,
+      ...trust,
+    })
     const fail = (why: string) => reject(new HopFailure('tls', why))
     tls.setTimeout(CONNECT_TIMEOUT, () => fail('the TLS handshake timed out'))
-    tls.once('error', (error: NodeJS.ErrnoException) => {
-      // Envoy has no filter chain for a host whose certificate it was not given: it closes without an alert.
-      const reset = error.code === 'ECONNRESET'
-      fail(reset ? 'the gateway closed the connection: it serves no certificate for this host' : error.message)
-    })
+    tls.once('error', (error: NodeJS.ErrnoException) => fail(TLS_FAILURES[error.code ?? ''] ?? error.message))
     tls.once('secureConnect', () => resolve(tls.setTimeout(0)))
   })
 }
@@ -161,7 +175,7 @@ function openTls(socket: Socket, { host, ...trust }: { host: string } & Connecti
 function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarget): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
-    // A server that is going away may close without an answer and without an error.
+    // A server that shuts down may close the connection without an answer and without an error.
     const cutOff = () => reject(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
     session.once('error', reject).once('close', cutOff).once('goaway', cutOff)
     const request = session.request({

@@ -1,7 +1,10 @@
-/** Which Prometheus servers a cluster has, and where their configuration is: pure, over its objects. Names are anybody's choice. */
+/** Finds the Prometheus servers of a cluster and their configuration. Pure. Users choose the names freely, so names prove nothing. */
 import type { KubeObject, Metadata, Resource } from '../cluster/cluster.ts'
-import type { Container, Deployment, Pod } from '../cluster/objects.ts'
+import type { LabelSelector } from '../cluster/label-selector.ts'
+import { type Container, type Deployment, isStaying, type Pod } from '../cluster/objects.ts'
 import { DEPLOYMENTS, PROMETHEUSES, STATEFUL_SETS } from '../cluster/resources.ts'
+import { flagOf, wordsOf } from '../workloads/arguments.ts'
+import { type ConfigMapFile, mountedFile, mountOf } from '../workloads/mounted-file.ts'
 
 type Workload = Deployment & { spec: { selector?: { matchLabels?: Record<string, string> } } }
 
@@ -11,20 +14,24 @@ export interface FoundPrometheus {
   object: KubeObject
   namespace: string
   name: string
-  /** Its pods carry these. */
+  /** Labels of its pods. */
   podLabels: Record<string, string>
-  /** The container that Prometheus runs in. */
+  /** The container in which Prometheus runs. */
   container: string
   port: number
-  /** Where its API is: '' or `/prometheus`. */
+  /** The address at which it listens: `127.0.0.1:9090`; left out: all addresses of its pod. */
+  listensAt?: string | undefined
+  /** The path before its API: '' or `/prometheus`. */
   basePath: string
-  /** Where prometheus.yml is; `undefined` when it is in no ConfigMap, or an operator writes it. */
-  configuration: { configMap: string; key: string } | undefined
+  /** The ConfigMap with prometheus.yml; `undefined` if it is in none, or an operator writes it. */
+  configuration: ConfigMapFile | undefined
   /** The path of prometheus.yml in the container. */
   configFile: string
-  /** Whether its data goes with the pod. */
+  /** Whether its data is lost with the pod. */
   losesData: boolean
-  /** Whether something tells it of a changed prometheus.yml. */
+  /** Whether another pod cannot use its data while it runs: a volume of the workload, and the lock of Prometheus in it. */
+  holdsData: boolean
+  /** Whether something reloads it after a change of prometheus.yml. */
   reloads: boolean
 }
 
@@ -38,30 +45,26 @@ export interface PrometheusObject extends KubeObject {
     podMonitorSelector?: LabelSelector
     podMonitorNamespaceSelector?: LabelSelector
     hostNetwork?: boolean
+    listenLocal?: boolean
     [field: string]: unknown
   }
 }
 
-export interface LabelSelector {
-  matchLabels?: Record<string, string>
-  matchExpressions?: { key: string; operator: string; values?: string[] }[]
-}
-
-/** @param workloads Deployments and StatefulSets. @param made the operator's objects */
-export function findPrometheuses(workloads: { resource: Resource; object: Workload }[], made: PrometheusObject[]) {
+/** Leaves out objects that are being deleted. @param workloads Deployments and StatefulSets. @param operated the operator's objects */
+export function findPrometheuses(workloads: { resource: Resource; object: Workload }[], operated: PrometheusObject[]) {
   const own = workloads
-    .filter(({ object }) => !isMadeBy(object, 'Prometheus'))
+    .filter(({ object }) => isStaying(object) && !isMadeBy(object, 'Prometheus'))
     .flatMap(({ resource, object }) => ofWorkload(resource, object) ?? [])
-  return [...made.map(ofOperator), ...own]
+  return [...operated.filter(isStaying).map(ofOperator), ...own]
 }
 
-/** `istio-system/prometheus`: how people name one, in flags and on pages. */
+/** The name in flags and on pages: `istio-system/prometheus`. */
 export function prometheusName({ namespace, name }: Pick<FoundPrometheus, 'namespace' | 'name'>): string {
   return `${namespace}/${name}`
 }
 
-/** The kind of what makes an object, where that is somebody. */
-export function makerOf({ metadata }: KubeObject): string | undefined {
+/** The owner of an object, if it has one: `Prometheus k8s`. */
+export function makerOf({ metadata }: Pick<KubeObject, 'metadata'>): string | undefined {
   const owners = (metadata.ownerReferences ?? []) as { kind: string; name: string }[]
   return owners[0] && `${owners[0].kind} ${owners[0].name}`
 }
@@ -74,25 +77,27 @@ function ofWorkload(resource: Resource, object: Workload): FoundPrometheus | und
   const { template, selector } = object.spec
   const server = template.spec.containers.find(isServer)
   if (server === undefined) return undefined
-  const configFile = argument(server, 'config.file') ?? '/etc/prometheus/prometheus.yml'
-  const data = argument(server, 'storage.tsdb.path') ?? '/prometheus'
+  const configFile = flagOf(server, 'config.file') ?? '/etc/prometheus/prometheus.yml'
+  const data = flagOf(server, 'storage.tsdb.path') ?? flagOf(server, 'storage.agent.path') ?? '/prometheus'
   return {
     resource,
     object,
     ...placeOf(object.metadata),
     podLabels: selector?.matchLabels ?? template.metadata.labels ?? {},
     container: server.name,
-    port: portOf(argument(server, 'web.listen-address')),
-    basePath: basePathOf(argument(server, 'web.route-prefix'), argument(server, 'web.external-url')),
-    configuration: configMapOf(template.spec, server, configFile),
+    port: portOf(flagOf(server, 'web.listen-address')),
+    listensAt: flagOf(server, 'web.listen-address'),
+    basePath: basePathOf(flagOf(server, 'web.route-prefix'), flagOf(server, 'web.external-url')),
+    configuration: mountedFile(template.spec, server, configFile),
     configFile,
     losesData: isLost(template.spec, server, data, object),
+    holdsData: holdsData(template.spec, server, data),
     reloads: template.spec.containers.some(reloads),
   }
 }
 
 function ofOperator(object: PrometheusObject): FoundPrometheus {
-  const { routePrefix, externalUrl, storage } = object.spec
+  const { routePrefix, externalUrl, storage, listenLocal } = object.spec
   return {
     resource: PROMETHEUSES,
     object,
@@ -100,38 +105,37 @@ function ofOperator(object: PrometheusObject): FoundPrometheus {
     podLabels: { 'operator.prometheus.io/name': object.metadata.name, 'app.kubernetes.io/name': 'prometheus' },
     container: 'prometheus',
     port: 9090,
+    listensAt: listenLocal === true ? '127.0.0.1:9090' : undefined,
     basePath: basePathOf(routePrefix, externalUrl),
     configuration: undefined,
     configFile: '',
     losesData: storage === undefined || storage.emptyDir !== undefined,
+    holdsData: false,
     reloads: true,
   }
 }
 
-/** By its arguments, else by its image; exporters and Alertmanager have a `--config.file` too. */
+/** Recognizes the server by its arguments, else by its image; exporters and Alertmanager have a `--config.file` too. */
 function isServer(container: Container): boolean {
   const { image = '' } = container
-  const storage = (container.args ?? []).some((one) => /^--storage\.(tsdb|agent)\./.test(one))
+  const storage = wordsOf(container).some((one) => /^--storage\.(tsdb|agent)\./.test(one))
   return storage || /(^|\/)prometheus(:|@|$)/.test(image)
 }
 
-/** Tells Prometheus: a container beside it, or itself (`--config.auto-reload-interval`). */
-function reloads({ image = '', args = [] }: Container): boolean {
-  return /reload/.test(image) || args.some((one) => /reload-url|webhook-url=.*\/-\/reload|auto-reload/.test(one))
-}
-
-/** `--NAME=VALUE`, `--NAME VALUE`. */
-function argument({ args = [] }: Container, name: string): string | undefined {
-  const index = args.findIndex((one) => one === `--${name}` || one.startsWith(`--${name}=`))
-  const found = args[index]
-  return found?.includes('=') ? found.slice(found.indexOf('=') + 1) : found && args[index + 1]
+/** Whether a container reloads Prometheus: a sidecar, or Prometheus itself (`--config.auto-reload-interval`). */
+function reloads(container: Container): boolean {
+  return (
+    /reload/.test(container.image ?? '') ||
+    wordsOf(container).some((one) => /reload-url|webhook-url=.*\/-\/reload|auto-reload/.test(one))
+  )
 }
 
 function portOf(address: string | undefined): number {
-  return Number(/:(\d+)$/.exec(address ?? '')?.[1] ?? 9090)
+  const port = Number(/:(\d{1,5})$/.exec(address ?? '')?.[1] ?? 9090)
+  return port < 65_536 ? port : 9090
 }
 
-/** https://prometheus.io/docs/prometheus/latest/command-line/prometheus/: the prefix is the path of the external URL when it is not given. */
+/** https://prometheus.io/docs/prometheus/latest/command-line/prometheus/: the default prefix is the path of the external URL. */
 function basePathOf(prefix: string | undefined, externalUrl: string | undefined): string {
   const path = prefix ?? (externalUrl === undefined ? '' : pathOf(externalUrl))
   return path.replace(/^\/?(.*?)\/*$/, (_, inner: string) => (inner === '' ? '' : `/${inner}`))
@@ -141,46 +145,36 @@ function pathOf(url: string): string {
   return URL.canParse(url) ? new URL(url).pathname : url
 }
 
-/** The ConfigMap that is mounted where the file is, and its key. */
-function configMapOf(spec: Pod['spec'], server: Container, file: string): FoundPrometheus['configuration'] {
-  const mount = mountOf(server, file)
-  if (mount === undefined) return undefined
-  const volume = (spec.volumes ?? []).find(({ name }) => name === mount.name)
-  const inside = mount.subPath ?? file.slice(mount.mountPath.length).replace(/^\//, '')
-  const projected = (volume?.projected as { sources?: { configMap?: Source }[] } | undefined)?.sources ?? []
-  const sources = [volume?.configMap as Source | undefined, ...projected.map(({ configMap }) => configMap)]
-  for (const source of sources.filter((one) => one?.name !== undefined)) {
-    const items = source?.items
-    const key = items === undefined ? inside : items.find(({ path }) => path === inside)?.key
-    if (key !== undefined && source?.name !== undefined) return { configMap: source.name, key }
-  }
-  return undefined
-}
-
-interface Source {
-  name?: string
-  items?: { key: string; path: string }[]
-}
-
-/** The mount that a file is in: the innermost. */
-function mountOf(server: Container, file: string) {
-  const mounts = (server.volumeMounts ?? []) as { name: string; mountPath: string; subPath?: string }[]
-  return mounts
-    .filter(({ mountPath }) => file === mountPath || file.startsWith(`${mountPath.replace(/\/$/, '')}/`))
-    .toSorted((a, b) => b.mountPath.length - a.mountPath.length)[0]
-}
-
 function isLost(spec: Pod['spec'], server: Container, data: string, object: Workload): boolean {
   const mount = mountOf(server, data)
   const claims = (object.spec as { volumeClaimTemplates?: { metadata: Metadata }[] }).volumeClaimTemplates ?? []
   if (mount === undefined) return true
   if (claims.some(({ metadata }) => metadata.name === mount.name)) return false
-  return (spec.volumes ?? []).some(({ name, emptyDir }) => name === mount.name && emptyDir !== undefined)
+  return !isShared(volumeOf(spec, mount.name))
+}
+
+/** With `--storage.tsdb.no-lockfile` the new pod starts beside the old one. */
+function holdsData(spec: Pod['spec'], server: Container, data: string): boolean {
+  const mount = mountOf(server, data)
+  const hasLock = !wordsOf(server).some((word) => /^--storage\.(tsdb|agent)\.no-lockfile$/.test(word))
+  return mount !== undefined && hasLock && isShared(volumeOf(spec, mount.name))
+}
+
+type Volume = NonNullable<Pod['spec']['volumes']>[number] & { ephemeral?: object; csi?: object }
+
+function volumeOf(spec: Pod['spec'], wanted: string): Volume | undefined {
+  return (spec.volumes ?? []).find(({ name }) => name === wanted)
+}
+
+/** Whether all pods of a template get the same volume: a claim, a directory of the node, a network file system. */
+function isShared(volume: Volume | undefined): boolean {
+  if (volume === undefined) return true
+  return [volume.emptyDir, volume.ephemeral, volume.csi].every((one) => one === undefined)
 }
 
 function placeOf({ namespace = '', name }: Metadata): { namespace: string; name: string } {
   return { namespace, name }
 }
 
-/** The resources that a Prometheus may be found in, the operator's aside. */
+/** The kinds of workloads that may run a Prometheus, besides the operator's objects. */
 export const PROMETHEUS_WORKLOADS = [DEPLOYMENTS, STATEFUL_SETS]

@@ -1,27 +1,25 @@
-import type { CleanupResult, RemovedObject } from '../cleaning/cleanup.ts'
-import { dryRunMark, type OutputFormat, renderData, renderObject } from './output.ts'
+import type { RemovedObject, UndoResult } from '../changes/undo.ts'
+import { dryRunMark, type OutputFormat, page, renderData, renderObject } from './output.ts'
 
-/** @param partial something of ours may stay, whatever was found */
+/** @param partial whether only some objects were searched, so others may exist */
 export function renderCleanup(
-  result: CleanupResult,
+  result: UndoResult & { authorities?: string[] },
   dryRun: 'none' | 'client' | 'server',
   format: OutputFormat | undefined,
   partial = false,
 ): string {
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
-  const { changed, restored, deleted, authorities, remaining } = result
+  const { changed, restored, deleted, authorities = [], remaining } = result
   if ([...restored, ...deleted, ...authorities, ...remaining].length === 0)
-    return partial || result.warnings.some(({ code }) => code === 'NOT_EXPOSED')
-      ? 'nothing to remove'
-      : 'nothing of ours is in the cluster'
-  return [
+    return partial ? 'nothing to remove' : 'nothing to remove: the cluster has no exposure of kubectl telemetry'
+  return page([
     ...restored.map((object) => `${fullName(object)} restored${dryRunMark(dryRun)}`),
     ...changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),
     ...deleted.map((object) => `${removed(object)}${dryRunMark(dryRun)}`),
-    ...authorities.map((directory) => `authority "${directory}" deleted from this machine${dryRunMark(dryRun)}`),
-    ...remaining.map((object) => `STILL THERE: ${fullName(object)} in namespace ${object.namespace}`),
-  ].join('\n')
+    ...authorities.map((directory) => `CA "${directory}" deleted from this machine${dryRunMark(dryRun)}`),
+    ...remaining.map((object) => `NOT REMOVED: ${fullName(object)} in namespace ${object.namespace}`),
+  ])
 }
 
 /** `secret "x" deleted from istio-system namespace`: kubectl's words. */

@@ -1,4 +1,5 @@
-/** What every command that plans prints for `--diff` and `-o`. */
+/** The output for `--diff` and `-o`, the same for every command that plans. */
+
 import type { Comparison } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { renderDiff } from './diff.ts'
@@ -10,7 +11,7 @@ export interface Planned {
   comparisons: Comparison[]
 }
 
-/** @returns the answer, in a dry run with `-o` the manifests, for kubectl; nothing where text is wanted */
+/** @returns the result or, in a dry run, the manifests for kubectl; undefined without `-o` and `--diff` */
 export function renderPlan(
   { result, manifests, comparisons }: Planned,
   dryRun: 'none' | 'client' | 'server',

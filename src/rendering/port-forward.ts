@@ -1,28 +1,38 @@
 import type { ForwardEvent } from '../forwarding/local-forward.ts'
 import type { ConnectionReport, TrafficReport } from '../forwarding/traffic-counter.ts'
-import { type OutputFormat, renderData } from './output.ts'
+import { type OutputFormat, page, renderData, renderDataLine } from './output.ts'
 
 /**
- * What is said of each event, on stdout and on stderr. As data one JSON object a line, or one YAML document each.
- * People get the URL once a pod is there, and after that only what changes.
+ * Text of each event for stdout and for stderr. With -o json one object a line, with -o yaml one document each.
+ * Without -o the URL goes to stdout once there is a pod; later changes go to stderr.
  */
 export function eventRenderer(
   format: OutputFormat | undefined,
-): (event: ForwardEvent) => [page: string, aside: string] {
-  if (format === 'json') return (event) => [JSON.stringify(event), '']
+): (event: ForwardEvent) => [stdout: string, stderr: string] {
+  if (format === 'json') return (event) => [renderDataLine(event), '']
   if (format === 'yaml') return (event) => [`---\n${renderData(event, 'yaml')}`, '']
   const shown = new Set<string>()
   return (event) => {
-    const { addon, url, pod, reason } = event
+    const [stdout, stderr] = words(event)
+    return [page([stdout]), page([stderr])]
+  }
+
+  function words(event: ForwardEvent): [stdout: string, stderr: string] {
+    const { addon, url, pod, reason, namespace } = event
     const isFirst = !shown.has(addon)
     if (event.event === 'connected') shown.add(addon)
     switch (event.event) {
       case 'connected':
-        return isFirst ? [`${addon.padEnd(11)} ${url}  (pod ${pod})`, ''] : ['', `${addon}: connected to ${pod}`]
+        return isFirst
+          ? [`${addon.padEnd(11)} ${url}  (pod ${pod} in ${namespace})`, '']
+          : ['', `${addon}: connected to ${pod}`]
       case 'waiting':
-        return ['', isFirst ? `${addon}: no Ready pod yet, waiting; ${url}` : `${addon}: pod gone, waiting`]
+        return [
+          '',
+          isFirst ? `${addon}: waiting for a Ready pod; ${url}` : `${addon}: lost its pod, waiting for a Ready one`,
+        ]
       case 'lost':
-        return ['', `${addon}: ${reason}; trying again`]
+        return ['', `${addon}: ${reason}; retrying`]
       case 'listening':
       case 'closed':
         return ['', '']
@@ -30,10 +40,10 @@ export function eventRenderer(
   }
 }
 
-/** `grafana: connection 3 over after 0.12 s, 420 B sent, 12.3 KiB received`, as the client sees it. */
+/** `grafana: connection 3 ended after 0.12 s, 420 B sent, 12.3 KiB received`, as the client sees it. */
 export function renderConnection({ addon, number, up, down, milliseconds }: ConnectionReport): string {
   const seconds = (milliseconds / 1000).toFixed(2)
-  return `${addon}: connection ${number} over after ${seconds} s, ${renderBytes(up)} sent, ${renderBytes(down)} received`
+  return `${addon}: connection ${number} ended after ${seconds} s, ${renderBytes(up)} sent, ${renderBytes(down)} received`
 }
 
 /** `2 of 31 connections open, 1.2 KiB sent, 3.4 MiB received, reconnected 2 times`. */

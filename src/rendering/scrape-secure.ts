@@ -1,6 +1,6 @@
 import type { ScrapeProgress } from '../scraping/apply.ts'
 import type { ScrapeSecureReport, ScrapeSecureResult, WorkloadOutcome } from '../scraping/result.ts'
-import { dryRunMark, type OutputFormat, renderObject, renderTable } from './output.ts'
+import { dryRunMark, type OutputFormat, page, renderObject, tableLines } from './output.ts'
 import { renderPlan } from './plan.ts'
 
 /** The answer on stdout. */
@@ -10,8 +10,8 @@ export function renderScrapeSecure(
   format: OutputFormat | undefined,
   diff = false,
 ): string {
-  const asked = renderPlan(report, dryRun, format, diff)
-  if (asked !== undefined) return asked
+  const plan = renderPlan(report, dryRun, format, diff)
+  if (plan !== undefined) return plan
   const { result } = report
   if (result.outcome === 'declined') return 'nothing was changed'
   if (result.workloads.length === 0) return 'nothing to change'
@@ -19,20 +19,20 @@ export function renderScrapeSecure(
     .filter((object) => !result.workloads.some((one) => isSame(one, object)))
     .map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`))
   const below = footer(result)
-  return [
+  return page([
     ...objects,
     ...(objects.length > 0 ? [''] : []),
-    table(result, dryRun),
+    ...table(result, dryRun),
     ...(below.length > 0 ? [''] : []),
     ...below,
-  ].join('\n')
+  ])
 }
 
 function isSame(one: WorkloadOutcome, other: { kind: string; namespace: string; name: string }): boolean {
   return one.kind === other.kind && one.namespace === other.namespace && one.name === other.name
 }
 
-function table({ workloads }: ScrapeSecureResult, dryRun: 'none' | 'client' | 'server'): string {
+function table({ workloads }: ScrapeSecureResult, dryRun: 'none' | 'client' | 'server'): string[] {
   const rows = workloads.map((one) => [
     one.namespace,
     `${one.kind.toLowerCase()}/${one.name}`,
@@ -40,28 +40,28 @@ function table({ workloads }: ScrapeSecureResult, dryRun: 'none' | 'client' | 's
     one.method ?? '-',
     one.action === 'skipped' ? `skipped: ${one.reason} (${one.code})` : `${one.action}${dryRunMark(dryRun)}`,
   ])
-  return renderTable([['NAMESPACE', 'WORKLOAD', 'PODS', 'METHOD', 'RESULT'], ...rows])
+  return tableLines([['NAMESPACE', 'WORKLOAD', 'PODS', 'METHOD', 'RESULT'], ...rows])
 }
 
 function footer({ outcome, method, prometheus, targets, plaintext }: ScrapeSecureResult): string[] {
   return [
     ...scraperLines({ prometheus, targets }),
-    ...clearLines(plaintext?.open ?? []),
-    ...(outcome === 'applied' && method !== undefined ? ['undo it      kubectl telemetry cleanup --scraping'] : []),
+    ...plaintextLines(plaintext?.open ?? []),
+    ...(outcome === 'applied' && method !== undefined ? ['undo         kubectl telemetry cleanup --scraping'] : []),
   ]
 }
 
 /** @param open `shop/deployment/web:15090`, `shop/deployment/web:15020` */
-function clearLines(open: string[]): string[] {
+function plaintextLines(open: string[]): string[] {
   if (open.length === 0) return []
   const ports = Map.groupBy(open, (one) => one.slice(0, one.lastIndexOf(':')))
   const each = [...ports].map(
     ([path, all]) => `${path} at ${all.map((one) => one.slice(path.length + 1)).join(' and ')}`,
   )
-  return [`in clear     ${each.join(', ')}: anybody may read the metrics there, until scrape-secure runs with --harden`]
+  return [`plaintext    ${each.join(', ')}: still readable without TLS; close these ports with scrape-secure --harden`]
 }
 
-/** Which Prometheus, and what it says of these pods. */
+/** The Prometheus that scrapes, and its targets among these pods. */
 export function scraperLines({
   prometheus,
   targets,
@@ -76,12 +76,12 @@ export function scraperLines({
   ]
 }
 
-/** One line, written over while it goes on. */
+/** The progress line of the rollouts; it is overwritten. */
 export function renderScrapeProgress({ workload, number, of, updated, ready, wanted }: ScrapeProgress): string {
   return `${workload} (${number} of ${of}): ${updated} of ${wanted} pods replaced, ${ready} ready`
 }
 
-/** One line, written over while it goes on. @param elapsed milliseconds */
+/** The progress line of the targets; it is overwritten. @param elapsed milliseconds */
 export function renderTargets({ up, total, elapsed }: { up: number; total: number; elapsed: number }): string {
   return `${up} of ${total} targets up, ${Math.round(elapsed / 1000)} s`
 }

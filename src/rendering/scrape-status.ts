@@ -1,8 +1,9 @@
-import type { ScrapeStatusResult, WorkloadStatus } from '../scraping/status.ts'
-import { type OutputFormat, renderData, renderTable } from './output.ts'
+import type { ScrapeStatusResult, WorkloadStatus } from '../scraping/status-result.ts'
+import { sh } from '../shell.ts'
+import { type OutputFormat, page, renderData, tableLines } from './output.ts'
 import { scraperLines } from './scrape-secure.ts'
 
-/** @param namespaces where was looked; none: all */
+/** @param namespaces the searched namespaces; empty: all */
 export function renderScrapeStatus(
   result: ScrapeStatusResult,
   namespaces: string[],
@@ -11,15 +12,14 @@ export function renderScrapeStatus(
   if (format !== undefined) return renderData(result, format)
   const { workloads } = result
   const rows = workloads.map((one) => row(one, result))
-  const table = renderTable([['NAMESPACE', 'WORKLOAD', 'METHOD', 'PODS', 'UP', 'IN CLEAR'], ...rows])
-  const lines = [...scraperLines(result), ...closing(result), ...others(result, namespaces)]
-  const isKnown = result.warnings.every(({ code }) => code !== 'UNREAD')
-  const none = isKnown ? 'no workload is' : 'it could not be read which workloads are'
-  return [
-    workloads.length === 0 ? `${none} scraped over Istio mutual TLS${placeOf(namespaces)}` : table,
+  const table = tableLines([['NAMESPACE', 'WORKLOAD', 'METHOD', 'PODS', 'UP', 'PLAINTEXT'], ...rows])
+  const lines = [...scraperLines(result), ...closing(result), ...others(result, namespaces), ...leftOutLines(result)]
+  const none = result.unread ? 'cannot tell which workloads are' : 'no workload is'
+  return page([
+    ...(workloads.length === 0 ? [`${none} scraped over Istio mutual TLS${placeOf(namespaces)}`] : table),
     ...(lines.length > 0 ? [''] : []),
     ...lines,
-  ].join('\n')
+  ])
 }
 
 function placeOf(namespaces: string[]): string {
@@ -38,7 +38,7 @@ function row(one: WorkloadStatus, { plaintext }: ScrapeStatusResult): string[] {
     one.method,
     `${one.secured}/${one.pods}`,
     one.targets === undefined ? '-' : `${one.targets.up}/${one.targets.total}`,
-    open.length > 0 ? open.join(',') : unknown ? 'not known' : 'nothing',
+    open.length > 0 ? open.join(',') : unknown ? 'unknown' : 'none',
   ]
 }
 
@@ -49,33 +49,33 @@ function closing({ workloads, plaintext }: ScrapeStatusResult): string[] {
   const count = `${open.length} of ${workloads.length} workload${workloads.length > 1 ? 's' : ''}`
   const [first, ...more] = hardening(open)
   return [
-    `in clear     ${count} ${open.length > 1 ? 'serve' : 'serves'} the metrics to anybody, too`,
+    `plaintext    ${count} still ${open.length > 1 ? 'serve their' : 'serves its'} metrics without TLS`,
     `close it     ${first}`,
     ...more.map((line) => `             ${line}`),
   ]
 }
 
-/** For these alone: a namespace or `-A` would take others in. What method was chosen stays, whatever `auto` would choose. */
+/** Commands for only these workloads: a namespace or `-A` would select others too. They keep the present method, even if `auto` would choose another. */
 function hardening(open: WorkloadStatus[]): string[] {
   const groups = Map.groupBy(
     open,
-    ({ namespace, method }) => `-n ${namespace}${method === 'sidecar' ? ' --method sidecar' : ''}`,
+    ({ namespace, method }) => `${sh`-n ${namespace}`}${method === 'sidecar' ? ' --method sidecar' : ''}`,
   )
   if (groups.size > FEW || open.length > 2 * FEW)
     return ['kubectl telemetry scrape-secure WORKLOAD... -n NAMESPACE --harden']
   return [...groups].map(
-    ([flags, all]) => `kubectl telemetry scrape-secure ${all.map(nameOf).join(' ')} ${flags} --harden`,
+    ([flags, all]) => `${sh`kubectl telemetry scrape-secure ${all.map(nameOf)}`} ${flags} --harden`,
   )
 }
 
-/** So many commands are read; more are only in the way. */
+/** The most commands that are printed. */
 const FEW = 4
 
 function nameOf({ kind, name }: WorkloadStatus): string {
   return `${kind.toLowerCase()}/${name}`
 }
 
-/** As ports in clear begin. */
+/** The beginning of the plaintext ports of a workload. */
 function pathOf(one: WorkloadStatus): string {
   return `${one.namespace}/${nameOf(one)}:`
 }
@@ -87,10 +87,18 @@ function others({ unsecured: { sidecars, gateways } }: ScrapeStatusResult, names
   ]
   if (counts.length === 0) return []
   const flag = gateways > 0 ? ' --gateways' : ''
-  return [`not yet      ${counts.join(' and ')}: kubectl telemetry scrape-secure ${scope(namespaces)}${flag}`]
+  return [`not secured  ${counts.join(' and ')}: kubectl telemetry scrape-secure ${scope(namespaces)}${flag}`]
 }
 
-/** As `scrape-secure` takes it. */
+/** Workloads of other kinds, one line for each. */
+function leftOutLines({ leftOut = [] }: ScrapeStatusResult): string[] {
+  return leftOut.map(({ kind, namespace, name, reason, code }, index) => {
+    const title = index === 0 ? 'left out   ' : '           '
+    return `${title}  ${namespace}/${kind.toLowerCase()}/${name}: ${reason} (${code})`
+  })
+}
+
+/** The flags of `scrape-secure` that select these namespaces. */
 function scope(namespaces: string[]): string {
-  return namespaces.length === 0 ? '-A' : namespaces.map((namespace) => `-n ${namespace}`).join(' ')
+  return namespaces.length === 0 ? '-A' : namespaces.map((namespace) => sh`-n ${namespace}`).join(' ')
 }

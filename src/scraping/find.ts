@@ -1,8 +1,11 @@
-/** Which workloads have a proxy of Istio in their pods, and which Istio put it there: pure, over what was listed once. */
+/** Which workloads have a proxy of Istio in their pods, and which version of Istio injected it. Pure. */
 import type { Resource } from '../cluster/cluster.ts'
-import type { Deployment, Pod } from '../cluster/objects.ts'
+import { type Container, type Deployment, hasEnded, isStaying, type Pod } from '../cluster/objects.ts'
 import { isGatewayPod } from '../gateways/find.ts'
-import type { Workload, WorkloadObject } from './workload.ts'
+import { controllerOf } from '../workloads/controller.ts'
+import { workloadNames } from '../workloads/workload-names.ts'
+import type { WorkloadObject } from '../workloads/workload-object.ts'
+import { PROXY_CONTAINER, type Workload } from './workload.ts'
 
 export interface ListedWorkload {
   resource: Resource
@@ -13,30 +16,33 @@ export interface ListedWorkload {
 export interface Candidate extends ListedWorkload {
   proxy: Workload['proxy'] | undefined
   istio: string | undefined
-  /** Its pods that are there to stay. */
+  /** The revision of the istiod that injected the proxy; `undefined` if none did. */
+  revision: string | undefined
+  /** Its running pods that are not being deleted. */
   pods: Pod[]
 }
 
-/** Istio's container, an init container where it is a native sidecar. */
-export const PROXY = 'istio-proxy'
 const INJECTED = 'sidecar.istio.io/status'
 
 /** @param versions of istiod, by revision */
 export function findCandidates(workloads: ListedWorkload[], pods: Pod[], versions: Map<string, string>): Candidate[] {
   const byOwner = new Map<string, Pod[]>()
-  for (const pod of pods.filter(isStaying)) {
+  for (const pod of pods.filter(runs)) {
     const owner = ownerOf(pod)
     if (owner !== undefined) byOwner.set(owner, [...(byOwner.get(owner) ?? []), pod])
   }
-  return workloads.map(({ resource, object }) => {
-    const { namespace, name } = object.metadata
-    const own = byOwner.get(`${resource.kind} ${namespace}/${name}`) ?? []
+  const staying = workloads.filter(({ object }) => isStaying(object))
+  return staying.map(({ resource, object }) => {
+    const own = byOwner.get(workloadNames({ resource, object }).title) ?? []
     const proxied = own.find((pod) => proxyImage(pod) !== undefined)
-    return { resource, object, pods: own, proxy: proxied && kindOfProxy(proxied), istio: versionOf(proxied, versions) }
+    return {
+      ...{ resource, object, pods: own, proxy: proxied && proxyIn(proxied) },
+      ...{ istio: versionOf(proxied, versions), revision: proxied && revisionOf(proxied) },
+    }
   })
 }
 
-/** Of each istiod, by the revision that it injects for. */
+/** The version of each istiod, by the revision that it injects for. */
 export function istiodVersions(deployments: Deployment[]): Map<string, string> {
   const versions = deployments.flatMap(({ metadata: { labels = {} }, spec }): [string, string][] => {
     const images = spec.template.spec.containers.map(({ image }) => tagOf(image))
@@ -46,37 +52,60 @@ export function istiodVersions(deployments: Deployment[]): Map<string, string> {
   return new Map(versions)
 }
 
-/** The workload that a pod belongs to: `Deployment shop/web`. A ReplicaSet is named after its Deployment and its pods' hash. */
-export function ownerOf({ metadata }: Pod): string | undefined {
-  const owners = (metadata.ownerReferences ?? []) as { kind: string; name: string; controller?: boolean }[]
-  const owner = owners.find(({ controller }) => controller)
-  if (owner === undefined) return undefined
-  if (owner.kind !== 'ReplicaSet') return `${owner.kind} ${metadata.namespace}/${owner.name}`
-  const hash = `-${metadata.labels?.['pod-template-hash']}`
-  return owner.name.endsWith(hash) ? `Deployment ${metadata.namespace}/${owner.name.slice(0, -hash.length)}` : undefined
+/** The workload that a pod belongs to: `Deployment shop/web`; `undefined` if nothing controls it. */
+export function ownerOf(pod: Pod): string | undefined {
+  const controller = controllerOf(pod)
+  return controller && `${controller.kind} ${pod.metadata.namespace}/${controller.name}`
 }
 
-function isStaying({ metadata, status }: Pod): boolean {
-  return metadata.deletionTimestamp === undefined && !['Succeeded', 'Failed'].includes(status?.phase ?? '')
+/** Whether a pod is not being deleted and has not ended. */
+export function runs(pod: Pod): boolean {
+  return isStaying(pod) && !hasEnded(pod)
 }
 
 function proxyImage({ spec }: Pod): string | undefined {
-  const proxy = [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === PROXY)
+  const isProxy = (container: Container) => container.name === PROXY_CONTAINER && partIn(container) === undefined
+  const proxy = containersOf(spec).find(isProxy)
   return proxy && (proxy.image ?? '')
 }
 
-function kindOfProxy(pod: Pod): Workload['proxy'] {
-  return isGatewayPod(pod) ? 'gateway' : 'sidecar'
+/** The kind of proxy in a pod; `undefined` without one. */
+export function proxyIn(pod: Pod): Workload['proxy'] | undefined {
+  return proxyImage(pod) === undefined ? undefined : isGatewayPod(pod) ? 'gateway' : 'sidecar'
 }
 
-/** What a new pod is going to have: where istiod injects the proxy, that is istiod's own version. */
+/** Parts of Istio's ambient mode and the plugin of the nodes, as codes of reasons. */
+export type AmbientPart = 'ZTUNNEL' | 'WAYPOINT' | 'ISTIO_CNI'
+
+/**
+ * Which part of ambient mode a pod is. Containers of ztunnel and of waypoints have the name of a sidecar, but they are none: a change of
+ * them would cut the traffic of a node or a namespace. Charts and users rename them, so the program is compared and not the name.
+ */
+export function ambientPartOf({ spec }: { spec: Pod['spec'] }): AmbientPart | undefined {
+  return containersOf(spec)
+    .map(partIn)
+    .find((part) => part !== undefined)
+}
+
+/** `args: [proxy, ztunnel]`, `[proxy, waypoint]`: https://github.com/istio/istio/tree/master/manifests/charts */
+function partIn({ image = '', args = [] }: Container): AmbientPart | undefined {
+  if (args.includes('ztunnel') || /(^|\/)ztunnel(?=[:@]|$)/.test(image)) return 'ZTUNNEL'
+  if (args[args.indexOf('proxy') + 1] === 'waypoint') return 'WAYPOINT'
+  return /(^|\/)install-cni(?=[:@]|$)/.test(image) ? 'ISTIO_CNI' : undefined
+}
+
+function containersOf({ containers, initContainers = [] }: Pod['spec']): Container[] {
+  return [...containers, ...initContainers]
+}
+
+/** The version that a new pod will have. If istiod injects the proxy, that is the version of istiod. */
 function versionOf(pod: Pod | undefined, versions: Map<string, string>): string | undefined {
   if (pod === undefined) return undefined
   const revision = revisionOf(pod)
   return (revision === undefined ? undefined : versions.get(revision)) ?? tagOf(proxyImage(pod))
 }
 
-/** Which istiod injected it: the revision itself, also where a namespace names a tag. */
+/** The revision of the istiod that injected the proxy, even if the namespace names a tag. */
 function revisionOf({ metadata: { annotations } }: Pod): string | undefined {
   try {
     const { revision } = JSON.parse(annotations?.[INJECTED] ?? '{}') as { revision?: string }
@@ -86,7 +115,7 @@ function revisionOf({ metadata: { annotations } }: Pod): string | undefined {
   }
 }
 
-/** `1.31.0` of `docker.io/istio/proxyv2:1.31.0-distroless`; nothing of an image that is named by its digest alone. */
+/** `1.31.0` from `docker.io/istio/proxyv2:1.31.0-distroless`; undefined for an image that has only a digest. */
 function tagOf(image: string | undefined): string | undefined {
   return release(/:([^:/@]+)(?:@|$)/.exec(image ?? '')?.[1])
 }

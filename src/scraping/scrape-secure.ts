@@ -1,140 +1,209 @@
 /** Lets Prometheus scrape over Istio mutual TLS: gather, plan, rehearse, confirm, apply workload by workload, prove. */
+
 import { type Change, rehearse } from '../changes/changes.ts'
+import { type Confirmation, confirm, counted } from '../changes/confirmation.ts'
+import { managedElsewhere } from '../changes/managed-elsewhere.ts'
 import { Progress } from '../changes/progress.ts'
-import { UserError, usageError } from '../errors.ts'
-import type { Timers } from '../time/timers.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import { usageError } from '../errors.ts'
+import { asFinding, type Finding, fails, noneFails, warns } from '../findings.ts'
+import { makerOf } from '../prometheus/find.ts'
+import { workloadNames } from '../workloads/workload-names.ts'
+import type { Dependencies } from '../world.ts'
 import { applyWorkloads, changesPods, isChanged, type ScrapeProgress } from './apply.ts'
 import type { Candidate } from './find.ts'
+import type { LeftOut } from './left-out.ts'
+import { isAmbientPart } from './methods/choose.ts'
+import { namingUndo, UNDO } from './naming-undo.ts'
+import { findPlaintextLeft } from './plaintext-left.ts'
 import { type PlannedWorkload, planWorkloads, rehearseWorkloads } from './plan.ts'
+import type { AskOverTls } from './proof.ts'
 import { reportOf, type ScrapeSecureReport, type ScrapeSecureResult } from './result.ts'
-import { type AtPrometheus, atPrometheus, type ScrapeProof, type TargetsProgress } from './scraper/setup.ts'
+import { prepareScraper, type ScrapeProof, type ScraperSetup, type TargetsProgress } from './scraper/setup.ts'
 import { surveyWorkloads, type WorkloadChoice } from './survey.ts'
 import type { Method } from './workload.ts'
 
 export interface ScrapeSecureRequest extends WorkloadChoice {
   method: 'auto' | Method
-  /** Close the ports in clear, once all targets are up. */
+  /** Close the plaintext ports after all targets are up. */
   harden: boolean
-  /** Nobody but Prometheus may reach the secure ports. */
+  /** Only Prometheus may reach the secure ports. */
   onlyPrometheus: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
-  /** `NAMESPACE/NAME`; `none`: the workloads alone. Left out: the only one. */
+  /** `NAMESPACE/NAME`; `none`: only the workloads. Left out: the only Prometheus of the cluster. */
   prometheus: string | undefined
   /** Milliseconds to wait for the next pod, and for all targets. */
   timeout: number
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random' | 'generateKey'> & { timers: Timers }
+type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random' | 'generateKey'> & {
+  askOverTls: AskOverTls
+}
 
-const UNDO = ['kubectl telemetry cleanup --scraping   # everything as it was before']
-
-/** Told of how far it is. */
-export interface ScrapeWatching {
+/** Is called with the progress. */
+export interface ScrapeAudience {
   rollout?: ((progress: ScrapeProgress) => void) | undefined
   targets?: ((state: TargetsProgress) => void) | undefined
 }
 
-/** @throws UserError; see the codes in survey.ts, workloads/await-rollout.ts and changes/changes.ts; CONSENT_REQUIRED, HARDEN_UNPROVEN (exit 2) */
+/** @throws UserError with the codes of survey.ts, apply.ts and changes.ts; CONSENT_REQUIRED, HARDEN_UNPROVEN (exit 2) */
 export async function scrapeSecure(
   request: ScrapeSecureRequest,
   dependencies: Needs,
-  watching: ScrapeWatching = {},
+  audience: ScrapeAudience = {},
 ): Promise<ScrapeSecureReport> {
   requireProvable(request)
   const { prometheus: named, timeout } = request
-  const prometheus = named === 'none' ? undefined : await atPrometheus(named, timeout, dependencies)
-  return scrapeWith(prometheus, request, dependencies, watching)
+  const prometheus = named === 'none' ? undefined : await prepareScraper(named, timeout, dependencies)
+  return scrapeWith(prometheus, request, dependencies, audience)
 }
 
-/** @param prometheus left out: the workloads alone */
+/** A value: applying it makes new values and does not write into it. */
+interface ScrapePlan {
+  readonly request: ScrapeSecureRequest
+  /** Left out: only the workloads. */
+  readonly prometheus: ScraperSetup | undefined
+  /** Changes at Prometheus, which come first. */
+  readonly scraper: readonly Change[]
+  readonly workloads: readonly PlannedWorkload[]
+  /** Workloads of kinds that are not changed. */
+  readonly leftOut: readonly LeftOut[]
+  readonly warnings: readonly Finding[]
+}
+
+/** @param prometheus left out: only the workloads */
 export async function scrapeWith(
-  prometheus: AtPrometheus | undefined,
+  prometheus: ScraperSetup | undefined,
   request: ScrapeSecureRequest,
-  dependencies: Omit<Needs, 'timers'>,
-  watching: ScrapeWatching = {},
+  dependencies: Omit<Needs, 'askOverTls'>,
+  audience: ScrapeAudience = {},
 ): Promise<ScrapeSecureReport> {
+  const { cluster, terminal } = dependencies
+  const planned = await planAll(prometheus, request, cluster)
+  if (request.dryRun === 'client') return report('planned', planned)
+
+  const plan = await rehearseAll(planned, cluster)
+  if (request.dryRun === 'server') return report('planned', plan)
+  if (!(await confirmed(plan, terminal))) return report('declined', plan)
+  return applyPlan(plan, dependencies, audience).catch((error: unknown) => {
+    // Pods and Prometheus are waited for only after the changes, of this run or an earlier one.
+    throw namingUndo(error, true)
+  })
+}
+
+async function applyPlan(
+  plan: ScrapePlan,
+  dependencies: Omit<Needs, 'askOverTls'>,
+  audience: ScrapeAudience,
+): Promise<ScrapeSecureReport> {
+  const { request, prometheus } = plan
   const { cluster } = dependencies
-  const named = request.names.length > 0
-  const { planned, warnings } = await planAll(request, false, prometheus, cluster)
-  const there = prometheus?.changes ?? []
-  const rest = {
-    ...(prometheus === undefined ? {} : { prometheus: prometheus.found }),
-    warnings: [...warnings, ...(prometheus?.warnings ?? []), ...nothingFound(planned)],
-  }
-  const report = (outcome: ScrapeSecureResult['outcome'], workloads: PlannedWorkload[], first: Change[], more = {}) =>
-    reportOf(
-      outcome,
-      workloads,
-      [...first, ...workloads.flatMap(({ changes }) => changes)],
-      { ...rest, ...more },
-      named,
-    )
-  if (request.dryRun === 'client') return report('planned', planned, there)
-
-  // Without a workload there is nothing to scrape, and Prometheus stays as it is.
-  const first = planned.some(({ skip }) => skip === undefined) ? await rehearse(cluster, there) : []
-  const rehearsed = await rehearseWorkloads(planned, cluster)
-  if (request.dryRun === 'server') return report('planned', rehearsed, first)
-  if (!(await confirmed(first, rehearsed, request, rest.warnings, dependencies)))
-    return report('declined', rehearsed, first)
-
   const progress = new Progress()
-  const applying = async (workloads: PlannedWorkload[]) =>
-    progress.telling(() => applyWorkloads(request, workloads, progress, dependencies, watching.rollout), UNDO)
-  if (first.length > 0) await progress.telling(async () => prometheus?.apply(progress), UNDO)
-  const applied = await applying(rehearsed)
-  const proof = await prometheus?.prove(applied, watching.targets)
-  if (proof === undefined) return report('applied', applied, first)
-  const hardened = request.harden ? await harden(request, applied, proof, prometheus, applying, cluster) : undefined
-  const last = hardened === undefined ? proof : await prometheus?.prove(hardened, watching.targets)
-  const { breached = false, ...shown } = last ?? proof
-  const unhardened = request.harden && hardened === undefined ? [notHardened(proof)] : []
-  const all = { ...shown, warnings: [...rest.warnings, ...shown.warnings, ...unhardened] }
-  const result = report('applied', bothOf(applied, hardened), first, all)
-  return { ...result, refused: result.refused || breached || unhardened.length > 0 }
+  const run = { progress, tell: audience.rollout }
+  const apply = (workloads: readonly PlannedWorkload[]) =>
+    progress.reportOnError(() => applyWorkloads(request, workloads, run, dependencies), [UNDO])
+  if (plan.scraper.length > 0) await progress.reportOnError(async () => prometheus?.apply(progress), [UNDO])
+  const applied = { ...plan, workloads: await apply(plan.workloads) }
+  const proof = isLeft(plan.workloads) ? await prometheus?.prove(applied.workloads, audience.targets) : undefined
+  if (proof === undefined || !request.harden) return report('applied', applied, proof)
+
+  // If a port were closed while a target is not up, the workload would have no metrics.
+  if (!noneFails(proof.warnings))
+    return report('applied', applied, { ...proof, warnings: [...proof.warnings, notHardened(proof)] })
+  const hardened = await apply(await planHardening(applied, cluster))
+  const last = await prometheus?.prove(hardened, audience.targets)
+  const done = { ...applied, workloads: mergePasses(applied.workloads, hardened) }
+  const left = await findPlaintextLeft(done.workloads, done.leftOut, cluster)
+  return report('applied', { ...done, warnings: [...done.warnings, ...left] }, last)
 }
 
 async function planAll(
+  prometheus: ScraperSetup | undefined,
+  request: ScrapeSecureRequest,
+  cluster: Needs['cluster'],
+): Promise<ScrapePlan> {
+  const { workloads, leftOut, warnings: unread } = await planWith(prometheus, request, false, cluster)
+  const atPrometheus = isLeft(workloads) ? (prometheus?.warnings ?? []) : []
+  const warnings = [...unread, ...atPrometheus, ...noWorkloads(workloads, leftOut)]
+  return { request, prometheus, scraper: changesAt(prometheus, workloads), workloads, leftOut, warnings }
+}
+
+/** If the rehearsal refuses every workload, Prometheus stays unchanged: it would have nothing to scrape. */
+async function rehearseAll(plan: ScrapePlan, cluster: Needs['cluster']): Promise<ScrapePlan> {
+  const workloads = await rehearseWorkloads(plan.workloads, cluster)
+  const scraper = await rehearse(cluster, changesAt(plan.prometheus, workloads))
+  if (isLeft(workloads)) return { ...plan, workloads, scraper }
+  const warnings = plan.warnings.filter((warning) => !plan.prometheus?.warnings.includes(warning))
+  return { ...plan, workloads, scraper, warnings }
+}
+
+/** @param proof what Prometheus and new connections showed after the plan was applied */
+function report(outcome: ScrapeSecureResult['outcome'], plan: ScrapePlan, proof?: ScrapeProof): ScrapeSecureReport {
+  const { request, prometheus, scraper, workloads, leftOut } = plan
+  return reportOf(
+    outcome,
+    { workloads, leftOut, scraper, named: request.names.length > 0 },
+    {
+      ...(prometheus === undefined ? {} : { prometheus: prometheus.found }),
+      ...proof,
+      warnings: [...warningsOf(plan), ...(proof?.warnings ?? [])],
+    },
+  )
+}
+
+/** Those of the plan, and what other tools will do to its changes. */
+function warningsOf({ warnings, scraper, workloads }: ScrapePlan): Finding[] {
+  return [...warnings, ...managedElsewhere([...scraper, ...workloads.flatMap(({ changes }) => changes)])]
+}
+
+/** No changes if every workload is skipped: Prometheus would restart, and lose its data, for nothing. */
+function changesAt(prometheus: ScraperSetup | undefined, planned: readonly PlannedWorkload[]): readonly Change[] {
+  return isLeft(planned) ? (prometheus?.changes ?? []) : []
+}
+
+/** Whether any workload is not skipped. */
+function isLeft(planned: readonly PlannedWorkload[]): boolean {
+  return planned.some(({ skip }) => skip === undefined)
+}
+
+async function planWith(
+  prometheus: ScraperSetup | undefined,
   request: ScrapeSecureRequest,
   harden: boolean,
-  prometheus: AtPrometheus | undefined,
   cluster: Needs['cluster'],
-): Promise<{ planned: PlannedWorkload[]; warnings: Warning[] }> {
+): Promise<Pick<ScrapePlan, 'workloads' | 'leftOut' | 'warnings'>> {
   const survey = await surveyWorkloads(request, cluster)
   const named = request.names.length > 0
   const candidates = survey.candidates.filter((one) => named || !isPrometheus(one, prometheus))
   const only = request.onlyPrometheus && prometheus !== undefined ? { onlyPrometheus: prometheus.scraper } : {}
-  const planned = await planWorkloads({ ...survey, candidates }, request.method, { harden, ...only }, cluster)
-  return { planned, warnings: survey.warnings }
+  const workloads = await planWorkloads({ ...survey, candidates }, request.method, { harden, ...only }, cluster)
+  return { workloads, leftOut: survey.leftOut, warnings: survey.unread.map((error) => asFinding(error, 'warns')) }
 }
 
-/** Only when every target is up: a port that is closed before would leave a workload without metrics. */
-async function harden(
-  request: ScrapeSecureRequest,
-  applied: PlannedWorkload[],
-  { targets, breached }: ScrapeProof,
-  prometheus: AtPrometheus | undefined,
-  applying: (workloads: PlannedWorkload[]) => Promise<PlannedWorkload[]>,
+/** The second pass, for the workloads that the first pass configured. */
+async function planHardening(
+  { prometheus, request, workloads: applied }: ScrapePlan,
   cluster: Needs['cluster'],
-): Promise<PlannedWorkload[] | undefined> {
-  if (targets.up < targets.total || breached) return undefined
-  const { planned } = await planAll(request, true, prometheus, cluster)
+): Promise<PlannedWorkload[]> {
+  const { workloads } = await planWith(prometheus, request, true, cluster)
   const isDone = ({ candidate }: PlannedWorkload) =>
-    applied.some((one) => one.skip === undefined && nameOf(one.candidate) === nameOf(candidate))
-  return applying(await rehearseWorkloads(planned.filter(isDone), cluster))
+    applied.some(
+      (one) => one.skip === undefined && workloadNames(one.candidate).title === workloadNames(candidate).title,
+    )
+  return rehearseWorkloads(workloads.filter(isDone), cluster)
 }
 
-function notHardened({ targets }: ScrapeProof): Warning {
-  const message = `the ports in clear stay open: ${targets.up} of ${targets.total} targets are up`
-  return { code: 'NOT_HARDENED', message, remedy: 'mend what is not up, and run the command again' }
+function notHardened({ targets }: ScrapeProof): Finding {
+  const message = `the plaintext ports were not closed because of the other problems; ${targets.up} of ${targets.total} targets are up`
+  return fails('NOT_HARDENED', message, 'fix the other problems, then run the command again')
 }
 
-/** What was changed in either pass. */
-function bothOf(applied: PlannedWorkload[], hardened: PlannedWorkload[] = []): PlannedWorkload[] {
+/** One outcome for each workload from both passes. */
+function mergePasses(applied: readonly PlannedWorkload[], hardened: PlannedWorkload[]): PlannedWorkload[] {
   return applied.map((one) => {
-    const again = hardened.find(({ candidate }) => nameOf(candidate) === nameOf(one.candidate))
+    const again = hardened.find(
+      ({ candidate }) => workloadNames(candidate).title === workloadNames(one.candidate).title,
+    )
     return again !== undefined && (isChanged(again) || again.skip !== undefined) ? again : one
   })
 }
@@ -145,47 +214,57 @@ function requireProvable({ harden, onlyPrometheus, prometheus }: ScrapeSecureReq
   const flag = harden ? '--harden' : '--only-prometheus'
   throw usageError(
     'HARDEN_UNPROVEN',
-    `${flag} needs a Prometheus that is seen to scrape; it does not go with --prometheus none`,
+    `${flag} needs a Prometheus that proves the scraping; it cannot be combined with --prometheus none`,
+    ['--prometheus NAMESPACE/NAME'],
   )
 }
 
-/** Prometheus' own sidecar only writes its certificate. */
-function isPrometheus({ resource, object: { metadata } }: Candidate, prometheus: AtPrometheus | undefined): boolean {
+/** Prometheus' own sidecar only writes its certificate, so Prometheus is not a workload to secure. An operator makes StatefulSets for it. */
+function isPrometheus({ resource, object: { metadata } }: Candidate, prometheus: ScraperSetup | undefined): boolean {
   const { kind, namespace, name } = prometheus?.found ?? {}
-  return resource.kind === kind && metadata.namespace === namespace && metadata.name === name
+  if (metadata.namespace !== namespace) return false
+  return (resource.kind === kind && metadata.name === name) || makerOf({ metadata }) === `${kind} ${name}`
 }
 
-function nothingFound(planned: PlannedWorkload[]): Warning[] {
-  if (planned.length > 0) return []
-  const message = 'no workload was found that has a sidecar'
-  return [{ code: 'NO_WORKLOADS', message, remedy: '-n NAMESPACE, or -A for all namespaces' }]
+function noWorkloads(planned: readonly PlannedWorkload[], leftOut: readonly LeftOut[]): Finding[] {
+  if (planned.some((one) => !isAmbientPart(one)) || leftOut.length > 0) return []
+  const message = 'no workload with a sidecar was found'
+  return [warns('NO_WORKLOADS', message, '-n NAMESPACE, or -A for all namespaces')]
 }
 
-/** Nothing to change needs no leave. */
-async function confirmed(
-  first: Change[],
-  planned: PlannedWorkload[],
-  { yes, harden }: ScrapeSecureRequest,
-  warnings: Warning[],
-  { terminal }: Pick<Needs, 'terminal'>,
-): Promise<boolean> {
+async function confirmed(plan: ScrapePlan, terminal: Needs['terminal']): Promise<boolean> {
+  const { request, scraper, workloads: planned, leftOut } = plan
+  const { yes, harden } = request
   const changed = planned.filter(isChanged)
-  const open = first.filter(({ action }) => action !== 'unchanged')
-  if (changed.length + open.length === 0 || yes) return true
+  const open = scraper.filter(({ action }) => action !== 'unchanged')
+  if (changed.length + open.length === 0) return true
   const pods = changed.filter(changesPods).reduce((sum, { candidate }) => sum + candidate.pods.length, 0)
   const others = open.length === 0 ? '' : 'Prometheus and '
   const what = `${others}${counted(changed.length, 'workload')} and restart ${counted(pods, 'pod')}${harden ? ', twice to harden them' : ''}`
-  if (!terminal.interactive)
-    throw new UserError('CONSENT_REQUIRED', `this would change ${what}, and there is no terminal to ask on`, {
-      suggestions: ['-y', '--dry-run=server   # shows them'],
-    })
-  for (const { message } of warnings) terminal.note(message)
-  for (const { manifest, action } of open)
-    terminal.note(`  ${manifest.kind} ${manifest.metadata.namespace}/${manifest.metadata.name}: ${VERBS[action]}`)
-  for (const one of changed) terminal.note(`  ${lineOf(one)}`)
-  for (const { candidate, skip } of planned)
-    if (skip !== undefined) terminal.note(`  ${nameOf(candidate)}: left as it is, ${skip.reason}`)
-  return terminal.confirm(`Change ${what}, one workload after the other?`)
+  const skipped = [
+    ...planned.map(({ candidate, skip }) => ({ title: workloadNames(candidate).title, skip })),
+    ...leftOut.map(({ kind, namespace, name, skip }) => ({ title: `${kind} ${namespace}/${name}`, skip })),
+  ].flatMap(({ title, skip }) => (skip === undefined ? [] : [`${title}: skipped, ${skip.reason}`]))
+  const confirmation: Confirmation = {
+    yes,
+    effect: `change ${what}`,
+    remarks: warningsOf(plan).map(({ message }) => message),
+    lines: [...open.map(changeLine), ...usersObjects(changed).map(changeLine), ...changed.map(lineOf), ...skipped],
+    question: `Change ${what}, one workload after the other?`,
+    preview: 'server',
+  }
+  return confirm(confirmation, terminal)
+}
+
+/** The user's policies and Sidecars that are changed, each once. */
+function usersObjects(planned: readonly PlannedWorkload[]): Change[] {
+  const others = planned.flatMap(({ changes, candidate }) =>
+    changes.filter(
+      ({ by, resource, action }) =>
+        (by === 'sharing' || by === 'replacing') && resource !== candidate.resource && action !== 'unchanged',
+    ),
+  )
+  return [...new Map(others.map((one) => [changeLine(one), one])).values()]
 }
 
 const VERBS: Record<Change['action'], string> = {
@@ -195,16 +274,12 @@ const VERBS: Record<Change['action'], string> = {
   deleted: 'delete',
 }
 
+function changeLine({ manifest: { kind, metadata }, action }: Change): string {
+  return `${kind} ${metadata.namespace}/${metadata.name}: ${VERBS[action]}`
+}
+
 function lineOf(planned: PlannedWorkload): string {
   const { candidate, method } = planned
   const restarting = changesPods(planned) ? `, ${counted(candidate.pods.length, 'pod')} restarted` : ''
-  return `${nameOf(candidate)}: ${method}${restarting}`
-}
-
-function nameOf({ resource, object: { metadata } }: Candidate): string {
-  return `${resource.kind} ${metadata.namespace}/${metadata.name}`
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${workloadNames(candidate).title}: ${method}${restarting}`
 }

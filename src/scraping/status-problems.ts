@@ -1,85 +1,100 @@
-/** What is wrong with secure scraping, each with the next command: pure. */
+/** Findings about secure scraping, each with the next command. Pure. */
+
+import type { FoundObject } from '../changes/undo.ts'
 import { kindName } from '../cluster/cluster.ts'
-import { isForScraping, isOwned } from '../cluster/ownership.ts'
+import { isChangedBy, isOwnedBy, SCRAPING } from '../cluster/ownership.ts'
 import { WORKLOADS } from '../cluster/resources.ts'
-import type { Owned } from '../exposing/undo/undo.ts'
+import { type Finding, fails, warns } from '../findings.ts'
 import { metricsGatewayName, scrapingName } from '../manifests/names.ts'
 import { type FoundPrometheus, makerOf } from '../prometheus/find.ts'
-import { complaintOf, rolloutOf } from '../workloads/rollout.ts'
-import type { Warning } from '../world.ts'
+import { sh } from '../shell.ts'
+import { complaintOf, creationRefused, rolloutOf } from '../workloads/rollout.ts'
+import { workloadNames } from '../workloads/workload-names.ts'
 import type { Candidate } from './find.ts'
-import type { ScrapingLeft } from './inventory.ts'
+import type { ScrapingInventory } from './inventory.ts'
 import { isHardened } from './methods/hardening.ts'
-import { workloadPath } from './result.ts'
+import { scrapedTwice, targetDown } from './scraper/target-findings.ts'
 import type { PodTarget } from './scraper/targets.ts'
-import type { Secured } from './status.ts'
+import type { SecuredWorkload } from './status-result.ts'
 import { SECURE_PORT } from './workload.ts'
 
-const RIGHTS = 'kubectl auth can-i --list   # docs/rbac.md has what is needed'
+const RIGHTS = 'kubectl auth can-i --list   # docs/rbac.md lists the permissions that are needed'
 
-/** @param namespaces where was looked; none: all */
-export function unreadable(namespaces: string[]): Warning {
+/** @param namespaces the searched namespaces; empty: all */
+export function workloadsUnread(namespaces: string[]): Finding {
   const where = namespaces.length === 0 ? 'all namespaces' : namespaces.join(', ')
-  return {
-    code: 'UNREAD',
-    message: `workloads and pods of ${where} could not be read: you may not`,
-    remedy: namespaces.length === 0 ? '-n NAMESPACE   # where you may' : RIGHTS,
-  }
+  return fails(
+    'WORKLOADS_UNREAD',
+    `cannot read workloads and pods of ${where}: missing permission`,
+    namespaces.length === 0 ? '-n NAMESPACE   # a namespace that you may read' : RIGHTS,
+  )
 }
 
-export function workloadProblems(secured: Secured): Warning[] {
-  return [...unfinished(secured), ...misfit(secured), ...targetProblems(secured), ...clearProblems(secured)]
-}
-
-function unfinished({ candidate }: Secured): Warning[] {
-  const { object, pods } = candidate
-  const { done, updated, ready, wanted } = rolloutOf(object)
-  if (done) return []
-  const why = complaintOf(pods)
-  const message = `${titleOf(candidate)}: ${updated} of ${wanted} pods are replaced, ${ready} ready${why === undefined ? '' : `; ${why}`}`
-  const { namespace } = object.metadata
+export function workloadProblems(secured: SecuredWorkload): Finding[] {
   return [
-    { code: 'ROLLOUT_UNFINISHED', message, remedy: `kubectl -n ${namespace} rollout status ${nameOf(candidate)}` },
+    ...rolloutProblems(secured),
+    ...fitProblems(secured),
+    ...targetProblems(secured),
+    ...plaintextProblems(secured),
   ]
 }
 
-function misfit({ candidate, method, fit }: Secured): Warning[] {
-  if (fit === undefined || fit.action === 'unchanged') return []
-  const message = `${titleOf(candidate)}: ${fit.reason}${fit.action === 'skipped' ? ', so another run would leave it as it is' : ''}`
-  const remedy = again({ candidate, method })
-  return [{ code: fit.action === 'skipped' ? 'FITS_NO_MORE' : 'OUTDATED', message, remedy }]
+function rolloutProblems({ candidate }: SecuredWorkload): Finding[] {
+  const { object, pods } = candidate
+  const { done, updated, ready, wanted } = rolloutOf(object)
+  if (done) return []
+  const why = creationRefused(object) ?? complaintOf(pods)
+  const message = `${workloadNames(candidate).phrase}: ${updated} of ${wanted} pods are replaced, ${ready} ready${why === undefined ? '' : `; ${why}`}`
+  const { namespace } = object.metadata
+  return [
+    fails(
+      'ROLLOUT_UNFINISHED',
+      message,
+      sh`kubectl -n ${namespace} rollout status ${workloadNames(candidate).argument}`,
+    ),
+  ]
 }
 
-/** What was chosen stays, whatever `--method auto` would choose. */
-function again({ candidate, method }: Pick<Secured, 'candidate' | 'method'>): string {
-  const command = `kubectl telemetry scrape-secure ${nameOf(candidate)} -n ${candidate.object.metadata.namespace}`
+function fitProblems({ candidate, method, fit }: SecuredWorkload): Finding[] {
+  if (fit === undefined || fit.action === 'unchanged') return []
+  const message = `${workloadNames(candidate).phrase}: ${fit.reason}${fit.action === 'skipped' ? ', so another run would skip it' : ''}`
+  const remedy = rerunCommand({ candidate, method })
+  return [fails(fit.action === 'skipped' ? 'NO_LONGER_FITS' : 'OUTDATED', message, remedy)]
+}
+
+/** The command that runs again with the present method, even if `--method auto` would choose another. */
+function rerunCommand({ candidate, method }: Pick<SecuredWorkload, 'candidate' | 'method'>): string {
+  const command = sh`kubectl telemetry scrape-secure ${workloadNames(candidate).argument} -n ${candidate.object.metadata.namespace}`
   return method === 'sidecar' ? `${command} --method sidecar` : command
 }
 
-/** One for each reason, however many pods have it. */
-function targetProblems({ candidate, method, targets = [] }: Secured): Warning[] {
-  const { namespace } = candidate.object.metadata
+/** One finding for each reason, for all pods that have it. */
+function targetProblems({ candidate, method, targets = [] }: SecuredWorkload): Finding[] {
+  const { namespace = '' } = candidate.object.metadata
   const down = Map.groupBy(
     targets.filter(({ up }) => !up),
-    ({ reason = 'Prometheus says no more' }) => reason,
+    ({ reason = 'Prometheus gives no reason' }) => reason,
   )
   const twice = Map.groupBy(
     targets.filter(({ jobs, plaintextJobs }) => jobs.length + plaintextJobs.length > 1),
     ({ jobs, plaintextJobs }) => [...jobs, ...plaintextJobs].join(', '),
   )
   return [
-    ...[...down].map(([reason, pods]) => ({
-      code: 'TARGET_DOWN',
-      message: `${titleOf(candidate)}: ${countOf(pods, targets)} not up: ${reason}`,
-      remedy: `kubectl -n ${namespace} logs ${pods[0]?.pod.name} -c istio-proxy`,
-    })),
-    ...[...twice].map(([jobs, pods]) => ({
-      code: 'SCRAPED_TWICE',
-      message: `${titleOf(candidate)}: ${countOf(pods, targets)} scraped more than once, by the jobs ${jobs}`,
-      remedy: pods.some(({ plaintextJobs }) => plaintextJobs.length > 0)
-        ? `${again({ candidate, method })}   # takes such pods out of jobs that scrape in clear`
-        : `leave out pods with the annotation ${SECURE_PORT} in all jobs but one`,
-    })),
+    ...[...down].map(([reason, pods]) =>
+      targetDown(`${workloadNames(candidate).phrase}: ${countOf(pods, targets)} not up: ${reason}`, {
+        namespace,
+        name: pods[0]?.pod.name ?? '',
+      }),
+    ),
+    ...[...twice].map(([jobs, pods]) =>
+      scrapedTwice(
+        'fails',
+        `${workloadNames(candidate).phrase}: ${countOf(pods, targets)} scraped more than once, by the jobs ${jobs}`,
+        pods.some(({ plaintextJobs }) => plaintextJobs.length > 0)
+          ? `${rerunCommand({ candidate, method })}   # excludes these pods from jobs that scrape them as plaintext`
+          : `exclude pods with the annotation ${SECURE_PORT} from all jobs except one`,
+      ),
+    ),
   ]
 }
 
@@ -89,73 +104,82 @@ function countOf(pods: PodTarget[], of: PodTarget[]): string {
   return `${pods.length} of ${of.length} pods (${first?.pod.name}${others}) ${pods.length > 1 ? 'are' : 'is'}`
 }
 
-function clearProblems({ candidate, method, plaintext }: Secured): Warning[] {
+function plaintextProblems({ candidate, method, plaintext }: SecuredWorkload): Finding[] {
   const { open = [] } = plaintext ?? {}
   if (open.length === 0 || !isHardened(candidate.object)) return []
-  const message = `${titleOf(candidate)} is hardened, and yet answers in clear at port ${open.join(' and ')}`
-  return [{ code: 'NOT_CLOSED', message, remedy: `${again({ candidate, method })} --harden` }]
+  const message = `${workloadNames(candidate).phrase} is hardened but still serves plaintext at port ${open.join(' and ')}`
+  return [fails('NOT_CLOSED', message, `${rerunCommand({ candidate, method })} --harden`)]
 }
 
-/** One for all of them: it is for the same reason. Of workloads without pods there is nothing to be known. */
-export function uncheckedProblems(secured: Secured[]): Warning[] {
-  const unfitted = secured.filter(({ candidate, fit }) => fit === undefined && candidate.pods.length > 0)
-  const unasked = secured.filter(({ plaintext }) => (plaintext?.unchecked.length ?? 0) > 0)
-  const fits = {
-    code: 'FIT_UNCHECKED',
-    message: `whether what was written still fits is not known of ${someOf(unfitted)}: not all of it may be read`,
-    remedy: RIGHTS,
-  }
-  const clear = {
-    code: 'PLAINTEXT_UNCHECKED',
-    message: `whether metrics are served in clear is not known of ${someOf(unasked)}: you may not ask the pods, or nobody answers`,
-    remedy: `kubectl auth can-i get pods --subresource=proxy -n ${unasked[0]?.candidate.object.metadata.namespace}`,
-  }
-  return [...(unfitted.length > 0 ? [fits] : []), ...(unasked.length > 0 ? [clear] : [])]
+/** One finding for all workloads with the same gap. A workload without pods cannot be checked and is no finding. */
+export function uncheckedProblems(secured: SecuredWorkload[]): Finding[] {
+  const withoutFit = secured.filter(({ candidate, fit }) => fit === undefined && candidate.pods.length > 0)
+  const withoutAnswer = secured.filter(({ plaintext }) => (plaintext?.unchecked.length ?? 0) > 0)
+  const fits = warns(
+    'FIT_UNCHECKED',
+    `cannot tell whether the configuration of ${someOf(withoutFit)} is still current: missing read permission`,
+    RIGHTS,
+  )
+  const plaintext = warns(
+    'PLAINTEXT_UNCHECKED',
+    `cannot tell whether ${someOf(withoutAnswer)} serves metrics without TLS: no permission to reach its pods, or no answer`,
+    sh`kubectl auth can-i get pods --subresource=proxy -n ${withoutAnswer[0]?.candidate.object.metadata.namespace}`,
+  )
+  return [...(withoutFit.length > 0 ? [fits] : []), ...(withoutAnswer.length > 0 ? [plaintext] : [])]
 }
 
-function someOf([first, ...others]: Secured[]): string {
+function someOf([first, ...others]: SecuredWorkload[]): string {
   const more = others.length === 0 ? '' : ` and ${others.length} more`
-  return first === undefined ? '' : `${titleOf(first.candidate)}${more}`
+  return first === undefined ? '' : `${workloadNames(first.candidate).phrase}${more}`
 }
 
 /**
- * What is there without a workload that needs it: somebody has deleted it, or a run was cut off.
- * @param namespaces where was looked; none: all
+ * Objects that no workload needs: the workload was deleted, or a run was interrupted.
+ * @param namespaces the searched namespaces; empty: all
  */
-export function leftOver({ around, prometheus }: ScrapingLeft, secured: Secured[], namespaces: string[]): Warning[] {
+export function leftovers(
+  { companions, prometheus }: ScrapingInventory,
+  secured: SecuredWorkload[],
+  namespaces: string[],
+): Finding[] {
   const needed = new Set(secured.flatMap(namesFor))
   const inUse = new Set(secured.map(({ candidate }) => candidate.object.metadata.namespace))
-  const orphans = around.filter(
-    (one) => isOwned(one.object) && one.resource.kind !== 'PodMonitor' && !needed.has(placeOf(one)),
+  const orphans = companions.filter(
+    (one) => isOwnedBy(one.object, SCRAPING) && one.resource.kind !== 'PodMonitor' && !needed.has(placeOf(one)),
   )
-  const traces = around.filter(
+  const traces = companions.filter(
     ({ resource, object }) =>
-      !isOwned(object) && (WORKLOADS.includes(resource) || !inUse.has(object.metadata.namespace)),
+      !isOwnedBy(object, SCRAPING) &&
+      (WORKLOADS.includes(resource) || !inUse.has(object.metadata.namespace)) &&
+      // A policy of the root namespace is for workloads of all namespaces.
+      (object.kind !== 'AuthorizationPolicy' || secured.every(({ method }) => method !== 'sidecar')),
   )
   const idle = secured.length === 0 && namespaces.length === 0 ? prometheus : []
-  const whole = 'kubectl telemetry cleanup --scraping   # takes all of it away'
+  const whole = 'kubectl telemetry cleanup --scraping   # undoes all of it'
   return [
-    ...orphans.map(({ resource, object: { metadata } }) => ({
-      code: 'LEFT_OVER',
-      message: `${resource.kind} ${metadata.namespace}/${metadata.name} is ours, and no workload needs it any more`,
-      remedy: `kubectl -n ${metadata.namespace} delete ${kindName(resource)} ${metadata.name}`,
-    })),
-    ...[...traces, ...idle].map(({ resource, object: { metadata } }) => ({
-      code: 'LEFT_OVER',
-      message: `${resource.kind} ${metadata.namespace}/${metadata.name} was changed for scraping, and no workload needs that now`,
-      remedy: whole,
-    })),
+    ...orphans.map(({ resource, object: { metadata } }) =>
+      fails(
+        'SCRAPING_LEFTOVERS',
+        `${resource.kind} ${metadata.namespace}/${metadata.name} was created by kubectl telemetry, and no workload needs it any more`,
+        sh`kubectl -n ${metadata.namespace} delete ${kindName(resource)} ${metadata.name}`,
+      ),
+    ),
+    ...[...traces, ...idle].map(({ resource, object: { metadata } }) =>
+      fails(
+        'SCRAPING_LEFTOVERS',
+        `${resource.kind} ${metadata.namespace}/${metadata.name} was changed for scraping, and no workload needs the change any more`,
+        whole,
+      ),
+    ),
   ]
 }
 
-/** Of the other method there may be objects: another Istio injects since, or another method was asked for. */
-function namesFor({ method, candidate }: Secured): string[] {
+/** Names of the objects that a workload needs. Objects of the other method are leftovers: Istio was upgraded, or the method was changed. */
+function namesFor({ method, candidate }: SecuredWorkload): string[] {
   const { resource, object } = candidate
   const { name, namespace } = object.metadata
   const own = scrapingName({ kind: resource.kind, name })
-  const serving = [own, `${own}-allow`, metricsGatewayName(name)].flatMap((one) =>
-    SERVING.map((kind) => `${kind} ${namespace}/${one}`),
-  )
+  const serving = [own, metricsGatewayName(name)].flatMap((one) => SERVING.map((kind) => `${kind} ${namespace}/${one}`))
   return method === 'native' ? [`NetworkPolicy ${namespace}/${own}`] : serving
 }
 
@@ -164,15 +188,19 @@ const SERVING = [
   ...['Gateway', 'VirtualService', 'ServiceEntry'],
 ]
 
-function placeOf({ resource, object: { metadata } }: Owned): string {
+function placeOf({ resource, object: { metadata } }: FoundObject): string {
   return `${resource.kind} ${metadata.namespace}/${metadata.name}`
 }
 
-/** Workloads with a proxy whose metrics nobody gets over mutual TLS. Prometheus' own sidecar only writes its certificate. */
-export function unsecured(candidates: Candidate[], { workloads }: ScrapingLeft, found?: FoundPrometheus): Candidate[] {
-  const ours = new Set(workloads.map((one) => workloadPath(one as Candidate)))
+/** Workloads with a proxy that are not scraped over mutual TLS. Prometheus is left out: its own sidecar only writes its certificate. */
+export function unsecured(
+  candidates: Candidate[],
+  { workloads }: ScrapingInventory,
+  found?: FoundPrometheus,
+): Candidate[] {
+  const securedPaths = new Set(workloads.map((one) => workloadNames(one).path))
   const isScraper = ({ resource, object }: Candidate) =>
-    isForScraping(object) ||
+    isChangedBy(object, SCRAPING) ||
     makerOf(object)?.startsWith('Prometheus ') ||
     (resource.kind === found?.resource.kind &&
       object.metadata.name === found.name &&
@@ -180,17 +208,8 @@ export function unsecured(candidates: Candidate[], { workloads }: ScrapingLeft, 
   return candidates.filter(
     (one) =>
       one.proxy !== undefined &&
-      !ours.has(workloadPath(one)) &&
+      !securedPaths.has(workloadNames(one).path) &&
       !isScraper(one) &&
       !one.pods.some(({ metadata }) => metadata.annotations?.[SECURE_PORT] !== undefined),
   )
-}
-
-function titleOf(candidate: Candidate): string {
-  return `${nameOf(candidate)} in namespace ${candidate.object.metadata.namespace}`
-}
-
-/** `deployment/web` */
-function nameOf({ resource, object }: Candidate): string {
-  return `${resource.kind.toLowerCase()}/${object.metadata.name}`
 }

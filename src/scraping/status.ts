@@ -1,101 +1,60 @@
-/** How secure scraping is: which workloads serve their metrics how, whether Prometheus gets them, and what is wrong. Changes nothing. */
+/** The state of secure scraping: the workloads and their methods, their targets in Prometheus, and the problems. Changes nothing. */
 import type { Cluster } from '../cluster/cluster.ts'
 import { isReady, type Pod } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
+import { asFinding, noneFails } from '../findings.ts'
 import { rolloutOf } from '../workloads/rollout.ts'
-import type { Dependencies, Warning } from '../world.ts'
+import { workloadNames } from '../workloads/workload-names.ts'
+import type { Dependencies } from '../world.ts'
 import type { Candidate } from './find.ts'
-import { type Fit, fitOf } from './fit.ts'
-import { findScraping, type ScrapingLeft } from './inventory.ts'
+import { readFits } from './fit.ts'
+import { findScraping, type ScrapingInventory } from './inventory.ts'
 import { isHardened } from './methods/hardening.ts'
-import { PLAINTEXT_PORTS, type Plaintext, readPlaintext } from './proof.ts'
-import { type Targets, workloadPath } from './result.ts'
+import { type Plaintext, readPlaintext } from './proof.ts'
+import { leftOutOutcome, type Targets } from './result.ts'
 import { secureOf } from './scraper/await-targets.ts'
 import { readScraper, type ScraperReport } from './scraper/report.ts'
 import type { PodTarget } from './scraper/targets.ts'
-import { leftOver, uncheckedProblems, unreadable, unsecured, workloadProblems } from './status-problems.ts'
+import { leftovers, uncheckedProblems, unsecured, workloadProblems, workloadsUnread } from './status-problems.ts'
+import type { ScrapeStatusResult, SecuredWorkload, WorkloadStatus } from './status-result.ts'
 import { readCandidates, type ScrapeSurvey } from './survey.ts'
-import { type Method, methodIn, SECURE_PORT } from './workload.ts'
+import { methodIn, PLAINTEXT_PORTS, SECURE_PORT } from './workload.ts'
 
 export interface ScrapeStatusRequest {
-  /** None: all. */
+  /** Empty: all. */
   namespaces: string[]
-  /** `NAMESPACE/NAME`; `none`: it is not asked. Left out: the one that was changed, or the only one. */
+  /** `NAMESPACE/NAME`; `none`: Prometheus is not asked. Left out: the only Prometheus that may scrape over mutual TLS, or the only one. */
   prometheus: string | undefined
-}
-
-export interface WorkloadStatus {
-  kind: string
-  namespace: string
-  name: string
-  method: Method
-  /** How many pods it has, and how many of them are of a template with the secure port. */
-  pods: number
-  secured: number
-  /** Left out when Prometheus does not say. */
-  targets?: { up: number; total: number }
-  /** Whether its pods are told to close the ports in clear. */
-  hardened: boolean
-  /** What a run of `scrape-secure` would make of it; left out when that could not be told. */
-  action?: Fit['action']
-  reason?: string
-}
-
-/** The contract of `scrape-secure status -o json`. */
-export interface ScrapeStatusResult {
-  /** Left out when nothing is scraped over mutual TLS. */
-  method?: Method | 'mixed'
-  workloads: WorkloadStatus[]
-  prometheus?: { namespace: string; name: string; kind: string }
-  /** Left out when Prometheus does not say. */
-  targets?: Targets
-  /** Pods that more than one job scrapes. */
-  double: { namespace: string; pod: string; jobs: string[] }[]
-  /** Where metrics are served in clear, and where that is not known: `shop/deployment/web:15020`. */
-  plaintext: { open: string[]; unchecked: string[] }
-  /** With a proxy, and not scraped over mutual TLS. */
-  unsecured: { sidecars: number; gateways: number }
-  warnings: Warning[]
-}
-
-/** A workload of ours, and what was found out about it. */
-export interface Secured {
-  candidate: Candidate
-  method: Method
-  fit: Fit | undefined
-  /** None when Prometheus does not say. */
-  targets: PodTarget[] | undefined
-  plaintext: Plaintext | undefined
 }
 
 type Needs = Pick<Dependencies, 'cluster' | 'clock'>
 
-/** @throws UserError CLUSTER_UNREACHABLE and the like; what may not be read is a warning */
+/** @throws UserError CLUSTER_UNREACHABLE and the like; a missing read permission is a finding */
 export async function scrapeStatus(request: ScrapeStatusRequest, needs: Needs): Promise<ScrapeStatusResult> {
   const { cluster } = needs
   const choice = { ...request, allNamespaces: request.namespaces.length === 0, selector: undefined }
-  const [left, survey] = await Promise.all([
+  const [inventory, survey] = await Promise.all([
     findScraping(cluster, request.namespaces),
     readable(readCandidates(choice, cluster)),
   ])
-  if (survey === undefined) return { ...NOTHING, warnings: [unreadable(request.namespaces)] }
-  const ours = survey.candidates.filter(({ resource, object }) =>
-    left.workloads.some((one) => workloadPath(one as Candidate) === workloadPath({ resource, object })),
+  if (survey === undefined) return { ...NOTHING, unread: true, warnings: [workloadsUnread(request.namespaces)] }
+  const configured = survey.candidates.filter(({ resource, object }) =>
+    inventory.workloads.some((one) => workloadNames(one).path === workloadNames({ resource, object }).path),
   )
   const [scraper, fits, plaintext] = await Promise.all([
-    ours.length === 0 || request.prometheus === 'none'
+    configured.length === 0 || request.prometheus === 'none'
       ? undefined
-      : readScraper(request.prometheus, ours.flatMap(expectedOf), needs),
-    fitOf(ours, survey, cluster),
-    plaintextOf(ours, cluster),
+      : readScraper(request.prometheus, configured.flatMap(expectedOf), needs),
+    readFits(configured, survey, cluster),
+    plaintextOf(configured, cluster),
   ])
-  const secured = ours.flatMap((candidate): Secured[] => {
+  const secured = configured.flatMap((candidate): SecuredWorkload[] => {
     const method = methodIn(candidate.object)
     if (method === undefined) return []
     const fit = fits.get(candidate)
     return [{ candidate, method, fit, targets: targetsOf(candidate, scraper), plaintext: plaintext.get(candidate) }]
   })
-  return resultOf(request, secured, scraper, left, survey)
+  return resultOf(request, secured, { scraper, inventory, survey })
 }
 
 const NOTHING: Omit<ScrapeStatusResult, 'warnings'> = {
@@ -107,15 +66,17 @@ const NOTHING: Omit<ScrapeStatusResult, 'warnings'> = {
 
 function resultOf(
   { namespaces }: ScrapeStatusRequest,
-  secured: Secured[],
-  scraper: ScraperReport | undefined,
-  left: ScrapingLeft,
-  survey: ScrapeSurvey,
+  secured: SecuredWorkload[],
+  {
+    scraper,
+    inventory,
+    survey,
+  }: { scraper: ScraperReport | undefined; inventory: ScrapingInventory; survey: ScrapeSurvey },
 ): ScrapeStatusResult {
   const methods = [...new Set(secured.map(({ method }) => method))]
   const [method] = methods.length > 1 ? (['mixed'] as const) : methods
   const pods = scraper?.targets?.pods ?? []
-  const others = unsecured(survey.candidates, left, scraper?.found)
+  const others = unsecured(survey.candidates, inventory, scraper?.found)
   const count = (proxy: Candidate['proxy']) => others.filter((one) => one.proxy === proxy).length
   return {
     ...(method === undefined ? {} : { method }),
@@ -128,13 +89,14 @@ function resultOf(
     }),
     plaintext: { open: portsOf(secured, 'open'), unchecked: portsOf(secured, 'unchecked') },
     unsecured: { sidecars: count('sidecar'), gateways: count('gateway') },
+    ...(survey.leftOut.length === 0 ? {} : { leftOut: survey.leftOut.map(leftOutOutcome) }),
     warnings: [
-      ...survey.warnings,
-      ...left.warnings,
+      ...survey.unread.map((error) => asFinding(error, 'fails')),
+      ...inventory.warnings,
       ...(scraper?.warnings ?? []),
       ...secured.flatMap(workloadProblems),
       ...uncheckedProblems(secured),
-      ...leftOver(left, secured, namespaces),
+      ...leftovers(inventory, secured, namespaces),
     ],
   }
 }
@@ -143,7 +105,7 @@ function shown({ up, total, jobs }: Targets): Targets {
   return { up, total, jobs }
 }
 
-function workloadStatus({ candidate, method, fit, targets }: Secured): WorkloadStatus {
+function workloadStatus({ candidate, method, fit, targets }: SecuredWorkload): WorkloadStatus {
   const { resource, object, pods } = candidate
   const { name, namespace = '' } = object.metadata
   const up = targets?.filter((one) => one.up).length ?? 0
@@ -169,31 +131,28 @@ function targetsOf({ object, pods }: Candidate, scraper: ScraperReport | undefin
   return scraper?.targets?.pods.filter(({ pod }) => pod.namespace === object.metadata.namespace && names.has(pod.name))
 }
 
-/** One pod of each that is Ready and has the secure port: only such a pod may have closed the others. */
-async function plaintextOf(ours: Candidate[], cluster: Cluster): Promise<Map<Candidate, Plaintext>> {
-  const asked = ours.flatMap((candidate) => {
+/** Asks one Ready pod with the secure port of each workload: only such a pod may have closed its plaintext ports. */
+async function plaintextOf(configured: Candidate[], cluster: Cluster): Promise<Map<Candidate, Plaintext>> {
+  const running = configured.flatMap((candidate) => {
     const [pod] = expectedOf({ ...candidate, pods: candidate.pods.filter(isReady) })
     return pod === undefined ? [] : [{ candidate, pod }]
   })
   const answers = await readPlaintext(
-    asked.map(({ pod }) => pod),
+    running.map(({ pod }) => pod),
     cluster,
   )
-  return new Map(asked.map(({ candidate }, index) => [candidate, answers[index] as Plaintext]))
+  return new Map(running.map(({ candidate }, index) => [candidate, answers[index] as Plaintext]))
 }
 
 const NOT_ASKED: Plaintext = { open: [], unchecked: PLAINTEXT_PORTS }
 
-function portsOf(secured: Secured[], which: keyof Plaintext): string[] {
+function portsOf(secured: SecuredWorkload[], which: keyof Plaintext): string[] {
   return secured.flatMap(({ candidate, plaintext }) =>
-    (plaintext ?? NOT_ASKED)[which].map((port) => `${workloadPath(candidate)}:${port}`),
+    (plaintext ?? NOT_ASKED)[which].map((port) => `${workloadNames(candidate).path}:${port}`),
   )
 }
 
-/** What could not be seen from here is no failure, as long as Prometheus itself says that every target is up. */
-const SOUND = ['NOT_SEARCHED', 'FIT_UNCHECKED', 'PLAINTEXT_UNCHECKED']
-
 /** Whether the exit code is 0. */
 export function succeeded({ warnings }: ScrapeStatusResult): boolean {
-  return warnings.every(({ code }) => SOUND.includes(code))
+  return noneFails(warnings)
 }

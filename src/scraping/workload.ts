@@ -1,45 +1,33 @@
-/** What is made to serve its metrics over Istio mutual TLS, and what is planned for it. Words of docs/decisions/0017. */
-import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import type { Deployment } from '../cluster/objects.ts'
+/** A workload that serves its metrics over Istio mutual TLS: methods, ports, annotations. See docs/decisions/0017. */
 
-/** `native`: ports that the proxy opens itself (Istio 1.31 and newer). `sidecar`: a Sidecar and a PeerAuthentication, or, at a gateway, a Gateway of its own. */
+import type { Resource } from '../cluster/cluster.ts'
+import type { Code } from '../codes.ts'
+import type { WorkloadObject } from '../workloads/workload-object.ts'
+
+/** `native`: ports that the proxy opens (Istio 1.31 and newer). `sidecar`: a Sidecar and a PeerAuthentication; for a gateway, a Gateway object. */
 export type Method = 'native' | 'sidecar'
 
 /** Envoy's own metrics: https://istio.io/latest/docs/tasks/observability/metrics/secure-metrics/ */
 export const ENVOY_PORT = 15091
 /** Envoy's, the agent's and the application's, merged. */
 export const MERGED_PORT = 15092
-/** With the method `sidecar` this one port serves the merged metrics. */
+/** The method `sidecar` serves the merged metrics at this one port. */
 export const SIDECAR_PORT = 15091
-/** What the agent serves the merged metrics at, whichever way one comes in. */
+/** Envoy's own metrics in plaintext. */
+const ENVOY_PLAINTEXT_PORT = 15090
+/** The agent serves the merged metrics as plaintext at this port, independently of the pod's probes. */
+export const AGENT_PORT = 15020
+export const PLAINTEXT_PORTS = [ENVOY_PLAINTEXT_PORT, AGENT_PORT]
+/** The path of the merged metrics, at all ports. */
 export const METRICS_PATH = '/stats/prometheus'
-/** On a pod: the port at which its metrics are scraped over mutual TLS. Istio's injector sets it for native ports, and we for all. */
+/** Istio's container; a native sidecar is an init container. */
+export const PROXY_CONTAINER = 'istio-proxy'
+/** Annotation that Istio's injector and agent read: https://istio.io/latest/docs/reference/config/annotations/ */
+export const PROXY_CONFIG = 'proxy.istio.io/config'
+/** Annotation of a pod: the port at which Prometheus scrapes it over mutual TLS. Istio's injector sets it only for native ports. */
 export const SECURE_PORT = 'prometheus.istio.io/secure-port'
 
-/** An object with a pod template: what a Deployment, a StatefulSet or a DaemonSet has of it. */
-export interface WorkloadObject extends KubeObject {
-  spec: Deployment['spec'] & {
-    replicas?: number
-    selector?: { matchLabels?: Record<string, string> }
-    /** A Deployment. */
-    paused?: boolean
-    /** A StatefulSet, a DaemonSet. */
-    updateStrategy?: { type?: string; rollingUpdate?: { partition?: number } }
-  }
-  status?: {
-    observedGeneration?: number
-    replicas?: number
-    updatedReplicas?: number
-    readyReplicas?: number
-    availableReplicas?: number
-    desiredNumberScheduled?: number
-    updatedNumberScheduled?: number
-    numberAvailable?: number
-    conditions?: { type: string; status: string; reason?: string; message?: string }[]
-  }
-}
-
-/** By which method its pods are made to serve their metrics. @returns undefined when they are not */
+/** The method by which its pods serve their metrics over mutual TLS. @returns undefined if they do not */
 export function methodIn({ spec }: WorkloadObject): Method | undefined {
   const port = spec.template.metadata?.annotations?.[SECURE_PORT]
   if (port === undefined) return undefined
@@ -50,16 +38,20 @@ export interface Workload {
   /** Deployments, StatefulSets or DaemonSets. */
   resource: Resource
   object: WorkloadObject
-  /** What of Istio runs in its pods. */
+  /** The kind of proxy in its pods. */
   proxy: 'sidecar' | 'gateway'
-  /** Of the istiod that injects it, `1.31.0`; `undefined` when nobody says. */
+  /** The version of the istiod that injects it, `1.31.0`; `undefined` if unknown. */
   istio: string | undefined
   /** How many pods it has now. */
   pods: number
 }
 
-/** Why a workload is left alone: a stable code, and the words. */
+/** Why a workload is skipped: a stable code and a text. */
 export interface Skip {
-  code: string
+  code: Code
   reason: string
+}
+
+export function skipped(code: Code, reason: string): { skip: Skip } {
+  return { skip: { code, reason } }
 }

@@ -1,81 +1,100 @@
-/** What is wrong, each with the next command: pure. */
-import { isGuarded } from '../access/guard.ts'
+/** Problems, each with the next command: pure. */
+import { guardDiffers, guardFindings } from '../access/guard-findings.ts'
+import { guardsUnknown } from '../access/unread-guards.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
 import type { ExposedGateway } from '../exposing/exposed-gateways.ts'
-import { termsIn } from '../exposing/terms.ts'
-import type { Warning } from '../world.ts'
-import type { AddonStatus } from './status.ts'
+import { routeClosed } from '../exposing/opening/prove-guards.ts'
+import { isCovered, opennessOf, termsIn } from '../exposing/terms.ts'
+import { asFinding, type Finding, fails, warns } from '../findings.ts'
+import { addressNotFound } from '../gateways/survey.ts'
+import { sh } from '../shell.ts'
+import type { AddonStatus } from './report.ts'
 
-/** Add-ons without a Ready pod, and exposures of add-ons that are gone. */
-export function addonProblems(addons: AddonStatus[]): Warning[] {
-  return addons.flatMap(({ name, found, exposure }): Warning[] => {
+/** Add-ons without a Ready pod, and exposures of deleted add-ons. */
+export function addonProblems(addons: AddonStatus[]): Finding[] {
+  return addons.flatMap(({ name, found, exposure }): Finding[] => {
     if (found === undefined) {
       if (exposure === undefined) return []
-      const message = `${exposure.url} leads to ${name}, which is not there any more`
-      return [{ code: 'ADDON_GONE', message, remedy: `kubectl telemetry cleanup ${name}` }]
+      const message = `${exposure.url} leads to ${name}, which no longer exists`
+      return [fails('ADDON_GONE', message, sh`kubectl telemetry cleanup ${name}`)]
     }
     if (found.ready === undefined || found.ready > 0) return []
     const message = `${found.title} in namespace ${found.namespace} has no Ready pod`
-    return [{ code: 'NOT_READY', message, remedy: `kubectl -n ${found.namespace} describe service ${found.service}` }]
+    return [fails('ADDON_NOT_READY', message, sh`kubectl -n ${found.namespace} describe service ${found.service}`)]
   })
 }
 
-/** What is wrong with who may enter, until when, and how it is reached. */
-export function exposureProblems(place: ExposedGateway, addons: SurveyedAddon[], now: Date): Warning[] {
+/** Problems with the access, expiry and address of the exposures at one gateway. */
+export function exposureProblems(place: ExposedGateway, addons: SurveyedAddon[], now: Date): Finding[] {
   const unreached = place.address === undefined ? [noAddress(place)] : []
-  const unread =
+  const guardsUnread =
     place.guards === undefined
       ? [
-          {
-            code: 'UNREAD',
-            message: `AuthorizationPolicies and EnvoyFilters in namespace ${place.namespace} could not be read: who may enter is not known`,
-            remedy: 'kubectl auth can-i --list   # docs/rbac.md has what status needs',
-          },
+          unread(
+            `cannot read AuthorizationPolicies and EnvoyFilters in namespace ${place.namespace}: who may enter is unknown`,
+          ),
         ]
       : []
-  return [...unreached, ...unread, ...place.routes.flatMap((_, index) => routeProblems(place, index, addons, now))]
+  return [
+    ...unreached,
+    ...guardsUnread,
+    ...guardsUnknown(place.unread),
+    ...guardFindings({ guards: place.guards ?? {}, failOpen: place.failOpen }, place.namespace),
+    ...place.routes.flatMap((_, index) => routeProblems(place, index, addons, now)),
+  ]
 }
 
-function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAddon[], now: Date): Warning[] {
+function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAddon[], now: Date): Finding[] {
   const route = place.routes[index]
   const url = place.exposures[index]?.url ?? ''
   if (route === undefined) return []
   const { addon, backend, object } = route
   const { anonymous, expiresAt } = termsIn(object)
-  const over = expiresAt !== undefined && new Date(expiresAt) <= now
-  const own = addons.find(
+  const expired = expiresAt !== undefined && new Date(expiresAt) <= now
+  const surveyed = addons.find(
     ({ found }) =>
       found.addon.name === addon &&
       found.namespace === backend.namespace &&
       found.service.metadata.name === backend.service,
   )
-  const isOpen = own?.access.kind === 'anonymous' && place.guards !== undefined && !isGuarded(place.guards[addon])
+  const { guards, failOpen, secure } = place
+  const isOpen =
+    surveyed?.access.kind === 'anonymous' &&
+    guards !== undefined &&
+    opennessOf(surveyed, { guards, failOpen }, secure) !== undefined &&
+    !isCovered(surveyed, anonymous, { guarding: { guards, failOpen }, secure })
+  const isUnread = place.unread.some((part) => part.addon === addon)
+  const { host } = route
   return [
-    ...(over
-      ? [
-          {
-            code: 'EXPIRED',
-            message: `${url} was to be gone by ${expiresAt}`,
-            remedy: 'kubectl telemetry cleanup --expired',
-          },
-        ]
+    ...(route.closedFor === undefined ? [] : [routeClosed({ addon, host }, 'fails')]),
+    ...(place.differing.includes(addon) && !isUnread ? [notAsWritten(addon, url)] : []),
+    ...(expired
+      ? [fails('EXPOSURE_EXPIRED', `${url} expired at ${expiresAt}`, 'kubectl telemetry cleanup --expired')]
       : []),
-    ...(isOpen && !anonymous
+    ...(isOpen
       ? [
-          {
-            code: 'ANONYMOUS_ACCESS',
-            message: `${url} lets anyone in`,
-            remedy: `kubectl telemetry expose ${addon} --auth basic   # or --allow-cidr, or --allow-anonymous if it is meant so`,
-          },
+          warns(
+            'OPEN_TO_ANYONE',
+            `${url} lets anyone in`,
+            sh`kubectl telemetry expose ${addon} --auth basic   # or --allow-cidr, or --allow-anonymous if that is intended`,
+          ),
         ]
       : []),
   ]
 }
 
-function noAddress({ namespace, gateway }: ExposedGateway): Warning {
-  const message =
-    gateway === undefined
-      ? `no Service leads to the gateway in namespace ${namespace} at which add-ons are exposed`
-      : `Service ${namespace}/${gateway.service.metadata.name} has no external address, and no node port leads to it`
-  return { code: 'ADDRESS_NOT_FOUND', message, remedy: '--ingress-ip ADDRESS   # of what leads to it from outside' }
+function notAsWritten(addon: string, url: string): Finding {
+  const message = `the guard of ${url} is not what kubectl telemetry writes for it`
+  return guardDiffers(message, sh`kubectl telemetry expose ${addon}   # writes it again`)
+}
+
+function noAddress({ namespace, gateway }: ExposedGateway): Finding {
+  if (gateway !== undefined) return asFinding(addressNotFound(gateway), 'fails')
+  const message = `add-ons are exposed at the gateway in namespace ${namespace}, but no Service leads to its pods`
+  return fails('GATEWAY_GONE', message, '--ingress-ip ADDRESS   # the address at which clients reach it')
+}
+
+/** The user lacks a permission that `status` needs. */
+export function unread(message: string): Finding {
+  return warns('STATUS_UNREAD', message, 'kubectl auth can-i --list   # docs/rbac.md has what status needs')
 }

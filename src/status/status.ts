@@ -1,25 +1,29 @@
-/** How everything is: where the add-ons run, where they are exposed, who may enter, for how long, and what is wrong. Changes nothing. */
-import { type GuardView, viewOf } from '../access/guard.ts'
+/** Reports where the add-ons run, where they are exposed, who may enter, for how long, and all problems. Changes nothing. */
+import { viewOf } from '../access/guard.ts'
 import { addressWarnings } from '../access/guard-plan.ts'
 import { ADDON_NAMES } from '../addons/catalog.ts'
-import type { AddonAccess } from '../addons/configuration.ts'
-import { type SurveyedAddon, surveyAllAddons } from '../addons/survey.ts'
+import { pathFindings, type SurveyedAddon, surveyAllAddons } from '../addons/survey.ts'
 import { findHttpsGateways, type HttpsGateway } from '../certifying/https-gateways.ts'
 import type { CertificateReport } from '../certifying/report.ts'
 import { reportCertificates } from '../certifying/status.ts'
 import { isReady, type Service } from '../cluster/objects.ts'
-import { findIstioVersion, readable, readServices } from '../cluster/reading.ts'
-import { type ExposedGateway, findExposedGateways } from '../exposing/exposed-gateways.ts'
+import { findIstioVersion, istioNotFound, readable, readServices, type Sifted } from '../cluster/reading.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
+import { describeExposed, type ExposedGateway } from '../exposing/exposed-gateways.ts'
 import { probeExposed } from '../exposing/probe-exposed.ts'
-import { termsIn } from '../exposing/terms.ts'
-import type { IngressAddress } from '../gateways/address.ts'
+import { clockFindings, termsIn } from '../exposing/terms.ts'
+import { asFinding, distinct, type Finding } from '../findings.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
+import { leftoversIn } from '../gateways/leftovers.ts'
+import { type OwnObjects, readOwnObjects } from '../gateways/own-objects.ts'
 import type { Probe } from '../probing/prober.ts'
-import type { Dependencies, Warning } from '../world.ts'
-import { addonProblems, exposureProblems } from './problems.ts'
+import { serverTime } from '../time/server-time.ts'
+import type { Dependencies } from '../world.ts'
+import { addonProblems, exposureProblems, unread } from './problems.ts'
+import type { AddonStatus, GatewayStatus, StatusReport } from './report.ts'
 
 export interface StatusRequest {
-  /** The add-ons'; every namespace when left out. */
+  /** The namespace of the add-ons; all namespaces when left out. */
   namespace?: string | undefined
   /** `--ingress-ip`. */
   ingressAddress?: string | undefined
@@ -27,98 +31,85 @@ export interface StatusRequest {
   expiresIn: number
 }
 
-/** The ingress gateway at which add-ons are exposed. */
-export interface GatewayStatus {
-  namespace: string
-  /** Left out when no Service leads to it. */
-  service?: string
-  address?: string
-  via?: IngressAddress['via']
-}
-
-export interface AddonStatus {
-  name: string
-  /** Where it runs; left out when it was not found. `ready` and `pods` are left out when pods may not be read. */
-  found?: { title: string; namespace: string; service: string; ready?: number; pods?: number }
-  /** Left out when it is not exposed. */
-  exposure?: { url: string; gateway: string; probe?: Probe }
-  /** Whom the add-on itself lets in and what they could do there, and whom the gateway lets in. */
-  access: { addon?: AddonAccess; visitor?: string; guard?: GuardView; anonymous?: true }
-  /** Of the gateway that serves it. */
-  certificate?: Pick<CertificateReport, 'secret' | 'daysLeft' | 'notAfter' | 'trusted'>
-  /** RFC 3339. */
-  expiresAt?: string
-}
-
-/** The contract of `status -o json`. */
-export interface StatusReport {
-  context: string
-  gateway?: GatewayStatus
-  addons: AddonStatus[]
-  problems: Warning[]
-}
-
-/** @throws UserError CLUSTER_UNREACHABLE and the like; what may not be read is a problem of the report */
-export async function status(request: StatusRequest, dependencies: Dependencies): Promise<StatusReport> {
+/** @throws UserError such as CLUSTER_UNREACHABLE; a missing permission is a problem in the report */
+export async function status(request: StatusRequest, world: Dependencies): Promise<StatusReport> {
+  const dependencies = { ...world, cluster: new RememberingCluster(world.cluster) }
   const { cluster } = dependencies
   const [version, services] = await Promise.all([findIstioVersion(cluster), readable(readServices(cluster))])
-  if (services === undefined) return { ...nothing(cluster.context), problems: [unread('Services')] }
-  const [addons, places, secure] = await Promise.all([
+  if (services === undefined) return { ...emptyReport(cluster.context), problems: [notRead('Services')] }
+  const [addons, { own, places }, secure] = await Promise.all([
     surveyAllAddons(services, request.namespace, cluster),
-    version === undefined ? [] : readExposed(version, services, request, dependencies),
-    version === undefined ? [] : readSecure(request, dependencies),
+    readExposed(version, services, request, dependencies),
+    version === undefined ? { ours: [], findings: [] } : readSecure(request, dependencies),
   ])
-  const secretAt = ({ namespace }: ExposedGateway) => secure?.find((one) => one.namespace === namespace)?.secret
-  const [probes, certificates, hidden] = await Promise.all([
+  const secretAt = ({ namespace }: ExposedGateway) => secure?.ours.find((one) => one.namespace === namespace)?.secret
+  const [probes, certificates, addressFindings] = await Promise.all([
     Promise.all((places ?? []).map((place) => probeExposed(place, secretAt(place), dependencies))),
-    reportCertificates(secure ?? [], request.expiresIn, dependencies),
+    reportCertificates(secure?.ours ?? [], request.expiresIn, dependencies),
     Promise.all(
       (places ?? []).map(({ gateway, guards = {} }) => (gateway ? addressWarnings(gateway, guards, cluster) : [])),
     ),
   ])
   const exposed = (places ?? []).flatMap((place, index) => exposedAddons(place, probes[index]?.probes ?? []))
-  const statuses = joined(addons, exposed).map((one) => withCertificate(one, certificates.certificates))
+  const statuses = joinStatuses(addons, exposed).map((one) => withCertificate(one, certificates.certificates))
   const [first] = places ?? []
   return {
     context: cluster.context,
     ...(first === undefined ? {} : { gateway: gatewayStatus(first) }),
     addons: statuses,
-    problems: [
-      ...(version === undefined ? [noIstio()] : []),
-      ...(places === undefined ? [unread('Gateways and VirtualServices')] : []),
-      ...(secure === undefined ? [unread('Secrets')] : []),
+    // The certificates' findings name Gateways that the findings about all objects name, too.
+    problems: distinct([
+      ...(version === undefined ? [asFinding(istioNotFound(cluster), 'warns')] : []),
+      ...(places === undefined ? [notRead('Gateways and VirtualServices')] : []),
+      ...(own?.findings ?? []),
+      ...(secure?.findings ?? [notRead('Secrets')]),
+      ...(own === undefined ? [] : leftoversIn(own)),
       ...addonProblems(statuses),
-      ...(places ?? []).flatMap((place) => exposureProblems(place, addons, dependencies.clock.now())),
-      ...hidden.flat(),
+      ...pathFindings(addons),
+      ...(places ?? []).flatMap((place) => exposureProblems(place, addons, serverTime(dependencies))),
+      ...addressFindings.flat(),
+      ...clockFindings(cluster.clockAhead),
       ...probes.flatMap(({ warnings }) => warnings),
       ...certificates.warnings,
-    ],
+    ]),
   }
 }
 
-function nothing(context: string): Omit<StatusReport, 'problems'> {
+function emptyReport(context: string): Omit<StatusReport, 'problems'> {
   return { context, addons: ADDON_NAMES.map((name) => ({ name, access: {} })) }
 }
 
-function readExposed(
-  version: string,
-  services: Service[],
-  { ingressAddress }: StatusRequest,
-  { cluster }: Dependencies,
-): Promise<ExposedGateway[] | undefined> {
-  return readable(findExposedGateways(version, services, ingressAddress, cluster))
+/** Either is `undefined` without the permission to read it. */
+interface Exposed {
+  own: OwnObjects | undefined
+  places: ExposedGateway[] | undefined
 }
 
-function readSecure({ ingressAddress }: StatusRequest, { cluster }: Dependencies): Promise<HttpsGateway[] | undefined> {
+async function readExposed(
+  version: string | undefined,
+  services: Service[],
+  { ingressAddress: named }: StatusRequest,
+  { cluster }: Dependencies,
+): Promise<Exposed> {
+  const own = await readable(readOwnObjects(version, undefined, cluster))
+  if (version === undefined) return { own, places: [] }
+  if (own?.virtualServices === undefined) return { own, places: undefined }
+  return { own, places: await readable(describeExposed(own, { version, services, named }, cluster)) }
+}
+
+function readSecure(
+  { ingressAddress }: StatusRequest,
+  { cluster }: Dependencies,
+): Promise<Sifted<HttpsGateway> | undefined> {
   return readable(findHttpsGateways({ ingressAddress }, cluster))
 }
 
 /** An add-on at a gateway. */
 interface ExposedAddon extends Omit<AddonStatus, 'found'> {
-  /** Where its Service is. */
+  /** The namespace of its Service. */
   namespace: string
   service: string
-  /** The gateway's. */
+  /** The TLS Secret of the gateway. */
   secret: string
 }
 
@@ -137,14 +128,17 @@ function exposedAddons(place: ExposedGateway, probes: (Probe | undefined)[]): Ex
         gateway: nameOf(place),
         ...(probe === undefined ? {} : { probe }),
       },
-      access: { ...(guard === undefined ? {} : { guard: viewOf(guard) }), ...(anonymous ? { anonymous } : {}) },
+      access: {
+        ...(guard === undefined ? {} : { guard: viewOf(guard) }),
+        ...(anonymous === undefined ? {} : { anonymous: true }),
+      },
       ...(expiresAt === undefined ? {} : { expiresAt }),
     }
   })
 }
 
-/** Each add-on with its exposure, then exposures of what is gone, then those of the catalogue that were not found. */
-function joined(addons: SurveyedAddon[], exposed: ExposedAddon[]): (AddonStatus & { secret?: string })[] {
+/** Found add-ons with their exposures, then exposures of deleted add-ons, then add-ons of the catalogue that were not found. */
+function joinStatuses(addons: SurveyedAddon[], exposed: ExposedAddon[]): (AddonStatus & { secret?: string })[] {
   const rest = new Set(exposed)
   const found = addons.map((one) => {
     const status = addonStatus(one)
@@ -205,15 +199,6 @@ function nameOf({ namespace, gateway }: { namespace: string; gateway?: IngressGa
   return gateway === undefined ? namespace : gatewayName(gateway)
 }
 
-function unread(what: string): Warning {
-  return {
-    code: 'UNREAD',
-    message: `${what} could not be read: you may not`,
-    remedy: 'kubectl auth can-i --list   # docs/rbac.md has what status needs',
-  }
-}
-
-function noIstio(): Warning {
-  const message = 'the cluster has no Istio, so nothing can be exposed'
-  return { code: 'ISTIO_NOT_FOUND', message, remedy: 'kubectl telemetry port-forward   # needs none' }
+function notRead(what: string): Finding {
+  return unread(`cannot read ${what}: missing permission`)
 }

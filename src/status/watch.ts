@@ -1,28 +1,31 @@
-/** The status again and again, told when it is another one. */
+/** Reads the status repeatedly, and shows it when it has changed. */
+
 import { UserError } from '../errors.ts'
+import { asFinding } from '../findings.ts'
 import { unlessAborted } from '../time/unless-aborted.ts'
 import type { Dependencies } from '../world.ts'
-import { type StatusReport, type StatusRequest, status } from './status.ts'
+import type { StatusReport } from './report.ts'
+import { type StatusRequest, status } from './status.ts'
 
-/** Milliseconds between two looks, each of which asks every page once. */
+/** Milliseconds between two reads, each of which requests every page once. */
 const EVERY = 5_000
 
 interface Showing {
-  /** Again and again, until a signal. */
+  /** Repeat until a signal. */
   watch: boolean
   ending(): AbortSignal
   show(report: StatusReport): void
 }
 
-/** Once, or again and again. @throws UserError when the first look fails */
+/** Shows the status once, or repeatedly. @throws UserError when the first read fails */
 export async function runStatus(request: StatusRequest, dependencies: Dependencies, showing: Showing): Promise<void> {
   if (showing.watch) await watchStatus(request, dependencies, showing.ending(), showing.show)
   else showing.show(await status(request, dependencies))
 }
 
 /**
- * @param signal ends it
- * @throws UserError when the first look fails; later it is told as a problem, and looked again
+ * @param signal ends the loop
+ * @throws UserError when the first read fails; later failures are problems in the report
  */
 export async function watchStatus(
   request: StatusRequest,
@@ -49,12 +52,11 @@ async function look(
     return await status(request, dependencies)
   } catch (error) {
     if (last === undefined || !(error instanceof UserError)) throw error
-    const { code, message, suggestions } = error
-    return { ...last, problems: [{ code, message, remedy: suggestions[0] ?? '' }] }
+    return { ...last, problems: [asFinding(error, 'fails')] }
   }
 }
 
-/** How long a page took is different each time. */
+/** Response times differ each time, so they are not compared. */
 function withoutTimes(report: StatusReport | undefined): string {
   return JSON.stringify(report, (key, value) => (key === 'milliseconds' ? undefined : value)) ?? ''
 }

@@ -1,6 +1,8 @@
-/** The real terminal: inquirer's prompts, loaded when the first question is asked, written to stderr. */
+/** Asks with inquirer's prompts on stderr. They are loaded with the first question. */
 import { isatty } from 'node:tty'
 import { interrupted } from '../errors.ts'
+import { hasUnseen, oneLine, shown } from '../text.ts'
+import { writeAside } from './console-streams.ts'
 import type { Choice, Terminal } from './terminal.ts'
 
 interface Context {
@@ -9,39 +11,53 @@ interface Context {
 }
 
 export class ConsoleTerminal implements Terminal {
-  // `process.stdin.isTTY` would open the stream, which most runs never read.
+  // Not `process.stdin.isTTY`, which opens the stream: most runs never read it.
   readonly interactive = isatty(0) && isatty(2)
 
   note(line: string): void {
-    process.stderr.write(`${line}\n`)
+    writeAside(oneLine(line))
   }
 
   async confirm(question: string, byDefault = false): Promise<boolean> {
     const { default: confirm } = await import('@inquirer/confirm')
-    return answer((context) => confirm({ message: question, default: byDefault }, context))
+    return answer((context) => confirm({ message: oneLine(question), default: byDefault }, context))
   }
 
   async select<T>(question: string, choices: Choice<T>[], byDefault?: T): Promise<T> {
     const { default: select } = await import('@inquirer/select')
-    const config = { message: question, choices, ...(byDefault === undefined ? {} : { default: byDefault }) }
+    const config = {
+      message: oneLine(question),
+      choices: choices.map(named),
+      ...(byDefault === undefined ? {} : { default: byDefault }),
+    }
     return answer((context) => select<T>(config, context))
   }
 
   async checkbox<T>(question: string, choices: Choice<T>[], ticked: T[]): Promise<T[]> {
     const { default: checkbox } = await import('@inquirer/checkbox')
-    const marked = choices.map((choice) => ({ ...choice, checked: ticked.includes(choice.value) }))
-    return answer((context) => checkbox<T>({ message: question, choices: marked, required: true }, context))
+    const marked = choices.map((choice) => ({ ...named(choice), checked: ticked.includes(choice.value) }))
+    return answer((context) => checkbox<T>({ message: oneLine(question), choices: marked, required: true }, context))
   }
 
   async input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string> {
     const { default: input } = await import('@inquirer/input')
-    const validate = (text: string) => check(text) ?? true
-    const config = { message: question, validate, ...(byDefault === undefined ? {} : { default: byDefault }) }
+    const validate = (text: string) => {
+      const complaint = check(text)
+      return complaint === undefined || oneLine(complaint)
+    }
+    // The prompt shows the default, and an answer that cannot be seen is none.
+    const offered = byDefault === undefined || hasUnseen(byDefault) ? {} : { default: byDefault }
+    const config = { message: oneLine(question), validate, ...offered }
     return answer((context) => input(config, context))
   }
 }
 
-/** Ctrl-C rejects a prompt; for us that is the person's decision, not a fault. So is Ctrl-D, after which inquirer would wait for ever. */
+/** A choice whose name is one line. */
+function named<T>({ name, value }: Choice<T>): Choice<T> {
+  return { name: shown(name), value }
+}
+
+/** Ctrl-C rejects a prompt: that is a decision of the user, not a fault. After Ctrl-D inquirer would wait for ever, so it counts as Ctrl-C. */
 async function answer<T>(prompt: (context: Context) => Promise<T>): Promise<T> {
   const closed = new AbortController()
   const close = () => closed.abort()

@@ -1,11 +1,12 @@
-/** One line below everything else on a terminal, written over again and again. */
+/** The last line of a terminal, which is overwritten again and again. */
+import { oneLine } from '../text.ts'
 
 interface Screen {
-  columns?: number
+  columns?: number | undefined
   write(text: string): unknown
 }
 
-/** To the beginning of the line, which is cleared (ECMA-48, EL). */
+/** Moves to the beginning of the line and clears it (ECMA-48, EL). */
 const CLEAR = '\r\u001b[2K'
 
 export class StatusLine {
@@ -18,11 +19,11 @@ export class StatusLine {
 
   show(text: string): void {
     this.#text = text
-    // A line that wraps could not be cleared.
-    this.#screen.write(`${CLEAR}${text.slice(0, (this.#screen.columns ?? 80) - 1)}`)
+    // A wrapped line could not be cleared.
+    this.#screen.write(`${CLEAR}${oneLine(text).slice(0, (this.#screen.columns ?? 80) - 1)}`)
   }
 
-  /** Makes room for what is written by `write`, and comes back after it. */
+  /** Hides the line while `write` writes above it. */
   above(write: () => void): void {
     const text = this.#text
     this.hide()

@@ -1,4 +1,4 @@
-/** The conversation with the person at the keyboard. Answers go to stdout, the conversation to stderr. */
+/** Interface to the user at the terminal. Questions and notes go to stderr; stdout is for results. */
 
 export interface Choice<T> {
   name: string
@@ -6,16 +6,16 @@ export interface Choice<T> {
 }
 
 export interface Terminal {
-  /** Whether there is somebody to ask: stdin and stderr are terminals. */
+  /** Whether the user can be asked: stdin and stderr are terminals. */
   readonly interactive: boolean
-  /** One line about what goes on. */
+  /** Writes one line about the progress. */
   note(line: string): void
-  /** Yes or no; the answer to just pressing Enter is no, unless said otherwise. */
+  /** Asks for yes or no. @param byDefault the answer for Enter; no if left out */
   confirm(question: string, byDefault?: boolean): Promise<boolean>
-  /** @param byDefault where the cursor is at first; the first choice when left out */
+  /** @param byDefault the first position of the cursor; the first choice if left out */
   select<T>(question: string, choices: Choice<T>[], byDefault?: T): Promise<T>
-  /** One choice or more. @param ticked at first */
+  /** Asks for one or more choices. @param ticked choices that are selected at first */
   checkbox<T>(question: string, choices: Choice<T>[], ticked: T[]): Promise<T[]>
-  /** @param check a reason why a text cannot be taken, or undefined when it can */
+  /** @param check returns why a text is invalid, or undefined */
   input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string>
 }

@@ -1,15 +1,15 @@
-/** Time, as forwarding needs it; tests bring their own. */
+/** Interface to timers; tests use a fake. */
 export interface Timers {
-  /** Milliseconds, of a clock that only goes forward. */
+  /** Milliseconds of a monotonic clock. */
   now(): number
-  /** @returns what calls it off */
+  /** @returns a function that cancels it */
   after(milliseconds: number, act: () => void): () => void
 }
 
-/** Timers of JavaScript take more for nothing. */
+/** The longest time that a JavaScript timer accepts: with a longer one it fires at once. */
 export const LONGEST = 2 ** 31 - 1
 
-/** @param signal ends it early */
+/** Waits for a time. @param signal ends the wait early, without an error */
 export function pause(timers: Timers, milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -23,7 +23,7 @@ export function pause(timers: Timers, milliseconds: number, signal?: AbortSignal
   })
 }
 
-/** Does it again and again. @returns what ends it */
+/** Calls a function repeatedly. @returns a function that stops it */
 export function every(milliseconds: number, timers: Timers, act: () => void): () => void {
   let callOff = () => {}
   const begin = () => {

@@ -1,6 +1,6 @@
-/** Waits for work, or for somebody to end it. Leaves no listener behind, so that it may be called again and again. */
+/** Waits for work or for a signal. It leaves no listener behind, so it can be called repeatedly with the same signal. */
 
-/** @returns what the work comes to; undefined when the signal is given before. @throws what the work throws */
+/** @returns the result of the work; undefined if the signal is aborted before. @throws the error of the work */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const giveUp = () => resolve(undefined)

@@ -1,83 +1,88 @@
-/** The wizard's questions, one a step. Each offers what is found or was answered before, and the way back. */
+/** The wizard's questions, one per step. Each offers the found values or the earlier answer, and the way back. */
+
 import { rowsOf } from '../addons/catalog.ts'
-import { UserError } from '../errors.ts'
-import { openAddons, requireCidrs, tellRisks, WAYS, WHICH_ADDRESSES } from '../exposing/consent.ts'
+import type { Code } from '../codes.ts'
+import { hasCode, UserError } from '../errors.ts'
+import { ACCESS_CHOICES, ADDRESSES_PROMPT, noteRisks, openAddons, requireCidrs } from '../exposing/consent.ts'
 import { gather } from '../exposing/gather.ts'
-import type { ExposureRequest } from '../exposing/plan.ts'
+import type { ExposureSpec } from '../exposing/spec.ts'
 import { gatewayName } from '../gateways/find.ts'
 import { requireAddress, requireDomain } from '../gateways/names.ts'
-import { complaintOf } from '../gateways/survey.ts'
+import { complaintOf } from '../terminal/complaint.ts'
 import type { Choice, Terminal } from '../terminal/terminal.ts'
 import type { Dependencies } from '../world.ts'
-import { type Draft, gatewaySaid, namesIn, namespaceSaid, namespacesWith, type Step } from './steps.ts'
-import { type Findings, type FoundGateway, NOBODY } from './survey.ts'
+import { type Draft, gatewayFlag, namesIn, namespaceFlag, namespacesWith, type Step } from './steps.ts'
+import { type FoundGateway, SILENT_TERMINAL, type WizardSurvey } from './survey.ts'
 
 export const BACK = Symbol('back')
 type Answer = Partial<Draft> | typeof BACK
 
 export interface Conversation {
-  findings: Findings
+  survey: WizardSurvey
   /** `--namespace`. */
   namespace: string | undefined
   dependencies: Dependencies
-  /** Says why the question comes again. */
+  /** Shows why the question is repeated. */
   complain(error: UserError): void
 }
 
 type Ask = (draft: Draft, conversation: Conversation) => Promise<Answer>
 
-/** What another domain may mend. */
-const MENDED_BY_DOMAIN = ['DOMAIN_REQUIRED', 'HOST_TAKEN']
+/** Error codes that another domain can fix. */
+const FIXED_BY_DOMAIN: Code[] = ['DOMAIN_REQUIRED', 'HOST_TAKEN']
 
-const askAddons: Ask = async ({ addons }, { findings, dependencies: { terminal } }) => {
-  const choices = namesIn(findings).map((name) => ({ name: titled(name, findings), value: name }))
+const askAddons: Ask = async ({ addons }, { survey, dependencies: { terminal } }) => {
+  const choices = namesIn(survey).map((name) => ({ name: titled(name, survey), value: name }))
   return { addons: await terminal.checkbox('Which add-ons?', choices, addons) }
 }
 
-/** `tracing` is a sort: people know the product. */
-function titled(name: string, { addons }: Findings): string {
+/** Adds product names to a kind: users of `tracing` look for Jaeger or Zipkin. */
+function titled(name: string, { addons }: WizardSurvey): string {
   const titles = rowsOf(name)
     .filter((row) => addons.some(({ found }) => found.addon === row))
     .map(({ title }) => title)
-  return titles.join().toLowerCase() === name ? name : `${name} (${titles.join(', ')})`
+  const marked = addons.find(({ found }) => found.addon.name === name && found.marked)?.found
+  const who = marked && `only by the annotation of ${marked.namespace}/${marked.service.metadata.name}`
+  const notes = [...(titles.join().toLowerCase() === name ? [] : titles), ...(who ? [who] : [])]
+  return notes.length === 0 ? name : `${name} (${notes.join(', ')})`
 }
 
-const askNamespace: Ask = async ({ addons, namespace }, { findings, complain, dependencies: { terminal } }) => {
-  const namespaces = namespacesWith(addons, findings)
+const askNamespace: Ask = async ({ addons, namespace }, { survey, complain, dependencies: { terminal } }) => {
+  const namespaces = namespacesWith(addons, survey)
   if (namespaces.length > 0) {
     const choices = namespaces.map((one) => ({ name: one, value: one }))
-    return answer('namespace', await choose(terminal, 'In which namespace?', choices, namespace))
+    return answer('namespace', await choose(terminal, 'Which namespace?', choices, namespace))
   }
   const message = `${addons.join(', ')} are in several namespaces, and none has all of them`
-  complain(new UserError('ADDON_AMBIGUOUS', message, { suggestions: ['choose fewer add-ons'] }))
+  complain(new UserError('ADDONS_APART', message, { suggestions: ['choose fewer add-ons'] }))
   return BACK
 }
 
 const askWay: Ask = async ({ way }, { dependencies: { terminal } }) => {
   const choices: Choice<'expose' | 'port-forward'>[] = [
-    { name: 'expose: by HTTPS through the ingress gateway, for others too', value: 'expose' },
-    { name: 'port-forward: at ports of this machine, until Ctrl-C', value: 'port-forward' },
+    { name: 'expose: over HTTPS through the ingress gateway, for other users too', value: 'expose' },
+    { name: 'port-forward: on ports of this machine, until Ctrl-C', value: 'port-forward' },
   ]
-  return answer('way', await choose(terminal, 'How are they to be reached?', choices, way))
+  return answer('way', await choose(terminal, 'How do you want to reach them?', choices, way))
 }
 
-const askGateway: Ask = async ({ gateway }, { findings, dependencies: { terminal } }) => {
-  const choices = findings.gateways.map((one) => ({ name: gatewayName(one.gateway), value: gatewayName(one.gateway) }))
+const askGateway: Ask = async ({ gateway }, { survey, dependencies: { terminal } }) => {
+  const choices = survey.gateways.map((one) => ({ name: gatewayName(one.gateway), value: gatewayName(one.gateway) }))
   return answer('gateway', await choose(terminal, 'Which ingress gateway?', choices, gateway))
 }
 
-const askAddress: Ask = async (draft, { findings, dependencies: { terminal } }) => {
-  const found = gatewayOf(draft, findings)?.address?.address
+const askAddress: Ask = async (draft, { survey, dependencies: { terminal } }) => {
+  const found = gatewayOf(draft, survey)?.address?.address
   const typed = await type(terminal, 'Address of the ingress gateway', requireAddress, draft.address ?? found)
   return typed === BACK ? BACK : { address: typed === found ? undefined : typed }
 }
 
-/** The gateway that the answers say, or the only one. */
-function gatewayOf(draft: Draft, findings: Findings): FoundGateway | undefined {
-  const { namespace, name } = gatewaySaid(draft, findings) ?? {}
-  const [only] = findings.gateways
+/** The chosen gateway, or the only one. */
+function gatewayOf(draft: Draft, survey: WizardSurvey): FoundGateway | undefined {
+  const { namespace, name } = gatewayFlag(draft, survey) ?? {}
+  const [only] = survey.gateways
   if (name === undefined) return only
-  return findings.gateways.find(({ gateway }) => gatewayName(gateway) === `${namespace}/${name}`)
+  return survey.gateways.find(({ gateway }) => gatewayName(gateway) === `${namespace}/${name}`)
 }
 
 const askDomain: Ask = async (draft, conversation) => {
@@ -95,40 +100,40 @@ const askDomain: Ask = async (draft, conversation) => {
   }
 }
 
-/** What `expose` with these answers would build on, or why another domain is needed. */
-async function gatherExposure(draft: Draft, conversation: Conversation): Promise<ExposureRequest | UserError> {
-  const { findings, dependencies } = conversation
+/** Gathers the facts for `expose` with these answers. @returns an error that another domain can fix */
+async function gatherExposure(draft: Draft, conversation: Conversation): Promise<ExposureSpec | UserError> {
+  const { survey, dependencies } = conversation
   const request = {
     addons: { names: draft.addons, named: true },
-    namespace: conversation.namespace ?? namespaceSaid(draft, findings),
+    namespace: conversation.namespace ?? namespaceFlag(draft, survey),
     domain: draft.domain,
     ingressAddress: draft.address,
-    gateway: gatewaySaid(draft, findings),
+    gateway: gatewayFlag(draft, survey),
     insecure: false,
     nodePorts: [],
     guard: {},
     terms: { allowAnonymous: false },
   }
   try {
-    const { gathered } = await gather(request, { ...dependencies, terminal: NOBODY })
-    return gathered
+    const { spec } = await gather(request, { ...dependencies, terminal: SILENT_TERMINAL })
+    return spec
   } catch (error) {
-    if (error instanceof UserError && MENDED_BY_DOMAIN.includes(error.code)) return error
+    if (hasCode(error, ...FIXED_BY_DOMAIN)) return error
     throw error
   }
 }
 
 const askAccess: Ask = async ({ access, exposure }, { dependencies: { terminal } }) => {
-  const open = exposure === undefined ? [] : openAddons(exposure)
-  tellRisks(open, terminal)
+  const open = exposure === undefined ? [] : openAddons({ ...exposure, moving: [] })
+  if (exposure !== undefined) noteRisks(open, terminal, exposure.guarding)
   const question = `Who may enter ${open.map(({ found }) => found.addon.name).join(', ')}?`
-  const choices = WAYS.flatMap(({ name, value }) => (value === 'not at all' ? [] : [{ name, value }]))
+  const choices = ACCESS_CHOICES.flatMap(({ name, value }) => (value === 'nobody' ? [] : [{ name, value }]))
   return answer('access', await choose(terminal, question, choices, access))
 }
 
 const askAddresses: Ask = async ({ cidrs = [] }, { dependencies: { terminal } }) => {
   const byDefault = cidrs.length === 0 ? undefined : cidrs.join(' ')
-  const typed = await type(terminal, WHICH_ADDRESSES, (text) => requireCidrs(text).join(' '), byDefault)
+  const typed = await type(terminal, ADDRESSES_PROMPT, (text) => requireCidrs(text).join(' '), byDefault)
   return typed === BACK ? BACK : { cidrs: requireCidrs(typed) }
 }
 
@@ -143,7 +148,7 @@ export const ASKS: Record<Exclude<Step, 'end'>, Ask> = {
   addresses: askAddresses,
 }
 
-/** A choice, or the way back, which comes last. */
+/** Asks for a choice; the last one is the way back. */
 export function choose<T>(
   terminal: Terminal,
   question: string,
@@ -153,7 +158,7 @@ export function choose<T>(
   return terminal.select<T | typeof BACK>(question, [...choices, { name: '← back', value: BACK }], before)
 }
 
-/** @param require what a text has to be; `<` is the way back */
+/** Asks for a text. `<` is the way back. @param require throws for an invalid text */
 async function type(
   terminal: Terminal,
   question: string,

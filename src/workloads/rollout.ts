@@ -1,9 +1,9 @@
-/** How far the pods of a workload have followed its template: what `kubectl rollout status` looks at. */
+/** How many pods of a workload have its present template: the same fields that `kubectl rollout status` reads. */
 import type { ContainerStatus, Pod } from '../cluster/objects.ts'
-import type { WorkloadObject } from '../scraping/workload.ts'
+import type { WorkloadObject } from './workload-object.ts'
 
 export interface Rollout {
-  /** Every pod is of the present template, and available; none of an earlier one is left. */
+  /** Every pod has the present template and is available, and no pod of an earlier template is left. */
   done: boolean
   updated: number
   ready: number
@@ -23,11 +23,45 @@ export function rolloutOf({ kind, metadata, spec, status = {} }: WorkloadObject)
   }
   const { replicas: wanted = 1 } = spec
   const { replicas = 0, updatedReplicas: updated = 0, availableReplicas: ready = 0 } = status
-  // A StatefulSet's updatedReplicas is left out of its status when there are none.
+  // The status of a StatefulSet lacks updatedReplicas if there are none.
   return { done: seen && updated >= wanted && ready >= wanted && replicas <= updated, updated, ready, wanted }
 }
 
-/** Why pods are not ready, in the words of Kubernetes: that of the first pod for which there is one. */
+/** Reasons of containers that no waiting repairs: https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/images/types.go */
+const REFUSED_IMAGE = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']
+const REFUSED_START = ['CreateContainerConfigError', 'CreateContainerError']
+
+/** Why pods of a workload cannot be created, in the words of its controller: quota, PodSecurity, a webhook. */
+export function creationRefused({ status }: WorkloadObject): string | undefined {
+  const failure = status?.conditions?.find(({ type, status: is }) => type === 'ReplicaFailure' && is === 'True')
+  return failure && [failure.reason, failure.message].filter(Boolean).join(': ')
+}
+
+/** Why a pod that exists does not start, if that is a refusal: its image, its configuration. */
+export function startRefused(pods: Pod[]): string | undefined {
+  const isRefused = ({ state }: ContainerStatus) =>
+    [...REFUSED_IMAGE, ...REFUSED_START].includes(state?.waiting?.reason ?? '')
+  return complaintOf(pods.filter(({ status }) => statusesOf(status).some(isRefused)))
+}
+
+/** The first container that has crashed. `previous`: its log is that of the run before. */
+export function crashOf(pods: Pod[]): { pod: Pod; container: string; previous: boolean } | undefined {
+  for (const pod of pods) {
+    const crashed = statusesOf(pod.status).find(({ state, lastState }) => hasCrashed(state) || hasCrashed(lastState))
+    if (crashed !== undefined) return { pod, container: crashed.name, previous: !hasCrashed(crashed.state) }
+  }
+  return undefined
+}
+
+function hasCrashed(state: ContainerStatus['state']): boolean {
+  return (state?.terminated?.exitCode ?? 0) !== 0
+}
+
+function statusesOf(status: Pod['status']): ContainerStatus[] {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]
+}
+
+/** Why pods are not ready, in Kubernetes' words: the reason of the first pod that has one. */
 export function complaintOf(pods: Pod[]): string | undefined {
   for (const pod of pods) {
     const why = podComplaint(pod)
@@ -39,11 +73,14 @@ export function complaintOf(pods: Pod[]): string | undefined {
 function podComplaint({ status = {} }: Pod): string | undefined {
   const unscheduled = status.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False')
   if (unscheduled !== undefined) return [unscheduled.reason, unscheduled.message].filter(Boolean).join(': ')
-  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]
-  return containers.map(containerComplaint).find((why) => why !== undefined) ?? unready(status)
+  return (
+    statusesOf(status)
+      .map(containerComplaint)
+      .find((why) => why !== undefined) ?? unready(status)
+  )
 }
 
-/** PodInitializing and ContainerCreating say only that something else is waited for. */
+/** PodInitializing and ContainerCreating are no reasons: they only show that the pod waits for something else. */
 function containerComplaint({ name, state = {}, lastState = {} }: ContainerStatus): string | undefined {
   const { waiting, terminated } = state
   if (waiting?.reason !== undefined && !['PodInitializing', 'ContainerCreating'].includes(waiting.reason))

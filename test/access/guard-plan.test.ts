@@ -3,14 +3,15 @@ import { describe, it } from 'mocha'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject, Resource } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
-import { type ExposeRequest, expose } from '../../src/exposing/expose.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
 import { succeeded } from '../../src/exposing/result.ts'
 import {
+  createdObjects,
   DOMAIN,
   find,
   fullMesh,
   hosts,
-  ours,
   refusal,
   request,
   requestFor,
@@ -30,7 +31,7 @@ interface Rule {
   when?: [{ key: string; values: string[] }]
 }
 
-/** Without a word about anonymous access: the list is the word. */
+/** Without --allow-anonymous: the list is enough. */
 function from(cidrs: string[] | 'any' | undefined, ...names: string[]): ExposeRequest {
   return { ...requestFor(...names), terms: { allowAnonymous: false }, guard: { cidrs } }
 }
@@ -41,31 +42,39 @@ function ruleOf({ cluster }: FakeWorld, addon: string): Rule {
 }
 
 const policies = ({ cluster }: FakeWorld) =>
-  ours(cluster)
+  createdObjects(cluster)
     .filter(({ kind }) => kind === 'AuthorizationPolicy')
     .map(({ metadata }) => metadata.name)
     .sort()
 const codes = (warnings: { code: string }[]) => warnings.map(({ code }) => code)
 
 describe('expose --allow-cidr', () => {
-  it('needs no further word about an add-on that lets anyone in, and writes the list before the route', async () => {
+  it('needs no consent for an add-on that lets anyone in, and writes the list before the route', async () => {
     const one = world()
     const { result } = await expose(from([OFFICE], 'grafana'), one)
     assert.deepEqual(written(one), [
-      'Secret/kubectl-telemetry-tls',
       'AuthorizationPolicy/kubectl-telemetry-grafana',
       'VirtualService/kubectl-telemetry-grafana',
+      'Secret/kubectl-telemetry-tls',
       'Gateway/kubectl-telemetry',
+      'VirtualService/kubectl-telemetry-grafana', // opened
     ])
     assert.deepEqual(result.exposures[0]?.guard, { cidrs: [OFFICE] })
     assert.deepEqual(ruleOf(one, 'grafana'), {
       from: [{ source: { notRemoteIpBlocks: [OFFICE] } }],
-      to: [{ operation: { hosts: [`grafana.${DOMAIN}`, `grafana.${DOMAIN}:*`] } }],
+      to: [
+        {
+          operation: {
+            hosts: [`grafana.${DOMAIN}`, `grafana.${DOMAIN}:*`],
+            notPaths: ['/.well-known/kubectl-telemetry/login'],
+          },
+        },
+      ],
       when: [{ key: 'connection.sni', values: ALL_HOSTS }],
     })
   })
 
-  it('stays as it is when nothing is said of it, and when another add-on is exposed', async () => {
+  it('keeps the list without the flag, and when another add-on is exposed', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana'), one)
     const before = find(one.cluster, 'AuthorizationPolicy', 'grafana')
@@ -76,7 +85,7 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(find(one.cluster, 'AuthorizationPolicy', 'grafana'), before)
   })
 
-  it('is another list when another is given, for the named add-ons alone', async () => {
+  it('replaces the list, only for the named add-ons', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana', 'kiali'), one)
     await expose(from(['2001:db8::/32'], 'kiali'), one)
@@ -84,7 +93,7 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(ruleOf(one, 'kiali').from[0].source.notRemoteIpBlocks, ['2001:db8::/32'])
   })
 
-  it('any: lifts the list of the named add-on, which needs consent then', async () => {
+  it('any: removes the list of the named add-on, which then needs consent', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana', 'kiali'), one)
     assert.equal((await refusal(expose(from('any', 'grafana'), one))).code, 'ANONYMOUS_ACCESS')
@@ -94,6 +103,7 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(written(one), [
       '-AuthorizationPolicy/kubectl-telemetry-grafana',
       'VirtualService/kubectl-telemetry-grafana',
+      'Gateway/kubectl-telemetry',
     ])
     assert.deepEqual(policies(one), ['kubectl-telemetry-kiali'])
     assert.equal(result.exposures[0]?.guard, undefined)
@@ -103,37 +113,41 @@ describe('expose --allow-cidr', () => {
     )
   })
 
-  it('moves with its add-on to another layout: by port there, and by port where there is no TLS', async () => {
+  it('moves with its add-on to another layout, and matches by port there and without TLS', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana'), one)
     await expose({ ...requestFor('kiali'), layout: 'ports' }, one)
     const shared = `telemetry.${DOMAIN}`
-    assert.deepEqual(ruleOf(one, 'grafana').to[0].operation, { hosts: [shared, `${shared}:*`], ports: ['15031'] })
+    assert.deepEqual(ruleOf(one, 'grafana').to[0].operation, {
+      hosts: [shared, `${shared}:*`],
+      ports: ['15031'],
+      notPaths: ['/.well-known/kubectl-telemetry/login'],
+    })
     assert.deepEqual(ruleOf(one, 'grafana').when?.[0].values, [shared])
     await expose({ ...requestFor('kiali'), layout: 'hosts', insecure: true }, one)
     assert.deepEqual(ruleOf(one, 'grafana').to[0].operation.ports, ['80', '8080'])
     assert.equal(ruleOf(one, 'grafana').when, undefined)
   })
 
-  it('counts a page that keeps this machine out as reached, and says so', async () => {
+  it('counts a page that denies access to this machine as reached, and reports it', async () => {
     const one = world()
     one.prober.answers = [{ ok: true, hop: 'access', status: 403, protocol: 'HTTP/2', milliseconds: 1 }]
     const { result } = await expose(from([OFFICE], 'grafana'), one)
     assert.ok(succeeded(result))
-    assert.deepEqual(codes(result.warnings), ['CLIENT_ADDRESS_HIDDEN', 'KEPT_OUT'])
+    assert.deepEqual(codes(result.warnings), ['CLIENT_ADDRESS_HIDDEN', 'CLIENT_NOT_ALLOWED'])
     assert.match(
-      result.warnings[1]?.remedy ?? '',
+      result.warnings[1]?.remedies[0] ?? '',
       /expose grafana --allow-cidr 203\.0\.113\.0\/24 --allow-cidr ADDRESS/,
     )
   })
 
-  it('tells a refusal by somebody else’s policy from its own', async () => {
+  it("distinguishes a denial by the user's policy from its own", async () => {
     const one = world()
     one.prober.answers = [{ ok: true, hop: 'access', status: 403, protocol: 'HTTP/2', milliseconds: 1 }]
     assert.deepEqual(codes((await expose(request, one)).result.warnings), ['ACCESS_REFUSED'])
   })
 
-  it('says nothing of hidden addresses where the mesh trusts a proxy', async () => {
+  it('does not warn about hidden addresses when the mesh trusts a proxy', async () => {
     const mesh = 'defaultConfig:\n  gatewayTopology:\n    numTrustedProxies: 1\n'
     const metadata = { name: 'istio', namespace: 'istio-system' }
     const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh } }
@@ -141,7 +155,7 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(codes((await expose(from([OFFICE], 'grafana'), one)).result.warnings), [])
   })
 
-  it('refuses an AuthorizationPolicy of its name that is not ours', async () => {
+  it('refuses an AuthorizationPolicy with its name that is not ours', async () => {
     const metadata = { name: 'kubectl-telemetry-grafana', namespace: 'istio-system' }
     const theirs = { apiVersion: 'security.istio.io/v1', kind: 'AuthorizationPolicy', metadata, spec: {} }
     const one = world([...grafana(), ...ingressGateway(), theirs])
@@ -149,13 +163,13 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(one.cluster.writes, [])
   })
 
-  it('goes on without the right to read policies, and says what that means', async () => {
+  it('works without the permission to read policies, and warns', async () => {
     const one = world()
     one.cluster.fail('list', 'authorizationpolicies', new UserError('FORBIDDEN', 'cannot list'))
     assert.deepEqual(codes((await expose(request, one)).result.warnings), ['ACCESS_UNREAD'])
   })
 
-  it('in a dry run prints the policy, and not the one that would go', async () => {
+  it('prints the new policy in a dry run, but not the one to remove', async () => {
     const one = world()
     const kinds = ({ manifests }: { manifests: KubeObject[] }) => manifests.map(({ kind }) => kind)
     const dry = { dryRun: 'server' as const, yes: false }
@@ -176,10 +190,10 @@ describe('expose --allow-cidr', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('is put back when another run takes it away meanwhile, also when it was not asked for now', async () => {
+  it('is restored when another run removes it, also if the present run did not request it', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana'), one)
-    one.cluster.meanwhile = (objects) => {
+    one.cluster.afterNextWrite = (objects) => {
       const at = objects.findIndex(({ kind }) => kind === 'AuthorizationPolicy')
       objects.splice(at, 1)
     }
@@ -189,10 +203,10 @@ describe('expose --allow-cidr', () => {
   })
 })
 
-describe('cleanup of what is behind an allow list', () => {
+describe('cleanup of an exposure with an allow list', () => {
   const named = (...names: string[]) => ({ ...CLEANUP, addons: { names, named: names.length > 0 } })
 
-  it('takes the list after the route that it guards', async () => {
+  it('removes the list after the route that it guards', async () => {
     const one = fullMesh()
     await expose(from([OFFICE], 'grafana', 'kiali'), one)
     one.cluster.writes.length = 0
@@ -203,10 +217,10 @@ describe('cleanup of what is behind an allow list', () => {
     )
     assert.deepEqual(policies(one), ['kubectl-telemetry-kiali'])
     await cleanup(named(), one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 
-  it('goes on without the right to list policies', async () => {
+  it('works without the permission to list policies', async () => {
     const one = world()
     await expose(request, one)
     const list = one.cluster.list.bind(one.cluster)
@@ -215,6 +229,6 @@ describe('cleanup of what is behind an allow list', () => {
       return list<T>(resource, options)
     }
     await cleanup(named(), one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 })

@@ -18,13 +18,13 @@ describe('requireUsers', () => {
     ['MD5', 'me:$apr1$dHjB0/..$mkTTbqwpK/0h/rz4ZeN8M0', /line 1 has an MD5 hash \(apr1\)/],
     ['SHA-256 of crypt', 'me:$5$abc$def', /has a crypt hash/],
     ['a cut hash', SHA.slice(0, -2), /a cut or broken SHA-1 hash/],
-    ['a password', 'me:secret', /a hash of another kind, or none/],
+    ['a password', 'me:secret', /no hash of a known kind/],
     ['a line without a colon', 'secret', /has no USER:HASH/],
     ['a nameless user', SHA.slice(2), /has no USER:HASH/],
     ['the same user twice', `${SHA}\n${SHA}`, /has the user "me" twice/],
   ]
   for (const [title, text, says] of bad) {
-    it(`refuses ${title}, and tells nothing of the password`, () => {
+    it(`refuses ${title}, without printing the password`, () => {
       assert.throws(
         () => requireUsers(text, 'f'),
         (error: { code: string; exitCode: number; message: string }) => {
@@ -38,7 +38,7 @@ describe('requireUsers', () => {
 })
 
 describe('generateCredentials', () => {
-  it('makes another password each time, and the hash that openssl makes of it', () => {
+  it('makes a new password each time, with the same hash as openssl', () => {
     const [one, other] = [generateCredentials(randomBytes), generateCredentials(randomBytes)]
     assert.notEqual(one.password, other.password)
     assert.match(one.password, /^[\w-]{24}$/)

@@ -24,8 +24,8 @@ describe('requireKeySet', () => {
   })
 
   const bad: [string, string, RegExp][] = [
-    ['a certificate', '-----BEGIN CERTIFICATE-----', /no JSON Web Key Set/],
-    ['a key alone', JSON.stringify(publicJwk), /no JSON Web Key Set/],
+    ['a certificate', '-----BEGIN CERTIFICATE-----', /not a JSON Web Key Set/],
+    ['a key alone', JSON.stringify(publicJwk), /not a JSON Web Key Set/],
     ['no key', set(), /has no key/],
     ['a private key', set(publicJwk, privateKey.export({ format: 'jwk' })), /has a secret key \(number 2\)/],
     ['a shared secret', set({ kty: 'oct', k: 'c2VjcmV0' }), /has a secret key/],
@@ -47,16 +47,16 @@ describe('requireKeysUri', () => {
     'http://issuer.auth.svc/jwks.json',
     'http://issuer.auth.svc.cluster.local:8080/',
   ]) {
-    it(`takes ${uri}`, () => assert.equal(requireKeysUri(uri), uri))
+    it(`accepts ${uri}`, () => assert.equal(requireKeysUri(uri), uri))
   }
 
   const bad: [string, RegExp][] = [
-    ['issuer.example.com', /no http or https address/],
-    ['file:///etc/jwks', /no http or https address/],
-    ['http://issuer.example.com/jwks.json', /in clear/],
-    ['http://svc.cluster.local.example.com/', /in clear/],
+    ['issuer.example.com', /not an http or https URL/],
+    ['file:///etc/jwks', /not an http or https URL/],
+    ['http://issuer.example.com/jwks.json', /plaintext/],
+    ['http://svc.cluster.local.example.com/', /plaintext/],
     ['https://issuer.auth.svc/jwks.json', /is a Service/],
-    ['https://me:secret@issuer.example.com/', /has a password/],
+    ['https://me:secret@issuer.example.com/', /contains a password/],
   ]
   for (const [uri, says] of bad) {
     it(`refuses ${uri}`, () => {

@@ -1,5 +1,6 @@
-/** Services, pods and ConfigMaps of add-ons as Istio's samples and the charts make them, cut to the fields that matter. */
-import { ADDONS, type Addon } from '../../src/addons/catalog.ts'
+/** Services, pods and ConfigMaps of add-ons as in Istio's samples and the charts, cut to the fields that matter. */
+import type { Addon } from '../../src/addons/addon.ts'
+import { ADDONS } from '../../src/addons/catalog.ts'
 import type { ConfigMap, Container, Pod, Service, ServicePort } from '../../src/cluster/objects.ts'
 
 /** @param title of the row, in any case: names are shared */
@@ -18,17 +19,24 @@ export function service(namespace: string, labels: Record<string, string>, ports
   }
 }
 
-/** @param containers environment variables of each container, in order */
-export function pod(containers: Record<string, string>[], volumes: Pod['spec']['volumes'] = []): Pod {
-  return podOf(containers.map(container), volumes)
+/** Mounts the ConfigMap of `configMap` where each add-on has its configuration. @param containers environment variables of each, in order */
+export function pod(containers: Record<string, string>[]): Pod {
+  return podOf(containers.map(container))
 }
 
-export function podOf(containers: Container[], volumes: Pod['spec']['volumes'] = []): Pod {
+const CONFIG: NonNullable<Pod['spec']['volumes']> = [{ name: 'config', configMap: { name: 'grafana' } }]
+const MOUNTS = ['/etc/grafana', '/kiali-configuration', '/jaeger-configuration'].map((mountPath) => ({
+  name: 'config',
+  mountPath,
+}))
+
+/** @param volumes `config` is mounted in each container without mounts of its own */
+export function podOf(containers: Container[], volumes: Pod['spec']['volumes'] = CONFIG): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { namespace: 'istio-system', name: 'grafana-6c' },
-    spec: { containers, volumes },
+    spec: { containers: containers.map((one) => ({ volumeMounts: MOUNTS, ...one })), volumes },
   }
 }
 

@@ -2,12 +2,13 @@
 // regular expressions say the same.
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { allowedRequests } from '../../src/addons/catalog.ts'
 import { addon } from './addon-objects.ts'
 
 const { allowed = [] } = addon('prometheus')
 const whole = (expression: string) => new RegExp(`^(?:${expression})$`, 's')
-const passes = (method: string, path: string) =>
-  allowed.some((rule) => whole(rule.methods).test(method) && whole(rule.path).test(path))
+const passes = (method: string, path: string, rules = allowed) =>
+  rules.some((rule) => whole(rule.methods).test(method) && whole(rule.path).test(path))
 
 const READING = ['GET', 'HEAD', 'OPTIONS']
 const WRITING = ['POST', 'PUT', 'DELETE', 'PATCH', 'CONNECT', 'TRACE', 'get', 'GETX', '']
@@ -75,5 +76,22 @@ describe("Prometheus' allow-list", () => {
   it('has nothing that RE2 does not know or reads otherwise: look-around, back references, possessive or lazy quantifiers', () => {
     for (const { methods, path } of allowed)
       assert.doesNotMatch(methods + path, /\(\?|\\[1-9bBdDsSwWkpPuxc]|[*+?}][+?]|\^|\$/)
+  })
+})
+
+describe("Prometheus' allow-list, below a path", () => {
+  const below = allowedRequests('prometheus', '/metrics.d/prom/') ?? []
+  const at = (path: string) => `/metrics.d/prom${path}`
+
+  it('lets the same pages be read there', () => {
+    for (const path of ['', ...PAGES, ...QUERIES]) assert.ok(passes('GET', at(path), below), path)
+    for (const path of QUERIES) assert.ok(passes('POST', at(path), below), path)
+  })
+
+  it('keeps everything else, also where it is without the path', () => {
+    for (const path of [...MIGHTY, ...MIGHTY.map(at), ...PAGES, '/metricsxd/prom/graph', '/metrics.d/prometheus']) {
+      assert.ok(!passes('GET', path, below), path)
+    }
+    for (const path of [...CHANGING, ...CHANGING.map(at)]) assert.ok(!passes('POST', path, below), path)
   })
 })

@@ -5,7 +5,7 @@ import { findAddon } from '../../src/addons/find.ts'
 import type { Service } from '../../src/cluster/objects.ts'
 import { GRAFANA, JAEGER, KIALI, LOKI, PROMETHEUS, SKYWALKING, ZIPKIN } from './istio-samples.ts'
 
-/** All that is found in a cluster, as `Title service:port`. */
+/** All found add-ons, as `Title service:port`. */
 const found = (services: Service[]) =>
   ADDONS.flatMap((row) => findAddon(row, services)).map(
     ({ addon, service, port }) => `${addon.title} ${service.metadata.name}:${port}`,

@@ -73,7 +73,7 @@ describe('findAddon', () => {
     })
   }
 
-  it('takes the port of the Service, namespace and Service with it', () => {
+  it('returns the port of the Service, the namespace and the Service', () => {
     const one = service('monitoring', { ...NAMED, 'helm.sh/chart': 'grafana-9' }, [{ port: 80, targetPort: 3000 }])
     assert.deepEqual(findAddon(GRAFANA, [one]), [{ addon: GRAFANA, service: one, namespace: 'monitoring', port: 80 }])
   })
@@ -86,20 +86,38 @@ describe('findAddon', () => {
     assert.deepEqual(namespaces(service('a', NAMED, http), service('b', NAMED, http)), ['a', 'b'])
   })
 
-  it('prefers the newer label to the older one, in whatever order they come', () => {
-    assert.deepEqual(namespaces(service('old', { app: 'grafana' }, http), service('new', NAMED, http)), ['new'])
+  it('prefers the newer label to the older one in a namespace, in any order', () => {
+    const [older, newer] = [service('a', { app: 'grafana' }, http), service('a', NAMED, http)]
+    for (const services of [
+      [older, newer],
+      [newer, older],
+    ])
+      assert.deepEqual(
+        findAddon(GRAFANA, services).map((one) => one.service),
+        [newer],
+      )
   })
 
-  it('makes do with the older label', () => {
+  it('finds add-ons with other labels in other namespaces too, for the user to choose', () => {
+    assert.deepEqual(namespaces(service('old', { app: 'grafana' }, http), service('new', NAMED, http)), ['old', 'new'])
+  })
+
+  it('finds no Service that is being deleted', () => {
+    const one = service('a', NAMED, http)
+    const ending = { ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-11-21T12:00:00Z' } }
+    assert.deepEqual(namespaces(ending, service('b', NAMED, http)), ['b'])
+  })
+
+  it('uses the older label', () => {
     assert.deepEqual(namespaces(service('old', { app: 'grafana' }, http)), ['old'])
   })
 
-  it('makes do with the older label when no port fits at the newer one', () => {
+  it('uses the older label when no port fits at the newer one', () => {
     const strange = [{ port: 1 }, { port: 2 }]
     assert.deepEqual(namespaces(service('new', NAMED, strange), service('old', { app: 'grafana' }, http)), ['old'])
   })
 
-  it('finds nothing by name or by port alone', () => {
+  it('finds nothing only by name or only by port', () => {
     assert.deepEqual(namespaces(service('a', {}, http), service('b', { app: 'grafana-agent' }, http)), [])
   })
 
@@ -109,21 +127,30 @@ describe('findAddon', () => {
       metadata: { ...one.metadata, annotations: { [ADDON_ANNOTATION]: value } },
     })
 
-    it('finds a Service without any label we know', () => {
+    it('finds a Service without any known label', () => {
       assert.equal(ADDON_ANNOTATION, 'kubectl-telemetry/addon')
       assert.deepEqual(namespaces(annotated(service('a', { team: 'x' }, http), 'grafana')), ['a'])
     })
 
     it('prefers it to labels', () => {
-      const labelled = service('labelled', NAMED, http)
-      assert.deepEqual(namespaces(labelled, annotated(service('said', {}, http), 'grafana')), ['said'])
+      const said = annotated(service('a', {}, http), 'grafana')
+      assert.deepEqual(
+        findAddon(GRAFANA, [service('a', NAMED, http), said]).map((one) => one.service),
+        [said],
+      )
     })
 
-    it('does not take the word of a Service for another add-on', () => {
+    it('does not affect another namespace', () => {
+      const labelled = service('labelled', NAMED, http)
+      const said = annotated(service('said', {}, http), 'grafana')
+      assert.deepEqual(namespaces(labelled, said), ['labelled', 'said'])
+    })
+
+    it('ignores the annotation of another add-on', () => {
       assert.deepEqual(namespaces(annotated(service('a', {}, http), 'kiali')), [])
     })
 
-    it('still wants a port that it knows', () => {
+    it('still requires a known port', () => {
       const strange = annotated(service('said', {}, [{ port: 1 }]), 'grafana')
       assert.deepEqual(namespaces(strange), [])
       assert.deepEqual(namespaces(strange, service('labelled', NAMED, http)), ['labelled'])
@@ -140,20 +167,20 @@ describe('findAddon', () => {
       assert.deepEqual(namespaces(selecting('a', { ...NAMED, 'app.kubernetes.io/instance': 'x' })), ['a'])
     })
 
-    it('finds nothing when the labels are half on the Service and half in its selector', () => {
+    it('finds nothing when one label is on the Service and the other in its selector', () => {
       const half = service('a', { 'app.kubernetes.io/name': 'prometheus' }, [{ port: 9090 }])
       const split = { ...half, spec: { ...half.spec, selector: { 'app.kubernetes.io/component': 'server' } } }
       assert.deepEqual(findAddon(addon('prometheus'), [split]), [])
     })
 
-    it('takes several Services in front of the same pods for one, the first', () => {
+    it('treats several Services of the same pods as one, the first', () => {
       const [first, second] = [service('a', NAMED, http), service('a', NAMED, [{ port: 80, targetPort: 3000 }])]
       assert.deepEqual(findAddon(GRAFANA, [first, second]), [
         { addon: GRAFANA, service: first, namespace: 'a', port: 3000 },
       ])
     })
 
-    it('takes a Service with an address of its own before a headless one', () => {
+    it('prefers a Service with an address to a headless one', () => {
       const [headless, usual] = [selecting('a', NAMED, 'None'), selecting('a', NAMED)]
       assert.deepEqual(
         findAddon(GRAFANA, [headless, usual]).map((one) => one.service),
@@ -162,12 +189,12 @@ describe('findAddon', () => {
       assert.deepEqual(namespaces(headless), ['a'])
     })
 
-    it('does not mind the order of a selector', () => {
+    it('ignores the order of a selector', () => {
       const [one, two] = [selecting('a', { ...NAMED, tier: 'x' }), selecting('a', { tier: 'x', ...NAMED })]
       assert.deepEqual(namespaces(one, two), ['a'])
     })
 
-    it('keeps Services apart that lead to other pods', () => {
+    it('distinguishes Services that lead to different pods', () => {
       assert.deepEqual(namespaces(selecting('a', NAMED), selecting('a', { ...NAMED, tier: 'x' })), ['a', 'a'])
       assert.deepEqual(namespaces(selecting('a', NAMED), selecting('b', NAMED)), ['a', 'b'])
     })

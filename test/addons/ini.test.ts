@@ -16,7 +16,6 @@ describe('iniSetting', () => {
     ['a comment behind a tab', 'enabled = true\t# who', 'true'],
     ['double quotes', 'enabled = "true"', 'true'],
     ['single quotes', "enabled = 'true'", 'true'],
-    ['back quotes', 'enabled = `true`', 'true'],
     ['a comment behind quotes', 'enabled = "true" ; who', 'true'],
     ['blanks within quotes', 'enabled = " true "', ' true '],
     ['empty quotes', 'enabled = ""', ''],
@@ -24,8 +23,8 @@ describe('iniSetting', () => {
     ['nothing', 'enabled =', ''],
     ['Windows line ends', 'enabled = true\r', 'true'],
     ['a setting of one letter', 'x = y', undefined],
-    ['a setting whose name begins with ours', 'enabled_too = true', undefined],
-    ['a setting whose name ends with ours', 'not_enabled = true', undefined],
+    ['a setting whose name begins with the wanted name', 'enabled_too = true', undefined],
+    ['a setting whose name ends with the wanted name', 'not_enabled = true', undefined],
     ['our name in other letters', 'Enabled = true', undefined],
     ['a comment', '; enabled = true', undefined],
     ['a comment of the other kind, without a blank', '#enabled = true', undefined],
@@ -33,7 +32,7 @@ describe('iniSetting', () => {
   ]
   for (const [name, line, expected] of values) {
     it(`reads ${JSON.stringify(expected)} from ${name}: ${JSON.stringify(line)}`, () => {
-      assert.equal(iniSetting(inSection(line), ['auth.anonymous', 'enabled']), expected)
+      assert.deepEqual(iniSetting(inSection(line), ['auth.anonymous', 'enabled']), { value: expected })
     })
   }
 
@@ -44,7 +43,7 @@ describe('iniSetting', () => {
     ['the last of several', '[auth.anonymous]\nenabled = true\nenabled = false', 'false'],
     ['a section that comes twice', '[auth.anonymous]\nenabled = true\n[x]\n[auth.anonymous]\nother = 1', 'true'],
     ['another section', '[auth]\nenabled = true', undefined],
-    ['a section that only begins like ours', '[auth.anonymous.x]\nenabled = true', undefined],
+    ['a section that only begins with the wanted name', '[auth.anonymous.x]\nenabled = true', undefined],
     ['a section that is commented out', ';[auth.anonymous]\nenabled = true', undefined],
     ['a line before any section', 'enabled = true\n[auth.anonymous]', undefined],
     ['a section that has ended', '[auth.anonymous]\n[server]\nenabled = true', undefined],
@@ -52,9 +51,21 @@ describe('iniSetting', () => {
   ]
   for (const [name, text, expected] of files) {
     it(`finds ${JSON.stringify(expected)} by ${name}`, () => {
-      assert.equal(iniSetting(text, ['auth.anonymous', 'enabled']), expected)
+      assert.deepEqual(iniSetting(text, ['auth.anonymous', 'enabled']), { value: expected })
     })
   }
 
-  it('reads a setting of one letter', () => assert.equal(iniSetting('[a]\nx=1', ['a', 'x']), '1'))
+  const unclear = [
+    'enabled = `true`',
+    'x = \\\nenabled = true',
+    'x = """\nenabled = true\n"""',
+    'enabled = $' + '{ON}',
+    'enabled = a$__env{ON}',
+    'enabled = %(x)s',
+  ]
+  for (const lines of unclear)
+    it(`does not read ${JSON.stringify(lines)}`, () =>
+      assert.equal(iniSetting(inSection(lines), ['auth.anonymous', 'enabled']), 'hidden'))
+
+  it('reads a setting of one letter', () => assert.deepEqual(iniSetting('[a]\nx=1', ['a', 'x']), { value: '1' }))
 })

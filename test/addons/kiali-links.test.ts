@@ -3,6 +3,7 @@ import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
 import type { ConfigMap, Deployment } from '../../src/cluster/objects.ts'
+import { SCRAPING } from '../../src/cluster/ownership.ts'
 import { DEPLOYMENTS, typeOf } from '../../src/cluster/resources.ts'
 import { interrupted } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
@@ -19,7 +20,7 @@ const one = <T>({ cluster }: FakeWorld, wanted: string) =>
 const configMap = (world: FakeWorld) => one<ConfigMap>(world, 'ConfigMap')
 const text = (world: FakeWorld) => configMap(world).data?.['config.yaml'] ?? ''
 const marks = (world: FakeWorld) => one<Deployment>(world, 'Deployment').spec.template.metadata.annotations
-/** Less versions. */
+/** Without versions. */
 const state = (world: FakeWorld) => {
   const { resourceVersion: _, labels = {}, annotations = {}, ...metadata } = configMap(world).metadata
   return { ...configMap(world), metadata: { ...metadata, labels, annotations }, restarted: marks(world) }
@@ -50,7 +51,7 @@ describe('expose --link', () => {
     assert.deepEqual(written(world), [])
   })
 
-  it('links to what was exposed before as well, and follows another domain', async () => {
+  it('links to earlier exposures too, and follows another domain', async () => {
     const world = mesh()
     await expose(requestFor('grafana'), world)
     await expose({ ...requestFor('tracing'), link: true }, world)
@@ -60,7 +61,7 @@ describe('expose --link', () => {
     assert.doesNotMatch(text(world), /nip\.io/)
   })
 
-  it('shows both in the question', async () => {
+  it('shows both changes in the question', async () => {
     const questioned = world(mesh().cluster.objects, { 'Expose https://grafana.192.0.2.10.nip.io/?': false })
     await expose({ ...requestFor('grafana'), link: true, yes: false }, questioned)
     assert.deepEqual(questioned.terminal.notes.slice(-2), [
@@ -69,7 +70,7 @@ describe('expose --link', () => {
     ])
   })
 
-  it('says which links Kiali will not show', async () => {
+  it('notes which links Kiali will not show', async () => {
     const config = 'external_services:\n  tracing:\n    enabled: false\n'
     const off = world([
       ...grafana(),
@@ -85,7 +86,7 @@ describe('expose --link', () => {
     )
   })
 
-  it('refuses before anything is written where it cannot', async () => {
+  it('refuses before the first write when it cannot set links', async () => {
     const operated = mesh()
     configMap(operated).metadata.ownerReferences = [{ kind: 'Kiali' }]
     const bare = world([...grafana(), ...ingressGateway(), ...jaeger(), ...kiali()])
@@ -99,7 +100,7 @@ describe('expose --link', () => {
 })
 
 describe('cleanup of links', () => {
-  it('gives the ConfigMap back to the byte with its owners, then restarts Kiali, then forgets', async () => {
+  it('restores the ConfigMap byte for byte with its owners, then restarts Kiali, then removes the record', async () => {
     const world = mesh()
     configMap(world).metadata.managedFields = [{ manager: 'helm', operation: 'Update' }]
     const before = state(world)
@@ -114,15 +115,16 @@ describe('cleanup of links', () => {
     )
   })
 
-  it('leaves alone what else of ours Kiali’s pods have: they may be scraped as well', async () => {
+  it('keeps other changes of kubectl telemetry to Kiali’s pods, such as those for scraping', async () => {
     const world = mesh()
     const { name, namespace } = one<Deployment>(world, 'Deployment').metadata
     const annotations = { 'prometheus.istio.io/secure-port': '15092' }
-    await world.cluster.apply(DEPLOYMENTS, {
+    const scraped = {
       ...typeOf(DEPLOYMENTS),
       metadata: { name, namespace: namespace ?? '' },
       spec: { template: { metadata: { annotations } } },
-    })
+    }
+    await world.cluster.apply(DEPLOYMENTS, scraped, SCRAPING)
     const before = marks(world)
     assert.equal(before?.['prometheus.istio.io/secure-port'], '15092')
     await expose(LINK, world)
@@ -131,7 +133,7 @@ describe('cleanup of links', () => {
     assert.deepEqual(marks(world), before)
   })
 
-  it('keeps what somebody has edited since', async () => {
+  it('keeps later edits of the user', async () => {
     const world = mesh()
     await expose(LINK, world)
     const edited = text(world).replace('anonymous', 'token')
@@ -141,7 +143,7 @@ describe('cleanup of links', () => {
     assert.doesNotMatch(text(world), /external_url/)
   })
 
-  it('is finished by a second run when it was cut off after any of its writes', async () => {
+  it('is completed by a second run after an interruption between any two writes', async () => {
     const before = state(mesh())
     for (const [verb, plural] of [
       ['apply', 'deployments'],
@@ -159,7 +161,7 @@ describe('cleanup of links', () => {
     }
   })
 
-  it('of one add-on takes the links back when it is linked, and leaves them otherwise', async () => {
+  it('of one add-on removes the links if it is linked, and keeps them otherwise', async () => {
     const world = mesh()
     await expose({ ...requestFor('grafana', 'kiali'), link: true }, world)
     await expose(requestFor('tracing'), world)

@@ -20,7 +20,7 @@ skip:
 describe('linked', () => {
   it('adds what is missing and keeps comments, order and the style of lists', () => {
     assert.equal(
-      linked(SAMPLE, URLS).text,
+      linked(SAMPLE, URLS),
       SAMPLE.replace(
         '    enabled: false\n',
         `    enabled: false
@@ -32,39 +32,38 @@ describe('linked', () => {
     )
   })
 
-  it('remembers what was in its place', () => {
-    const { text, replaced } = linked('external_services:\n  grafana:\n    external_url: http://old/\n', URLS)
-    assert.deepEqual(replaced, { grafana: 'http://old/', tracing: null })
+  it('replaces an existing address', () => {
+    const text = linked('external_services:\n  grafana:\n    external_url: http://old/\n', URLS)
     assert.equal(parse(text).external_services.grafana.external_url, URLS.grafana)
   })
 
   it('works in an empty configuration', () => {
-    assert.equal(parse(linked('', URLS).text).external_services.tracing.external_url, URLS.tracing)
+    assert.equal(parse(linked('', URLS)).external_services.tracing.external_url, URLS.tracing)
   })
 })
 
 describe('unlinked', () => {
-  it('takes back what is ours and keeps what was edited since', () => {
-    const { text, replaced } = linked(SAMPLE, URLS)
+  it('removes the links and keeps later edits', () => {
+    const text = linked(SAMPLE, URLS)
     const edited = text.replace('anonymous', 'token')
-    assert.equal(unlinked(edited, URLS, replaced), SAMPLE.replace('anonymous', 'token'))
+    assert.equal(unlinked(edited, SAMPLE, URLS), SAMPLE.replace('anonymous', 'token'))
   })
 
-  it('puts back what was in its place', () => {
+  it('restores the value before', () => {
     const before = 'external_services:\n  grafana:\n    external_url: http://old/\n'
-    const { text, replaced } = linked(before, URLS)
-    assert.deepEqual(parse(unlinked(text, URLS, replaced)).external_services.grafana, { external_url: 'http://old/' })
+    const text = linked(before, URLS)
+    assert.deepEqual(parse(unlinked(text, before, URLS)).external_services.grafana, { external_url: 'http://old/' })
   })
 
-  it('leaves an address that somebody has set since', () => {
-    const { text, replaced } = linked(SAMPLE, URLS)
+  it('keeps an address that the user has set since', () => {
+    const text = linked(SAMPLE, URLS)
     const edited = text.replace(URLS.grafana, 'http://mine/')
-    assert.equal(parse(unlinked(edited, URLS, replaced)).external_services.grafana.external_url, 'http://mine/')
+    assert.equal(parse(unlinked(edited, SAMPLE, URLS)).external_services.grafana.external_url, 'http://mine/')
   })
 })
 
 describe('disabledIn', () => {
-  it('names what Kiali is told not to ask', () => {
+  it('names the integrations that are switched off in Kiali', () => {
     assert.deepEqual(disabledIn(SAMPLE, ['grafana', 'tracing']), ['tracing'])
   })
 })

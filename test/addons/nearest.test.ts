@@ -11,7 +11,7 @@ describe('nearest', () => {
     ['a letter too few', 'promethus', 'prometheus'],
     ['another letter', 'jaegar', 'jaeger'],
     ['two letters swapped', 'zipkni', 'zipkin'],
-    ['the beginning alone, when a third is missing', 'graf', 'grafana'],
+    ['only the beginning, when a third is missing', 'graf', 'grafana'],
     ['exactly a third (rounded up) that differs', 'xyali', 'kiali'],
     ['more than a third that differs', 'xyzli', undefined],
     ['something else', 'loki-stack', undefined],

@@ -1,6 +1,6 @@
-/** What our forward is meant to reach, by row. Pure. Where a figure says nothing about the tool, there is no aim. */
+/** Pure: the aims of our forward, by row. Figures that do not depend on the tool have no aim. */
 
-/** Of the figure itself, or of its ratio to the first tool's. */
+/** Whether the aim limits the figure itself, or its ratio to the first tool's. */
 export type Aim = { of: 'figure' | 'ratio' } & ({ atMost: number } | { atLeast: number })
 
 const atMost = (ratio: number): Aim => ({ of: 'ratio', atMost: ratio })
@@ -45,7 +45,7 @@ export function aimText(aim: Aim): string {
   return aim.of === 'ratio' ? `${sign} ${limit.toFixed(2)}x` : `${sign} ${limit}`
 }
 
-/** @param found what the aim is of; undefined when there was nothing to measure */
+/** @param found the measured figure; undefined if there is none */
 export function verdict(aim: Aim, found: number | undefined): 'met' | 'missed' | '-' {
   if (found === undefined) return '-'
   return ('atMost' in aim ? found <= aim.atMost : found >= aim.atLeast) ? 'met' : 'missed'

@@ -7,10 +7,10 @@ import { startDelayingProxy } from './delaying-proxy.ts'
 
 /** Milliseconds. */
 const ROUND_TRIP = 40
-/** A timer may be early by so much. */
+/** Milliseconds by which a timer may be early. */
 const EARLY = 2
 
-describe('the delaying proxy', () => {
+describe('DelayingProxy', () => {
   let server: Server
   beforeEach(async () => {
     server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(0, '127.0.0.1')
@@ -18,7 +18,7 @@ describe('the delaying proxy', () => {
   })
   afterEach(() => server.close())
 
-  it('makes connecting and each answer a round trip longer, and passes bytes and ends in their order', async () => {
+  it('delays connecting and each answer by a round trip, and keeps the order of bytes and ends', async () => {
     const { port } = server.address() as AddressInfo
     const proxy = await startDelayingProxy({ host: '127.0.0.1', port, roundTrip: ROUND_TRIP })
     const started = performance.now()

@@ -1,13 +1,13 @@
-/** A TCP proxy that stands for a distance: whatever passes arrives later, and what is in it is not looked at. Runs in a worker. */
+/** A TCP proxy that simulates distance: all bytes arrive later, unchanged. It runs in a worker. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 export interface Far {
-  /** Where it is sent on to. */
+  /** The destination. */
   host: string
   port: number
-  /** Milliseconds there and back. */
+  /** Round-trip time in milliseconds. */
   roundTrip: number
 }
 
@@ -16,16 +16,16 @@ export interface DelayingProxy {
   close(): Promise<unknown>
 }
 
-/** @returns once it listens on 127.0.0.1 */
+/** @returns when it listens on 127.0.0.1 */
 export async function startDelayingProxy(far: Far): Promise<DelayingProxy> {
   const worker = new Worker(new URL(import.meta.url), { workerData: far })
   const [port] = (await once(worker, 'message')) as [number]
   return { port, close: () => worker.terminate() }
 }
 
-/** Both directions: each chunk half a round trip later, in order, as timers of one length fire. */
+/** Delays each chunk by half a round trip in both directions. Timers of the same length keep the order. */
 function join(near: Socket, { host, port, roundTrip }: Far): void {
-  // A handshake takes a round trip; ours with the one who connects took none.
+  // A real handshake takes a round trip; the one with the local client took none.
   setTimeout(() => {
     const distant = connect({ host, port, noDelay: true, allowHalfOpen: true })
     for (const [from, to] of [

@@ -1,4 +1,4 @@
-/** The API server at a distance: the delaying proxy before it, and a kubeconfig that leads there. TLS goes through untouched. */
+/** A distant API server: the delaying proxy in front of it, and a kubeconfig for that. TLS passes through unchanged. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Workplace } from '../e2e/mesh.ts'
@@ -6,7 +6,7 @@ import { labPaths } from '../lab/lab.ts'
 import { startDelayingProxy } from './delaying-proxy.ts'
 import type { Section } from './section.ts'
 
-/** Milliseconds, there and back. */
+/** Round-trip time in milliseconds. */
 export const ROUND_TRIP = 30
 
 interface KubeConfig {

@@ -1,4 +1,4 @@
-/** `npm run bench -- forward`: our port-forward beside kubectl's and istioctl's, interleaved in one run, on the lab. */
+/** `npm run bench -- forward`: compares our port-forward with kubectl's and istioctl's, interleaved in one run, in the lab. */
 import { Workplace } from '../e2e/mesh.ts'
 import { AIMS } from './aims.ts'
 import { type FarAway, farAway, goFarAway } from './far-away.ts'
@@ -20,7 +20,7 @@ const FAR = ['far-start', 'far-latency', 'far-at-once']
 export const sections: readonly string[] = [...NEAR, ...FAR]
 export const tools: readonly string[] = TOOLS.map(({ name }) => name)
 
-/** Prints a table of the figures. @returns whether every tool served, and the right bytes */
+/** Prints a table of the figures. @returns whether every tool served the right bytes */
 export async function run({ only, tools: names, rounds }: Options): Promise<boolean> {
   const workplace = new Workplace()
   const server = new Server(workplace)

@@ -1,4 +1,4 @@
-/** How long it takes: the start, a request over a connection that is kept, over a new one, over two hundred at once, the end. */
+/** Measures the start, requests over a kept connection, over new ones and over 200 at once, and the end. */
 import { Agent } from 'node:http'
 import type { Section } from './section.ts'
 import { median, quantile } from './statistics.ts'
@@ -13,7 +13,7 @@ export const start: Section = {
   },
 }
 
-/** @param requests of each sort in a round */
+/** @param requests number of requests of each kind in a round */
 export function latency(requests: number): Section {
   return {
     name: 'latency',

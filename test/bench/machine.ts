@@ -1,4 +1,4 @@
-/** Where figures come from: machine and versions, in one line. */
+/** Describes the machine and the versions in one line. */
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import type { Workplace } from '../e2e/mesh.ts'
 

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME`: what is compared with whom. No figure makes it fail; a tool that does not serve does. */
+/** `npm run bench -- NAME`: runs a comparison. No figure makes it fail, but a tool that does not serve does. */
 import { up } from '../lab/lab.ts'
 import { build } from '../plugin.ts'
 import { type Options, parseOptions } from './options.ts'

@@ -1,4 +1,4 @@
-/** What of a bench is run: pure. */
+/** Pure: reads the options of a bench. */
 import { parseArgs } from 'node:util'
 
 export interface Options {
@@ -9,7 +9,7 @@ export interface Options {
 
 /**
  * `--only a,b --tools c,d --rounds N`.
- * @throws TypeError when a word is not one of these, or a name not one of the known ones
+ * @throws TypeError for an unknown option or name
  */
 export function parseOptions(words: string[], sections: readonly string[], tools: readonly string[]): Options {
   const { values } = parseArgs({
@@ -25,7 +25,7 @@ export function parseOptions(words: string[], sections: readonly string[], tools
   return { only: chosen('only', values.only, sections), tools: chosen('tools', values.tools, tools), rounds }
 }
 
-/** In the order in which they are known. */
+/** Selects names, in the order of the known ones. */
 function chosen(option: string, value: string, known: readonly string[]): string[] {
   // A bench without sections or tools has none to choose.
   const names = value === '' && known.length === 0 ? [] : value.split(',')

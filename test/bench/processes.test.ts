@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parsePeak, parseStat, treeOf } from './processes.ts'
 
-describe('what processes have used', () => {
-  it('reads parent and CPU time behind any name', () => {
+describe('process figures', () => {
+  it('reads parent and CPU time after any program name', () => {
     const after = 'S 4100 4200 4100 34816 4200 4194304 2000 0 1 0 151 49 7 3 20 0 11 0 900 1000 50'
     for (const name of ['node', 'a b', ') R 1 1', '((']) {
       assert.deepEqual(parseStat(`4200 (${name}) ${after}\n`), { parent: 4100, cpuSeconds: 2 })
@@ -15,7 +15,7 @@ describe('what processes have used', () => {
     assert.ok(Number.isNaN(parsePeak('Name:\tkthreadd\n')))
   })
 
-  it('finds children of children, and nobody else', () => {
+  it('finds only descendants', () => {
     const parents = new Map([
       [1, 0],
       [10, 1],

@@ -1,19 +1,19 @@
-/** What a process and its descendants have used, as Linux counts it (proc_pid_stat(5), proc_pid_status(5)). */
+/** CPU time and memory of a process and its descendants on Linux (proc_pid_stat(5), proc_pid_status(5)). */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
-/** Linux counts CPU time in these for user space, on every architecture that Node runs on. */
+/** Linux reports CPU time in this unit on all architectures of Node. */
 const TICKS_PER_SECOND = 100
 
 export interface ProcessStat {
   parent: number
-  /** User and system time of its threads, in seconds. */
+  /** User and system time of all threads, in seconds. */
   cpuSeconds: number
 }
 
 /** @param text of /proc/PID/stat; the program's name in it may contain anything, also spaces and parentheses */
 export function parseStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  // The third field of the manual is the first after the name.
+  // The first field after the name is the third of the manual.
   const field = (number: number) => Number(fields[number - 3])
   return { parent: field(4), cpuSeconds: (field(14) + field(15)) / TICKS_PER_SECOND }
 }
@@ -24,7 +24,7 @@ export function parsePeak(text: string): number {
   return kibibytes === undefined ? Number.NaN : Number(kibibytes) / 1024
 }
 
-/** @returns the process itself and all below it */
+/** @returns the process and its descendants */
 export function treeOf(root: number, parents: ReadonlyMap<number, number>): number[] {
   const tree = [root]
   for (const one of tree) for (const [child, parent] of parents) if (parent === one) tree.push(child)
@@ -36,12 +36,12 @@ export function cpuSeconds(root: number): number {
   return sum(readTree(root).map((process) => parseStat(read(process, 'stat')).cpuSeconds))
 }
 
-/** Lets the peak be counted from now on. */
+/** Resets the peak. */
 export function resetPeak(root: number): void {
   for (const process of readTree(root)) writeFileSync(`/proc/${process}/clear_refs`, '5')
 }
 
-/** The peaks of the tree's processes, added up, in MiB. */
+/** Sum of the peaks of the tree's processes, in MiB. */
 export function peakMebibytes(root: number): number {
   return sum(readTree(root).map((process) => parsePeak(read(process, 'status'))))
 }
@@ -52,7 +52,7 @@ function readTree(root: number): number[] {
     try {
       parents.set(Number(name), parseStat(read(Number(name), 'stat')).parent)
     } catch {
-      // It has ended since the directory was read.
+      // The process has ended since the directory was read.
     }
   }
   return treeOf(root, parents)

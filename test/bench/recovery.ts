@@ -1,4 +1,4 @@
-/** The pod is deleted while requests come fifty times a second. */
+/** Measures the recovery after the pod is deleted, with fifty requests a second. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningTool } from './running-tool.ts'
 import type { Section } from './section.ts'

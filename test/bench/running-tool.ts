@@ -1,4 +1,4 @@
-/** A forward as it runs, and its user: one request at a time or many at once. */
+/** A running forward, and a client that sends requests one by one or in parallel. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type Agent, request } from 'node:http'
@@ -14,7 +14,7 @@ const LONGEST_END = 5_000
 
 export class RunningTool {
   readonly port: number
-  /** Milliseconds from its start to the first 200. */
+  /** Milliseconds from the start to the first 200. */
   startTime = Number.NaN
   readonly #child: ChildProcess
 
@@ -23,7 +23,7 @@ export class RunningTool {
     this.port = port
   }
 
-  /** @returns once it serves. @throws Error when it does not */
+  /** @returns when it serves. @throws Error if it does not */
   static async start(tool: Tool, environment: NodeJS.ProcessEnv): Promise<RunningTool> {
     const port = await freePort()
     const [command = '', ...words] = tool.argv(port)
@@ -42,7 +42,7 @@ export class RunningTool {
     return running
   }
 
-  /** One request, by default over a connection of its own. @returns the status; 0 without an answer within the time */
+  /** Sends one request, by default over its own connection. @returns the status; 0 without an answer in time */
   get(path: string, { agent, timeout = PATIENCE }: { agent?: Agent; timeout?: number } = {}): Promise<number> {
     return new Promise((resolve) => {
       const asking = request({ host: '127.0.0.1', port: this.port, path, agent: agent ?? false })
@@ -60,7 +60,7 @@ export class RunningTool {
     })
   }
 
-  /** One request after the other. @returns the milliseconds of those that were answered */
+  /** Sends requests one by one. @returns the milliseconds of the answered ones */
   async time(times: number, path: string, agent?: Agent): Promise<number[]> {
     const taken: number[] = []
     for (let count = 0; count < times; count++) {
@@ -75,14 +75,14 @@ export class RunningTool {
     return cpuSeconds(this.#process)
   }
 
-  /** Runs this. @returns the peak of the resident set meanwhile, in MiB */
+  /** Runs a function. @returns the peak of the resident set during it, in MiB */
   async peak(run: () => Promise<unknown>): Promise<number> {
     resetPeak(this.#process)
     await run()
     return peakMebibytes(this.#process)
   }
 
-  /** Ctrl-C. @returns the milliseconds until it has ended */
+  /** Sends SIGINT. @returns the milliseconds until the process has ended */
   async interrupt(): Promise<number> {
     if (!this.#runs) return Number.NaN
     const started = performance.now()

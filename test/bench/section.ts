@@ -1,10 +1,10 @@
 import type { RunningTool } from './running-tool.ts'
 
-/** What a section found out about a tool in one round, by the name of its row. */
+/** The figures of a section for one tool in one round, by row. */
 export type Figures = Record<string, number>
 
 export interface Section {
   name: string
-  /** @param open starts the tool; whoever asks ends it */
+  /** @param open starts the tool; the caller has to end it */
   measure(open: () => Promise<RunningTool>): Promise<Figures>
 }

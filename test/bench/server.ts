@@ -1,4 +1,4 @@
-/** The bench's server in the cluster, and when its pod is Ready. */
+/** The bench's server in the cluster, and a watch for its Ready pod. */
 import { readFileSync } from 'node:fs'
 import { type RequestOptions, request } from 'node:https'
 import { createInterface } from 'node:readline'
@@ -21,7 +21,7 @@ export class Server {
   }
 
   async start(): Promise<void> {
-    // That of a bench before may still be going.
+    // The namespace of an earlier bench may still be terminating.
     this.#workplace.kubectl('wait', '--for=delete', `namespace/${NAMESPACE}`, '--timeout=60s')
     this.#workplace.apply(...objects())
     await this.ready()
@@ -35,13 +35,13 @@ export class Server {
     this.#workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', `deployment/${SERVICE}`, '--timeout=60s')
   }
 
-  /** Deletes the pod. @returns when the EndpointSlice says that another one is Ready, on the clock of `performance` */
+  /** Deletes the pod. @returns when the EndpointSlice has another Ready pod, on the clock of `performance` */
   replacePod(): Promise<number> {
     return new Promise((resolve, reject) => {
       const ready = new Set<string>()
       const watching = request(sliceWatch(), (response) => {
         const lines = createInterface({ input: response })
-        // The end of a watch that is over.
+        // The error of an ended watch.
         lines.on('error', () => {})
         lines.on('line', (line) => {
           const { object } = JSON.parse(line) as { object: EndpointSlice }
@@ -61,7 +61,7 @@ export class Server {
     })
   }
 
-  /** Beside this process, which has requests to send. */
+  /** In a separate process, because this one sends requests. */
   #delete([pod = '']: string[]): Promise<void> {
     const path = `/api/v1/namespaces/${NAMESPACE}/pods/${pod}`
     return new Promise((resolve, reject) => {
@@ -95,7 +95,7 @@ function apiServer(): RequestOptions {
   }
 }
 
-/** The wire server under the label that istioctl looks for; outside the mesh, so that no sidecar is measured. */
+/** The wire server with the label that istioctl searches for; outside of the mesh, so that no sidecar is measured. */
 function objects(): object[] {
   const metadata = { name: SERVICE, namespace: NAMESPACE, labels: LABELS }
   const container = {

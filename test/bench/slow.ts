@@ -1,4 +1,4 @@
-/** One who reads slowly, or a server that does, and the others beside. */
+/** Measures fast clients while another client or a server reads slowly. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningTool } from './running-tool.ts'
 import type { Figures, Section } from './section.ts'
@@ -7,10 +7,10 @@ import { MEBIBYTE, Sending, SlowReading } from './transfers.ts'
 
 /** Milliseconds, each way. */
 const DURATION = 8_000
-/** Until what lies between is full. */
+/** Milliseconds until all buffers on the way are full. */
 const FILLING = 2_000
 const TIMEOUT = 2_000
-/** More time is not spent on a tool that does not answer. */
+/** Longest time for a tool that does not answer, in milliseconds. */
 const TIMEOUTS = 3
 const OTHERS = 200
 
@@ -46,7 +46,7 @@ async function slowServer(tool: RunningTool): Promise<Figures> {
   return { ...others, 'slow upload: peak RSS, MiB': peak, 'slow upload: MiB taken from the client': taken }
 }
 
-/** Requests over connections of their own until the time is up. */
+/** Sends requests over separate connections until the time is over. */
 async function beside(tool: RunningTool, whom: string): Promise<Figures> {
   const started = performance.now()
   await sleep(FILLING)

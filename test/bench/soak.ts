@@ -1,5 +1,5 @@
-/** `npm run bench -- soak`: a day of `port-forward` in some minutes: 5,000 connections, 100 pods, and what it costs in sockets and memory. */
-import { Forwarding } from '../e2e/forwarding.ts'
+/** `npm run bench -- soak`: a day of `port-forward` in some minutes: 5,000 connections, 100 pods, and the sockets and memory after them. */
+import { RunningForward } from '../e2e/forwarding.ts'
 import { Workplace } from '../e2e/mesh.ts'
 import { soak } from '../e2e/soak.ts'
 import { WIRE_HTTP, wireServer } from '../e2e/wire-server.ts'
@@ -11,13 +11,13 @@ const RESTARTS = 100
 export const sections: readonly string[] = []
 export const tools: readonly string[] = []
 
-/** @returns whether nothing failed but what a pod was answering when it was killed */
+/** @returns whether only requests failed that a killed pod was answering */
 export async function run(): Promise<boolean> {
   const workplace = new Workplace()
   try {
     workplace.apply(...wireServer(NAMESPACE))
     workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/wire', '--timeout=60s')
-    const forwarding = await Forwarding.start(workplace, `svc/wire:${WIRE_HTTP}`, '-n', NAMESPACE, '-p', '3470')
+    const forwarding = await RunningForward.start(workplace, `svc/wire:${WIRE_HTTP}`, '-n', NAMESPACE, '-p', '3470')
     const started = performance.now()
     const { before, half, after, served, failed, pods } = await soak(workplace, forwarding, {
       namespace: NAMESPACE,

@@ -10,7 +10,7 @@ describe('statistics of benches', () => {
     assert.ok(Number.isNaN(median([])))
   })
 
-  it('writes three digits, and counts as they are', () => {
+  it('writes three digits, and whole counts', () => {
     assert.deepEqual([1.2345, 12.345, 123.45, 5, 0, undefined, Number.NaN].map(figure), [
       '1.23',
       '12.3',
@@ -22,12 +22,12 @@ describe('statistics of benches', () => {
     ])
   })
 
-  it('takes the median of the rounds that have a figure', () => {
+  it('takes the median of the rounds with a figure', () => {
     assert.equal(typical([3, undefined, 1, Number.NaN, 2]), 2)
     assert.equal(typical([undefined, undefined]), undefined)
   })
 
-  it('compares within each round: a round that was slow for both counts like any other', () => {
+  it('compares within each round, so that a round that was slow for both does not matter', () => {
     assert.equal(ratio([1, 10, 3], [2, 20, 6]), 0.5)
     assert.equal(ratio([1, undefined, 3], [undefined, 2, 6]), 0.5)
     assert.equal(ratio([1], [0]), undefined)

@@ -1,6 +1,6 @@
-/** Figures of a bench: medians and tails of what was measured. Pure. */
+/** Pure: medians and quantiles of measured figures. */
 
-/** The value below which this part (0 to 1) of the values lies: nearest rank. */
+/** The quantile (0 to 1) by nearest rank. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(part * sorted.length) - 1))] ?? Number.NaN
@@ -17,18 +17,18 @@ export function figure(value: number | undefined): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(2)
 }
 
-/** By round; a round in which there was nothing to measure has no figure. */
+/** Figures by round; a round may have none. */
 export type Rounds = readonly (number | undefined)[]
 
-/** The median over the rounds; undefined when there is no figure at all. */
+/** The median of all rounds; undefined without any figure. */
 export function typical(rounds: Rounds): number | undefined {
   const known = rounds.filter((value) => value !== undefined && !Number.isNaN(value))
   return known.length === 0 ? undefined : median(known as number[])
 }
 
 /**
- * How much of the peer's: the median of the ratios of each round, because what else a machine does moves both figures of a round.
- * @returns undefined when no round has both, or the peer's are 0
+ * The median of each round's ratio to the peer's figure, because other load on the machine changes both figures of a round.
+ * @returns undefined if no round has both figures, or if the peer's are 0
  */
 export function ratio(rounds: Rounds, peer: Rounds): number | undefined {
   return typical(

@@ -34,7 +34,7 @@ describe("a bench's table", () => {
     ])
   })
 
-  it('says nothing about a tool that is not there, or is alone', () => {
+  it('leaves out a missing tool, and makes no comparison for a single one', () => {
     const figures = { 'x, ms': 4, y: 200 }
     const [, , one] = table(TOOLS.slice(0, 1), [{ tool: 'kubectl', round: 0, figures }], AIMS, 'ours').split('\n')
     assert.equal(one, '| x, ms | 4 |  |  |')
@@ -42,7 +42,7 @@ describe("a bench's table", () => {
     assert.deepEqual(alone, ['| x, ms | 4 | <= 0.60x | - |', '| y | 200 | >= 200 | met |'])
   })
 
-  it('takes an aim as reached when it is just reached', () => {
+  it('counts an aim as reached when the figure is equal', () => {
     const aims: Aim[] = [
       { of: 'ratio', atMost: 1 },
       { of: 'ratio', atLeast: 1 },

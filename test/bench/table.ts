@@ -1,9 +1,9 @@
-/** Figures as a Markdown table: each tool with its ratio to the first, and the aims of the last. Pure. */
+/** Pure: a Markdown table with the figures of each tool, its ratio to the first tool, and the aims of the last. */
 import { type Aim, aimText, verdict } from './aims.ts'
 import type { Figures } from './section.ts'
 import { figure, type Rounds, ratio, typical } from './statistics.ts'
 
-/** What was found out about one tool: figures of a section in one round. */
+/** Figures of one tool in one section and round. */
 export interface Finding {
   tool: string
   round: number

@@ -1,4 +1,4 @@
-/** Bulk: MiB a second, what a GiB costs in CPU time, and memory. Whether the bytes are the right ones is asked apart, since it costs too. */
+/** Bulk transfers: MiB a second, CPU time per GiB, and memory. The content is checked separately, because that needs CPU time too. */
 import type { RunningTool } from './running-tool.ts'
 import type { Section } from './section.ts'
 import { download, MEBIBYTE, upload, verify } from './transfers.ts'

@@ -1,16 +1,16 @@
-/** The forwards that are compared. Each makes a local port lead to the bench's server. */
+/** The compared tools. Each forwards a local port to the bench's server. */
 
 export const NAMESPACE = 'bench-forward'
-/** istioctl finds SkyWalking's page by this label, at this port, and it is the only one of its dashboards at the server's port. */
+/** istioctl finds SkyWalking's page by this label and port. It is its only dashboard with the server's port. */
 export const LABELS = { app: 'skywalking-ui' }
-/** As Istio's sample of SkyWalking calls it: EndpointSlices of usual names are read beside the Services. */
+/** The name in Istio's sample of SkyWalking: EndpointSlices of usual names are read at the same time as the Services. */
 export const SERVICE = 'tracing-ui'
 export const PORT = 8080
 
 export interface Tool {
-  /** As it is chosen. */
+  /** Name in options. */
   name: string
-  /** As its column is headed. */
+  /** Title of the column. */
   title: string
   argv(port: number): string[]
   environment: NodeJS.ProcessEnv
@@ -25,7 +25,7 @@ const kubectlWords = (port: number) => [
   `${port}:${PORT}`,
 ]
 
-/** The first is the one that the others are compared with. */
+/** All others are compared with the first. */
 export const TOOLS: readonly Tool[] = [
   { name: 'kubectl', title: 'kubectl', argv: kubectlWords, environment: {} },
   {
@@ -37,7 +37,7 @@ export const TOOLS: readonly Tool[] = [
   {
     name: 'istioctl',
     title: 'istioctl',
-    // It ignores -n without a word; -i is what it looks into first.
+    // It silently ignores -n, and searches the namespace of -i first.
     argv: (port) => ['istioctl', 'dashboard', 'skywalking', '-i', NAMESPACE, '--browser=false', '-p', String(port)],
     environment: {},
   },

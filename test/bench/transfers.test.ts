@@ -10,7 +10,7 @@ import { download, upload, verify } from './transfers.ts'
 
 const LENGTH = 300_000
 
-/** As the lab's wire server answers, unless something happens to the bytes on the way. */
+/** Answers like the lab's wire server, unless a test changes bytes on the way. */
 class Wire {
   down: (bytes: Buffer) => Buffer = (bytes) => bytes
   up: (bytes: Buffer) => Buffer = (bytes) => bytes
@@ -63,20 +63,20 @@ describe("a bench's transfers", () => {
   })
   afterEach(() => wire.close())
 
-  it('are content with all that was asked for', async () => {
+  it('succeed when all bytes arrive', async () => {
     await download(wire.port, LENGTH)
     await upload(wire.port, LENGTH)
     await verify(wire.port, LENGTH)
   })
 
-  it('miss a byte that was lost', async () => {
+  it('notice a lost byte', async () => {
     wire.down = shortened
     wire.up = shortened
     await assert.rejects(download(wire.port, LENGTH), /a download ended with 1 of 300000 bytes missing/)
     await assert.rejects(upload(wire.port, LENGTH), /an upload of 300000 bytes was answered with .*"bytes":299999/s)
   })
 
-  it('find a byte that is another, each way', async () => {
+  it('notice a changed byte in both directions', async () => {
     wire.down = turned
     await assert.rejects(verify(wire.port, LENGTH), /a download of 300000 bytes is not what was sent/)
     wire.down = (bytes) => bytes

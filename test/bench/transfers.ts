@@ -1,4 +1,4 @@
-/** Bulk over HTTP by hand: as little of the client's own work as can be, because it shares the machine with what is measured. */
+/** Bulk transfers with a minimal HTTP client, because the client shares the machine with the measured tools. */
 import { createHash } from 'node:crypto'
 import { type ClientRequest, request } from 'node:http'
 import { connect } from 'node:net'
@@ -16,7 +16,7 @@ function head(method: string, path: string, length?: number): string {
   return `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close${size}${HEAD_END}`
 }
 
-/** @returns after the last byte. @throws Error when fewer come */
+/** @returns after the last byte. @throws Error if bytes are missing */
 export function download(port: number, length: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let start = ''
@@ -44,7 +44,7 @@ export function download(port: number, length: number): Promise<void> {
   })
 }
 
-/** @returns when the server has said how much it got. @throws Error when that is not all */
+/** @returns when the server has reported the received bytes. @throws Error if bytes are missing */
 export function upload(port: number, length: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const sending = new Sending(port, '/upload?sum=no', length)
@@ -56,7 +56,7 @@ export function upload(port: number, length: number): Promise<void> {
   })
 }
 
-/** An upload as fast as it is taken. */
+/** Uploads as fast as possible. */
 export class Sending {
   answered: (text: string) => void = () => {}
   broken: (error: Error) => void = () => {}
@@ -77,7 +77,7 @@ export class Sending {
     this.#fill()
   }
 
-  /** What has left this process, in bytes. */
+  /** Bytes that have left this process. */
   get taken(): number {
     return this.#written - this.#socket.writableLength
   }
@@ -95,7 +95,7 @@ export class Sending {
   }
 }
 
-/** A reader of so many bytes a second, of a body that does not end. */
+/** Reads an endless body at a given rate in bytes a second. */
 export class SlowReading {
   read = 0
   readonly #request: ClientRequest
@@ -119,7 +119,7 @@ export class SlowReading {
   }
 }
 
-/** Sends and fetches known content. @throws Error when one byte is another */
+/** Uploads and downloads known content. @throws Error if a byte differs */
 export async function verify(port: number, length: number): Promise<void> {
   const wanted = await wireSum(length)
   const fetched = await ask(port, 'GET', `/bytes?n=${length}`)

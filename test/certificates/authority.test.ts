@@ -37,12 +37,12 @@ describe('createAuthority', () => {
     assert.ok(opensslText(authority.certificate).includes('Signature Algorithm: sha256WithRSAEncryption'))
   })
 
-  it('may sign leaves and revocation lists, and no further authority', () => {
+  it('may sign leaves and revocation lists, but no other CA', () => {
     assert.equal(opensslExtension(authority.certificate, 'Basic Constraints'), 'critical CA:TRUE, pathlen:0')
     assert.equal(opensslExtension(authority.certificate, 'Key Usage'), 'critical Certificate Sign, CRL Sign')
   })
 
-  it('is bound to its domain, critically, and to no address at all', () => {
+  it('allows only names of its domain and no addresses, in a critical extension', () => {
     const lines = opensslText(authority.certificate)
     const at = lines.indexOf('X509v3 Name Constraints: critical')
     assert.deepEqual(lines.slice(at + 1, at + 6), [
@@ -54,14 +54,14 @@ describe('createAuthority', () => {
     ])
   })
 
-  it('is valid from an hour ago, because clocks of clients lag, for ten years', () => {
+  it('is valid from an hour ago, because clocks of clients may be slow, for ten years', () => {
     assert.equal(certificate.validFromDate.getTime(), NOW.getTime() - HOUR)
     assert.equal(certificate.validToDate.getTime(), NOW.getTime() + 3650 * DAY)
   })
 
-  it('carries its serial in its name, so that a new authority of the domain is not taken for an old one', async () => {
+  it('has its serial in its name, so that clients can distinguish an old and a new CA of one domain', async () => {
     const other = read(await authorityOf('example.com', 1))
-    assert.equal(certificate.subject, 'O=kubectl telemetry\nCN=kubectl telemetry authority 6bababab')
+    assert.equal(certificate.subject, 'O=kubectl telemetry\nCN=kubectl telemetry CA 6bababab')
     assert.equal(certificate.issuer, certificate.subject)
     assert.notEqual(other.subject, certificate.subject)
   })
@@ -77,7 +77,7 @@ describe('issueLeaf', () => {
     certificate = read(leaf)
   })
 
-  it('makes a version 3 certificate of the authority, for the new key', () => {
+  it('makes a version 3 certificate, signed by the CA, for the new key', () => {
     assert.ok(opensslText(leaf.certificate).includes('Version: 3 (0x2)'))
     assert.ok(certificate.checkIssued(read(authority)))
     assert.ok(certificate.verify(read(authority).publicKey))
@@ -85,18 +85,18 @@ describe('issueLeaf', () => {
     assert.ok(!isPair({ certificate: leaf.certificate, key: authority.key }))
   })
 
-  it('names exactly the hosts, as DNS names and without a wildcard', () => {
+  it('contains exactly the hosts, as DNS names and without a wildcard', () => {
     assert.equal(certificate.subjectAltName, 'DNS:grafana.example.com, DNS:kiali.example.com')
     assert.deepEqual(dnsNamesOf(certificate), HOSTS)
   })
 
-  it('serves TLS and signs nothing', () => {
+  it('allows only TLS servers, and no signing', () => {
     assert.equal(opensslExtension(leaf.certificate, 'Basic Constraints'), 'critical CA:FALSE')
     assert.equal(opensslExtension(leaf.certificate, 'Key Usage'), 'critical Digital Signature, Key Encipherment')
     assert.equal(opensslExtension(leaf.certificate, 'Extended Key Usage'), 'TLS Web Server Authentication')
   })
 
-  it("points to its authority's key by identifier", () => {
+  it('has the key identifier of its CA', () => {
     const identifier = opensslExtension(authority.certificate, 'Subject Key Identifier')
     assert.match(identifier ?? '', /^([0-9A-F]{2}:){19}[0-9A-F]{2}$/)
     assert.equal(opensslExtension(leaf.certificate, 'Authority Key Identifier'), identifier)
@@ -110,13 +110,13 @@ describe('issueLeaf', () => {
   })
 
   const ages: [string, number, number][] = [
-    ['ends with its authority when that has less than its own time left', 3650 - 100, 100],
-    ['ends with its authority on the last day', 3650 - 1, 1],
-    ['has all of its time when the authority has just as much left', 3650 - 396, 396],
-    ['has a day less when the authority has', 3650 - 395, 395],
+    ['ends with its CA when that has less time left', 3650 - 100, 100],
+    ['ends with its CA on the last day', 3650 - 1, 1],
+    ['has its full time when the CA has exactly as much left', 3650 - 396, 396],
+    ['has a day less when the CA has', 3650 - 395, 395],
   ]
   for (const [name, age, days] of ages) {
-    it(`${name}: a leaf never outlives its authority`, async () => {
+    it(`${name}: a leaf never outlives its CA`, async () => {
       const now = new Date(NOW.getTime() + age * DAY)
       const late = read(await issueLeaf(authority, HOSTS, issuing(1, { now })))
       assert.equal(late.validToDate.getTime(), now.getTime() + days * DAY)
@@ -124,7 +124,7 @@ describe('issueLeaf', () => {
     })
   }
 
-  it('has a serial of its own each time', async () => {
+  it('has a new serial each time', async () => {
     const again = read(await issueLeaf(authority, HOSTS, issuing(1)))
     assert.notEqual(again.serialNumber, certificate.serialNumber)
     assert.notEqual(certificate.serialNumber, read(authority).serialNumber)
@@ -133,7 +133,7 @@ describe('issueLeaf', () => {
 
 describe('key lengths', () => {
   for (const bits of [2048, 3072, 4096]) {
-    it(`of ${bits} bits are signed with and for, as openssl reads it`, async () => {
+    it(`of ${bits} bits work for CAs and leaves, as openssl reads them`, async () => {
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: bits })
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
       const authority = await authorityOf('example.com', 0, { generateKey: async () => pem })
@@ -161,7 +161,7 @@ describe('serial numbers', () => {
     })
   }
 
-  it('are positive and minimal whatever the first byte, and keep the other 126 bits of chance', () => {
+  it('are positive and minimal for any first byte, and keep the other 126 random bits', () => {
     for (let first = 0; first < 256; first++) {
       const random = Buffer.from([first, ...Buffer.alloc(15, first)])
       const serial = Buffer.from(serialNumber(random), 'hex')
@@ -192,7 +192,7 @@ describe('whyReissue', () => {
 
   it('keeps a good leaf', () => assert.equal(why({}), undefined))
 
-  it('keeps a leaf whose hosts come in another order', () => {
+  it('keeps a leaf whose hosts have another order', () => {
     assert.equal(why({ hosts: [...HOSTS].reverse() }), undefined)
   })
 
@@ -202,7 +202,7 @@ describe('whyReissue', () => {
     ['another one', ['grafana.example.com', 'jaeger.example.com']],
   ]
   for (const [name, hosts] of otherHosts) {
-    it(`renews for other hosts: ${name}`, () => assert.equal(why({ hosts }), 'it names other hosts'))
+    it(`renews for other hosts: ${name}`, () => assert.equal(why({ hosts }), 'its hosts differ'))
   }
 
   const ages: [string, number, string | undefined][] = [
@@ -218,11 +218,11 @@ describe('whyReissue', () => {
     })
   }
 
-  it('renews a leaf that another authority of the same domain signed', async () => {
-    assert.equal(why({ authority: await authorityOf('example.com', 2) }), 'another authority signed it')
+  it('renews a leaf that another CA of the same domain signed', async () => {
+    assert.equal(why({ authority: await authorityOf('example.com', 2) }), 'another CA signed it')
   })
 
-  it('renews a leaf when only the name of the authority is the same', async () => {
+  it('renews a leaf when only the name of the CA is the same', async () => {
     const sameName = { random: () => Buffer.alloc(16, 1) }
     const [first, second] = [
       await authorityOf('example.com', 0, sameName),
@@ -231,10 +231,10 @@ describe('whyReissue', () => {
     assert.equal(read(first).subject, read(second).subject)
     const signed = await issueLeaf(first, HOSTS, issuing(1))
     assert.equal(why({ leaf: signed, authority: first }), undefined)
-    assert.equal(why({ leaf: signed, authority: second }), 'another authority signed it')
+    assert.equal(why({ leaf: signed, authority: second }), 'another CA signed it')
   })
 
-  it('renews a leaf that another key signed, though name and key identifier are those of the authority', () => {
+  it('renews a leaf from another key, even with the name and key identifier of the CA', () => {
     const [organization = '', commonName = ''] = read(authority)
       .subject.split('\n')
       .map((part) => part.replace(/^.*?=/, ''))
@@ -252,19 +252,19 @@ describe('whyReissue', () => {
       signingKey: leaf.key,
     })
     assert.ok(read({ certificate: forged }).checkIssued(read(authority)))
-    assert.equal(why({ leaf: { certificate: forged, key: leaf.key } }), 'another authority signed it')
+    assert.equal(why({ leaf: { certificate: forged, key: leaf.key } }), 'another CA signed it')
   })
 
-  it('renews a leaf whose key is another', async () => {
-    assert.equal(why({ leaf: { ...leaf, key: await key(2) } }), 'its key is another')
+  it('renews a leaf with another key', async () => {
+    assert.equal(why({ leaf: { ...leaf, key: await key(2) } }), 'its key does not belong to it')
   })
 
   it('renews a leaf whose key is garbage', () => {
-    assert.equal(why({ leaf: { ...leaf, key: 'garbage' } }), 'its key is another')
+    assert.equal(why({ leaf: { ...leaf, key: 'garbage' } }), 'its key does not belong to it')
   })
 
   for (const garbage of ['', 'garbage', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
-    it(`renews what is no certificate: ${JSON.stringify(garbage.slice(0, 30))}`, () => {
+    it(`renews a text that is not a certificate: ${JSON.stringify(garbage.slice(0, 30))}`, () => {
       assert.equal(why({ leaf: { ...leaf, certificate: garbage } }), 'it cannot be read')
       assert.equal(why({ authority: { ...authority, certificate: garbage } }), 'it cannot be read')
     })
@@ -272,10 +272,58 @@ describe('whyReissue', () => {
 })
 
 describe('daysLeft', () => {
-  it('counts whole days, and none for what is no certificate', async () => {
+  it('counts whole days, and -1 for a text that is not a certificate', async () => {
     const { certificate } = await issueLeaf(await authorityOf('example.com'), HOSTS, issuing(1))
     assert.equal(daysLeft(certificate, NOW), 396)
     assert.equal(daysLeft(certificate, new Date(NOW.getTime() + 1)), 395)
     assert.equal(daysLeft('garbage', NOW), -1)
+  })
+})
+
+describe('the domain of a new CA', () => {
+  const wide = [
+    'com',
+    'local',
+    'org',
+    'io',
+    'localhost',
+    'co.uk',
+    'com.au',
+    'or.jp',
+    'nip.io',
+    'sslip.io',
+    'github.io',
+    'duckdns.org',
+    'x.kawasaki.jp',
+    'x.compute.amazonaws.com',
+  ]
+  for (const domain of wide) {
+    it(`is not ${domain}, below which others have names`, async () => {
+      await assert.rejects(authorityOf(domain), { code: 'DOMAIN_TOO_WIDE', exitCode: 2 })
+    })
+  }
+
+  for (const domain of [
+    'example.com',
+    'corp.local',
+    'x.io',
+    'example.co.uk',
+    'mine.github.io',
+    'home.arpa',
+    'cluster.local',
+    '10.88.0.100.nip.io',
+    'a.10.88.0.100.nip.io',
+    '10-88-0-100.sslip.io',
+    '192.0.2.10.nip.io',
+    '2001-db8--9.sslip.io',
+  ]) {
+    it(`may be ${domain}`, async () => {
+      assert.equal((await authorityOf(domain)).domain, domain)
+    })
+  }
+
+  it('is only for certificates of servers', async () => {
+    const { certificate } = await authorityOf('example.com')
+    assert.equal(opensslExtension(certificate, 'Extended Key Usage'), 'TLS Web Server Authentication')
   })
 })

@@ -7,7 +7,7 @@ import { certificatesIn } from '../../src/certificates/facts.ts'
 import { authorityOf, issuing } from './issuing.ts'
 import { opensslPkcs12 } from './openssl.ts'
 
-describe('what is given out', () => {
+describe('certificate export', () => {
   let authority: Authority
   let leaf: KeyPair
   before(async () => {
@@ -16,15 +16,15 @@ describe('what is given out', () => {
   })
   const material = () => ({ ...leaf, authorities: authority.certificate })
 
-  it('is the authority alone', () => assert.equal(exportedAuthorities(material()), authority.certificate))
+  it('contains only the CA', () => assert.equal(exportedAuthorities(material()), authority.certificate))
 
-  it('is the leaf and then the authority, each once', () => {
+  it('contains the leaf and then the CA, each once', () => {
     assert.equal(exportedChain(material()), leaf.certificate + authority.certificate)
     const twice = { certificate: leaf.certificate + authority.certificate, authorities: authority.certificate }
     assert.equal(exportedChain(twice), leaf.certificate + authority.certificate)
   })
 
-  it('is a PKCS#12 file that openssl opens with the password, and with no other', () => {
+  it('is a PKCS#12 file that openssl opens only with the password', () => {
     const data = exportedPkcs12(material(), 'correct horse', 'telemetry add-ons')
     const text = opensslPkcs12(data, 'correct horse')
     assert.deepEqual(certificatesIn(text), [leaf.certificate, authority.certificate])

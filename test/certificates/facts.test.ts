@@ -4,7 +4,7 @@ import { type Authority, issueLeaf, type KeyPair } from '../../src/certificates/
 import { certificatesIn, factsOf, isTrusted } from '../../src/certificates/facts.ts'
 import { authorityOf, DAY, issuing, NOW, read } from './issuing.ts'
 
-describe('facts of a certificate', () => {
+describe('factsOf', () => {
   let authority: Authority
   let other: Authority
   let leaf: KeyPair
@@ -14,7 +14,7 @@ describe('facts of a certificate', () => {
     leaf = await issueLeaf(authority, ['grafana.example.com', 'kiali.example.com'], issuing(1))
   })
 
-  it('are names, issuer, end, days left and fingerprint, as openssl shows them', () => {
+  it('reads names, issuer, end, days left and fingerprint as openssl shows them', () => {
     assert.deepEqual(factsOf(leaf.certificate, NOW), {
       hosts: ['grafana.example.com', 'kiali.example.com'],
       issuer: read(authority).subject.replace('\n', ', '),
@@ -24,13 +24,32 @@ describe('facts of a certificate', () => {
     })
   })
 
-  it('are those of the first certificate of a chain', () => {
+  it('reads the first certificate of a chain', () => {
     assert.equal(factsOf(leaf.certificate + authority.certificate, NOW)?.fingerprint, read(leaf).fingerprint256)
   })
 
-  it('are none of what is no certificate', () => assert.equal(factsOf('garbage', NOW), undefined))
+  it('returns nothing for a certificate of a megabyte, nor for one without dates', async () => {
+    const names = Array.from({ length: 30_000 }, (_, index) => `host-${index}.example.com`)
+    const huge = await issueLeaf(authority, names, issuing(1))
+    assert.ok(huge.certificate.length > 900_000)
+    assert.equal(factsOf(huge.certificate, NOW), undefined)
+    const der = Buffer.from(leaf.certificate.replace(/-----[^-]+-----|\n/g, ''), 'base64')
+    // The month 13.
+    const at = der.indexOf('261121')
+    der.write('271399', at + 15)
+    const broken = `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
+    assert.equal(factsOf(broken, NOW), undefined)
+  })
 
-  it('count days down to the end and on', () => {
+  it('judges a chain of 1,000 certificates as fast as one of 32', () => {
+    const chain = leaf.certificate + other.certificate.repeat(1_000) + authority.certificate
+    assert.equal(isTrusted(chain, [authority.certificate], NOW), true)
+    assert.equal(isTrusted(chain, [], NOW), false)
+  })
+
+  it('returns nothing for a text that is not a certificate', () => assert.equal(factsOf('garbage', NOW), undefined))
+
+  it('counts the days until the end and after it', () => {
     const end = read(leaf).validToDate.getTime()
     const left = (before: number) => factsOf(leaf.certificate, new Date(end - before))?.daysLeft
     assert.deepEqual(
@@ -39,7 +58,7 @@ describe('facts of a certificate', () => {
     )
   })
 
-  it('finds each certificate of a text, and nothing in other texts', () => {
+  it('finds each certificate in a text, and nothing in other texts', () => {
     const text = `# a comment\n${leaf.certificate}\n${leaf.key}${authority.certificate}`
     assert.deepEqual(certificatesIn(text), [leaf.certificate, authority.certificate])
     assert.deepEqual(certificatesIn('garbage'), [])
@@ -48,34 +67,34 @@ describe('facts of a certificate', () => {
   describe('trust', () => {
     const trusted = (chain: string, roots: string[], now = NOW) => isTrusted(chain, roots, now)
 
-    it('comes from a root that signed the leaf, among others', () => {
+    it('accepts a leaf that one of the roots signed', () => {
       assert.equal(trusted(leaf.certificate, [other.certificate, authority.certificate]), true)
       assert.equal(trusted(leaf.certificate, [other.certificate]), false)
       assert.equal(trusted(leaf.certificate, []), false)
     })
 
-    it('does not come from the chain itself', () => {
+    it('does not accept a root from the chain itself', () => {
       assert.equal(trusted(leaf.certificate + authority.certificate, [other.certificate]), false)
       assert.equal(trusted(leaf.certificate + authority.certificate, [authority.certificate]), true)
     })
 
-    it('comes by way of a certificate in between', async () => {
-      // The leaf's signer, vouched for by another.
+    it('follows an intermediate certificate', async () => {
+      // The leaf's issuer, signed by another CA.
       const between = { ...authority, certificate: (await issueLeaf(other, ['x.example.com'], issuing(0))).certificate }
       const low = await issueLeaf(between, ['grafana.example.com'], issuing(1))
-      assert.equal(trusted(low.certificate + between.certificate, [other.certificate]), false, 'it is no authority')
+      assert.equal(trusted(low.certificate + between.certificate, [other.certificate]), false, 'it is not a CA')
     })
 
-    it('is given to a leaf that is itself among the roots', () => {
+    it('accepts a leaf that is itself one of the roots', () => {
       assert.equal(trusted(leaf.certificate, [leaf.certificate]), true)
     })
 
-    it('ends with the leaf, and with the root', () => {
+    it('ends when the leaf or the root expires', () => {
       const after = new Date(read(leaf).validToDate.getTime() + 1)
       assert.equal(trusted(leaf.certificate, [authority.certificate], after), false)
       assert.equal(trusted(leaf.certificate, [authority.certificate], new Date(NOW.getTime() - DAY)), false)
     })
 
-    it('is not given to garbage', () => assert.equal(trusted('garbage', [authority.certificate]), false))
+    it('does not accept garbage', () => assert.equal(trusted('garbage', [authority.certificate]), false))
   })
 })

@@ -1,7 +1,7 @@
-/** Authorities and leaves for tests: a frozen clock, and few keys, because making one takes longer than any test. */
+/** CAs and leaves for tests, with a fixed clock, and few keys because generating one is slow. */
 import { generateKeyPair, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
-import { type Authority, createAuthority, type Issuing, type KeyPair } from '../../src/certificates/authority.ts'
+import { type Authority, createAuthority, type IssuanceInputs, type KeyPair } from '../../src/certificates/authority.ts'
 
 export const NOW = new Date('2026-11-21T10:30:00Z')
 export const HOUR = 60 * 60 * 1000
@@ -9,7 +9,7 @@ export const DAY = 24 * HOUR
 
 const made: Promise<string>[] = []
 
-/** The nth key of this test run. */
+/** A key of this test run by its number. */
 export function key(index: number): Promise<string> {
   made[index] ??= promisify(generateKeyPair)('rsa', { modulusLength: 2048 }).then(({ privateKey }) =>
     privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -17,7 +17,7 @@ export function key(index: number): Promise<string> {
   return made[index]
 }
 
-/** Distinct for each call, the same in each run. */
+/** Bytes that differ in each call and are the same in each run. */
 let counter = 0
 export function countedBytes(bytes: number): Uint8Array {
   const random = Buffer.alloc(bytes)
@@ -25,11 +25,11 @@ export function countedBytes(bytes: number): Uint8Array {
   return random
 }
 
-export function issuing(keyIndex: number, settings: Partial<Issuing> = {}): Issuing {
+export function issuing(keyIndex: number, settings: Partial<IssuanceInputs> = {}): IssuanceInputs {
   return { now: NOW, random: countedBytes, generateKey: () => key(keyIndex), ...settings }
 }
 
-export function authorityOf(domain: string, keyIndex = 0, settings: Partial<Issuing> = {}): Promise<Authority> {
+export function authorityOf(domain: string, keyIndex = 0, settings: Partial<IssuanceInputs> = {}): Promise<Authority> {
   return createAuthority(domain, issuing(keyIndex, settings))
 }
 

@@ -1,10 +1,10 @@
-/** The real openssl: the strictest reader of certificates that every contributor has. */
+/** Runs the real openssl, the strictest certificate tool that every contributor has. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What `openssl verify -x509_strict` says of a leaf today; `OK` is the only way to pass. */
+/** The output of `openssl verify -x509_strict` for a leaf today; only `OK` passes. */
 export function opensslVerify(authority: string, leaf: string, ...flags: string[]): string {
   return withFiles({ 'ca.crt': authority, 'leaf.crt': leaf }, (directory) => {
     const args = ['verify', '-x509_strict', '-purpose', 'sslserver', ...flags]
@@ -16,13 +16,13 @@ export function opensslVerify(authority: string, leaf: string, ...flags: string[
   })
 }
 
-/** `openssl x509 -text`, one trimmed line after another. */
+/** The trimmed lines of `openssl x509 -text`. */
 export function opensslText(certificate: string): string[] {
   const text = execFileSync('openssl', ['x509', '-noout', '-text'], { input: certificate, encoding: 'utf8' })
   return text.split('\n').map((line) => line.trim())
 }
 
-/** The value of an X.509v3 extension in `openssl x509 -text`, with `critical` in front if it is. */
+/** The value of an X.509v3 extension in `openssl x509 -text`, after `critical` if it is critical. */
 export function opensslExtension(certificate: string, name: string): string | undefined {
   const lines = opensslText(certificate)
   const at = lines.findIndex((line) => line.startsWith(`X509v3 ${name}:`))
@@ -41,7 +41,7 @@ function withFiles<T>(files: Record<string, string>, use: (directory: string) =>
   }
 }
 
-/** `openssl req` with a new RSA key of 2048 bits unless told otherwise: a request, or with `-x509` a certificate that signs itself. */
+/** Runs `openssl req`, by default with a new RSA key of 2048 bits: makes a request, or with `-x509` a self-signed certificate. */
 export function opensslMake(...flags: string[]): { certificate: string; key: string } {
   return withFiles({}, (directory) => {
     const newKey = flags.includes('-newkey') ? [] : ['-newkey', 'rsa:2048']
@@ -52,7 +52,7 @@ export function opensslMake(...flags: string[]): { certificate: string; key: str
   })
 }
 
-/** What openssl finds in a PKCS#12 file; throws when the password is wrong. */
+/** The content of a PKCS#12 file, read by openssl; throws if the password is wrong. */
 export function opensslPkcs12(data: Uint8Array, password: string): string {
   const args = ['pkcs12', '-nodes', '-passin', `pass:${password}`]
   return execFileSync('openssl', args, { input: data, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] })

@@ -3,13 +3,13 @@ import { describe, it } from 'mocha'
 import {
   ANCHORS,
   distrustCommands,
-  entriesAmong,
   entryName,
+  ownEntries,
   placeName,
   type TrustPlace,
   trustCommands,
-  typed,
 } from '../../src/certificates/trust-places.ts'
+import { shellCommand } from '../../src/shell.ts'
 import { expectGolden } from '../golden-file.ts'
 
 const NAME = entryName(
@@ -23,21 +23,21 @@ const PLACES: TrustPlace[] = [
   { kind: 'windows' },
 ]
 
-describe('places of trust', () => {
-  it('are told by commands that are reviewed', () => {
+describe('trust places', () => {
+  it('are changed by the commands in the golden file', () => {
     const lines = PLACES.flatMap((place) => [
       placeName(place),
       ...[...trustCommands(place, entries), ...distrustCommands(place, entries)].map(
-        (command) => `  ${typed(command)}`,
+        (command) => `  ${shellCommand(command)}`,
       ),
     ])
     expectGolden('trust-commands.txt', lines.join('\n'))
   })
 
-  it('know ours among others by names that tell authorities apart', () => {
+  it('recognise our entries by their names, which differ for each CA', () => {
     assert.equal(NAME, 'kubectl-telemetry-18e641576579edb5')
     const files = ['corporate.crt', `${NAME}.crt`, 'kubectl-telemetry-mine.crt', `x-${NAME}.crt`, `${NAME}.crt.bak`]
-    assert.deepEqual(entriesAmong(files), [NAME])
+    assert.deepEqual(ownEntries(files), [NAME])
     const listed = [
       'Certificate Nickname         Trust Attributes',
       '',
@@ -45,6 +45,6 @@ describe('places of trust', () => {
       'corporate  C,,',
       `${NAME}0  C,,`,
     ]
-    assert.deepEqual(entriesAmong(listed), [NAME])
+    assert.deepEqual(ownEntries(listed), [NAME])
   })
 })

@@ -1,30 +1,35 @@
-// What we make is judged by others: openssl and Node's TLS.
+// Other programs verify our certificates: openssl and Node's TLS.
 import assert from 'node:assert/strict'
 import { createPublicKey, randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:tls'
 import { before, describe, it } from 'mocha'
-import { type Authority, type Issuing, issueLeaf as issueAt, type KeyPair } from '../../src/certificates/authority.ts'
+import {
+  type Authority,
+  type IssuanceInputs,
+  issueLeaf as issueAt,
+  type KeyPair,
+} from '../../src/certificates/authority.ts'
 import { keyIdentifier, signCertificate } from '../../src/certificates/x509.ts'
 import { authorityOf as authorityAt, countedBytes, DAY, issuing, key, read } from './issuing.ts'
 import { opensslVerify } from './openssl.ts'
 
-// These two go by the real clock.
+// openssl and Node use the real clock.
 const now = new Date()
 const LONG_DOMAIN = `${[63, 63, 63, 44].map((length) => 'x'.repeat(length)).join('.')}.com`
 
-const authorityOf = (domain: string, keyIndex = 0, settings: Partial<Issuing> = {}) =>
+const authorityOf = (domain: string, keyIndex = 0, settings: Partial<IssuanceInputs> = {}) =>
   authorityAt(domain, keyIndex, { now, ...settings })
-const issueLeaf = (signer: Authority, hosts: string[], keyIndex = 1, settings: Partial<Issuing> = {}) =>
+const issueLeaf = (signer: Authority, hosts: string[], keyIndex = 1, settings: Partial<IssuanceInputs> = {}) =>
   issueAt(signer, hosts, issuing(keyIndex, { now, ...settings }))
 
-describe('certificates, as openssl and Node judge them', () => {
+describe('certificates, verified by openssl and Node', () => {
   let authority: Authority
   before(async () => {
     authority = await authorityOf('example.com')
   })
 
-  it('are accepted for every host they name', async () => {
+  it('are accepted for each of their hosts', async () => {
     const hosts = ['grafana.example.com', 'kiali.example.com']
     const leaf = await issueLeaf(authority, hosts)
     for (const host of hosts) {
@@ -33,7 +38,7 @@ describe('certificates, as openssl and Node judge them', () => {
     }
   })
 
-  it('are refused for a neighbour that they do not name', async () => {
+  it('are refused for another host of the domain', async () => {
     const leaf = await issueLeaf(authority, ['grafana.example.com'])
     const said = opensslVerify(authority.certificate, leaf.certificate, '-verify_hostname', 'kiali.example.com')
     assert.match(said, /hostname mismatch/)
@@ -46,14 +51,14 @@ describe('certificates, as openssl and Node judge them', () => {
   })
 
   for (const host of ['bank.test', 'grafana.notexample.com', 'example.com.bank.test']) {
-    it(`are refused for another domain, though the same authority signed them: ${host}`, async () => {
+    it(`are refused for another domain, even from the same CA: ${host}`, async () => {
       const leaf = await issueLeaf(authority, [host])
       assert.match(opensslVerify(authority.certificate, leaf.certificate), /permitted subtree violation/)
       assert.equal(await tlsVerdict(authority, leaf, host), 'permitted subtree violation')
     })
   }
 
-  it('are refused when a host of another domain hides among good ones', async () => {
+  it('are refused when one of their hosts is of another domain', async () => {
     const leaf = await issueLeaf(authority, ['grafana.example.com', 'bank.test'])
     assert.equal(await tlsVerdict(authority, leaf, 'grafana.example.com'), 'permitted subtree violation')
   })
@@ -62,28 +67,28 @@ describe('certificates, as openssl and Node judge them', () => {
     ['IPv4', '127.0.0.1'],
     ['IPv6', '::1'],
   ] as const) {
-    it(`are refused for an address (${version}), though the same authority signed them`, async () => {
+    it(`are refused for an address (${version}), even from the same CA`, async () => {
       const leaf = await leafWithAddress(authority, ip)
       assert.match(opensslVerify(authority.certificate, leaf.certificate), /excluded subtree violation/)
       assert.equal(await tlsVerdict(authority, leaf, 'grafana.example.com'), 'excluded subtree violation')
     })
   }
 
-  it('are refused when a leaf plays the authority of another leaf', async () => {
+  it('are refused when a leaf signed another leaf', async () => {
     const leaf = await issueLeaf(authority, ['grafana.example.com'])
     const forged = await issueLeaf({ domain: 'example.com', ...leaf }, ['kiali.example.com'], 2)
     const chain = { certificate: forged.certificate + leaf.certificate, key: forged.key }
     assert.notEqual(await tlsVerdict(authority, chain, 'kiali.example.com'), 'trusted')
   })
 
-  it('are refused by clients that trust another authority of the same domain', async () => {
+  it('are refused by clients that trust another CA of the same domain', async () => {
     const leaf = await issueLeaf(authority, ['grafana.example.com'])
     const other = await authorityOf('example.com', 2)
     assert.match(opensslVerify(other.certificate, leaf.certificate), /unable to get local issuer certificate/)
     assert.equal(await tlsVerdict(other, leaf, 'grafana.example.com'), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
   })
 
-  it('are told apart by clients that trust an old and a new authority of the same domain', async () => {
+  it('are distinguished by clients that trust an old and a new CA of the same domain', async () => {
     const renewed = await authorityOf('example.com', 2)
     const both = authority.certificate + renewed.certificate
     for (const signer of [authority, renewed]) {
@@ -113,7 +118,7 @@ describe('certificates, as openssl and Node judge them', () => {
     }
   })
 
-  it('are out of date for openssl before they begin and after they end', async () => {
+  it('are invalid for openssl before they begin and after they end', async () => {
     const later = await issueLeaf(authority, ['a.example.com'], 1, { now: new Date(now.getTime() + DAY) })
     assert.match(opensslVerify(authority.certificate, later.certificate), /not yet valid/)
     const earlier = await issueLeaf(authority, ['a.example.com'], 1, { now: new Date(now.getTime() - 397 * DAY) })
@@ -121,7 +126,7 @@ describe('certificates, as openssl and Node judge them', () => {
   })
 })
 
-/** A leaf as issueLeaf would never make it: for a good host and an address. */
+/** A leaf that issueLeaf would never make: for a good host and an address. */
 async function leafWithAddress(authority: Authority, ip: string): Promise<KeyPair> {
   const issuer = read(authority)
   const name = issuer.subject.split('\n').map((part) => part.slice(part.indexOf('=') + 1))
@@ -151,11 +156,11 @@ async function leafWithAddress(authority: Authority, ip: string): Promise<KeyPai
   return { certificate, key: await key(1) }
 }
 
-/** `trusted`, or the code (OpenSSL's words, where Node has none) of the error that a client of Node's meets when it asks for a host. */
+/** @returns `trusted`, or the error code (OpenSSL's text if Node has no code) of a Node client that connects to a host */
 function tlsVerdict(authority: Pick<KeyPair, 'certificate'>, leaf: KeyPair, host: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const server = createServer({ cert: leaf.certificate, key: leaf.key })
-    server.on('tlsClientError', () => {}) // the client says why
+    server.on('tlsClientError', () => {}) // the client reports the reason
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo

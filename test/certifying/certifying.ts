@@ -1,4 +1,4 @@
-/** What tests of `cert` share: add-ons that are exposed, time that passes, and what the cluster and the gateway have. */
+/** Shared by tests of `cert`: exposed add-ons, time that passes, and the content of the cluster and the gateway. */
 import { X509Certificate } from 'node:crypto'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { expose } from '../../src/exposing/expose.ts'
@@ -15,7 +15,7 @@ export async function exposedWorld(answers?: Record<string, unknown>): Promise<F
   return world
 }
 
-/** What our Secret holds, as text. */
+/** The content of the TLS Secret, as text. */
 export function held({ cluster }: Pick<FakeWorld, 'cluster'>, name: string): string {
   const { data } = find(cluster, 'Secret') as KubeObject & { data: Record<string, string> }
   return Buffer.from(data[name] ?? '', 'base64').toString()

@@ -9,13 +9,13 @@ import { DOMAIN, fullMesh, refusal, requestFor } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { exposedWorld, held } from './certifying.ts'
 
-async function brought(world: FakeWorld, domain: string) {
+async function userKeyPair(world: FakeWorld, domain: string) {
   const { certificate, key } = await createAuthority(domain, { ...world, now: world.clock.now() })
   return { certificate, key, certificateName: 'ca.crt', keyName: 'ca.key' }
 }
 
 describe('cert create', () => {
-  it('makes the authority that the next expose signs with', async () => {
+  it('creates the CA that signs in the next expose', async () => {
     const world = fullMesh()
     const result = await certCreate({ domain: DOMAIN }, world)
     const { certificate = '' } = world.authorities.kept.get(DOMAIN) ?? {}
@@ -33,19 +33,19 @@ describe('cert create', () => {
     assert.equal(held(world, 'ca.crt'), certificate)
   })
 
-  it('leaves the one alone that is there', async () => {
+  it('keeps an existing CA', async () => {
     const world = fullMesh()
     const first = await certCreate({ domain: DOMAIN }, world)
     assert.deepEqual(await certCreate({ domain: DOMAIN }, world), { ...first, action: 'unchanged' })
   })
 
-  it('takes the domain in use when none is named', async () => {
+  it('uses the domain in use without --domain', async () => {
     assert.equal((await certCreate({}, await exposedWorld())).domain, DOMAIN)
     const { code, exitCode } = await refusal(certCreate({}, fullMesh()))
-    assert.deepEqual([code, exitCode], ['DOMAIN_REQUIRED', 2])
+    assert.deepEqual([code, exitCode], ['DOMAIN_UNCLEAR', 2])
   })
 
-  it('makes a key of the length that was asked for', async () => {
+  it('creates a key of the requested length', async () => {
     const world = fullMesh()
     const asked: (number | undefined)[] = []
     const { generateKey } = world
@@ -57,32 +57,40 @@ describe('cert create', () => {
     assert.deepEqual(asked, [3072])
   })
 
-  it("takes over another machine's authority, which can then rotate here", async () => {
+  it('imports the CA of another machine, which can rotate here once this machine has exposed with it', async () => {
     const there = await exposedWorld()
     const { certificate, key } = there.authorities.kept.get(DOMAIN) ?? assert.fail()
     const here = { ...there, machine: 'you@desktop', authorities: fullMesh().authorities }
     const pair = { certificate, key, certificateName: 'ca.crt', keyName: 'ca.key' }
-    assert.equal((await certCreate({ brought: pair }, here)).action, 'imported')
-    const { certificates } = await certRotate({ ca: false, finish: false, yes: true, dryRun: 'none', timeout: 1 }, here)
+    assert.equal((await certCreate({ userAuthority: pair }, here)).action, 'imported')
+    const rotating = { ca: false, finish: false, yes: true, dryRun: 'none', timeout: 1 } as const
+    const refused = await refusal(certRotate(rotating, here))
+    assert.equal(refused.code, 'CA_NOT_FOR_GATEWAY')
+    assert.match(
+      refused.suggestions[0] ?? '',
+      /^kubectl telemetry expose grafana kiali --gateway istio-system\/istio-ingressgateway /,
+    )
+    await expose({ ...requestFor('grafana'), timeout: 1 }, here)
+    const { certificates } = await certRotate(rotating, here)
     assert.deepEqual(certificates[0]?.authority, { here: true, signedOn: 'you@desktop' })
     assert.equal(held(there, 'ca.crt'), certificate)
-    assert.equal((await certCreate({ brought: pair }, here)).action, 'unchanged')
+    assert.equal((await certCreate({ userAuthority: pair }, here)).action, 'unchanged')
   })
 
-  it('does not put another in the place of the one that is there', async () => {
+  it('does not replace an existing CA', async () => {
     const world = await exposedWorld()
-    const pair = await brought({ ...world, random: (bytes) => Buffer.alloc(bytes, 7) }, DOMAIN)
+    const pair = await userKeyPair({ ...world, random: (bytes) => Buffer.alloc(bytes, 7) }, DOMAIN)
     const before = world.authorities.kept.get(DOMAIN)
-    const { code, suggestions } = await refusal(certCreate({ domain: DOMAIN, brought: pair }, world))
-    assert.equal(code, 'AUTHORITY_EXISTS')
+    const { code, suggestions } = await refusal(certCreate({ domain: DOMAIN, userAuthority: pair }, world))
+    assert.equal(code, 'CA_EXISTS')
     assert.match(suggestions[0] ?? '', /cert rotate --ca --ca-cert FILE --ca-key FILE/)
     assert.deepEqual(world.authorities.kept.get(DOMAIN), before)
   })
 
-  it('keeps nothing of an authority for another domain', async () => {
+  it('stores nothing of a CA for another domain', async () => {
     const world = fullMesh()
-    const pair = await brought(world, 'example.org')
-    assert.equal((await refusal(certCreate({ domain: 'example.com', brought: pair }, world))).code, 'CA_INVALID')
+    const pair = await userKeyPair(world, 'example.org')
+    assert.equal((await refusal(certCreate({ domain: 'example.com', userAuthority: pair }, world))).code, 'CA_INVALID')
     assert.equal(world.authorities.kept.size, 0)
   })
 })

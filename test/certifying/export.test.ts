@@ -2,34 +2,36 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { certExport } from '../../src/certifying/export.ts'
 import { opensslPkcs12 } from '../certificates/openssl.ts'
-import { fullMesh, refusal } from '../exposing/exposing.ts'
-import { exposedWorld, held, hold } from './certifying.ts'
+import { DOMAIN, fullMesh, refusal } from '../exposing/exposing.ts'
+import { exposedWorld, fingerprintOf, held, hold } from './certifying.ts'
 
 const SECRET = 'istio-system/kubectl-telemetry-tls'
 
 describe('cert export', () => {
-  it('gives out the authority and the chain, on machines without the authority too, and never a key', async () => {
+  it('exports the CA and the chain, also on machines without the CA, and never a key', async () => {
     const world = await exposedWorld()
     world.authorities.kept.clear()
     const [leaf, ca] = [held(world, 'tls.crt'), held(world, 'ca.crt')]
-    assert.deepEqual(await certExport({ what: 'ca' }, world), { what: 'ca', secret: SECRET, pem: ca })
-    assert.deepEqual(await certExport({ what: 'fullchain' }, world), {
-      what: 'fullchain',
-      secret: SECRET,
-      pem: leaf + ca,
-    })
+    const { authorities, warnings, ...exported } = await certExport({ what: 'ca' }, world)
+    assert.deepEqual(exported, { what: 'ca', secret: SECRET, pem: ca })
+    assert.deepEqual(warnings, [])
+    assert.deepEqual(
+      authorities.map(({ limits, fingerprint, source }) => [limits, fingerprint, source]),
+      [[`only names in ${DOMAIN}`, fingerprintOf(ca), `Secret ${SECRET}`]],
+    )
+    assert.equal((await certExport({ what: 'fullchain' }, world)).pem, leaf + ca)
     assert.deepEqual(world.cluster.writes, [])
   })
 
-  it('writes a file that others may read, and none over one that is there', async () => {
+  it('writes a file that others may read, and overwrites none', async () => {
     const world = await exposedWorld()
     const request = { what: 'ca', file: 'ca.crt' } as const
-    assert.deepEqual(await certExport(request, world), { what: 'ca', secret: SECRET, file: 'ca.crt' })
+    assert.equal((await certExport(request, world)).file, 'ca.crt')
     assert.deepEqual(world.files.get('ca.crt'), { data: held(world, 'ca.crt'), mode: 0o644 })
     assert.equal((await refusal(certExport(request, world))).code, 'FILE_EXISTS')
   })
 
-  it('writes PKCS#12 for its owner alone, with a password that is shown, or the one that was given', async () => {
+  it('writes PKCS#12 that only its owner may read, with a generated or given password', async () => {
     const world = await exposedWorld()
     const made = await certExport({ what: 'pkcs12', file: 'a.p12' }, world)
     assert.match(made.password ?? '', /^[\w-]{24}$/)
@@ -54,10 +56,10 @@ describe('cert export', () => {
     assert.equal(world.files.size, 0)
   })
 
-  it('refuses when nothing is exposed, and when the Secret holds nothing', async () => {
-    assert.equal((await refusal(certExport({ what: 'ca' }, fullMesh()))).code, 'NOT_EXPOSED')
+  it('refuses when nothing is exposed, and when the Secret is empty', async () => {
+    assert.equal((await refusal(certExport({ what: 'ca' }, fullMesh()))).code, 'NOTHING_EXPOSED')
     const world = await exposedWorld()
     hold(world, 'ca.crt', '')
-    assert.equal((await refusal(certExport({ what: 'ca' }, world))).code, 'SECRET_INVALID')
+    assert.equal((await refusal(certExport({ what: 'ca' }, world))).code, 'CA_NOT_IN_SECRET')
   })
 })

@@ -19,7 +19,7 @@ function authorityIn({ authorities }: FakeWorld): Authority {
   return authorities.kept.get(DOMAIN) ?? assert.fail('no authority is kept')
 }
 
-/** Whether a client that trusts these would accept what is served. */
+/** Whether a client that trusts these would accept the served certificate. */
 const accepted = (world: FakeWorld, roots: string) =>
   isTrusted(held(world, 'tls.crt'), certificatesIn(roots), world.clock.now())
 
@@ -30,7 +30,7 @@ async function another(world: FakeWorld) {
 }
 
 describe('cert rotate --ca', () => {
-  it('hands out the new authority beside the old one, which goes on signing', async () => {
+  it('distributes the new CA together with the old one, which still signs', async () => {
     const world = await exposedWorld()
     const [leaf, key, { uid }] = [
       held(world, 'tls.crt'),
@@ -58,7 +58,7 @@ describe('cert rotate --ca', () => {
     assert.equal(succeeded(result), true)
   })
 
-  it('puts no key of an authority into the cluster', async () => {
+  it('writes no key of a CA to the cluster', async () => {
     const world = await exposedWorld()
     await begin(world)
     const { key, next } = authorityIn(world)
@@ -82,7 +82,7 @@ describe('cert rotate --ca', () => {
     assert.deepEqual(certificate?.authority, { here: true, signedOn: 'me@laptop', next })
   })
 
-  it('goes on through expose and new leaves in between', async () => {
+  it('continues after expose and new leaves in between', async () => {
     const world = await exposedWorld()
     await begin(world)
     const both = held(world, 'ca.crt')
@@ -94,25 +94,25 @@ describe('cert rotate --ca', () => {
     assert.ok(accepted(world, authorityIn(world).certificate))
   })
 
-  it('changes over to an authority that was brought', async () => {
+  it('rotates to the user’s own CA', async () => {
     const world = await exposedWorld()
-    const brought = await another(world)
-    await certRotate({ ...request, ca: true, brought }, world)
-    assert.equal(authorityIn(world).next?.certificate, brought.certificate)
+    const userAuthority = await another(world)
+    await certRotate({ ...request, ca: true, userAuthority }, world)
+    assert.equal(authorityIn(world).next?.certificate, userAuthority.certificate)
     await finish(world)
-    assert.equal(authorityIn(world).certificate, brought.certificate)
-    assert.ok(accepted(world, brought.certificate))
+    assert.equal(authorityIn(world).certificate, userAuthority.certificate)
+    assert.ok(accepted(world, userAuthority.certificate))
   })
 
-  it('does not begin another change before the first has ended', async () => {
+  it('does not start another rotation before the first is finished', async () => {
     const world = await exposedWorld()
     await begin(world)
-    const brought = await another(world)
-    assert.equal((await refusal(certRotate({ ...request, ca: true, brought }, world))).code, 'ROTATION_OPEN')
+    const userAuthority = await another(world)
+    assert.equal((await refusal(certRotate({ ...request, ca: true, userAuthority }, world))).code, 'ROTATION_OPEN')
   })
 
-  it('keeps and changes nothing in a dry run, nor when the answer is no', async () => {
-    const question = `Hand out a new authority beside the old one in istio-system/kubectl-telemetry-tls (${hosts('grafana', 'kiali').join(', ')})?`
+  it('stores and changes nothing in a dry run, nor when the answer is no', async () => {
+    const question = `Distribute a new CA together with the old one in istio-system/kubectl-telemetry-tls (${hosts('grafana', 'kiali').join(', ')})?`
     const declined = await exposedWorld({ [question]: false })
     assert.equal((await certRotate({ ...request, ca: true, yes: false }, declined)).outcome, 'declined')
     const planned = await exposedWorld()
@@ -123,7 +123,7 @@ describe('cert rotate --ca', () => {
     }
   })
 
-  it('has the new authority on this machine before the cluster names it', async () => {
+  it('stores the new CA on this machine before the cluster refers to it', async () => {
     const world = await exposedWorld()
     world.cluster.failOnce('apply', 'secrets', new Error('the API server is gone'))
     await assert.rejects(begin(world), /the API server is gone/)
@@ -134,7 +134,7 @@ describe('cert rotate --ca', () => {
 })
 
 describe('cert rotate --finish', () => {
-  it('lets the new authority sign, for clients that trust both, and forgets the old one', async () => {
+  it('signs with the new CA, for clients that trust both, and removes the old one', async () => {
     const world = await exposedWorld()
     const old = authorityIn(world)
     await begin(world)
@@ -166,7 +166,7 @@ describe('cert rotate --finish', () => {
     assert.deepEqual(written(world), [])
   })
 
-  it('forgets nothing when the cluster refuses, and can be run again', async () => {
+  it('removes nothing when the API server refuses, and can be run again', async () => {
     const world = await exposedWorld()
     await begin(world)
     const before = authorityIn(world)
@@ -177,7 +177,7 @@ describe('cert rotate --finish', () => {
     assert.equal(authorityIn(world).certificate, before.next?.certificate)
   })
 
-  it('refuses when no change is under way', async () => {
+  it('refuses when no rotation is in progress', async () => {
     const world = await exposedWorld()
     assert.equal((await refusal(finish(world))).code, 'NO_ROTATION')
     await begin(world)
@@ -185,12 +185,12 @@ describe('cert rotate --finish', () => {
     assert.equal((await refusal(finish(world))).code, 'NO_ROTATION')
   })
 
-  it('takes no authority: that is for the first step', async () => {
+  it('accepts no CA: only the first step does', async () => {
     const world = await exposedWorld()
-    const brought = await another(world)
+    const userAuthority = await another(world)
     for (const steps of [{}, { finish: true }, { ca: true, finish: true }]) {
-      const { code, exitCode } = await refusal(certRotate({ ...request, ...steps, brought }, world))
-      assert.deepEqual([code, exitCode], ['USAGE', 2])
+      const { code, exitCode } = await refusal(certRotate({ ...request, ...steps, userAuthority }, world))
+      assert.deepEqual([code, exitCode], ['ROTATION_FLAGS', 2])
     }
   })
 })

@@ -1,21 +1,48 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { createPublicKey, X509Certificate } from 'node:crypto'
 import { describe, it } from 'mocha'
-import { isPair } from '../../src/certificates/authority.ts'
+import { isPair, keyBits } from '../../src/certificates/authority.ts'
+import { serialNumber, signCertificate } from '../../src/certificates/x509.ts'
 import { succeeded } from '../../src/certifying/change.ts'
 import { certRotate } from '../../src/certifying/rotate.ts'
 import { expose } from '../../src/exposing/expose.ts'
+import { key, NOW } from '../certificates/issuing.ts'
 import { DOMAIN, find, fullMesh, hosts, refusal, requestFor, written } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
-import { exposedWorld, fingerprintOf, held } from './certifying.ts'
+import { exposedWorld, fingerprintOf, held, hold } from './certifying.ts'
 
 const request = { ca: false, finish: false, yes: true, dryRun: 'none', timeout: 1000 } as const
-const QUESTION = `Make a new certificate in istio-system/kubectl-telemetry-tls (${hosts('grafana', 'kiali').join(', ')})?`
+const QUESTION = `Create a new certificate in istio-system/kubectl-telemetry-tls (${hosts('grafana', 'kiali').join(', ')})?`
+
+/** The lengths of the keys that are created from now on; undefined for the usual one. */
+function keysOf(world: FakeWorld): (number | undefined)[] {
+  const asked: (number | undefined)[] = []
+  const { generateKey } = world
+  world.generateKey = (bits) => {
+    asked.push(bits)
+    return generateKey(bits)
+  }
+  return asked
+}
+
+/** A certificate of anybody, for a key of this length that nobody has. */
+async function certificateOf(bits: number): Promise<string> {
+  const n = Buffer.alloc(bits / 8, 0xff).toString('base64url')
+  const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e: 'AQAB' } })
+  const name = { organization: 'somebody', commonName: 'old' }
+  const certificate = signCertificate({
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    ...{ subject: name, issuer: name, serial: serialNumber(Buffer.alloc(16, 7)) },
+    ...{ notBefore: NOW, notAfter: NOW, extensions: [], signingKey: await key(0) },
+  })
+  assert.equal(keyBits(certificate), bits)
+  return certificate
+}
 
 const pairOf = (world: FakeWorld) => ({ certificate: held(world, 'tls.crt'), key: held(world, 'tls.key') })
 
 describe('cert rotate', () => {
-  it('puts a new key and certificate of the same authority for the same hosts into the Secret, in place', async () => {
+  it('replaces key and certificate in the Secret, from the same CA for the same hosts', async () => {
     const world = await exposedWorld()
     const [before, { uid }] = [pairOf(world), find(world.cluster, 'Secret').metadata]
     const result = await certRotate(request, world)
@@ -53,7 +80,7 @@ describe('cert rotate', () => {
     assert.equal(world.clock.now().getTime() - from, 500)
   })
 
-  it('fails when the gateway goes on with the old one', async () => {
+  it('fails when the gateway keeps serving the old one', async () => {
     const world = await exposedWorld()
     const old = held(world, 'tls.crt')
     world.prober.serving = () => old
@@ -66,20 +93,25 @@ describe('cert rotate', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('makes a key of the length that was asked for, and the next one is as long', async () => {
+  it('creates a key of the requested length, and keeps the length the next time', async () => {
     const world = await exposedWorld()
-    const asked: (number | undefined)[] = []
-    const { generateKey } = world
-    world.generateKey = (bits) => {
-      asked.push(bits)
-      return generateKey(bits)
-    }
+    const asked = keysOf(world)
     await certRotate({ ...request, bits: 4096 }, world)
     await certRotate(request, world)
     assert.deepEqual(asked, [4096, 2048])
   })
 
-  it('mends a Secret that is gone or holds garbage', async () => {
+  for (const bits of [512, 32_768]) {
+    it(`does not keep the length of a key in the Secret that is ${bits < 2048 ? 'unsafe' : 'slow to create'}`, async () => {
+      const world = await exposedWorld()
+      const asked = keysOf(world)
+      hold(world, 'tls.crt', await certificateOf(bits))
+      await certRotate(request, world)
+      assert.deepEqual(asked, [undefined])
+    })
+  }
+
+  it('repairs a Secret that is missing or contains garbage', async () => {
     const world = await exposedWorld()
     const secret = find(world.cluster, 'Secret')
     world.cluster.objects.splice(world.cluster.objects.indexOf(secret), 1)
@@ -117,12 +149,12 @@ describe('cert rotate', () => {
     assert.deepEqual(world.cluster.writes, [])
   })
 
-  it('says on another machine whose authority it is, and how to bring it here', async () => {
+  it('names the machine of the CA on another machine, and how to import it', async () => {
     const world = await exposedWorld()
     world.authorities.kept.clear()
     const { code, message, suggestions } = await refusal(certRotate(request, world))
-    assert.equal(code, 'AUTHORITY_ELSEWHERE')
-    assert.equal(message, `the authority of ${DOMAIN} is not on this machine: its key is on me@laptop`)
+    assert.equal(code, 'CA_ELSEWHERE')
+    assert.equal(message, `the CA of ${DOMAIN} is not on this machine: its key is on me@laptop`)
     assert.match(
       suggestions[1] ?? '',
       /cert create --domain 192\.0\.2\.10\.nip\.io --ca-cert ca\.crt --ca-key ca\.key$/,
@@ -130,7 +162,7 @@ describe('cert rotate', () => {
     assert.deepEqual(world.cluster.writes, [])
   })
 
-  it('refuses a Secret that somebody else made', async () => {
+  it('refuses a Secret that kubectl telemetry did not create', async () => {
     const world = await exposedWorld()
     find(world.cluster, 'Secret').metadata.labels = {}
     assert.equal((await refusal(certRotate(request, world))).code, 'NOT_OURS')

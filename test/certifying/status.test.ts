@@ -14,7 +14,7 @@ async function after(milliseconds: number, world: FakeWorld): Promise<CertStatus
 }
 
 describe('cert status', () => {
-  it('tells names, issuer, days left, what is served, and whose authority it is', async () => {
+  it('reports names, issuer, days left, the served certificate, and where the CA is', async () => {
     const world = await exposedWorld()
     const result = await certStatus(request, world)
     const fingerprint = fingerprintOf(held(world, 'tls.crt'))
@@ -23,7 +23,7 @@ describe('cert status', () => {
         {
           secret: 'istio-system/kubectl-telemetry-tls',
           hosts: hosts('grafana', 'kiali'),
-          issuer: 'O=kubectl telemetry, CN=kubectl telemetry authority 4dff4ea3',
+          issuer: 'O=kubectl telemetry, CN=kubectl telemetry CA 4dff4ea3',
           notAfter: '2027-12-22T12:00:00.000Z',
           daysLeft: 396,
           fingerprint,
@@ -42,9 +42,9 @@ describe('cert status', () => {
   const ends: [name: string, passed: number, daysLeft: number, code: string | undefined][] = [
     ['30 days before the end', LASTS - 30 * DAY, 30, undefined],
     ['14 days before the end', LASTS - 14 * DAY, 14, undefined],
-    ['a millisecond later', LASTS - 14 * DAY + 1, 13, 'EXPIRES_SOON'],
-    ['on the last day', LASTS - 1, 0, 'EXPIRES_SOON'],
-    ['when it has expired', LASTS + 1, -1, 'EXPIRED'],
+    ['a millisecond later', LASTS - 14 * DAY + 1, 13, 'CERTIFICATE_EXPIRES_SOON'],
+    ['on the last day', LASTS - 1, 0, 'CERTIFICATE_EXPIRES_SOON'],
+    ['when it has expired', LASTS + 1, -1, 'CERTIFICATE_EXPIRED'],
   ]
   for (const [name, passed, daysLeft, code] of ends) {
     it(`${code === undefined ? 'is content' : `says ${code} and fails`} ${name}`, async () => {
@@ -57,23 +57,34 @@ describe('cert status', () => {
     })
   }
 
-  it('is content when nothing is exposed, and when nothing is exposed over HTTPS', async () => {
+  it('reports nothing when nothing is exposed, and when nothing is exposed over HTTPS', async () => {
     assert.deepEqual(await certStatus(request, fullMesh()), { certificates: [], warnings: [] })
   })
 
-  it('looks into one namespace when that is named', async () => {
+  it('fails when the Gateway was deleted but not the rest, with the command that removes it', async () => {
+    const world = await exposedWorld()
+    const { objects } = world.cluster
+    objects.splice(objects.indexOf(find(world.cluster, 'Gateway')), 1)
+    const result = await certStatus(request, world)
+    assert.deepEqual([result.certificates, codes(result), succeeded(result)], [[], ['EXPOSURE_LEFTOVERS'], false])
+    assert.match(result.warnings[0]?.message ?? '', /Secret kubectl-telemetry-tls/)
+    assert.deepEqual(codes(await certStatus({ ...request, namespace: 'istio-system' }, world)), ['EXPOSURE_LEFTOVERS'])
+    assert.deepEqual(codes(await certStatus({ ...request, namespace: 'default' }, world)), [])
+  })
+
+  it('reads only the namespace of -n', async () => {
     const world = await exposedWorld()
     assert.equal((await certStatus({ ...request, namespace: 'istio-system' }, world)).certificates.length, 1)
     assert.equal((await certStatus({ ...request, namespace: 'default' }, world)).certificates.length, 0)
   })
 
-  it('says that this machine trusts it', async () => {
+  it('reports that this machine trusts it', async () => {
     const world = await exposedWorld()
     world.trustStores.roots.push(world.authorities.kept.get(DOMAIN)?.certificate ?? '')
     assert.equal((await certStatus(request, world)).certificates[0]?.trusted, true)
   })
 
-  it('fails when the gateway serves another certificate than the Secret has, for any of the hosts', async () => {
+  it('fails when the gateway serves another certificate than the Secret contains, for any of the hosts', async () => {
     const world = await exposedWorld()
     const other = await exposedWorld()
     other.random = (bytes) => Buffer.alloc(bytes, 9)
@@ -95,7 +106,7 @@ describe('cert status', () => {
     assert.equal(succeeded(result), true)
   })
 
-  it('fails when the Secret is gone, and tells which names are served without it', async () => {
+  it('fails when the Secret is missing, and names the affected hosts', async () => {
     const world = await exposedWorld()
     const secret = find(world.cluster, 'Secret')
     world.cluster.objects.splice(world.cluster.objects.indexOf(secret), 1)
@@ -112,7 +123,7 @@ describe('cert status', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('fails when the Secret holds garbage', async () => {
+  it('fails when the Secret contains garbage', async () => {
     const world = await exposedWorld()
     world.prober.serving = () => undefined
     hold(world, 'tls.crt', 'garbage')
@@ -139,7 +150,7 @@ describe('cert status', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('says on another machine whose authority it is', async () => {
+  it('names the machine of the CA on another machine', async () => {
     const world = await exposedWorld()
     world.authorities.kept.clear()
     const [certificate] = (await certStatus(request, world)).certificates

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { beforeEach, describe, it } from 'mocha'
 import { entryName } from '../../src/certificates/trust-places.ts'
 import type { TrustStore } from '../../src/certificates/trust-stores.ts'
@@ -6,14 +7,14 @@ import { certCreate } from '../../src/certifying/create.ts'
 import { certRotate } from '../../src/certifying/rotate.ts'
 import { type CertTrustResult, certTrust, succeeded } from '../../src/certifying/trust.ts'
 import { UserError } from '../../src/errors.ts'
-import { fullMesh, refusal } from '../exposing/exposing.ts'
+import { DOMAIN, fullMesh, refusal } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { exposedWorld, fingerprintOf, held } from './certifying.ts'
 
 const request = { remove: false, yes: true, dryRun: 'none' } as const
 const SYSTEM = '/usr/local/share/ca-certificates'
 const BROWSER = '/home/me/.pki/nssdb'
-const FORGET = 'Forget the authority on this machine, by these commands?'
+const FORGET = 'Remove the CA from the trust stores of this machine with these commands?'
 
 function stores(): TrustStore[] {
   return [
@@ -34,7 +35,7 @@ describe('cert trust', () => {
     name = entryName(fingerprintOf(held(world, 'ca.crt')))
   })
 
-  it('puts the authority into every store, from a file that has it alone', async () => {
+  it('adds the CA to every store, from a file with only the CA', async () => {
     const result = await certTrust(request, world)
     assert.deepEqual(there(world), [[name], [name]])
     assert.deepEqual(world.trustStores.files, new Map([[name, held(world, 'ca.crt')]]))
@@ -42,6 +43,14 @@ describe('cert trust', () => {
     assert.deepEqual(result, {
       outcome: 'applied',
       authorities: [fingerprintOf(held(world, 'ca.crt'))],
+      details: [
+        {
+          subject: new X509Certificate(held(world, 'ca.crt')).subject.replace('\n', ', '),
+          limits: `only names in ${DOMAIN}`,
+          fingerprint: fingerprintOf(held(world, 'ca.crt')),
+          source: 'Secret istio-system/kubectl-telemetry-tls',
+        },
+      ],
       stores: [
         {
           store: `system (${SYSTEM})`,
@@ -66,7 +75,7 @@ describe('cert trust', () => {
     assert.deepEqual(world.trustStores.ran, [])
   })
 
-  it('trusts both authorities during a rotation, each by an entry of its own', async () => {
+  it('trusts both CAs during a rotation, each with its own entry', async () => {
     await certTrust(request, world)
     const rotating = { ca: true, finish: false, yes: true, dryRun: 'none', timeout: 1 } as const
     await certRotate(rotating, world)
@@ -75,18 +84,18 @@ describe('cert trust', () => {
     assert.equal(world.trustStores.files.size, 2)
   })
 
-  it('works on machines without the authority, and without a cluster for a domain of this machine', async () => {
+  it('works on machines without the CA, and without a cluster for a domain of this machine', async () => {
     world.authorities.kept.clear()
     assert.equal(succeeded(await certTrust(request, world)), true)
-    const alone = fullMesh()
-    alone.trustStores.stores = stores()
-    alone.cluster.fail('list', 'gateways', new Error('there is no cluster'))
-    await certCreate({ domain: 'example.com' }, alone)
-    assert.equal(succeeded(await certTrust({ ...request, domain: 'example.com' }, alone)), true)
-    assert.equal(there(alone)[1]?.length, 1)
+    const offline = fullMesh()
+    offline.trustStores.stores = stores()
+    offline.cluster.fail('list', 'gateways', new Error('there is no cluster'))
+    await certCreate({ domain: 'example.com' }, offline)
+    assert.equal(succeeded(await certTrust({ ...request, domain: 'example.com' }, offline)), true)
+    assert.equal(there(offline)[1]?.length, 1)
   })
 
-  it('tells an administrator what to type, and does the rest', async () => {
+  it('prints the commands for an administrator, and does the rest', async () => {
     world.trustStores.stores = stores().map((store, index) =>
       index === 0 ? { ...store, obstacle: 'not-allowed' } : store,
     )
@@ -98,7 +107,7 @@ describe('cert trust', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('says that certutil is missing', async () => {
+  it('reports that certutil is missing', async () => {
     world.trustStores.stores = [{ place: { kind: 'nss', directory: BROWSER }, entries: undefined, obstacle: 'no-tool' }]
     const result = await certTrust(request, world)
     assert.match(result.stores[0]?.message ?? '', /certutil is not installed/)
@@ -106,7 +115,7 @@ describe('cert trust', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('goes on with the next store when a command fails, and fails', async () => {
+  it('continues with the next store when a command fails, and fails', async () => {
     world.trustStores.complaints['update-ca-certificates'] = 'no space left'
     const result = await certTrust(request, world)
     assert.deepEqual(actions(result), ['failed', 'trusted'])
@@ -117,11 +126,15 @@ describe('cert trust', () => {
   it('runs nothing in a dry run, nor when the answer is no, nor without a terminal and -y', async () => {
     assert.equal((await certTrust({ ...request, dryRun: 'client' }, world)).outcome, 'planned')
     assert.equal((await refusal(certTrust({ ...request, yes: false }, world))).code, 'CONSENT_REQUIRED')
-    const asking = await exposedWorld({ 'Trust the authority on this machine, by these commands?': false })
+    const asking = await exposedWorld({ 'Add the CA to the trust stores of this machine with these commands?': false })
     asking.trustStores.stores = stores()
     const declined = await certTrust({ ...request, yes: false }, asking)
     assert.deepEqual([declined.outcome, succeeded(declined)], ['declined', false])
-    assert.equal(asking.terminal.notes.length, 3)
+    assert.equal(asking.terminal.notes.length, 7)
+    assert.match(
+      asking.terminal.notes.join('\n'),
+      /^CA O=.*\n {2}vouches for {2}only names in 192.*\n {2}fingerprint {2}[0-9A-F:]{95}\n {2}from .* Secret istio/,
+    )
     assert.deepEqual([...world.trustStores.ran, ...asking.trustStores.ran], [])
     assert.equal(world.trustStores.files.size + asking.trustStores.files.size, 0)
   })
@@ -136,15 +149,15 @@ describe('cert trust', () => {
     assert.equal(succeeded(result), false)
   })
 
-  it('refuses when there is no authority to trust', async () => {
-    assert.equal((await refusal(certTrust(request, fullMesh()))).code, 'NOT_EXPOSED')
-    assert.equal((await refusal(certTrust({ ...request, domain: 'example.org' }, world))).code, 'AUTHORITY_NOT_FOUND')
+  it('refuses when there is no CA to trust', async () => {
+    assert.equal((await refusal(certTrust(request, fullMesh()))).code, 'NO_CA_IN_USE')
+    assert.equal((await refusal(certTrust({ ...request, domain: 'example.org' }, world))).code, 'CA_NOT_FOUND')
   })
 
   describe('--remove', () => {
     const removing = { ...request, remove: true }
 
-    it('forgets all of ours, old ones too, without asking the cluster, and nothing of others', async () => {
+    it('removes every CA that kubectl telemetry added, old ones too, without the cluster, and no other', async () => {
       await certTrust(request, world)
       const old = 'kubectl-telemetry-0123456789abcdef'
       for (const { entries } of world.trustStores.stores) entries?.push(old)
@@ -160,7 +173,7 @@ describe('cert trust', () => {
       ])
     })
 
-    it('forgets the authority of one domain alone', async () => {
+    it('removes only the CA of one domain', async () => {
       await certTrust(request, world)
       await certCreate({ domain: 'example.com' }, world)
       await certTrust({ ...request, domain: 'example.com' }, world)
@@ -169,7 +182,7 @@ describe('cert trust', () => {
       assert.deepEqual(there(world), [[name], [name]])
     })
 
-    it('has nothing to forget when nothing was trusted', async () => {
+    it('removes nothing when nothing was trusted', async () => {
       const result = await certTrust(removing, world)
       assert.deepEqual([actions(result), succeeded(result)], [['unchanged', 'unchanged'], true])
     })

@@ -15,9 +15,9 @@ const TEXTS = [
   'proxyMetadata:\n  OUTPUT_CERTS: /mine\n',
 ]
 
-describe('entries in a YAML text of others', () => {
+describe('entries in a user’s YAML text', () => {
   for (const text of TEXTS)
-    it(`come and go in ${JSON.stringify(text)}`, () => {
+    it(`are added to and removed from ${JSON.stringify(text)}`, () => {
       const after = withEntries(text, ENTRIES, 'it')
       for (const { path, value } of ENTRIES) assert.equal(entryOf(after, path), value)
       for (const comment of text?.match(/# \w+/g) ?? []) assert.ok(after.includes(comment))
@@ -29,12 +29,12 @@ describe('entries in a YAML text of others', () => {
       )
     })
 
-  it('leave what is somebody else’s by now', () => {
-    const after = withEntries(undefined, ENTRIES, 'it').replace('/etc/istio-certs', '/theirs')
-    assert.equal(withoutEntries(after, undefined, ENTRIES), 'proxyMetadata:\n  OUTPUT_CERTS: /theirs\n')
+  it('stay if the user has changed them since', () => {
+    const after = withEntries(undefined, ENTRIES, 'it').replace('/etc/istio-certs', '/users')
+    assert.equal(withoutEntries(after, undefined, ENTRIES), 'proxyMetadata:\n  OUTPUT_CERTS: /users\n')
   })
 
-  it('are not put into what cannot be read', () => {
+  it('are not added to a text that cannot be parsed', () => {
     assert.throws(() => withEntries('a: [', ENTRIES, 'annotation x'), {
       code: 'YAML_INVALID',
       message: /annotation x cannot be read/,

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
-import { type CleanupRequest, cleanup, succeeded } from '../../src/cleaning/cleanup.ts'
+import { succeeded } from '../../src/changes/undo.ts'
+import { type CleanupRequest, cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
+import { hostHere } from '../../src/manifests/gateway.ts'
 import {
   certificateHosts,
+  createdObjects,
   DOMAIN,
   find,
   fullMesh,
   gatewayHosts,
   hosts,
-  ours,
   refusal,
   requestFor,
   world,
@@ -33,7 +35,7 @@ async function exposing(...names: string[]): Promise<FakeWorld> {
   return one
 }
 
-/** Another machine with the same cluster: it has none of the authorities. */
+/** Another machine with the same cluster: it has no CA. */
 function elsewhere({ cluster }: FakeWorld, answers?: Record<string, unknown>): FakeWorld {
   return fakeWorld(cluster, new FakeTerminal(answers))
 }
@@ -42,7 +44,7 @@ const names = (objects: { kind: string; name: string }[]) => objects.map(({ kind
 const actions = (objects: { kind: string; action: string }[]) => objects.map(({ kind, action }) => `${kind} ${action}`)
 
 describe('cleanup of one add-on of several', () => {
-  it('takes its host off the Gateway, then its route away, then its name off the certificate', async () => {
+  it('removes its host from the Gateway, then its route, then its name from the certificate', async () => {
     const one = await exposing('grafana', 'kiali', 'prometheus')
     const result = await cleanup(without('grafana'), one)
     assert.deepEqual(written(one), [
@@ -58,7 +60,7 @@ describe('cleanup of one add-on of several', () => {
     assert.ok(succeeded(result))
   })
 
-  it('leaves the other routes untouched, and the Gateway otherwise as it was', async () => {
+  it('leaves the other routes and the rest of the Gateway unchanged', async () => {
     const one = await exposing('grafana', 'kiali')
     const [route, gateway] = [find(one.cluster, 'VirtualService', 'kiali'), find(one.cluster, 'Gateway')]
     await cleanup(without('grafana'), one)
@@ -68,11 +70,11 @@ describe('cleanup of one add-on of several', () => {
     assert.deepEqual(still, rest)
     assert.deepEqual(
       after,
-      before.map((server) => ({ ...server, hosts: hosts('kiali') })),
+      before.map((server) => ({ ...server, hosts: hosts('kiali').map(hostHere) })),
     )
   })
 
-  it('leaves what an exposure of the others alone would have made', async () => {
+  it('leaves the same objects as an exposure of only the others', async () => {
     const one = await exposing('grafana', 'kiali')
     await cleanup(without('grafana'), one)
     one.cluster.writes.length = 0
@@ -80,7 +82,7 @@ describe('cleanup of one add-on of several', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('takes several away at once', async () => {
+  it('removes several at once', async () => {
     const one = await exposing('grafana', 'kiali', 'prometheus', 'tracing')
     const result = await cleanup(without('kiali', 'jaeger'), one)
     assert.deepEqual(names(result.deleted), [
@@ -100,16 +102,16 @@ describe('cleanup of one add-on of several', () => {
       'Secret/kubectl-telemetry-tls',
     ])
     assert.deepEqual(result.changed, [])
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 
   it('removes everything when all of them are named', async () => {
     const one = await exposing('grafana', 'kiali')
     await cleanup(without('kiali', 'grafana'), one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 
-  it('does nothing when it is not exposed, and leaves the others alone', async () => {
+  it('does nothing if it is not exposed, and leaves the others unchanged', async () => {
     const one = await exposing('kiali')
     const result = await cleanup({ ...without('grafana'), yes: false }, one)
     assert.deepEqual([result.outcome, result.deleted, result.changed], ['applied', [], []])
@@ -121,7 +123,7 @@ describe('cleanup of one add-on of several', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('goes on with names that nothing serves, and says so, on a machine without the authority', async () => {
+  it('keeps names that nothing serves on a machine without the CA, and reports that', async () => {
     const one = await exposing('grafana', 'kiali')
     const secret = find(one.cluster, 'Secret')
     const result = await cleanup(without('grafana'), elsewhere(one))
@@ -131,15 +133,18 @@ describe('cleanup of one add-on of several', () => {
     assert.deepEqual(result.warnings, [
       {
         code: 'CERTIFICATE_KEPT',
-        message: `the authority of ${DOMAIN} is not on this machine, so the certificate keeps the names that went`,
-        remedy: 'harmless; run kubectl telemetry expose on the machine that has the authority to reissue it',
+        severity: 'notes',
+        message: `the CA of ${DOMAIN} is not on this machine, so the certificate keeps the names of the removed hosts`,
+        remedies: [
+          'run kubectl telemetry expose on the machine that has the CA, to reissue the certificate; the present one keeps working',
+        ],
       },
     ])
     assert.ok(succeeded(result))
   })
 
   for (const dryRun of ['client', 'server'] as const) {
-    it(`only shows it in a dry run (${dryRun})`, async () => {
+    it(`writes nothing in a dry run (${dryRun})`, async () => {
       const one = await exposing('grafana', 'kiali')
       const result = await cleanup({ ...without('grafana'), yes: false, dryRun }, one)
       assert.equal(result.outcome, 'planned')
@@ -149,14 +154,14 @@ describe('cleanup of one add-on of several', () => {
     })
   }
 
-  it('finds in a server dry run that the Gateway may not be changed', async () => {
+  it('reports in a server dry run that the permission to change the Gateway is missing', async () => {
     const one = await exposing('grafana', 'kiali')
     one.cluster.fail('apply', 'gateways', new UserError('FORBIDDEN', 'cannot patch resource "gateways"'), true)
     assert.equal((await refusal(cleanup({ ...without('grafana'), dryRun: 'server' }, one))).code, 'FORBIDDEN')
     await cleanup({ ...without('grafana'), dryRun: 'client' }, one)
   })
 
-  it('shows what goes and what changes, asks, and takes no for an answer', async () => {
+  it('shows what is removed and changed, asks, and accepts no as an answer', async () => {
     const question = 'Clean up these 3 objects?'
     const one = await exposing('grafana', 'kiali')
     const declining = { ...elsewhere(one, { [question]: false }), authorities: one.authorities }
@@ -165,39 +170,39 @@ describe('cleanup of one add-on of several', () => {
     assert.deepEqual([result.deleted, result.changed], [[], []])
     assert.equal(succeeded(result), false)
     assert.deepEqual(declining.terminal.notes, [
-      '  VirtualService istio-system/kubectl-telemetry-grafana: delete',
       '  Gateway istio-system/kubectl-telemetry: change',
-      '  Secret istio-system/kubectl-telemetry-tls: change',
+      '  VirtualService istio-system/kubectl-telemetry-grafana: delete',
+      '  Secret istio-system/kubectl-telemetry-tls: change, with the key for kiali.192.0.2.10.nip.io',
     ])
     assert.deepEqual(written(one), [])
   })
 
-  it('without a terminal wants -y', async () => {
+  it('needs -y without a terminal', async () => {
     const one = await exposing('grafana', 'kiali')
     assert.equal((await refusal(cleanup({ ...without('grafana'), yes: false }, one))).code, 'CONSENT_REQUIRED')
     assert.deepEqual(written(one), [])
   })
 
-  it('changes nothing more when the Gateway cannot be changed: no host is served with half of its objects', async () => {
+  it('stops if the Gateway cannot be changed: no host is served by an incomplete exposure', async () => {
     const one = await exposing('grafana', 'kiali')
     one.cluster.fail('apply', 'gateways', new UserError('FORBIDDEN', 'cannot patch resource "gateways"'))
     assert.equal((await refusal(cleanup(without('grafana'), one))).code, 'FORBIDDEN')
     assert.deepEqual(written(one), [])
   })
 
-  it('finishes the next time what was cut off after the Gateway', async () => {
+  it('finishes a run that was interrupted after the Gateway', async () => {
     const one = await exposing('grafana', 'kiali')
     const gateway = find(one.cluster, 'Gateway')
     const cutOff: KubeObject = structuredClone(gateway)
     const { servers, ...spec } = cutOff.spec as { servers: object[] }
-    cutOff.spec = { ...spec, servers: [{ ...servers[0], hosts: hosts('kiali') }] }
+    cutOff.spec = { ...spec, servers: [{ ...servers[0], hosts: hosts('kiali').map(hostHere) }] }
     one.cluster.objects.splice(one.cluster.objects.indexOf(gateway), 1, cutOff)
     const result = await cleanup(without('grafana'), one)
     assert.deepEqual(actions(result.changed), ['Gateway unchanged', 'Secret configured'])
     assert.deepEqual(written(one), ['-VirtualService/kubectl-telemetry-grafana', 'Secret/kubectl-telemetry-tls'])
   })
 
-  it('tells of a route that is still there, and of nothing that was to stay', async () => {
+  it('reports a route that still exists, and nothing that should stay', async () => {
     const one = await exposing('grafana', 'kiali')
     one.cluster.delete = async () => 'deleted' // a finalizer holds it
     const result = await cleanup(without('grafana'), one)
@@ -217,25 +222,25 @@ describe('cleanup of Gateways in two namespaces', () => {
     return one
   }
 
-  it('takes the add-on away at both: here with all that served it, there with its host alone', async () => {
+  it('removes the add-on at both: all objects at one, only its host at the other', async () => {
     const one = await twoGateways()
     const result = await cleanup(without('grafana'), one)
     assert.ok(succeeded(result))
-    assert.deepEqual(ours(one.cluster, 'edge'), [])
+    assert.deepEqual(createdObjects(one.cluster, 'edge'), [])
     assert.deepEqual(gatewayHosts(one.cluster), hosts('kiali'))
     assert.deepEqual(certificateHosts(one.cluster), hosts('kiali'))
   })
 
-  it('leaves the other Gateway alone when the add-on is not there', async () => {
+  it('leaves the other Gateway unchanged if it does not serve the add-on', async () => {
     const one = await twoGateways()
-    const before = structuredClone(ours(one.cluster, 'edge'))
+    const before = structuredClone(createdObjects(one.cluster, 'edge'))
     await cleanup(without('kiali'), one)
-    assert.deepEqual(ours(one.cluster, 'edge'), before)
+    assert.deepEqual(createdObjects(one.cluster, 'edge'), before)
   })
 
   it('removes all at both when none is named', async () => {
     const one = await twoGateways()
     await cleanup(without(), one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
-import { cleanup, succeeded } from '../../src/cleaning/cleanup.ts'
+import { succeeded } from '../../src/changes/undo.ts'
+import { cleanup } from '../../src/cleaning/cleanup.ts'
 import { UserError } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
 import { request } from '../exposing/exposing.ts'
@@ -11,8 +12,11 @@ import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, service } from '../fakes/mesh.ts'
 
 async function exposed(answers?: Record<string, unknown>): Promise<FakeWorld> {
-  const theirs = { ...service('default', 'theirs', { 'app.kubernetes.io/managed-by': 'Helm' }, {}), kind: 'Gateway' }
-  const cluster = new FakeCluster([...grafana(), ...ingressGateway(), theirs])
+  const usersGateway = {
+    ...service('default', 'users', { 'app.kubernetes.io/managed-by': 'Helm' }, {}),
+    kind: 'Gateway',
+  }
+  const cluster = new FakeCluster([...grafana(), ...ingressGateway(), usersGateway])
   await expose({ ...request, timeout: 1 }, fakeWorld(cluster, new FakeTerminal()))
   cluster.writes.length = 0
   return fakeWorld(cluster, new FakeTerminal(answers))
@@ -33,7 +37,7 @@ const NOTHING = {
 }
 
 describe('cleanup', () => {
-  it('removes what is ours, the Gateway first, and nothing else', async () => {
+  it('removes only created objects, the Gateway first', async () => {
     const { cluster, terminal } = await exposed()
     const before = cluster.objects.filter(({ metadata }) => !metadata.name.startsWith('kubectl-telemetry'))
     const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal))
@@ -46,7 +50,7 @@ describe('cleanup', () => {
     assert.deepEqual(cluster.objects, before)
   })
 
-  it('says so when there is nothing of ours', async () => {
+  it('reports that there is nothing to remove', async () => {
     const cluster = new FakeCluster(grafana())
     const result = await cleanup(
       { addons: EVERYTHING, yes: false, dryRun: 'none' },
@@ -56,14 +60,14 @@ describe('cleanup', () => {
     assert.ok(succeeded(result))
   })
 
-  it('works where Istio is gone already', async () => {
+  it('works after Istio is uninstalled', async () => {
     const { cluster, terminal } = await exposed()
     cluster.groups = {}
     const result = await cleanup({ addons: EVERYTHING, yes: true, dryRun: 'none' }, fakeWorld(cluster, terminal))
     assert.deepEqual(names(result.deleted), ['Secret/kubectl-telemetry-tls'])
   })
 
-  it('only shows in a dry run', async () => {
+  it('writes nothing in a dry run', async () => {
     for (const dryRun of ['client', 'server'] as const) {
       const { cluster, terminal } = await exposed()
       const result = await cleanup({ addons: EVERYTHING, yes: false, dryRun }, fakeWorld(cluster, terminal))
@@ -72,7 +76,7 @@ describe('cleanup', () => {
     }
   })
 
-  it('asks first, and takes no for an answer', async () => {
+  it('asks first, and accepts no as an answer', async () => {
     const question = 'Clean up these 3 objects?'
     const declined = await exposed({ [question]: false })
     const result = await cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, declined)
@@ -83,7 +87,7 @@ describe('cleanup', () => {
     assert.deepEqual(names((await cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, agreed)).deleted), OURS)
   })
 
-  it('without a terminal wants -y', async () => {
+  it('needs -y without a terminal', async () => {
     const { cluster, terminal } = await exposed()
     await assert.rejects(
       cleanup({ addons: EVERYTHING, yes: false, dryRun: 'none' }, fakeWorld(cluster, terminal)),
@@ -95,7 +99,7 @@ describe('cleanup', () => {
     assert.deepEqual(cluster.writes, [])
   })
 
-  it('says what it removed when it fails in the middle, and finishes the next time', async () => {
+  it('reports what it removed before an error, and finishes the next time', async () => {
     const { cluster, terminal } = await exposed()
     cluster.fail('delete', 'virtualservices', new UserError('FORBIDDEN', 'cannot delete resource "virtualservices"'))
     await assert.rejects(
@@ -114,8 +118,8 @@ describe('cleanup', () => {
   })
 })
 
-describe('cleanup without the right to list Services or ConfigMaps', () => {
-  it('removes what is ours and says what it could not look for', async () => {
+describe('cleanup without the permission to list Services or ConfigMaps', () => {
+  it('removes created objects and reports what it could not search for', async () => {
     const one = await exposed()
     one.cluster.fail('list', 'services', new UserError('FORBIDDEN', 'no'))
     one.cluster.fail('list', 'configmaps', new UserError('FORBIDDEN', 'no'))
@@ -130,7 +134,7 @@ describe('cleanup without the right to list Services or ConfigMaps', () => {
 })
 
 describe('cleanup --certificates', () => {
-  it('removes the authorities of this machine too, after showing them', async () => {
+  it('also removes the CAs of this machine, after showing them', async () => {
     const question = 'Clean up these 4 objects?'
     const one = await exposed({ [question]: true })
     const authority = { domain: 'example.com', certificate: '', key: '' }
@@ -138,18 +142,18 @@ describe('cleanup --certificates', () => {
     const result = await cleanup({ addons: EVERYTHING, certificates: true, yes: false, dryRun: 'none' }, one)
     const directory = '/home/me/.local/share/kubectl-telemetry/authorities/example.com'
     assert.deepEqual(result.authorities, [directory])
-    assert.equal(one.terminal.notes.at(-1), `  authority ${directory}: delete from this machine`)
+    assert.equal(one.terminal.notes.at(-1), `  CA ${directory}: delete from this machine`)
     assert.equal(one.authorities.kept.size, 0)
   })
 
-  it('does so when nothing is in the cluster any more', async () => {
+  it('does so even if the cluster has no exposure any more', async () => {
     const one = fakeWorld(new FakeCluster([]), new FakeTerminal())
     one.authorities.kept.set('example.com', { domain: 'example.com', certificate: '', key: '' })
     await cleanup({ addons: EVERYTHING, certificates: true, yes: true, dryRun: 'none' }, one)
     assert.equal(one.authorities.kept.size, 0)
   })
 
-  it('keeps them in a dry run, and without being asked', async () => {
+  it('keeps them in a dry run, and without the flag', async () => {
     const one = await exposed()
     one.authorities.kept.set('example.com', { domain: 'example.com', certificate: '', key: '' })
     await cleanup({ addons: EVERYTHING, certificates: true, yes: true, dryRun: 'client' }, one)
@@ -157,7 +161,7 @@ describe('cleanup --certificates', () => {
     assert.equal(one.authorities.kept.size, 1)
   })
 
-  it('does not go with some of the add-ons, which others need the authority for', async () => {
+  it('is refused for only some add-ons, because the others need the CA', async () => {
     const addons = requireAddons(['grafana'])
     const trying = cleanup({ addons, certificates: true, yes: true, dryRun: 'none' }, await exposed())
     await assert.rejects(trying, { code: 'CERTIFICATES_IN_USE', exitCode: 2 })
@@ -165,16 +169,16 @@ describe('cleanup --certificates', () => {
 })
 
 describe('cleanup while another run exposes', () => {
-  it('takes away what was made anew meanwhile', async () => {
+  it('removes objects that were created again during the cleanup', async () => {
     const one = await exposed()
-    one.cluster.meanwhile = (objects) =>
+    one.cluster.afterNextWrite = (objects) =>
       objects.push({
         apiVersion: 'networking.istio.io/v1',
         kind: 'Gateway',
         metadata: {
           name: 'kubectl-telemetry',
           namespace: 'istio-system',
-          uid: 'anew',
+          uid: 'again',
           labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' },
         },
       })

@@ -5,13 +5,14 @@ import { type CleanupRequest, cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject, Resource } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
+import { status } from '../../src/status/status.ts'
 import {
   certificateHosts,
+  createdObjects,
   find,
   fullMesh,
   gatewayHosts,
   hosts,
-  ours,
   refusal,
   requestFor,
   world,
@@ -30,20 +31,20 @@ const annotations = ({ cluster }: FakeWorld, addon: string) =>
   find(cluster, 'VirtualService', addon).metadata.annotations
 const expiry = (one: FakeWorld, addon: string) => annotations(one, addon)?.['kubectl-telemetry/expires-at']
 const routes = ({ cluster }: FakeWorld) =>
-  ours(cluster)
+  createdObjects(cluster)
     .filter(({ kind }) => kind === 'VirtualService')
     .map(({ metadata }) => metadata.name.replace('kubectl-telemetry-', ''))
     .sort()
 
 describe('expose --ttl', () => {
-  it('writes when it expires on the route, and says so', async () => {
+  it('writes the expiry time on the route, and reports it', async () => {
     const one = world()
     const { result } = await expose(forHours(8, 'grafana'), one)
     assert.equal(expiry(one, 'grafana'), '2026-11-21T20:00:00Z')
     assert.equal(result.exposures[0]?.expiresAt, '2026-11-21T20:00:00Z')
   })
 
-  it('stays when nothing is said of it, counts anew when it is said again, and goes with never', async () => {
+  it('stays without the flag, starts again with it, and is removed with never', async () => {
     const one = fullMesh()
     await expose(forHours(8, 'grafana'), one)
     await expose(forHours(undefined, 'grafana', 'kiali'), one)
@@ -55,18 +56,63 @@ describe('expose --ttl', () => {
   })
 })
 
+describe('times of expiry, with a clock that is wrong', () => {
+  /** @param hours by which the API server's clock is ahead of this machine's */
+  const skewed = (one: FakeWorld, hours: number) => {
+    one.cluster.clockAhead = hours * HOUR
+    return one
+  }
+
+  it('follow the API server when they are set, and say so', async () => {
+    const one = skewed(world(), -1)
+    const { result } = await expose(forHours(8, 'grafana'), one)
+    assert.equal(expiry(one, 'grafana'), '2026-11-21T19:00:00Z')
+    assert.deepEqual(
+      result.warnings.map(({ code, severity, message }) => [code, severity, /60 min ahead of that/.test(message)]),
+      [['CLOCK_SKEW', 'notes', true]],
+    )
+  })
+
+  it('follow the API server when cleanup --expired decides what is over', async () => {
+    const one = world()
+    await expose(forHours(2, 'grafana'), one)
+    // This machine's clock says that it is over, the API server's that it is not.
+    await one.clock.sleep(3 * HOUR)
+    const kept = await cleanup(EXPIRED, skewed(one, -2))
+    assert.deepEqual(routes(one), ['grafana'])
+    assert.ok(kept.warnings.some(({ code }) => code === 'CLOCK_SKEW'))
+    const { warnings } = await cleanup(EXPIRED, skewed(one, 0))
+    assert.deepEqual([routes(one), warnings], [[], []])
+  })
+
+  it('follow the API server in status', async () => {
+    const one = world()
+    await expose(forHours(2, 'grafana'), one)
+    const codes = async () => (await status({ expiresIn: 0 }, one)).problems.map(({ code }) => code)
+    assert.deepEqual(await codes(), [])
+    skewed(one, 3)
+    assert.deepEqual(await codes(), ['EXPOSURE_EXPIRED', 'CLOCK_SKEW'])
+  })
+
+  it('count a difference of a minute as none', async () => {
+    const one = world()
+    one.cluster.clockAhead = 60_000
+    assert.deepEqual((await expose(forHours(8, 'grafana'), one)).result.warnings, [])
+  })
+})
+
 describe('--allow-anonymous', () => {
-  it('is remembered on the route, and not asked for again', async () => {
+  it('is recorded on the route, and not needed again', async () => {
     const one = world()
     const { result } = await expose(requestFor('grafana'), one)
-    assert.equal(annotations(one, 'grafana')?.['kubectl-telemetry/allow-anonymous'], 'true')
+    assert.equal(annotations(one, 'grafana')?.['kubectl-telemetry/allow-anonymous'], 'Admin over HTTPS')
     assert.equal(result.exposures[0]?.anonymous, true)
     one.cluster.writes.length = 0
     await expose({ ...requestFor('grafana'), terms: { allowAnonymous: false } }, one)
     assert.deepEqual(one.cluster.writes, [])
   })
 
-  it('is forgotten with a guard: without that it has to be said again', async () => {
+  it('is removed by a guard: without the guard it is needed again', async () => {
     const one = world()
     await expose(requestFor('grafana'), one)
     const silent = { ...requestFor('grafana'), terms: { allowAnonymous: false } }
@@ -77,7 +123,7 @@ describe('--allow-anonymous', () => {
 })
 
 describe('cleanup --expired', () => {
-  it('takes away what is over and nothing else, and shrinks what it shared', async () => {
+  it('removes only expired add-ons, and shrinks the objects that they shared', async () => {
     const one = fullMesh()
     await expose(forHours(1, 'grafana', 'tracing'), one)
     await expose(forHours(2, 'kiali'), one)
@@ -93,17 +139,17 @@ describe('cleanup --expired', () => {
     assert.deepEqual(certificateHosts(one.cluster), hosts('kiali', 'prometheus'))
   })
 
-  it('takes everything with the last one, its guard too', async () => {
+  it('removes everything with the last one, including its guard', async () => {
     const one = world()
     await expose({ ...forHours(1, 'grafana'), guard: { cidrs: ['10.0.0.0/8'] } }, one)
     await one.clock.sleep(HOUR - 1)
     assert.deepEqual((await cleanup(EXPIRED, one)).deleted, [])
     await one.clock.sleep(1)
     await cleanup(EXPIRED, one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 
-  it('of those that are named, and leaves a time alone that it cannot read', async () => {
+  it('removes only named ones, and none with a time that it cannot read', async () => {
     const one = fullMesh()
     await expose(forHours(1, 'grafana', 'kiali', 'tracing'), one)
     const route = find(one.cluster, 'VirtualService', 'kiali')
@@ -113,7 +159,7 @@ describe('cleanup --expired', () => {
     assert.deepEqual(routes(one), ['kiali', 'tracing'])
   })
 
-  it('does without the right to list Secrets: ours is beside its routes', async () => {
+  it('works without the permission to list Secrets: the Secret is in the namespace of its routes', async () => {
     const one = world()
     await expose(forHours(1, 'grafana'), one)
     await one.clock.sleep(HOUR)
@@ -123,10 +169,10 @@ describe('cleanup --expired', () => {
       return list<T>(resource, options)
     }
     await cleanup(EXPIRED, one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 
-  it('keeps the authorities of what stays', async () => {
+  it('keeps the CAs of add-ons that stay', async () => {
     const error = await refusal(cleanup({ ...EXPIRED, certificates: true }, world()))
     assert.equal(error.code, 'CERTIFICATES_IN_USE')
   })

@@ -1,4 +1,4 @@
-/** A real HTTPS server on loopback in the role of an API server. It records what it is asked, and misbehaves on demand. */
+/** A real HTTPS server on loopback that plays the API server. It records requests, and fails on demand. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createSecureServer, type Http2SecureServer, Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { createServer, type Server } from 'node:https'
@@ -10,18 +10,18 @@ export interface Asked {
   method: string
   path: string
   query: Record<string, string>
-  /** As they came: every value of a name. */
+  /** Unchanged, with every value of a repeated name. */
   headers: Record<string, string[]>
-  /** Parsed, when there was one. */
+  /** The parsed body, if there was one. */
   body: unknown
   httpVersion: string
-  /** The common name of the client certificate, when there was one. */
+  /** The common name of the client certificate, if there was one. */
   clientName: string | undefined
 }
 
 export type Answer =
   | { status: number; body?: unknown; headers?: Record<string, string> }
-  /** The connection breaks: before the answer begins, or in the middle of its body. */
+  /** When the connection breaks: before the answer or in the middle of its body. */
   | 'reset'
   | 'half'
   | 'silence'
@@ -29,16 +29,18 @@ export type Answer =
 export type Behaviour = (asked: Asked, nth: number) => Answer | Promise<Answer>
 
 export interface ApiServerSettings {
-  /** Whether it speaks HTTP/2 too, as every API server does. */
+  /** Whether it also supports HTTP/2, like every API server. */
   http2?: boolean
   certificate?: Pair
 }
 
-/** Made once: signing takes longer than most tests. */
+/** Made once, because signing is slow. */
 let usual: Promise<{ authority: Pair; certificate: Pair }> | undefined
 
 export class ApiServer {
   readonly asked: Asked[] = []
+  /** Bodies of the requests, unchanged. */
+  readonly texts: string[] = []
   /** TLS connections so far. */
   connections = 0
   readonly authority: Pair
@@ -98,20 +100,22 @@ export class ApiServer {
     } catch {
       return // the client gave up
     }
-    const asked = describe(request, Buffer.concat(chunks).toString())
+    const text = Buffer.concat(chunks).toString()
+    this.texts.push(text)
+    const asked = describe(request, text)
     this.asked.push(asked)
     const answer = await this.answer(asked, this.asked.length)
     if (answer === 'silence') return
     if (answer === 'reset') return this.#reset()
     const { status, body = {}, headers = {} } = answer === 'half' ? { status: 200 } : answer
-    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const said = typeof body === 'string' ? body : JSON.stringify(body)
     if (answer === 'half') {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
       response.write('{"kind":', () => setTimeout(() => this.#reset(), 20))
       return
     }
     response.writeHead(status, { 'content-type': 'application/json', ...headers })
-    response.end(text)
+    response.end(said)
   }
 
   #reset(): void {

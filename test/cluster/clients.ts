@@ -1,4 +1,4 @@
-/** Our clients of a test's API server, as a kubeconfig file makes them. */
+/** Clients of a test's API server, configured by a kubeconfig file. */
 import { KubeCluster } from '../../src/cluster/kube-cluster.ts'
 import { KubeRequests, type KubeRequestsOptions } from '../../src/cluster/kube-requests.ts'
 import { loadKubeConfig } from '../../src/cluster/kubeconfig/kube-config.ts'
@@ -15,7 +15,7 @@ export class Clients {
   readonly #always: Partial<KubeRequestsOptions>
   readonly #open: { close(): Promise<void> }[] = []
 
-  /** @param always what every client gets, unless it gets something else */
+  /** @param always default options of every client */
   static async create(always: ClientSettings['options'] = {}): Promise<Clients> {
     return new Clients(await KubeConfigFiles.create(), always)
   }

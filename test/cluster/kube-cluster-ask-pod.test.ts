@@ -7,7 +7,7 @@ import { Clients } from './clients.ts'
 const POD = { namespace: 'shop', name: 'cart-1' }
 const ASKED = { port: 15092, path: '/stats/prometheus' }
 
-describe('asking a pod through the API server', () => {
+describe('KubeCluster.askPod', () => {
   let server: ApiServer
   let clients: Clients
   let cluster: KubeCluster
@@ -30,7 +30,7 @@ describe('asking a pod through the API server', () => {
     })
   }
 
-  it('is a GET of its port, in clear or by TLS', async () => {
+  it('sends a GET to the port, with or without TLS', async () => {
     server.answer = () => ({ status: 200, body: 'metrics' })
     assert.deepEqual(await cluster.askPod(POD, { ...ASKED, query: { a: 'b&c' } }), { status: 200, body: 'metrics' })
     await cluster.askPod(POD, { ...ASKED, scheme: 'https' })
@@ -43,7 +43,7 @@ describe('asking a pod through the API server', () => {
     )
   })
 
-  it('has what the pod answers, whatever it is, and asks once', async () => {
+  it('returns any answer of the pod, and sends only one request', async () => {
     for (const [code, body] of [
       [503, 'upstream connect error'],
       [403, ''],
@@ -55,18 +55,18 @@ describe('asking a pod through the API server', () => {
     assert.equal(server.asked.length, 3)
   })
 
-  // As Kubernetes 1.34 puts it.
+  // The text of Kubernetes 1.34.
   for (const why of [
     'remote error: tls: certificate required',
     'read tcp 10.0.0.1:1->10.0.0.2:15092: read: connection reset by peer',
     'dial tcp 10.0.0.2:15092: connect: connection refused',
   ])
-    it(`says why there is no answer: ${why}`, async () => {
+    it(`reports why there is no answer: ${why}`, async () => {
       status(503, `error trying to reach service: ${why}`, 'ServiceUnavailable')
       assert.deepEqual(await cluster.askPod(POD, ASKED), { failed: why })
     })
 
-  it('tells what is not allowed, and what is not there', async () => {
+  it('reports a missing permission and a missing pod', async () => {
     status(403, 'pods "cart-1:15092" is forbidden: User "jane" cannot get resource "pods/proxy"', 'Forbidden')
     await assert.rejects(cluster.askPod(POD, ASKED), {
       code: 'FORBIDDEN',

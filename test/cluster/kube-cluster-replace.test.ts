@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
+import { SCRAPING } from '../../src/cluster/ownership.ts'
 import { ApiServer } from './api-server.ts'
 import { Clients } from './clients.ts'
 
@@ -33,14 +34,14 @@ describe('KubeCluster.replace', () => {
           ? 'half'
           : { status: 409, body: conflict }
     const cluster = await clients.cluster(server, { options: { pauses: [1] } })
-    return cluster.replace(CONFIG_MAPS, object('ours', '1'))
+    return cluster.replace(CONFIG_MAPS, object('ours', '1'), SCRAPING)
   }
 
-  it('is done when its answer was lost and the object is as it was to be', async () => {
+  it('succeeds when the answer was lost and the object has the wanted content', async () => {
     assert.deepEqual(await replacing('ours'), object('ours', '2'))
   })
 
-  it('is a conflict when somebody else has changed it', async () => {
+  it('fails with a conflict when another client has changed the object', async () => {
     await assert.rejects(replacing('theirs'), { code: 'CONFLICT' })
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'mocha'
 import type { Access, KubeObject } from '../../src/cluster/cluster.ts'
 import type { KubeCluster } from '../../src/cluster/kube-cluster.ts'
+import { EXPOSING } from '../../src/cluster/ownership.ts'
 import { gateways, NODES, PODS, SECRETS } from '../../src/cluster/resources.ts'
 import { type Answer, ApiServer } from './api-server.ts'
 import { Clients } from './clients.ts'
@@ -38,19 +39,19 @@ describe('KubeCluster', () => {
     body: { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message, details },
   })
 
-  it('knows its context and server', () => {
+  it('has its context and server', () => {
     assert.deepEqual([cluster.context, cluster.server], ['lab', server.url])
   })
 
   describe('servedVersions', () => {
-    it('are those of the API group, in its order', async () => {
+    it('returns the versions of the API group, in its order', async () => {
       const versions = ['v1', 'v1beta1', 'v1alpha3'].map((version) => ({ version, groupVersion: `x/${version}` }))
       answers({ status: 200, body: { kind: 'APIGroup', name: 'networking.istio.io', versions } })
       assert.deepEqual(await cluster.servedVersions('networking.istio.io'), ['v1', 'v1beta1', 'v1alpha3'])
       assert.equal(server.asked[0]?.path, '/apis/networking.istio.io')
     })
 
-    it('are none when the group is not there', async () => {
+    it('returns none when the group is not served', async () => {
       answers({ status: 404, body: '404 page not found' })
       assert.deepEqual(await cluster.servedVersions('networking.istio.io'), [])
     })
@@ -62,7 +63,7 @@ describe('KubeCluster', () => {
       body: { metadata: { continue: next }, items: names.map((name) => ({ metadata: { name } })) },
     })
 
-    it('reads page by page, to the end', async () => {
+    it('reads all pages', async () => {
       answers(page(['a', 'b'], 'token/1='), page(['c'], 'token/2='), page(['d'], ''))
       const found = await cluster.list(PODS, { namespace: 'x', labels: 'app in (a,b)' })
       assert.deepEqual(
@@ -76,7 +77,7 @@ describe('KubeCluster', () => {
       )
     })
 
-    it('gives each object the type that lists leave out', async () => {
+    it('adds the type that lists leave out to each object', async () => {
       answers(page(['a']))
       assert.deepEqual(await cluster.list(GATEWAYS), [
         { apiVersion: 'networking.istio.io/v1beta1', kind: 'Gateway', metadata: { name: 'a' } },
@@ -102,7 +103,7 @@ describe('KubeCluster', () => {
       })
     }
 
-    it('leaves the data of Secrets on the server when only names are wanted', async () => {
+    it('does not read the data of Secrets for metadata only', async () => {
       answers(page(['tls']), page(['tls']))
       const found = await cluster.list(SECRETS, { metadataOnly: true })
       assert.deepEqual(found, [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'tls' } }])
@@ -113,7 +114,7 @@ describe('KubeCluster', () => {
       )
     })
 
-    it("tells what is not allowed in the API server's words, and where", async () => {
+    it("reports a missing permission with the API server's text and the namespace", async () => {
       const message = 'pods is forbidden: User "jane" cannot list resource "pods" in API group "" in the namespace "x"'
       answers(failure(403, 'Forbidden', message))
       await assert.rejects(cluster.list(PODS, { namespace: 'x' }), {
@@ -134,64 +135,80 @@ describe('KubeCluster', () => {
       )
     })
 
-    it('is undefined when there is none', async () => {
+    it('returns undefined when there is no object', async () => {
       answers(failure(404, 'NotFound', 'gateways "ours" not found'))
       assert.equal(await cluster.get(GATEWAYS, { name: 'ours', namespace: 'istio-system' }), undefined)
     })
 
-    it('does not let a name lead elsewhere', async () => {
-      answers({ status: 200, body: {} })
+    it('escapes names in paths', async () => {
+      answers({ status: 200, body: { metadata: { name: 'x' } } })
       await cluster.get(PODS, { name: '../secrets/x', namespace: 'a?b' })
       assert.equal(server.asked[0]?.path, '/api/v1/namespaces/a%3Fb/pods/..%2Fsecrets%2Fx')
     })
   })
 
   describe('apply', () => {
-    it('is one server-side apply as our field manager, never forced', async () => {
+    it('sends one server-side apply with our field manager, without force', async () => {
       answers({ status: 200, body: { ...GATEWAY, status: {} } })
-      assert.deepEqual(await cluster.apply(GATEWAYS, GATEWAY), { ...GATEWAY, status: {} })
+      assert.deepEqual(await cluster.apply(GATEWAYS, GATEWAY, EXPOSING), { ...GATEWAY, status: {} })
       assert.equal(server.asked.length, 1)
       const { method, path, query, headers, body } = server.asked[0] ?? {}
       assert.equal(method, 'PATCH')
       assert.equal(path, '/apis/networking.istio.io/v1beta1/namespaces/istio-system/gateways/ours')
-      assert.deepEqual(query, { fieldManager: 'kubectl-telemetry' })
+      assert.deepEqual(query, { fieldManager: 'istio-telemetry-exposing' })
       assert.deepEqual(headers?.['content-type'], ['application/apply-patch+yaml'])
       assert.deepEqual(body, GATEWAY)
     })
 
-    it('is tried without being kept in a dry run', async () => {
+    it('does not persist a dry run', async () => {
       answers({ status: 200, body: GATEWAY })
-      await cluster.apply(GATEWAYS, GATEWAY, { dryRun: true })
-      assert.deepEqual(server.asked[0]?.query, { fieldManager: 'kubectl-telemetry', dryRun: 'All' })
+      await cluster.apply(GATEWAYS, GATEWAY, { ...EXPOSING, dryRun: true })
+      assert.deepEqual(server.asked[0]?.query, { fieldManager: 'istio-telemetry-exposing', dryRun: 'All' })
     })
 
-    it('lists the fields that others own', async () => {
+    it('lists the fields of other managers', async () => {
       const causes = [{ reason: 'FieldManagerConflict', message: 'conflict with "helm"', field: '.spec.selector' }]
       answers(failure(409, 'Conflict', 'Apply failed with 1 conflict', { causes }))
-      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY), {
+      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY, EXPOSING), {
         code: 'FIELD_CONFLICT',
         message:
-          'cannot apply gateway.networking.istio.io/ours in namespace istio-system: others own .spec.selector (conflict with "helm"); nothing was overwritten',
+          'cannot apply gateway.networking.istio.io/ours in namespace istio-system: other field managers own .spec.selector (conflict with "helm"); nothing was overwritten',
       })
       assert.equal(server.asked.length, 1)
     })
 
-    it('tells why an object is rejected', async () => {
+    it('reports why an object is rejected', async () => {
       answers(failure(422, 'Invalid', 'Gateway "ours" is invalid: spec.servers: Required value'))
-      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY), {
+      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY, EXPOSING), {
         code: 'REJECTED',
         message: /^the API server rejects it \(apply gateway.*\): Gateway "ours" is invalid/,
       })
     })
 
-    it('is an error when the kind is not there', async () => {
+    it('fails when the kind is not served', async () => {
       answers({ status: 404, body: '404 page not found' })
-      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY), { code: 'NOT_FOUND', message: /404 page not found$/ })
+      await assert.rejects(cluster.apply(GATEWAYS, GATEWAY, EXPOSING), {
+        code: 'NOT_FOUND',
+        message: /404 page not found$/,
+      })
     })
   })
 
+  it('changes who manages fields, and nothing else, in the object that was read', async () => {
+    answers({ status: 200, body: GATEWAY })
+    const read = { ...GATEWAY, metadata: { ...GATEWAY.metadata, resourceVersion: '7' } }
+    await cluster.setManagedFields(GATEWAYS, read, [{ manager: EXPOSING.manager }])
+    const { method, path, headers, body } = server.asked[0] ?? {}
+    assert.deepEqual(
+      [method, path],
+      ['PATCH', '/apis/networking.istio.io/v1beta1/namespaces/istio-system/gateways/ours'],
+    )
+    assert.deepEqual(headers?.['content-type'], ['application/merge-patch+json'])
+    assert.deepEqual(body, { metadata: { resourceVersion: '7', managedFields: [{ manager: EXPOSING.manager }] } })
+  })
+
   describe('delete', () => {
-    it('deletes exactly the object that was seen', async () => {
+    it('deletes only the object with the same uid', async () => {
       answers({ status: 200, body: { kind: 'Status', status: 'Success' } })
       assert.equal(await cluster.delete(GATEWAYS, GATEWAY), 'deleted')
       const { method, path, query, body } = server.asked[0] ?? {}
@@ -201,25 +218,25 @@ describe('KubeCluster', () => {
       assert.deepEqual(body, { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: 'u-1' } })
     })
 
-    it('deletes nothing in a dry run, and says so where the API server looks: in the body', async () => {
+    it('deletes nothing in a dry run, which is set in the body because the API server ignores the query', async () => {
       answers({ status: 200, body: {} })
       await cluster.delete(GATEWAYS, GATEWAY, { dryRun: true })
       assert.deepEqual((server.asked[0]?.body as { dryRun: unknown }).dryRun, ['All'])
       assert.deepEqual(server.asked[0]?.query, {})
     })
 
-    it('is gone when somebody was faster', async () => {
+    it('returns gone when the object does not exist any more', async () => {
       answers(failure(404, 'NotFound', 'gateways "ours" not found'))
       assert.equal(await cluster.delete(GATEWAYS, GATEWAY), 'gone')
     })
 
-    it('is gone when another object has taken the name, which is left alone', async () => {
+    it('returns gone when another object has the name, and does not delete that', async () => {
       answers(failure(409, 'Conflict', 'Precondition failed: UID in precondition: u-1, UID in object meta: u-2'))
       assert.equal(await cluster.delete(GATEWAYS, GATEWAY), 'gone')
       assert.equal(server.asked.length, 1)
     })
 
-    it('is an error when it is refused', async () => {
+    it('fails when it is refused', async () => {
       answers(failure(403, 'Forbidden', 'gateways "ours" is forbidden'))
       await assert.rejects(cluster.delete(GATEWAYS, GATEWAY), { code: 'FORBIDDEN' })
     })
@@ -236,13 +253,13 @@ describe('KubeCluster', () => {
     }
 
     for (const allowed of [true, false]) {
-      it(`is ${allowed} when the API server says so`, async () => {
+      it(`returns ${allowed} when the API server answers so`, async () => {
         answers({ status: 201, body: { status: { allowed } } })
         assert.equal(await cluster.mayAccess(access), allowed)
       })
     }
 
-    it('asks about that user, those groups and that access', async () => {
+    it('sends the user, groups and access', async () => {
       answers({ status: 201, body: { status: { allowed: true } } })
       await cluster.mayAccess(access)
       const { method, path, body } = server.asked[0] ?? {}
@@ -251,14 +268,14 @@ describe('KubeCluster', () => {
       assert.deepEqual((body as { spec: unknown }).spec, { user, groups, resourceAttributes })
     })
 
-    it('is unknown when we may not ask', async () => {
+    it('returns undefined without the permission to ask', async () => {
       answers(failure(403, 'Forbidden', 'subjectaccessreviews is forbidden'))
       assert.equal(await cluster.mayAccess(access), undefined)
     })
 
-    it('is an error when the question fails otherwise', async () => {
+    it('fails on other errors', async () => {
       const refused = failure(401, 'Unauthorized', 'Unauthorized')
-      // The second one is for new credentials, which are asked for when accepted ones are refused.
+      // The second request follows new credentials, which are read when accepted ones are refused.
       answers(refused, refused)
       await assert.rejects(cluster.mayAccess(access), { code: 'UNAUTHENTICATED' })
     })

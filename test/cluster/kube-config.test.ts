@@ -14,8 +14,7 @@ describe('loadKubeConfig', () => {
 
   const load = (environment: NodeJS.ProcessEnv, choice: { file?: string; context?: string } = {}) => {
     const config = loadKubeConfig({ ...choice, environment })
-    const { server } = config.getCurrentCluster() ?? {}
-    return { context: config.getCurrentContext(), server, token: config.getCurrentUser()?.token }
+    return { context: config.context, server: config.server, token: config.user.token }
   }
   const write = (name: string, token = 'token', context = name) =>
     files.write(name, kubeConfig({ server: `https://${name}.test`, user: { token }, context }))
@@ -23,7 +22,7 @@ describe('loadKubeConfig', () => {
   const of = (name: string, context = name) => ({ context, server: `https://${name}.test`, token: 'token' })
 
   describe('reads', () => {
-    it('~/.kube/config when nothing else is said', async () => {
+    it('~/.kube/config by default', async () => {
       await mkdir(files.path('.kube'))
       await write(join('.kube', 'config'), 'token', 'home')
       assert.equal(load({ HOME: files.directory }).context, 'home')
@@ -40,7 +39,7 @@ describe('loadKubeConfig', () => {
       assert.deepEqual(load(list(await write('a')), { file: await write('b') }), of('b'))
     })
 
-    it('every file of $KUBECONFIG that is there', async () => {
+    it('every existing file of $KUBECONFIG', async () => {
       const environment = list(files.path('missing'), await write('a'), '', await write('b'))
       assert.deepEqual(load(environment), of('a'))
       assert.deepEqual(load(environment, { context: 'b' }), of('b'))
@@ -69,10 +68,11 @@ describe('loadKubeConfig', () => {
       assert.deepEqual(load(list(a, b)), of('b', 'same'))
     })
 
-    it('paths of certificates from where the file is', async () => {
+    it('paths of certificates relative to the file', async () => {
       const config = kubeConfig({ cluster: { 'certificate-authority': 'ca.crt' } })
+      await files.write('ca.crt', '')
       const loaded = loadKubeConfig({ file: await files.write('config', config), environment: {} })
-      assert.equal(loaded.getCurrentCluster()?.caFile, files.path('ca.crt'))
+      assert.equal(loaded.cluster['certificate-authority'], files.path('ca.crt'))
     })
   })
 
@@ -86,23 +86,23 @@ describe('loadKubeConfig', () => {
 
     it('a missing file of --kubeconfig: wrong usage, even in a pod', () => {
       const file = files.path('missing')
-      const expected = refusal('KUBECONFIG_MISSING', 2, `there is no kubeconfig at ${file}`)
+      const expected = refusal('KUBECONFIG_MISSING', 2, `no kubeconfig found at ${file}`)
       assert.throws(() => load({ KUBERNETES_SERVICE_HOST: '10.96.0.1' }, { file }), expected)
     })
 
-    it('a --kubeconfig that is missing, though $KUBECONFIG is there', async () => {
+    it('a missing --kubeconfig, even if $KUBECONFIG exists', async () => {
       const environment = list(await write('a'))
       assert.throws(() => load(environment, { file: files.path('missing') }), { code: 'KUBECONFIG_MISSING' })
     })
 
-    it('missing files of $KUBECONFIG, and names them all', () => {
+    it('missing files of $KUBECONFIG, with all names', () => {
       const [a, b] = [files.path('a'), files.path('b')]
-      assert.throws(() => load(list(a, b)), refusal('KUBECONFIG_MISSING', 1, `there is no kubeconfig at ${a}, ${b}`))
+      assert.throws(() => load(list(a, b)), refusal('KUBECONFIG_MISSING', 1, `no kubeconfig found at ${a}, ${b}`))
     })
 
     it('a home without a kubeconfig', () => {
       const path = join(files.directory, '.kube', 'config')
-      const expected = refusal('KUBECONFIG_MISSING', 1, `there is no kubeconfig at ${path}`)
+      const expected = refusal('KUBECONFIG_MISSING', 1, `no kubeconfig found at ${path}`)
       assert.throws(() => load({ HOME: files.directory }), expected)
       assert.throws(() => load({ USERPROFILE: files.directory }), expected)
     })
@@ -127,20 +127,27 @@ describe('loadKubeConfig', () => {
 
     it('a file without contexts', async () => {
       const a = await files.write('a', '{}')
-      assert.throws(() => load(list(a)), refusal('CONTEXT_UNKNOWN', 1, `${a} has no current context; it has none`))
+      assert.throws(
+        () => load(list(a)),
+        refusal('CONTEXT_UNKNOWN', 1, `${a} has no current context; there are no contexts`),
+      )
     })
 
     const broken: [string, string, RegExp][] = [
       ['what is no YAML', 'a: [b\nc: }', / is not a kubeconfig: .+$/],
       [
-        'a cluster without a server',
-        'clusters: [{name: a, cluster: {}}]',
-        / is not a kubeconfig: clusters\[0\]\.cluster\.server is missing$/,
+        'a server that is a number',
+        'clusters: [{name: a, cluster: {server: 1}}]',
+        / is not a kubeconfig: clusters\[0\]\.cluster\.server is not a text$/,
       ],
-      ['a user without a name', 'users: [{user: {}}]', / is not a kubeconfig: users\[0\]\.name is missing$/],
+      [
+        'two users of one name',
+        'users: [{name: a}, {name: a}]',
+        / is not a kubeconfig: users\[1\]\.name is not a name of its own$/,
+      ],
     ]
     for (const [name, text, message] of broken) {
-      it(`${name}, and says which file`, async () => {
+      it(`${name}, with the name of the file`, async () => {
         const environment = list(await write('good'), await files.write('broken', text))
         assert.throws(() => load(environment), refusal('KUBECONFIG_INVALID', 1, message))
         assert.throws(
@@ -149,6 +156,15 @@ describe('loadKubeConfig', () => {
         )
       })
     }
+
+    for (const [name, settings] of [
+      ['a CA file', { cluster: { 'certificate-authority': 'gone.pem' } }],
+      ['a client certificate file', { user: { 'client-certificate': 'gone.pem', 'client-key': 'gone.key' } }],
+    ] as const)
+      it(`${name} that is not there`, async () => {
+        const a = await files.write('a', kubeConfig(settings))
+        assert.throws(() => load(list(a)), refusal('KUBECONFIG_INVALID', 1, /cannot be read: .*gone\.pem/))
+      })
 
     it('a context of a cluster that no file defines', async () => {
       const a = await files.write('a', { ...kubeConfig({ context: 'a' }), clusters: [] })

@@ -38,15 +38,15 @@ describe('statusError', () => {
       'SERVER_FAILED',
       'the API server failed to list pods: etcd is gone',
     ],
-    ['a status we do not know', { code: 418 }, 'SERVER_FAILED', 'the API server failed to list pods: HTTP 418'],
-    ['a refusal without words', { code: 403 }, 'FORBIDDEN', 'not allowed to list pods: HTTP 403'],
+    ['an unknown status', { code: 418 }, 'SERVER_FAILED', 'the API server failed to list pods: HTTP 418'],
+    ['a refusal without a message', { code: 403 }, 'FORBIDDEN', 'not allowed to list pods: HTTP 403'],
     [
       'a conflict of versions',
       { code: 409, message: 'the object has been modified' },
       'CONFLICT',
       'cannot list pods: the object has been modified',
     ],
-    ['a conflict without words', { code: 409 }, 'CONFLICT', 'cannot list pods: it has changed meanwhile'],
+    ['a conflict without a message', { code: 409 }, 'CONFLICT', 'cannot list pods: it was changed in the meantime'],
     [
       'a conflict about something else than fields',
       { code: 409, message: 'uid differs', details: { causes: [{ reason: 'Other', field: 'x' }] } },
@@ -55,13 +55,13 @@ describe('statusError', () => {
     ],
   ]
   for (const [name, status, code, message] of cases) {
-    it(`tells ${name}`, () => {
+    it(`reports ${name}`, () => {
       const { code: got, message: said, exitCode } = statusError(status, 'list pods', PEER)
       assert.deepEqual([got, said, exitCode], [code, message, 1])
     })
   }
 
-  it('lists every field that somebody else owns, and whose it is', () => {
+  it('lists every field of other managers, with its manager', () => {
     const causes = [
       { reason: 'FieldManagerConflict', message: 'conflict with "helm" using v1', field: '.spec.selector' },
       { reason: 'Other', message: 'not a conflict', field: '.spec.other' },
@@ -71,7 +71,7 @@ describe('statusError', () => {
     assert.equal(error.code, 'FIELD_CONFLICT')
     assert.equal(
       error.message,
-      'cannot apply gateway/x: others own .spec.selector (conflict with "helm" using v1); .spec.servers (conflict with "argo"); nothing was overwritten',
+      'cannot apply gateway/x: other field managers own .spec.selector (conflict with "helm" using v1); .spec.servers (conflict with "argo"); nothing was overwritten',
     )
   })
 })
@@ -91,13 +91,13 @@ describe('statusError for 401', () => {
     return error.message
   }
 
-  it('says so when the client certificate has expired', () => {
+  it('reports an expired client certificate', () => {
     assert.equal(message(expired), `${plain}: its client certificate expired on 2026-10-31`)
   })
 
-  it('says nothing of a certificate that is still valid', () => assert.equal(message(valid), plain))
+  it('does not mention a valid certificate', () => assert.equal(message(valid), plain))
 
-  it('says nothing of a certificate without one, or for one that cannot be read', () => {
+  it('does not mention a missing or unreadable certificate', () => {
     assert.equal(message(), plain)
     assert.equal(message('garbage'), plain)
   })
@@ -118,12 +118,12 @@ describe('networkError', () => {
       new AggregateError([refused, new Error('second')], ''),
       'connect ECONNREFUSED ::1:6443',
     ],
-    ['words for a silent server', timeout('UND_ERR_HEADERS_TIMEOUT'), 'no answer in time'],
-    ['words for a server that falls silent', timeout('UND_ERR_BODY_TIMEOUT'), 'no answer in time'],
+    ['a timeout before the answer', timeout('UND_ERR_HEADERS_TIMEOUT'), 'no answer in time'],
+    ['a timeout in the middle of the answer', timeout('UND_ERR_BODY_TIMEOUT'), 'no answer in time'],
     ['the message of another timeout', timeout('UND_ERR_CONNECT_TIMEOUT'), 'Headers Timeout Error'],
   ]
   for (const [name, cause, why] of cases) {
-    it(`tells ${name}, the server and the context`, () => {
+    it(`reports ${name}, the server and the context`, () => {
       const error = networkError(cause, PEER)
       assert.equal(error.code, 'CLUSTER_UNREACHABLE')
       assert.equal(error.message, `the API server at https://server.test (context "lab") cannot be reached: ${why}`)

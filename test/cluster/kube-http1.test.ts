@@ -30,7 +30,7 @@ describe('Http1Transport', () => {
     const { body, statusCode } = await transport.request({ ...sent(path), ...timeouts })
     return { statusCode, text: await body.text() }
   }
-  /** With TLS 1.3 the client is ready before the server is. */
+  /** With TLS 1.3 the client is connected before the server. */
   const connections = async (count: number) => {
     while (accepted.length < count) await once(server, 'secureConnection')
     return accepted.map(({ remotePort }) => remotePort)
@@ -67,7 +67,7 @@ describe('Http1Transport', () => {
   })
 
   describe('requests', () => {
-    it('use one connection after the other, and a second one only beside another', async () => {
+    it('share one connection in sequence, and open a second one only in parallel', async () => {
       assert.deepEqual(await ask(), { statusCode: 200, text: 'part' })
       await ask()
       assert.equal((await connections(1)).length, 1)
@@ -98,7 +98,7 @@ describe('Http1Transport', () => {
       await assert.rejects(ask('/breaks'), { code: 'ECONNRESET' })
     })
 
-    it('end when they are called off, also in the middle of the answer', async () => {
+    it('end when they are aborted, also in the middle of the answer', async () => {
       const calling = new AbortController()
       const { body } = await transport.request({ ...sent('/half'), ...PATIENT, signal: calling.signal })
       const reading = body.text()
@@ -106,7 +106,7 @@ describe('Http1Transport', () => {
       await assert.rejects(reading)
     })
 
-    it('may still end when no more are wanted, and leave no connection behind', async () => {
+    it('can finish after close(), and leave no connection behind', async () => {
       const { body } = await transport.request({ ...sent(), ...PATIENT })
       await transport.close()
       assert.equal(await body.text(), 'part')
@@ -115,7 +115,7 @@ describe('Http1Transport', () => {
       if (socket?.readableEnded === false) await once(socket.resume(), 'close')
     })
 
-    it('take no connection that nobody has used for a while', async () => {
+    it('do not use a connection that was idle for a while', async () => {
       transport = new Http1Transport(`https://127.0.0.1:${portOf(server)}`, { ca }, 5_000, 20)
       await ask()
       await new Promise((resolve) => setTimeout(resolve, 60))
@@ -123,7 +123,7 @@ describe('Http1Transport', () => {
       assert.equal((await connections(2)).length, 2)
     })
 
-    it('are failed when the connection is left, but upgrades go on', async () => {
+    it('fail on leave(), while upgrades stay open', async () => {
       let refused: Duplex | undefined
       server.removeAllListeners('upgrade').on('upgrade', (_, socket: Duplex) => {
         refused = socket
@@ -136,7 +136,7 @@ describe('Http1Transport', () => {
       assert.equal(String((await once(await upgrading, 'data'))[0]), 'late')
     })
 
-    it('go without TLS where the URL says so', async () => {
+    it('use no TLS for an http URL', async () => {
       const clear = createClearServer((_, response) => void response.end('in clear')).listen(0, '127.0.0.1')
       await once(clear, 'listening')
       transport = new Http1Transport(`http://127.0.0.1:${portOf(clear)}`, {}, 5_000)
@@ -145,7 +145,7 @@ describe('Http1Transport', () => {
       clear.close()
     })
 
-    it('fail when nobody accepts the connection in time', async () => {
+    it('fail when the connection is not accepted in time', async () => {
       const mute = createRawServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
       await once(mute, 'listening')
       transport = new Http1Transport(`https://127.0.0.1:${portOf(mute)}`, { ca }, 50)
@@ -155,7 +155,7 @@ describe('Http1Transport', () => {
   })
 
   describe('upgrades', () => {
-    it('get the connection that was opened for them, and the next one a new one', async () => {
+    it('use the connection that was opened for them; the next upgrade opens a new one', async () => {
       transport.expect(1)
       transport.expect(1)
       await connections(1)
@@ -163,29 +163,29 @@ describe('Http1Transport', () => {
       assert.deepEqual([first.localPort, second.localPort], await connections(2))
     })
 
-    it('get one that a request has left free', async () => {
+    it('use a free connection of a request', async () => {
       await ask()
       const { localPort } = await upgrade()
       assert.deepEqual(await connections(1), [localPort])
     })
 
-    it('get one that is still being opened', async () => {
+    it('use a connection that is still being opened', async () => {
       transport.expect(1)
       const { localPort } = await upgrade()
       assert.deepEqual(await connections(1), [localPort])
     })
 
-    it('connect anew when the server has closed it meanwhile', async () => {
+    it('connect again when the server has closed the connection', async () => {
       transport.expect(1)
       await connections(1)
       accepted[0]?.destroy()
-      // Until the client has heard of it.
+      // Wait until the client has noticed it.
       await new Promise((resolve) => setTimeout(resolve, 50))
       const { localPort } = await upgrade()
       assert.equal((await connections(2))[1], localPort)
     })
 
-    it('connect anew when they come long after they were expected', async () => {
+    it('connect again when they come much later than expected', async () => {
       transport = new Http1Transport(`https://127.0.0.1:${portOf(server)}`, { ca }, 5_000, 20)
       transport.expect(1)
       await connections(1)
@@ -194,12 +194,12 @@ describe('Http1Transport', () => {
       assert.equal((await connections(2))[1], localPort)
     })
 
-    it('hand out what came right behind the answer', async () => {
+    it('pass on bytes that came directly after the answer', async () => {
       const socket = await upgrade()
       assert.equal(String((await once(socket, 'data'))[0]), 'first')
     })
 
-    it('stay when the time for asking is over', async () => {
+    it('stay open after the timeout of the request', async () => {
       const calling = new AbortController()
       const socket = await upgrade(calling.signal)
       calling.abort()
@@ -207,12 +207,12 @@ describe('Http1Transport', () => {
       assert.equal(socket.destroyed, false)
     })
 
-    it('fail when the server answers and does not switch', async () => {
+    it('fail when the server answers without switching', async () => {
       const refused = transport.upgrade({ ...sent('/refused'), protocol: 'websocket', signal: NEVER })
       await assert.rejects(refused, /bad upgrade/)
     })
 
-    it('fail when they are called off', async () => {
+    it('fail when they are aborted', async () => {
       server.removeAllListeners('upgrade').on('upgrade', () => {})
       const calling = new AbortController()
       const asking = upgrade(calling.signal)
@@ -222,7 +222,7 @@ describe('Http1Transport', () => {
     })
   })
 
-  it('ends a connection that nobody took', async () => {
+  it('closes an unused connection', async () => {
     transport.expect(1)
     const [socket] = (await once(server, 'secureConnection')) as [TLSSocket]
     const ended = once(socket, 'close')
@@ -231,7 +231,7 @@ describe('Http1Transport', () => {
     await ended
   })
 
-  it('ends a connection that is still being opened', async () => {
+  it('closes a connection that is still being opened', async () => {
     transport.expect(1)
     const asking = upgrade()
     const [socket] = (await once(server, 'connection')) as [Socket]

@@ -9,7 +9,7 @@ import { Clients } from './clients.ts'
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 const PODS = { path: '/api/v1/pods', what: 'watch pods' }
 
-describe('KubeRequests whose connection may be dead', () => {
+describe('KubeRequests.reconnect', () => {
   let server: ApiServer
   let clients: Clients
   before(async () => {
@@ -24,7 +24,7 @@ describe('KubeRequests whose connection may be dead', () => {
     await server.close()
   })
 
-  it('opens another for the next request, and ends what is read over the old one without an error', async () => {
+  it('opens a new connection for the next request, and ends reads over the old one without an error', async () => {
     const requests = await clients.requests(server)
     await requests.send(LIST_PODS)
     const { connections } = server
@@ -40,13 +40,13 @@ describe('KubeRequests whose connection may be dead', () => {
     server.answer = () => ({ status: 200, body: {} })
     await requests.send(LIST_PODS)
     assert.equal(server.connections, connections + 1)
-    // Several watches find out at the same time: one new connection is enough.
+    // Several watches notice it at the same time: one new connection is enough.
     requests.reconnect()
     await requests.send(LIST_PODS)
     assert.equal(server.connections, connections + 1)
   })
 
-  it('says why an upgrade was refused though the shared connection does not answer', async () => {
+  it('reports why an upgrade was refused even if the shared connection is dead', async () => {
     const requests = await clients.requests(server)
     let shared = 0
     server.answer = ({ httpVersion }) => {
@@ -59,7 +59,7 @@ describe('KubeRequests whose connection may be dead', () => {
     assert.deepEqual([error.code, shared], ['NOT_FOUND', 0])
   })
 
-  it('leaves no connection behind that is still being opened when it is closed', async () => {
+  it('close() also ends connections that are still being opened', async () => {
     const silent = createServer().listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { port } = silent.address() as AddressInfo

@@ -11,7 +11,7 @@ import { clientCertificate } from './pki.ts'
 const LIST_PODS = { method: 'GET', path: '/api/v1/pods', what: 'list pods' } as const
 const OK = { status: 200, body: { items: [] } }
 
-for (const [version, http2, asksLittle] of [
+for (const [version, http2, fewRequests] of [
   ['HTTP/2', true, false],
   ['HTTP/1.1', false, false],
   ["HTTP/1.1 by Node's own client", true, true],
@@ -21,7 +21,7 @@ for (const [version, http2, asksLittle] of [
     let clients: Clients
     beforeEach(async () => {
       server = await ApiServer.start({ http2 })
-      clients = await Clients.create({ asksLittle })
+      clients = await Clients.create({ fewRequests })
     })
     afterEach(async () => {
       await clients.close()
@@ -33,9 +33,9 @@ for (const [version, http2, asksLittle] of [
       server.answer = (_, nth) => list[nth - 1] ?? OK
     }
 
-    const needed = asksLittle ? 20 : 1
-    /** For an upgrade. */
-    const spare = asksLittle ? 1 : 0
+    const needed = fewRequests ? 20 : 1
+    /** The connection for upgrades. */
+    const spare = fewRequests ? 1 : 0
     it(`makes ${needed} TLS connections for twenty requests at once`, async () => {
       const requests = await clients.requests(server)
       server.answer = ({ path }) => ({ status: 200, body: { path } })
@@ -46,25 +46,38 @@ for (const [version, http2, asksLittle] of [
         paths.map((path) => ({ path })),
       )
       assert.equal(server.connections, needed)
-      const expected = http2 && !asksLittle ? '2.0' : '1.1'
+      const expected = http2 && !fewRequests ? '2.0' : '1.1'
       assert.deepEqual(new Set(server.asked.map(({ httpVersion }) => httpVersion)), new Set([expected]))
     })
 
-    it('keeps the connection for requests that follow', async () => {
+    it('keeps the connection for later requests', async () => {
       const requests = await clients.requests(server)
       for (let round = 0; round < 3; round++) await requests.send(LIST_PODS)
       assert.equal(server.connections, 1 + spare)
     })
 
-    it('sends no credentials when the user has none', async () => {
+    it('knows how far the clock of the API server is ahead, and ignores what a clock of whole seconds cannot show', async () => {
+      const requests = await clients.requests(server)
+      assert.equal(requests.clockAhead, undefined)
+      await requests.send(LIST_PODS)
+      assert.equal(requests.clockAhead, 0)
+      const dated = (date: string): Answer => ({ ...OK, headers: { date } })
+      answers(OK, dated('nonsense'), dated(new Date(Date.now() + 3_600_000).toUTCString()))
+      await requests.send(LIST_PODS)
+      await requests.send(LIST_PODS)
+      const minutes = (requests.clockAhead ?? 0) / 60_000
+      assert.ok(minutes > 59 && minutes < 61, String(minutes))
+    })
+
+    it('sends a token, and nothing else of a user', async () => {
       await send()
       const { headers, clientName } = server.asked[0] ?? {}
-      assert.equal(headers?.authorization, undefined)
+      assert.deepEqual(headers?.authorization, ['Bearer token'])
       assert.equal(headers?.['impersonate-user'], undefined)
       assert.equal(clientName, undefined)
     })
 
-    it('shows a client certificate', async () => {
+    it('sends a client certificate', async () => {
       const { certificate, key } = await clientCertificate(server.authority, new Date(Date.now() + DAY))
       const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) }
       await send({ config: { user } })
@@ -81,13 +94,13 @@ for (const [version, http2, asksLittle] of [
       assert.deepEqual(server.asked[0]?.headers.authorization, [`Basic ${base64('jane:a:b')}`])
     })
 
-    it('acts as somebody else when told so', async () => {
+    it('impersonates another user', async () => {
       await send({ options: { impersonate: { user: 'paul', groups: ['testers'] } } })
       assert.deepEqual(server.asked[0]?.headers['impersonate-user'], ['paul'])
       assert.deepEqual(server.asked[0]?.headers['impersonate-group'], ['testers'])
     })
 
-    it('tries again after 429, and not before the server wants it', async () => {
+    it('retries after 429, but not before Retry-After', async () => {
       answers({ status: 429, headers: { 'retry-after': '0.5' } })
       const started = performance.now()
       assert.deepEqual(await send(), OK.body)
@@ -96,7 +109,7 @@ for (const [version, http2, asksLittle] of [
     })
 
     for (const retryAfter of ['Fri, 31 Dec 2100 23:59:59 GMT', 'Infinity', '-60', 'soon', '']) {
-      it(`tries again as usual when the server names no number of seconds: ${JSON.stringify(retryAfter)}`, async () => {
+      it(`retries with the usual pause when Retry-After is not a number: ${JSON.stringify(retryAfter)}`, async () => {
         answers({ status: 429, headers: { 'retry-after': retryAfter } })
         const started = performance.now()
         assert.deepEqual(await send(), OK.body)
@@ -105,37 +118,37 @@ for (const [version, http2, asksLittle] of [
       })
     }
 
-    it('tries again after 503', async () => {
+    it('retries after 503', async () => {
       answers({ status: 503, body: 'no healthy upstream' })
       assert.deepEqual(await send(), OK.body)
       assert.equal(server.asked.length, 2)
     })
 
     for (const broken of ['reset', 'half'] as const) {
-      it(`tries again when the connection breaks ${broken === 'half' ? 'in the middle of' : 'before'} the answer`, async () => {
+      it(`retries when the connection breaks ${broken === 'half' ? 'in the middle of' : 'before'} the answer`, async () => {
         answers(broken)
         assert.deepEqual(await send(), OK.body)
         assert.equal(server.asked.length, 2)
-        // The server resets all that there are by then.
+        // The server resets all open connections.
         assert.ok([2, 2 + spare].includes(server.connections), `${server.connections} connections`)
       })
     }
 
     for (const status of [400, 401, 403, 404, 409, 422]) {
-      it(`does not repeat what was answered by ${status}`, async () => {
+      it(`does not retry after ${status}`, async () => {
         answers({ status }, OK)
         await assert.rejects(send(), { name: 'UserError' })
         assert.equal(server.asked.length, 1)
       })
     }
 
-    it('takes 404 for an answer only when asked to', async () => {
+    it('returns undefined for 404 only on request', async () => {
       answers({ status: 404, body: { message: 'pods "x" not found' } }, { status: 404 })
       await assert.rejects(send(), { code: 'NOT_FOUND', message: 'cannot list pods: pods "x" not found' })
       assert.equal(await send({}, 'undefined'), undefined)
     })
 
-    it('does not wait for an answer longer than told', async () => {
+    it('fails when the answer takes longer than the timeout', async () => {
       answers('silence')
       const started = performance.now()
       await assert.rejects(send({ options: { timeout: 200 } }), {
@@ -146,7 +159,7 @@ for (const [version, http2, asksLittle] of [
       assert.equal(server.asked.length, 1)
     })
 
-    it('tells what it does, without queries and credentials', async () => {
+    it('traces requests without queries and credentials', async () => {
       const lines: string[] = []
       const options = { trace: (line: string) => lines.push(line) }
       const requests = await clients.requests(server, { config: { user: { token: 'secret' } }, options })
@@ -176,7 +189,7 @@ describe('KubeRequests', () => {
     await server.close()
   })
 
-  it('has twenty requests under way at once over HTTP/2', async () => {
+  it('sends twenty requests in parallel over HTTP/2', async () => {
     const requests = await clients.requests(server)
     const { promise: all, resolve: allThere } = Promise.withResolvers<void>()
     server.answer = async (_, nth) => {
@@ -187,7 +200,7 @@ describe('KubeRequests', () => {
     await Promise.all(Array.from({ length: 20 }, () => requests.send(LIST_PODS)))
   })
 
-  it('asks an exec plugin for credentials once, however many requests there are', async () => {
+  it('runs an exec plugin once for all requests', async () => {
     const log = clients.files.path('asked')
     const credential = {
       apiVersion: 'client.authentication.k8s.io/v1',
@@ -214,7 +227,7 @@ describe('KubeRequests', () => {
     })
   }
 
-  it('sends the body, its type and the query, and leaves out what is undefined', async () => {
+  it('sends the body, its type and the query without undefined values', async () => {
     const requests = await clients.requests(server)
     const query = { fieldManager: 'a b&c', dryRun: undefined }
     await requests.send({
@@ -230,7 +243,7 @@ describe('KubeRequests', () => {
     assert.deepEqual([method, sent, body], ['PATCH', { fieldManager: 'a b&c' }, { x: 'ü' }])
   })
 
-  it('says JSON when nothing else is said, and no type without a body', async () => {
+  it('sends JSON by default, and no content type without a body', async () => {
     const requests = await clients.requests(server)
     await requests.send(LIST_PODS)
     await requests.send({ ...LIST_PODS, method: 'POST', body: {} })
@@ -241,7 +254,7 @@ describe('KubeRequests', () => {
     ])
   })
 
-  it('says that a client certificate has expired when the server does not accept it', async () => {
+  it('reports an expired client certificate when the server refuses it', async () => {
     server.answer = () => ({ status: 401, body: { message: 'Unauthorized' } })
     const { certificate, key } = await clientCertificate(server.authority, new Date('2026-10-31T00:00:00Z'))
     const user = { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) }
@@ -252,9 +265,9 @@ describe('KubeRequests', () => {
     })
   })
 
-  it('knows its server and context', async () => {
+  it('has its server and context', async () => {
     const requests = await clients.requests(server, { config: { context: 'lab' } })
-    assert.deepEqual([requests.server, requests.context], [server.url, 'lab'])
+    assert.deepEqual([requests.peer.server, requests.context], [server.url, 'lab'])
   })
 
   it('ends its connection when it is closed', async () => {

@@ -1,4 +1,4 @@
-/** Kubeconfig files in a directory of their own. */
+/** Writes kubeconfig files into a temporary directory. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,9 +38,15 @@ export class KubeConfigFiles {
   }
 }
 
-/** One context with its cluster and user, all of one name. */
+/** One context with its cluster and user, all with the same name. */
 export function kubeConfig(settings: KubeConfigSettings): object {
-  const { server = 'https://server.test', authority, user = {}, cluster = {}, context: name = 'test' } = settings
+  const {
+    server = 'https://server.test',
+    authority,
+    user = { token: 'token' },
+    cluster = {},
+    context: name = 'test',
+  } = settings
   const trust = authority === undefined ? {} : { 'certificate-authority-data': base64(authority) }
   return {
     apiVersion: 'v1',

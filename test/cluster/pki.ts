@@ -1,4 +1,4 @@
-/** Certificates of an API server that is not ours: its own authority, its own names, and an address. */
+/** Certificates of an API server, from its own CA. */
 import { createPublicKey } from 'node:crypto'
 import { type Extension, keyIdentifier, signCertificate } from '../../src/certificates/x509.ts'
 import { countedBytes, DAY, key } from '../certificates/issuing.ts'
@@ -20,7 +20,7 @@ export async function clusterAuthority(keyIndex = 0): Promise<Pair> {
   return sign(await key(keyIndex), `authority ${keyIndex}`, extensions)
 }
 
-/** The API server's: for 127.0.0.1 and localhost. Without an authority it signs itself. */
+/** The API server's certificate for 127.0.0.1 and localhost; self-signed without a CA. */
 export async function serverCertificate(authority?: Pair): Promise<Pair> {
   const altNames = [
     { type: 7, ip: '127.0.0.1' },
@@ -30,7 +30,7 @@ export async function serverCertificate(authority?: Pair): Promise<Pair> {
   return sign(await key(1), 'kube-apiserver', extensions, authority)
 }
 
-/** A user's. @param notAfter when it ends */
+/** A user's certificate. @param notAfter when it expires */
 export async function clientCertificate(authority: Pair, notAfter: Date): Promise<Pair> {
   return sign(
     await key(1),

@@ -6,7 +6,7 @@ import type { FakeWorld } from '../fakes/fake-world.ts'
 import { expectGolden } from '../golden-file.ts'
 import { runCommand } from './run-command.ts'
 
-/** Keys are new in every run, and so are fingerprints; goldens keep their place. */
+/** Keys and fingerprints differ in every run, so golden files have placeholders. */
 const withoutFingerprints = (text: string) => text.replace(/([0-9A-F]{2}:){31}[0-9A-F]{2}/g, 'FINGERPRINT')
 
 async function page(argv: string, world: FakeWorld): Promise<{ text: string; exitCode: number }> {
@@ -27,7 +27,7 @@ describe('kubectl telemetry cert status', () => {
     assert.equal(exitCode, 0)
   })
 
-  it('exits with 1 when a certificate ends soon', async () => {
+  it('exits with 1 when a certificate expires soon', async () => {
     const world = await exposedWorld()
     await world.clock.sleep(390 * DAY)
     const { text, exitCode } = await page('cert status', world)
@@ -36,7 +36,7 @@ describe('kubectl telemetry cert status', () => {
     assert.equal((await page('cert status --expires-in 24h', world)).exitCode, 0)
   })
 
-  it('exits with 1 when the Secret is gone, on a machine without the authority', async () => {
+  it('exits with 1 when the Secret is missing, on a machine without the CA', async () => {
     const world = await exposedWorld()
     world.authorities.kept.clear()
     world.cluster.objects.splice(world.cluster.objects.indexOf(find(world.cluster, 'Secret')), 1)
@@ -61,18 +61,18 @@ describe('kubectl telemetry cert status', () => {
 })
 
 describe('kubectl telemetry cert rotate', () => {
-  it('prints what changed, and the certificates as they are now', async () => {
+  it('prints the changes, and the present certificates', async () => {
     const { text, exitCode } = await page('cert rotate -y', await exposedWorld())
     expectGolden('cert-rotate.txt', text)
     assert.equal(exitCode, 0)
   })
 
-  it('marks what a dry run says', async () => {
+  it('marks the output of a dry run', async () => {
     const { text } = await page('cert rotate --dry-run=server', await exposedWorld())
     assert.equal(text, 'secret/kubectl-telemetry-tls configured (server dry run)\n')
   })
 
-  it('says on another machine whose authority it is', async () => {
+  it('names the machine of the CA on another machine', async () => {
     const world = await exposedWorld()
     world.authorities.kept.clear()
     const { text, exitCode } = await page('cert rotate -y', world)
@@ -80,7 +80,7 @@ describe('kubectl telemetry cert rotate', () => {
     assert.equal(exitCode, 1)
   })
 
-  it('prints both authorities, and what clients and people are to do', async () => {
+  it('prints both CAs, and the next steps for clients and users', async () => {
     const world = await exposedWorld()
     expectGolden('cert-rotate-ca.txt', (await page('cert rotate --ca -y', world)).text)
     expectGolden('cert-rotate-ca-status.txt', (await page('cert status', world)).text)
@@ -100,12 +100,12 @@ describe('kubectl telemetry cert rotate', () => {
 })
 
 describe('kubectl telemetry cert create', () => {
-  it('prints where the authority is, and what to do with it', async () => {
+  it('prints the file of the CA, and the next steps', async () => {
     const world = await exposedWorld()
     const { text, exitCode } = await page('cert create --domain example.com', world)
     expectGolden('cert-create.txt', text)
     assert.equal(exitCode, 0)
-    assert.match((await page('cert create --domain example.com', world)).text, /^authority of example\.com unchanged\n/)
+    assert.match((await page('cert create --domain example.com', world)).text, /^CA of example\.com unchanged\n/)
   })
 
   const wrong = [
@@ -125,16 +125,20 @@ describe('kubectl telemetry cert create', () => {
 })
 
 describe('kubectl telemetry cert export', () => {
-  it('prints nothing but PEM, for a file or a pipe', async () => {
+  it('prints only PEM, for a file or a pipe', async () => {
     const world = await exposedWorld()
     const { stdout, stderr } = await runCommand('cert export ca', world)
-    assert.deepEqual([stdout, stderr], [held(world, 'ca.crt'), ''])
+    assert.equal(stdout, held(world, 'ca.crt'))
+    assert.match(
+      stderr,
+      /^CA O=kubectl telemetry, .*\n {2}vouches for {2}only names in .*\n {2}fingerprint .*\n {2}from .*\n$/,
+    )
   })
 
-  it('shows the password that it made beside the answer', async () => {
+  it('shows the generated password on stderr', async () => {
     const { stdout, stderr, exitCode } = await runCommand('cert export pkcs12 -f telemetry.p12', await exposedWorld())
     assert.equal(stdout, 'pkcs12 of istio-system/kubectl-telemetry-tls written to telemetry.p12\n')
-    assert.match(stderr, /^password: [\w-]{24} {3}# shown this once\n$/)
+    assert.match(stderr, /\npassword: [\w-]{24} {3}# shown only now\n$/)
     assert.equal(exitCode, 0)
   })
 
@@ -146,7 +150,7 @@ describe('kubectl telemetry cert export', () => {
 })
 
 describe('kubectl telemetry cert trust', () => {
-  it('prints each store, and the commands that people have to run themselves', async () => {
+  it('prints each store, and the commands that the user has to run', async () => {
     const world = await exposedWorld()
     world.trustStores.stores = [
       {
@@ -162,10 +166,10 @@ describe('kubectl telemetry cert trust', () => {
     expectGolden('cert-trust.txt', text.replace(/kubectl-telemetry-[0-9a-f]{16}/g, 'kubectl-telemetry-NAME'))
     assert.equal(exitCode, 1)
     const { stdout } = await runCommand('cert trust --remove --dry-run=client', world)
-    assert.match(stdout, /^system \(.*\) unchanged \(dry run\)\nbrowsers \(.*\) forgotten \(dry run\)\n {2}certutil /)
+    assert.match(stdout, /^system \(.*\) unchanged \(dry run\)\nbrowsers \(.*\) removed \(dry run\)\n {2}certutil /)
   })
 
-  it('has no dry run on the server: it asks no server', async () => {
+  it('has no dry run on the server, because it changes only this machine', async () => {
     assert.equal((await runCommand('cert trust --dry-run=server', await exposedWorld())).exitCode, 2)
   })
 })

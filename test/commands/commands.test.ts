@@ -18,11 +18,11 @@ function fullMesh(answers?: Record<string, unknown>): FakeWorld {
   return fakeWorld(new FakeCluster(objects), new FakeTerminal(answers))
 }
 
-/** Keys are new in every run; goldens keep their place. */
+/** Keys differ in every run, so golden files have placeholders. */
 const withoutKeys = (text: string) => text.replace(/[A-Za-z0-9+/=]{200,}/g, 'BASE64')
 
 describe('a flag that may be repeated', () => {
-  it('takes one value at a time: what follows is an argument', async () => {
+  it('takes one value at a time: the next word is an argument', async () => {
     const { commands } = await configuration()
     const classes = await Promise.all(commands.map((command) => command.load()))
     const greedy = classes.flatMap(({ id, flags, baseFlags }) =>
@@ -33,7 +33,7 @@ describe('a flag that may be repeated', () => {
     assert.deepEqual(greedy, [])
   })
 
-  it('stands before an add-on', async () => {
+  it('may come before an add-on', async () => {
     const { stdout, stderr, exitCode } = await runCommand(
       'expose --allow-cidr 10.0.0.0/8 grafana --dry-run=client',
       world(),
@@ -44,7 +44,7 @@ describe('a flag that may be repeated', () => {
 })
 
 describe('kubectl telemetry expose', () => {
-  it('prints what changed, the table, and how to go on', async () => {
+  it('prints the changes, the table, and the next steps', async () => {
     const { stdout, stderr, exitCode } = await runCommand('expose grafana --allow-anonymous -y', world())
     expectGolden('expose-grafana.txt', stdout)
     assert.equal(stderr, '')
@@ -91,21 +91,21 @@ describe('kubectl telemetry expose', () => {
     assert.equal(exitCode, 0)
   })
 
-  it('warns of add-ons that are not there on stderr, and goes on', async () => {
+  it('warns about missing add-ons on stderr, and continues', async () => {
     const { stdout, stderr, exitCode } = await runCommand('expose all --allow-anonymous -y', world())
     expectGolden('expose-grafana.txt', stdout)
     expectGolden('expose-all-absent-stderr.txt', stderr)
     assert.equal(exitCode, 0)
   })
 
-  it('warns of hosts that move to another domain', async () => {
+  it('warns about hosts that move to another domain', async () => {
     const one = fullMesh()
     await runCommand('expose grafana --allow-anonymous -y', one)
     const { stdout, stderr } = await runCommand('expose kiali --domain example.com --allow-anonymous -y', one)
     expectGolden('expose-moved.txt', `${stdout}--- stderr\n${stderr}`)
   })
 
-  it('marks what a dry run says', async () => {
+  it('marks the output of a dry run', async () => {
     const { stdout } = await runCommand('expose grafana --dry-run=server', world())
     expectGolden('expose-grafana-dry-run.txt', stdout)
   })
@@ -160,19 +160,22 @@ describe('kubectl telemetry expose', () => {
 })
 
 const NOT_EXPOSED =
-  'warning: grafana is not exposed (NOT_EXPOSED)\n  try: kubectl telemetry cleanup --dry-run=client   # shows everything of ours\n'
+  'note: grafana is not exposed (NOT_EXPOSED)\n  try: kubectl telemetry cleanup --dry-run=client   # shows all exposures\n'
 
 describe('kubectl telemetry cleanup', () => {
-  it('prints what went, in kubectl words', async () => {
+  it('prints the removed objects, in the words of kubectl', async () => {
     const one = world()
     await runCommand('expose grafana --allow-anonymous -y', one)
     const { stdout, exitCode } = await runCommand('cleanup -y', one)
     expectGolden('cleanup.txt', stdout)
     assert.equal(exitCode, 0)
-    assert.equal((await runCommand('cleanup -y', one)).stdout, 'nothing of ours is in the cluster\n')
+    assert.equal(
+      (await runCommand('cleanup -y', one)).stdout,
+      'nothing to remove: the cluster has no exposure of kubectl telemetry\n',
+    )
   })
 
-  it('prints what went and what changed when one add-on of several goes', async () => {
+  it('prints removed and changed objects when one of several add-ons is removed', async () => {
     const one = fullMesh()
     await runCommand('expose grafana kiali --allow-anonymous -y', one)
     expectGolden('cleanup-grafana-dry-run.txt', (await runCommand('cleanup grafana --dry-run=client', one)).stdout)
@@ -181,23 +184,23 @@ describe('kubectl telemetry cleanup', () => {
     assert.deepEqual([stderr, exitCode], ['', 0])
   })
 
-  it('prints as json what went and what changed', async () => {
+  it('prints removed and changed objects as json', async () => {
     const one = fullMesh()
     await runCommand('expose grafana kiali --allow-anonymous -y', one)
     expectGolden('cleanup-grafana.json', (await runCommand('cleanup grafana -y -o json', one)).stdout)
   })
 
-  it('is content when an add-on is not exposed', async () => {
+  it('succeeds when an add-on is not exposed', async () => {
     const { stdout, stderr, exitCode } = await runCommand('cleanup grafana', world())
     assert.deepEqual([stdout, stderr, exitCode], ['nothing to remove\n', NOT_EXPOSED, 0])
   })
 
-  it('warns on stderr when the certificate keeps its names', async () => {
+  it('notes on stderr that the certificate keeps its names', async () => {
     const one = fullMesh()
     await runCommand('expose grafana kiali --allow-anonymous -y', one)
     one.authorities.kept.clear()
     const { stderr, exitCode } = await runCommand('cleanup grafana -y', one)
-    assert.match(stderr, /^warning: .* \(CERTIFICATE_KEPT\)\n {2}try: harmless; /)
+    assert.match(stderr, /^note: .* \(CERTIFICATE_KEPT\)\n {2}try: run kubectl telemetry expose /)
     assert.equal(exitCode, 0)
   })
 

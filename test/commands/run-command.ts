@@ -1,4 +1,4 @@
-/** Runs a command class in this process, with a fake world and with stdout and stderr caught. */
+/** Runs a command class in this process, with a fake world and and captures stdout and stderr. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Command, Config, type Interfaces } from '@oclif/core'
@@ -23,7 +23,7 @@ export interface Outcome {
 
 const root = new URL('../../', import.meta.url)
 
-/** Our oclif configuration, as `src/main.ts` makes it. */
+/** The oclif configuration, like that of `src/main.ts`. */
 export async function configuration(): Promise<Config> {
   const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Interfaces.PJSON
   const oclif = { ...packageJson.oclif, bin: 'kubectl telemetry', commands: './src/commands' }
@@ -60,12 +60,12 @@ export async function runCommand(argv: string, world: Dependencies): Promise<Out
     const one = Object.assign(new Known(argv, config), { connect: async () => world })
     await (one as unknown as { _run(): Promise<void> })._run()
   }
-  // What one command has another carry out is in the same world.
+  // A command that another command runs is in the same world.
   Object.assign(config, { runCommand: start })
   return catching(() => start(id, words))
 }
 
-/** Streams and exit code are put back whatever happens. */
+/** Streams and exit code are always restored. */
 async function catching(running: () => Promise<void>): Promise<Outcome> {
   const written = { stdout: '', stderr: '' }
   const originals = { stdout: process.stdout.write, stderr: process.stderr.write, exitCode: process.exitCode }

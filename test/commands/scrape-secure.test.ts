@@ -8,7 +8,7 @@ import { istiod, RollingCluster, workload } from '../fakes/workloads.ts'
 import { expectGolden } from '../golden-file.ts'
 import { runCommand as runAnyCommand } from './run-command.ts'
 
-/** The workloads alone. */
+/** Only the workloads. */
 const runCommand = (argv: string, one: FakeWorld) =>
   runAnyCommand(argv.startsWith('scrape') && !argv.includes('--prometheus') ? `${argv} --prometheus none` : argv, one)
 
@@ -38,12 +38,12 @@ describe('kubectl telemetry scrape-secure', () => {
       assert.deepEqual([stderr, exitCode], ['', code])
     })
 
-  it('takes one namespace for each -n, and names after it for workloads', async () => {
+  it('reads one namespace after each -n, and the words after it as workloads', async () => {
     const { stdout } = await runCommand('scrape-secure -n shop -n default sts/db --dry-run=client', world())
     assert.match(stdout, /^shop +statefulset\/db +1 +native +configured/m)
   })
 
-  it('says that there is nothing to do', async () => {
+  it('reports that there is nothing to do', async () => {
     const { stdout, stderr, exitCode } = await runCommand('scrape-secure -n nowhere -y', world())
     assert.deepEqual([stdout, exitCode], ['nothing to change\n', 0])
     assert.match(stderr, /NO_WORKLOADS/)
@@ -54,13 +54,13 @@ describe('kubectl telemetry scrape-secure', () => {
     ['scrape-secure deploy/', 'WORKLOAD_INVALID'],
     ['scrape-secure Web', 'WORKLOAD_INVALID'],
     ['scrape-secure web -A', 'SELECTION_INVALID'],
-    ['scrape-secure --prometheus prometheus', 'PROMETHEUS_INVALID'],
+    ['scrape-secure --prometheus prometheus', 'PROMETHEUS_NAME_INVALID'],
     ['scrape-secure --timeout 2', 'DURATION_INVALID'],
     ['scrape-secure --harden', 'HARDEN_UNPROVEN'],
     ['scrape-secure --only-prometheus', 'HARDEN_UNPROVEN'],
     ['scrape-secure --method legacy', 'USAGE'],
     ['cleanup --scraping --certificates', 'USAGE'],
-    ['cleanup kiali --scraping', 'SCRAPING_ALONE'],
+    ['cleanup kiali --scraping', 'SCRAPING_WITH_ADDONS'],
   ]
   for (const [argv, code] of wrong)
     it(`refuses ${argv} as ${code}`, async () => {
@@ -70,7 +70,7 @@ describe('kubectl telemetry scrape-secure', () => {
     })
 
   for (const word of ['deploy/web', 'deployment/web', 'deployments/web', 'deployment.apps/web', 'web'])
-    it(`knows ${word}`, async () => {
+    it(`accepts ${word}`, async () => {
       const { stdout } = await runCommand(`scrape-secure ${word} --dry-run=client`, world())
       assert.match(stdout, /deployment\/web .*configured \(dry run\)/)
     })
@@ -85,7 +85,7 @@ describe('kubectl telemetry scrape-secure status', () => {
     ])
   const run = (argv: string, cluster: ScrapedCluster) => runAnyCommand(argv, fakeWorld(cluster, new FakeTerminal()))
 
-  it('shows a page, or data, and changes nothing', async () => {
+  it('prints a page, or data, and changes nothing', async () => {
     const cluster = await mesh().secure()
     for (const [argv, golden] of [
       ['scrape-secure status', 'scrape-status.txt'],
@@ -98,7 +98,7 @@ describe('kubectl telemetry scrape-secure status', () => {
     assert.deepEqual(cluster.writes, [])
   })
 
-  it('shows what is wrong, each with the next command, and exits with 1', async () => {
+  it('prints each problem with the next command, and exits with 1', async () => {
     const cluster = await mesh().secure()
     cluster.targets.set('web-5d9f8-0', { health: 'down', lastError: 'context deadline exceeded' })
     const [clear] = cluster.pods.filter(({ metadata }) => metadata.name === 'db-5d9f8-0')
@@ -111,7 +111,7 @@ describe('kubectl telemetry scrape-secure status', () => {
     assert.equal(exitCode, 1)
   })
 
-  it('is what is meant where its name comes after a flag', async () => {
+  it('is found when its name comes after a flag', async () => {
     const { stderr } = await runCommand('scrape-secure -n shop status -y', world())
     assert.match(
       stderr,
@@ -119,7 +119,7 @@ describe('kubectl telemetry scrape-secure status', () => {
     )
   })
 
-  it('says that there is nothing', async () => {
+  it('reports that nothing is scraped over mutual TLS', async () => {
     const { stdout, stderr, exitCode } = await run('scrape-secure status', mesh())
     expectGolden('scrape-status-nothing.txt', stdout)
     assert.deepEqual([stderr, exitCode], ['', 0])
@@ -127,12 +127,12 @@ describe('kubectl telemetry scrape-secure status', () => {
     assert.equal(elsewhere, 'no workload is scraped over Istio mutual TLS in namespaces far, away\n')
   })
 
-  it('does not say so where it could not be read', async () => {
+  it('does not report that when it could not read the cluster', async () => {
     const cluster = mesh()
     cluster.fail('list', 'pods', new UserError('FORBIDDEN', 'not allowed to list pods'))
     const { stdout, stderr, exitCode } = await run('scrape-secure status -n shop', cluster)
-    assert.match(stdout, /^it could not be read which workloads are scraped over Istio mutual TLS in namespace shop/)
-    assert.match(stderr, /\(UNREAD\)/)
+    assert.match(stdout, /^cannot tell which workloads are scraped over Istio mutual TLS in namespace shop/)
+    assert.match(stderr, /\(WORKLOADS_UNREAD\)/)
     assert.equal(exitCode, 1)
   })
 })

@@ -14,15 +14,24 @@ describe('kubectl telemetry status', () => {
     assert.deepEqual([stderr, exitCode], ['', 0])
   })
 
-  it('names the next command for each problem, and is no failure', async () => {
+  it('prints the next command for each problem, and exits with 1', async () => {
     const world = await exposedWorld()
     world.prober.answers = [{ ok: false, hop: 'route', status: 404, message: 'HTTP 404', milliseconds: 1 }]
     const { stdout, exitCode } = await runCommand('status', world)
     expectGolden('status-problems.txt', stdout)
+    assert.equal(exitCode, 1)
+  })
+
+  it('exits with 0 when there are only warnings', async () => {
+    const world = await exposedWorld()
+    world.prober.serving = () => held(world, 'tls.crt')
+    world.prober.addresses = []
+    const { stdout, exitCode } = await runCommand('status', world)
+    assert.match(stdout, /^warning: .*\(DNS_UNRESOLVED\)$/m)
     assert.equal(exitCode, 0)
   })
 
-  it('says that nothing is exposed', async () => {
+  it('reports that nothing is exposed', async () => {
     expectGolden('status-nothing.txt', (await runCommand('status', fullMesh())).stdout)
   })
 

@@ -1,4 +1,4 @@
-/** What may stand between a client and the API server: a proxy of the company, or a gateway that lets one sort of tunnel through. */
+/** Servers between a client and the API server: a company's HTTP proxy, and a gateway that supports only one tunnel protocol. */
 import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
 import { Agent, createServer, request } from 'node:https'
@@ -7,7 +7,7 @@ import { connect as tlsConnect } from 'node:tls'
 import { clusterAuthority, serverCertificate } from '../cluster/pki.ts'
 import { kubeConfigWith, labCredentials } from './lab-credentials.ts'
 
-/** An HTTP proxy that lets everybody through to wherever they want (RFC 9110, section 9.3.6). */
+/** An HTTP proxy that connects any client to any target (CONNECT, RFC 9110, section 9.3.6). */
 export class ConnectProxy {
   /** `HOST:PORT` of each tunnel. */
   readonly targets: string[] = []
@@ -47,24 +47,30 @@ export class ConnectProxy {
   }
 }
 
-/** The real API server behind something that knows either WebSocket or SPDY, as gateways do that look into HTTP, or API servers before 1.30. */
+/** Carries the bytes of a tunnel between a client and the API server. */
+type Carry = (client: Socket, onward: Socket) => void
+
+/** A gateway in front of the real API server that supports either WebSocket or SPDY, like proxies that inspect HTTP and API servers before 1.30. */
 export class NarrowGateway {
-  /** What it was asked to switch to. */
+  /** Requested protocols, in order. */
   readonly upgrades: string[] = []
   readonly #server: Server
   readonly #authority: string
   readonly #sockets = new Set<Socket>()
 
-  /** @param refused what it does not switch to: `websocket`, `SPDY/3.1` */
-  static async start(refused: string): Promise<NarrowGateway> {
+  /** @param refused protocol that the gateway refuses: `websocket`, `SPDY/3.1` @param carry by default both directions unchanged */
+  static async start(refused: string, carry: Carry = unchanged): Promise<NarrowGateway> {
     const authority = await clusterAuthority()
     const { certificate, key } = await serverCertificate(authority)
-    const narrow = new NarrowGateway(createServer({ cert: certificate, key }), authority.certificate, refused)
+    const narrow = new NarrowGateway(createServer({ cert: certificate, key }), authority.certificate, {
+      refused,
+      carry,
+    })
     await listen(narrow.#server)
     return narrow
   }
 
-  private constructor(server: Server, authority: string, refused: string) {
+  private constructor(server: Server, authority: string, { refused, carry }: { refused: string; carry: Carry }) {
     this.#server = server
     this.#authority = authority
     const { server: real, ...tls } = labCredentials()
@@ -72,13 +78,13 @@ export class NarrowGateway {
     server.on('connection', (socket: Socket) => this.#sockets.add(socket))
     server.on('request', (asked, answer) => {
       const { authorization: _, ...headers } = asked.headers
-      const asking = request(`${real}${asked.url}`, { method: asked.method, headers, agent }, (got) => {
+      const forwarded = request(`${real}${asked.url}`, { method: asked.method, headers, agent }, (got) => {
         answer.writeHead(got.statusCode ?? 502, got.headers)
         got.pipe(answer)
       })
-      asking.on('error', () => answer.destroy())
-      answer.on('close', () => asking.destroy())
-      asked.pipe(asking)
+      forwarded.on('error', () => answer.destroy())
+      answer.on('close', () => forwarded.destroy())
+      asked.pipe(forwarded)
     })
     server.on('upgrade', (asked: IncomingMessage, client: Socket) => {
       const { upgrade = '' } = asked.headers
@@ -93,7 +99,7 @@ export class NarrowGateway {
           index % 2 ? [] : [`${name}: ${asked.rawHeaders[index + 1]}`],
         )
         onward.write(`${[`${asked.method} ${asked.url} HTTP/1.1`, ...lines].join('\r\n')}\r\n\r\n`)
-        client.pipe(onward).pipe(client)
+        carry(client, onward)
       })
       onward.on('error', () => client.destroy())
       client.on('error', () => onward.destroy())
@@ -110,6 +116,10 @@ export class NarrowGateway {
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close()
   }
+}
+
+function unchanged(client: Socket, onward: Socket): void {
+  client.pipe(onward).pipe(client)
 }
 
 async function listen(server: Server): Promise<void> {

@@ -13,7 +13,7 @@ const EXPOSE = ['expose', 'grafana', '--allow-anonymous', '-y']
 const assertRefused = (outcome: Outcome, code: string, expectedExit: number, says?: RegExp) =>
   assertOneError(outcome, code, says, expectedExit)
 
-describe('bad input, on the real mesh', () => {
+describe('wrong input, on the real mesh', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
 
@@ -27,22 +27,27 @@ describe('bad input, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [], 'something was left in the cluster')
   })
 
-  /** Runs something, and shows that no object of the cluster has changed by it. */
-  function unchanged(running: () => Outcome): Outcome {
+  /** Runs a command and asserts that it changed no object of the cluster. */
+  function unchanged(run: () => Outcome): Outcome {
     const before = dump(workplace)
-    const outcome = running()
+    const outcome = run()
     assert.deepEqual(difference(before, dump(workplace)), [])
     return outcome
   }
 
   const flags: [title: string, words: string[], code: string, says: RegExp][] = [
-    ['unknown add-on', ['expose', 'grafna'], 'ADDON_UNKNOWN', /did you mean "grafana"\?/],
-    ['--ingress-ip 999.1.1.1', [...EXPOSE, '--ingress-ip', '999.1.1.1'], 'ADDRESS_INVALID', /is not an IP address/],
-    ['--domain empty', [...EXPOSE, '--domain', ''], 'DOMAIN_INVALID', /is empty/],
-    ['--domain with a scheme', [...EXPOSE, '--domain', 'https://example.com'], 'DOMAIN_INVALID', /has a scheme/],
-    ['--domain with spaces', [...EXPOSE, '--domain', 'example .com'], 'DOMAIN_INVALID', /has spaces/],
+    ['an unknown add-on', ['expose', 'grafna'], 'ADDON_UNKNOWN', /did you mean "grafana"\?/],
     [
-      '--domain of 300 characters',
+      'an --ingress-ip of 999.1.1.1',
+      [...EXPOSE, '--ingress-ip', '999.1.1.1'],
+      'ADDRESS_INVALID',
+      /is not an IP address/,
+    ],
+    ['an empty --domain', [...EXPOSE, '--domain', ''], 'DOMAIN_INVALID', /is empty/],
+    ['a --domain with a scheme', [...EXPOSE, '--domain', 'https://example.com'], 'DOMAIN_INVALID', /has a scheme/],
+    ['a --domain with spaces', [...EXPOSE, '--domain', 'example .com'], 'DOMAIN_INVALID', /has spaces/],
+    [
+      'a --domain of 300 characters',
       [...EXPOSE, '--domain', `${'a.'.repeat(148)}test`],
       'DOMAIN_INVALID',
       /is 300 characters long/,
@@ -50,17 +55,18 @@ describe('bad input, on the real mesh', () => {
     ['a bare --dry-run', [...EXPOSE, '--dry-run'], 'USAGE', /none, client, server/],
     ['an unknown context', [...EXPOSE, '--context', 'nowhere'], 'CONTEXT_UNKNOWN', /known: lab/],
     [
-      'a kubeconfig that is not there',
+      'a kubeconfig that does not exist',
       [...EXPOSE, '--kubeconfig', '/nowhere/config'],
       'KUBECONFIG_MISSING',
       /\/nowhere\/config/,
     ],
   ]
   for (const [title, words, code, says] of flags) {
-    it(`${title}: ${code}, exit code 2`, () => assertRefused(workplace.telemetry(...words), code, 2, says))
+    it(`reports ${title} as ${code} with exit code 2`, () =>
+      assertRefused(workplace.telemetry(...words), code, 2, says))
   }
 
-  it('missing kubeconfig of the environment: KUBECONFIG_MISSING, exit code 1', () => {
+  it('reports a missing file in KUBECONFIG as KUBECONFIG_MISSING with exit code 1', () => {
     const environment = { KUBECONFIG: '/nowhere/config' }
     assertRefused(
       workplace.run('kubectl-telemetry', EXPOSE, { environment }),
@@ -70,7 +76,7 @@ describe('bad input, on the real mesh', () => {
     )
   })
 
-  it('unreachable API server: CLUSTER_UNREACHABLE, exit code 1', () => {
+  it('reports an unreachable API server as CLUSTER_UNREACHABLE with exit code 1', () => {
     const kubeconfig = join(workplace.directory, 'unreachable')
     writeFileSync(
       kubeconfig,
@@ -84,7 +90,7 @@ describe('bad input, on the real mesh', () => {
     )
   })
 
-  it('expired client certificate: UNAUTHENTICATED, exit code 1, with the day it expired', () => {
+  it('reports an expired client certificate as UNAUTHENTICATED with exit code 1 and the day of its expiry', () => {
     const kubeconfig = join(workplace.directory, 'expired')
     writeFileSync(kubeconfig, expiredKubeconfig())
     assertRefused(
@@ -95,7 +101,7 @@ describe('bad input, on the real mesh', () => {
     )
   })
 
-  /** The lab's kubeconfig with a client certificate of its own authority that has run out. */
+  /** The lab's kubeconfig with an expired client certificate that the lab's CA signed. */
   function expiredKubeconfig(): string {
     const pki = join(labPaths().run, 'pki')
     const at = (name: string) => join(workplace.directory, name)
@@ -148,17 +154,17 @@ describe('bad input, on the real mesh', () => {
     return JSON.stringify(config)
   }
 
-  it('Grafana absent: ADDON_NOT_FOUND, exit code 1', () => {
+  it('reports a missing Grafana as ADDON_NOT_FOUND with exit code 1', () => {
     const refused = unchanged(() => workplace.telemetry(...EXPOSE, '-n', 'kube-system'))
     assertRefused(refused, 'ADDON_NOT_FOUND', 1, /try: -n istio-system/)
   })
 
-  it('an add-on that lets anyone in: ANONYMOUS_ACCESS, exit code 1, naming the flag', () => {
+  it('refuses an add-on that lets anyone in: ANONYMOUS_ACCESS, exit code 1, and the flag that allows it', () => {
     const refused = unchanged(() => workplace.telemetry('expose', 'grafana', '-y'))
     assertRefused(refused, 'ANONYMOUS_ACCESS', 1, /as Admin[\s\S]*try: --allow-anonymous/)
   })
 
-  it('no leave: CONSENT_REQUIRED, exit code 1, naming -y', () => {
+  it('refuses to change anything without consent: CONSENT_REQUIRED, exit code 1, and the flag -y', () => {
     assertRefused(
       unchanged(() => workplace.telemetry('expose', 'grafana', '--allow-anonymous')),
       'CONSENT_REQUIRED',
@@ -167,7 +173,7 @@ describe('bad input, on the real mesh', () => {
     )
   })
 
-  it('two gateways: GATEWAY_AMBIGUOUS, exit code 1, naming --gateway', () => {
+  it('refuses to choose between two gateways: GATEWAY_AMBIGUOUS, exit code 1, and a --gateway for each', () => {
     const service = JSON.parse(
       workplace.kubectl('-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', '-o', 'json'),
     )
@@ -195,7 +201,7 @@ describe('bad input, on the real mesh', () => {
     }
   })
 
-  it('no gateway: GATEWAY_NOT_FOUND, exit code 1', () => {
+  it('reports that no gateway runs as GATEWAY_NOT_FOUND with exit code 1', () => {
     workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/istio-ingressgateway', '--replicas=0')
     try {
       workplace.kubectl(
@@ -220,7 +226,7 @@ describe('bad input, on the real mesh', () => {
     }
   })
 
-  it('a user who may not create Gateways: FORBIDDEN, exit code 1, naming verb and resource', () => {
+  it('reports verb and resource to a user who may not create Gateways: FORBIDDEN, exit code 1', () => {
     const meta = { name: 'telemetry-e2e' }
     const rules = [
       { apiGroups: [''], resources: ['services', 'pods', 'nodes', 'configmaps'], verbs: ['get', 'list'] },
@@ -252,7 +258,7 @@ describe('bad input, on the real mesh', () => {
     }
   })
 
-  it('an object of our name that is not ours: NOT_OURS, exit code 1, and it stays as it is', () => {
+  it('leaves a user’s object with the name of its own unchanged: NOT_OURS, exit code 1', () => {
     workplace.kubectl(
       '-n',
       'istio-system',
@@ -265,7 +271,10 @@ describe('bad input, on the real mesh', () => {
     try {
       const refused = unchanged(() => workplace.telemetry(...EXPOSE))
       assertRefused(refused, 'NOT_OURS', 1, /secret\/kubectl-telemetry-tls in namespace istio-system/)
-      assert.equal(workplace.telemetry('cleanup', '-y').stdout, 'nothing of ours is in the cluster\n')
+      assert.equal(
+        workplace.telemetry('cleanup', '-y').stdout,
+        'nothing to remove: the cluster has no exposure of kubectl telemetry\n',
+      )
       assert.match(
         workplace.kubectl('-n', 'istio-system', 'get', 'secret', 'kubectl-telemetry-tls', '-o', 'yaml'),
         /mine: /,

@@ -1,4 +1,4 @@
-/** Objects of a big mesh, which nothing runs: written over a few connections, as kubectl would take minutes to. */
+/** Objects of a big mesh that no kubelet runs. They are written over a few connections, because kubectl would take minutes. */
 import { Agent, request } from 'node:https'
 import { json } from 'node:stream/consumers'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
@@ -6,7 +6,7 @@ import { labCredentials } from './lab-credentials.ts'
 
 const CONNECTIONS = 16
 
-/** Does something with each, so many at a time. */
+/** Runs the work for each item, CONNECTIONS items at a time. */
 async function each<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
   const left = [...items]
   const worker = async () => {
@@ -16,11 +16,11 @@ async function each<T>(items: T[], work: (item: T) => Promise<void>): Promise<vo
 }
 
 /**
- * Deployments with a pod template of their own and pods as Istio injects them, which no scheduler takes. A Deployment has no replicas,
- * or a controller would make pods too; the pods belong to it itself, or a ReplicaSet's would be deleted as too many.
- * @param namespaces that are there, with their service accounts
+ * Creates Deployments, and pods as Istio injects them, which no scheduler places. A Deployment has 0 replicas, because otherwise its
+ * controller creates pods too. It owns its pods directly, because surplus pods of a ReplicaSet are deleted.
+ * @param namespaces existing namespaces with their service accounts
  */
-export async function createMany(namespaces: string[], deployments: number, podsEach: number): Promise<void> {
+export async function createWorkloads(namespaces: string[], deployments: number, podsEach: number): Promise<void> {
   const { server, ...credentials } = labCredentials()
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, ...credentials })
   const send = (method: 'POST' | 'PATCH', path: string, object: object): Promise<KubeObject> =>
@@ -39,7 +39,7 @@ export async function createMany(namespaces: string[], deployments: number, pods
       const namespace = namespaces[number % namespaces.length] ?? ''
       const path = `/apis/apps/v1/namespaces/${namespace}/deployments`
       const made = await send('POST', path, deployment(`web-${number}`))
-      // The controller says it too, at twenty a second.
+      // The controller would set it too, but only twenty a second.
       await send('PATCH', `${path}/web-${number}/status`, { status: { observedGeneration: 1 } })
       for (let pod = 0; pod < podsEach; pod++)
         await send('POST', `/api/v1/namespaces/${namespace}/pods`, injectedPod(made, `web-${number}-${pod}`))

@@ -1,4 +1,4 @@
-/** The set-up that people make by hand after Istio's page: a Gateway, a VirtualService and a DestinationRule for each add-on, one Secret. */
+/** The objects that Istio's page has users create by hand: a Gateway, a VirtualService and a DestinationRule for each add-on, and one Secret. */
 
 const SERVICES = {
   grafana: { host: 'grafana', port: 3000 },

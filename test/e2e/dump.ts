@@ -1,6 +1,5 @@
-/** All objects of all API groups, for before and after. What is left out is what the promise leaves out, and nothing else. */
-import { readFileSync } from 'node:fs'
-import { labPaths } from '../lab/lab.ts'
+/** All objects of all API groups, to compare before and after. Only what the promise excludes is left out. */
+import { labKubeConfig } from './lab-credentials.ts'
 import type { Workplace } from './mesh.ts'
 
 interface Dumped {
@@ -18,7 +17,7 @@ interface Dumped {
   status?: unknown
 }
 
-/** What controllers derive, and what changes by itself. */
+/** Kinds that controllers derive or that change without a user. */
 const DERIVED = new Set([
   'Event',
   'Lease',
@@ -30,10 +29,18 @@ const DERIVED = new Set([
   'NodeMetrics',
 ])
 
-/** Annotations that controllers write by themselves: a Deployment's revision, and the leases that istiod still keeps in ConfigMaps. */
-const TICKING = new Set(['deployment.kubernetes.io/revision', 'control-plane.alpha.kubernetes.io/leader'])
+/**
+ * Annotations that only count or tick. Controllers write a Deployment's revision and the leases that istiod still keeps in ConfigMaps.
+ * The API server writes `deprecated.daemonset.template.generation`: it counts the changes of a DaemonSet's pod template, as
+ * `metadata.generation` counts those of the object, and no client can set it back.
+ */
+const TICKING = new Set([
+  'deployment.kubernetes.io/revision',
+  'control-plane.alpha.kubernetes.io/leader',
+  'deprecated.daemonset.template.generation',
+])
 
-/** Objects by `kind.group namespace/name`, as JSON less what the API server counts and times, status and revision annotations. */
+/** Objects by `kind.group namespace/name`, as JSON without what the API server counts and times, and without status. */
 export function dump(workplace: Workplace): Map<string, string> {
   const items = lists(workplace).flatMap(({ apiVersion, kind, items }) =>
     items.map((item) => ({ ...item, apiVersion, kind: kind.replace(/List$/, '') })),
@@ -47,9 +54,9 @@ interface List {
   items: Dumped[]
 }
 
-/** One list of each kind that the API server has. By curl, over one connection: kubectl takes two seconds to print it all. */
+/** Lists every kind of the API server by curl over one connection; kubectl would take two seconds to print them. */
 function lists(workplace: Workplace): List[] {
-  const { clusters, users } = JSON.parse(readFileSync(labPaths().kubeconfig, 'utf8')) as LabKubeConfig
+  const { clusters, users } = labKubeConfig()
   const { server, 'certificate-authority': authority } = clusters[0].cluster
   const { 'client-certificate': certificate, 'client-key': key } = users[0].user
   const urls = listPaths(workplace).map((path) => `${server}${path}`)
@@ -61,13 +68,8 @@ function lists(workplace: Workplace): List[] {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as List)
-  if (found.length !== urls.length) throw new Error(`${urls.length} lists were asked for, ${found.length} came`)
+  if (found.length !== urls.length) throw new Error(`requested ${urls.length} lists, got ${found.length}`)
   return found
-}
-
-interface LabKubeConfig {
-  clusters: [{ cluster: { server: string; 'certificate-authority': string } }]
-  users: [{ user: { 'client-certificate': string; 'client-key': string } }]
 }
 
 /** `/api/v1/pods`, `/apis/apps/v1/deployments`, … */
@@ -75,12 +77,13 @@ function listPaths(workplace: Workplace): string[] {
   const lines = workplace.kubectl('api-resources', '--verbs=list', '--no-headers').trim().split('\n')
   return lines.map((line) => {
     const [, plural, version] = /^(\S+) .*?((?:\S+\/)?v\d\w*) +(?:true|false) +\S+$/.exec(line.trim()) ?? []
-    if (plural === undefined || version === undefined) throw new Error(`what is ${JSON.stringify(line)}?`)
+    if (plural === undefined || version === undefined)
+      throw new Error(`cannot read the line ${JSON.stringify(line)} of kubectl api-resources`)
     return `${version.includes('/') ? '/apis' : '/api'}/${version}/${plural}`
   })
 }
 
-/** Names of what is new, gone or different. */
+/** Names of objects that are new, gone or different. */
 export function difference(before: Map<string, string>, after: Map<string, string>): string[] {
   const names = new Set([...before.keys(), ...after.keys()])
   return [...names].filter((name) => before.get(name) !== after.get(name)).sort()

@@ -1,10 +1,10 @@
 /**
- * A proxy in front of the real API server that misbehaves on demand. It has the lab's admin credentials itself: a client certificate
- * cannot be handed on through TLS.
+ * A proxy in front of the real API server that injects faults. It uses the lab's admin credentials, because a proxy cannot pass on a
+ * client certificate.
  */
 import { writeFileSync } from 'node:fs'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { createSecureServer, type Http2SecureServer } from 'node:http2'
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
 import { Agent, request } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -13,31 +13,31 @@ import { clusterAuthority, type Pair, serverCertificate } from '../cluster/pki.t
 import { kubeConfigWith, labCredentials } from './lab-credentials.ts'
 
 export type Fault =
-  /** An answer of the proxy's own: the API server never sees the request. */
+  /** The proxy answers; the API server never gets the request. */
   | { status: number; headers?: OutgoingHttpHeaders }
-  /** The connection breaks before the request has reached the API server … */
+  /** The connection breaks before the request reaches the API server. */
   | 'cut before'
-  /** … after it was carried out, before the answer … */
+  /** The API server executes the request; the connection breaks before the answer. */
   | 'cut after'
-  /** … in the middle of the answer. */
+  /** The API server executes the request; the connection breaks in the middle of the answer. */
   | 'cut half-way'
-  /** Carried out at once, answered after SLOW. */
+  /** The API server executes the request at once; the answer comes after SLOW. */
   | 'slow'
 
-/** Milliseconds. Tests give the client less patience than that. */
+/** Milliseconds; longer than the request timeout that the tests set. */
 export const SLOW = 4_000
 
-/** Faults after which the API server has done what it was asked for. */
-export const CARRIED_OUT: readonly Fault[] = ['cut after', 'cut half-way', 'slow']
+/** Faults of requests that the API server has executed. */
+export const EXECUTED: readonly Fault[] = ['cut after', 'cut half-way', 'slow']
 
-export interface Passing {
+export interface ProxiedRequest {
   method: string
   path: string
-  /** A change that is to be kept: no dry run, no question. */
+  /** A change that is not a dry run. */
   write: boolean
-  /** The how-many-eth write, or other request, this is; the same again when it is repeated. */
+  /** Number among the writes, or among the other requests, from 1. A repeated request keeps its number. */
   nth: number
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   attempt: number
 }
 
@@ -48,8 +48,10 @@ interface Answer {
 }
 
 export class FaultyApiServer {
-  /** What becomes of a request; it may wait before it says so. */
-  fault: (passing: Passing) => Fault | undefined | Promise<Fault | undefined> = () => undefined
+  /** Chooses the fault of a request; a promise delays the request. */
+  fault: (passing: ProxiedRequest) => Fault | undefined | Promise<Fault | undefined> = () => undefined
+  /** Called after each request that the API server has executed; the answer waits for the promise. */
+  afterExecution: (passing: ProxiedRequest) => Promise<void> = async () => {}
   /** Faults that were injected so far. */
   injected = 0
   readonly #real = labCredentials()
@@ -57,7 +59,9 @@ export class FaultyApiServer {
   readonly #agent: Agent
   readonly #server: Http2SecureServer
   readonly #sockets = new Set<Socket>()
-  readonly #seen = new Map<string, Passing>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  #isOpen = true
+  readonly #seen = new Map<string, ProxiedRequest>()
 
   static async start(): Promise<FaultyApiServer> {
     const authority = await clusterAuthority()
@@ -78,10 +82,14 @@ export class FaultyApiServer {
       this.#sockets.add(socket)
       socket.on('error', () => {}).once('close', () => this.#sockets.delete(socket))
     })
-    this.#server.on('sessionError', () => {}) // cuts are ours
+    this.#server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
+    this.#server.on('sessionError', () => {}) // caused by #cut
   }
 
-  /** Behaves again, and counts from the beginning. */
+  /** Sets another fault, by default none, and restarts the counts. */
   reset(fault: FaultyApiServer['fault'] = () => undefined): void {
     this.fault = fault
     this.injected = 0
@@ -98,8 +106,11 @@ export class FaultyApiServer {
     writeFileSync(path, kubeConfigWith({ cluster }))
   }
 
+  /** Nothing of it keeps the process alive afterwards, whatever is under way. */
   close(): void {
+    this.#isOpen = false
     this.#cut()
+    for (const session of this.#sessions) session.destroy()
     this.#server.close()
     this.#agent.destroy()
   }
@@ -110,21 +121,26 @@ export class FaultyApiServer {
       gone = true
     })
     const body = await buffer(asked)
-    const fault = await this.fault(this.#note(asked))
+    if (!this.#isOpen) return
+    const passing = this.#note(asked, body)
+    const fault = await this.fault(passing)
     if (fault !== undefined) this.injected++
     if (fault === 'cut before') return this.#cut()
     if (typeof fault === 'object') return respond(answer, refusal(fault))
-    const real = await this.#carryOut(asked, body)
+    const real = await this.#execute(asked, body)
+    if (real.status < 400) await this.afterExecution(passing)
     if (fault === 'cut after') return this.#cut()
     if (fault === 'cut half-way') return this.#cutHalfWay(answer, real)
     if (fault === 'slow') await sleep(SLOW)
     if (!gone) respond(answer, real)
   }
 
-  #note({ method = '', url = '' }: IncomingMessage): Passing {
+  #note({ method = '', url = '' }: IncomingMessage, body: Buffer): ProxiedRequest {
     const { pathname, searchParams } = new URL(url, 'https://proxy')
     const earlier = this.#seen.get(`${method} ${url}`)
-    const write = (method === 'PATCH' && !searchParams.has('dryRun')) || method === 'DELETE'
+    // A delete has the flag in its body.
+    const isRehearsal = searchParams.has('dryRun') || (method === 'DELETE' && body.includes('"dryRun"'))
+    const write = ['PATCH', 'PUT', 'DELETE'].includes(method) && !isRehearsal
     const others = [...this.#seen.values()].filter((passing) => passing.write === write)
     const passing = {
       method,
@@ -137,14 +153,14 @@ export class FaultyApiServer {
     return passing
   }
 
-  #carryOut({ method = '', url, headers }: IncomingMessage, body: Buffer): Promise<Answer> {
+  #execute({ method = '', url, headers }: IncomingMessage, body: Buffer): Promise<Answer> {
     const { server } = this.#real
     const { accept, 'content-type': type } = headers
     return new Promise((resolve, reject) => {
-      const wanted = { accept, ...(type && { 'content-type': type }), 'content-length': body.length }
+      const wanted = { ...(accept && { accept }), ...(type && { 'content-type': type }), 'content-length': body.length }
       request(`${server}${url}`, { method, agent: this.#agent, headers: wanted }, (got) => {
         const { 'content-type': type, 'retry-after': after } = got.headers
-        const answered = { 'content-type': type, ...(after && { 'retry-after': after }) }
+        const answered = { ...(type && { 'content-type': type }), ...(after && { 'retry-after': after }) }
         buffer(got).then((body) => resolve({ status: got.statusCode ?? 0, headers: answered, body }), reject)
       })
         .on('error', reject)
@@ -167,7 +183,7 @@ function respond(answer: ServerResponse, { status, headers, body }: Answer): voi
   answer.end(body)
 }
 
-/** As an API server puts it. */
+/** An error in the format of the API server. */
 function refusal({ status, headers = {} }: { status: number; headers?: OutgoingHttpHeaders }): Answer {
   const message = `injected ${status}`
   const body = Buffer.from(

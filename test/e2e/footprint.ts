@@ -1,10 +1,10 @@
-/** What a process takes of the machine: Linux counts it in /proc. */
+/** Memory, descriptors and sockets of a process, from Linux' /proc. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 export interface Footprint {
-  /** MiB of memory that it has now. */
+  /** Resident memory in MiB. */
   rss: number
-  /** The most that it has had. */
+  /** Peak of the resident memory in MiB. */
   peak: number
   descriptors: number
   sockets: number

@@ -1,4 +1,4 @@
-/** `kubectl telemetry port-forward` as it runs: what it says, and how it ends. */
+/** Runs `kubectl telemetry port-forward` and records its events and its end. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ForwardEvent } from '../../src/forwarding/local-forward.ts'
 import type { Workplace } from './mesh.ts'
 
-export class Forwarding {
+export class RunningForward {
   readonly events: ForwardEvent[] = []
   readonly child: ChildProcess
   stderr = ''
@@ -25,25 +25,30 @@ export class Forwarding {
     })
   }
 
-  /** @returns once every add-on has a pod */
-  static async start(workplace: Workplace, ...words: string[]): Promise<Forwarding> {
-    const forwarding = new Forwarding(workplace, words)
-    await forwarding.until(({ events }) => {
+  /** @returns once an add-on has a pod, and so has every other that listens */
+  static async start(workplace: Workplace, ...words: string[]): Promise<RunningForward> {
+    const forwarding = new RunningForward(workplace, words)
+    await forwarding.untilConnected(1)
+    return forwarding
+  }
+
+  /** Add-ons start independently, so the first may be connected before the next one listens. @param count of add-ons */
+  async untilConnected(count: number): Promise<void> {
+    await this.until(({ events }) => {
       const listening = events.filter(({ event }) => event === 'listening').map(({ addon }) => addon)
       return (
-        listening.length > 0 &&
+        listening.length >= count &&
         listening.every((addon) => events.some((one) => one.event === 'connected' && one.addon === addon))
       )
     }, 'it did not connect')
-    return forwarding
   }
 
   url(addon: string): string {
     return this.events.find((one) => one.addon === addon && one.event === 'listening')?.url ?? ''
   }
 
-  /** @param seconds before it fails with what was said so far */
-  async until(happened: (forwarding: Forwarding) => boolean, otherwise: string, seconds = 30): Promise<void> {
+  /** @param seconds until it fails with the events so far */
+  async until(happened: (forwarding: RunningForward) => boolean, otherwise: string, seconds = 30): Promise<void> {
     for (let waited = 0; !happened(this); waited += 10) {
       if (waited > seconds * 1000 || this.child.exitCode !== null) {
         this.child.kill('SIGKILL')
@@ -65,7 +70,7 @@ export class Forwarding {
   }
 }
 
-export interface Asked {
+export interface SentRequest {
   /** 0 when there was no answer. */
   status: number
   error?: string
@@ -75,12 +80,14 @@ export interface Asked {
   body: string
 }
 
-/** One request over a connection of its own; never throws. */
-export function ask(url: string, headers: Record<string, string> = {}): Promise<Asked> {
+/** One request over a new connection; never throws. @param form the body of a POST; without it, it is a GET */
+export function ask(url: string, headers: Record<string, string> = {}, form?: string): Promise<SentRequest> {
   const started = performance.now()
   const took = () => ({ sent: started, milliseconds: performance.now() - started })
   return new Promise((resolve) => {
-    const asking = request(url, { agent: new Agent({ keepAlive: false }), headers, timeout: 15_000 })
+    const method = form === undefined ? 'GET' : 'POST'
+    const sent = form === undefined ? headers : { 'content-type': 'application/x-www-form-urlencoded', ...headers }
+    const asking = request(url, { agent: new Agent({ keepAlive: false }), method, headers: sent, timeout: 15_000 })
     asking.once('response', (response) => {
       let body = ''
       response.setEncoding('utf8').on('data', (text: string) => {
@@ -91,26 +98,26 @@ export function ask(url: string, headers: Record<string, string> = {}): Promise<
     })
     asking.once('timeout', () => asking.destroy(new Error('timed out')))
     asking.once('error', (error) => resolve({ status: 0, error: error.message, ...took(), body: '' }))
-    asking.end()
+    asking.end(form)
   })
 }
 
 /** @returns milliseconds from then to the first answer 200 */
-export function firstServed(asked: Asked[], then: number): number {
+export function firstServed(asked: SentRequest[], then: number): number {
   const answers = asked
     .filter(({ status }) => status === 200)
     .map(({ sent, milliseconds }) => sent + milliseconds - then)
   return Math.min(...answers.filter((after) => after > 0))
 }
 
-/** Those that were sent at that time or later and not answered 200. */
-export function unserved(asked: Asked[], since = 0): Asked[] {
+/** Requests that were sent at that time or later and not answered with 200. */
+export function unserved(asked: SentRequest[], since = 0): SentRequest[] {
   return asked.filter(({ sent, status }) => sent >= since && status !== 200)
 }
 
-/** Asks ten times a second, each over a connection of its own, until it is told to stop. */
-export class Asking {
-  readonly #asked: Promise<Asked>[] = []
+/** Sends ten requests a second, each over its own connection, until `stop`. */
+export class RequestLoop {
+  readonly #asked: Promise<SentRequest>[] = []
   #on = true
   readonly #ended: Promise<void>
 
@@ -120,7 +127,7 @@ export class Asking {
     })()
   }
 
-  async stop(): Promise<Asked[]> {
+  async stop(): Promise<SentRequest[]> {
     this.#on = false
     await this.#ended
     return Promise.all(this.#asked)

@@ -1,4 +1,4 @@
-/** Requests over one TLS connection, as a browser makes them that reuses it for the next host. */
+/** Requests over one TLS connection, like a browser that reuses the connection for another host. */
 import { connect as http2Connect } from 'node:http2'
 import { connect as tlsConnect } from 'node:tls'
 
@@ -36,8 +36,8 @@ export async function overOneConnection(
   }
 }
 
-/** One request over HTTP/1.1 with a path as it is: no client tidies it up. @returns the status; 0 without an answer */
-export function raw(address: string, host: string, ca: string, method: string, path: string): Promise<number> {
+/** One request over HTTP/1.1 with an unchanged path; HTTP clients would normalize it. @returns the status; 0 without an answer */
+export function rawRequest(address: string, host: string, ca: string, method: string, path: string): Promise<number> {
   return new Promise((resolve) => {
     const socket = tlsConnect({ host: address, port: 443, servername: host, ca, ALPNProtocols: ['http/1.1'] })
     let answer = ''

@@ -1,20 +1,33 @@
-/** Runs of the plugin that are cut off in the middle. */
+/** Runs of the plugin that are killed between two writes. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { FaultyApiServer } from './faulty-api-server.ts'
 import type { Workplace } from './mesh.ts'
 
-/** Kills the run as soon as its n-th write has been answered; dry runs do not count. @returns whether it was killed */
-export function killedAfter(workplace: Workplace, words: string[], n: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const child = spawn('kubectl-telemetry', [...words, '-v'], {
-      env: workplace.environment,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let seen = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      seen += text
-      const writes = seen.split('\n').filter((line) => /^(PATCH|PUT|DELETE) .* ms$/.test(line))
-      if (writes.length >= n) child.kill('SIGKILL')
-    })
-    child.once('close', (_code, signal) => resolve(signal === 'SIGKILL'))
+/**
+ * Kills the run after its n-th write; dry runs and refused writes do not count. The answer is held back until the process has ended,
+ * so that it cannot send the next write, however busy the machine is. @returns whether the run was killed
+ */
+export async function killAfterWrite(workplace: Workplace, words: string[], n: number): Promise<boolean> {
+  const server = await FaultyApiServer.start()
+  const kubeconfig = join(workplace.directory, 'killed-run-kubeconfig')
+  server.writeKubeConfig(kubeconfig)
+  const child = spawn('kubectl-telemetry', words, {
+    env: { ...workplace.environment, KUBECONFIG: kubeconfig },
+    stdio: 'ignore',
   })
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>
+  let writes = 0
+  server.afterExecution = async ({ write }) => {
+    if (!write || ++writes < n) return
+    child.kill('SIGKILL')
+    await closed
+  }
+  try {
+    const [, signal] = await closed
+    return signal === 'SIGKILL'
+  } finally {
+    server.close()
+  }
 }

@@ -1,4 +1,4 @@
-/** The lab's API server and its admin, for servers that stand between. */
+/** The lab's API server and its admin's credentials, for proxies in front of the API server. */
 import { readFileSync } from 'node:fs'
 import { labPaths } from '../lab/lab.ts'
 
@@ -32,7 +32,7 @@ export function labCredentials(): LabCredentials {
   }
 }
 
-/** @returns the lab's kubeconfig with something else in place of its cluster or user */
+/** @returns the lab's kubeconfig with another cluster or user */
 export function kubeConfigWith(change: { cluster?: object; user?: object }): string {
   const { clusters, users, ...rest } = labKubeConfig()
   const [{ cluster, ...named }] = clusters

@@ -1,4 +1,4 @@
-// The lab's own promises. It ends and starts the mesh, so it cannot run beside the other end-to-end tests.
+// Tests of the lab itself. They stop and start the mesh, so they cannot run together with the other end-to-end tests.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -12,11 +12,11 @@ import { readStatus } from '../lab/status.ts'
 describe('the lab', function () {
   this.timeout('20m') // the first run compiles Kubernetes and Istio
 
-  let without: Record<string, unknown>
+  let cleanFootprint: Record<string, unknown>
 
   before(async () => {
     await down()
-    without = footprint()
+    cleanFootprint = footprint()
     await up()
   })
 
@@ -34,7 +34,7 @@ describe('the lab', function () {
   })
 
   for (const daemon of daemons) {
-    it(`recovers by \`up\` after kill -9 of ${daemon.name}`, async () => {
+    it(`restarts ${daemon.name} by \`up\` after kill -9`, async () => {
       const victim = runningDaemon(daemon)
       assert.ok(victim, `${daemon.name} does not run`)
       process.kill(victim.pid, 'SIGKILL')
@@ -48,24 +48,24 @@ describe('the lab', function () {
     const started = Date.now()
     await down()
     const took = Date.now() - started
-    assert.deepEqual(footprint(), without)
+    assert.deepEqual(footprint(), cleanFootprint)
     assert.ok(took < 10_000, `took ${took} ms`)
   })
 })
 
-/** A new deployment takes every daemon: controllers make its pod, the scheduler places it, the kubelet runs it. */
+/** A new Deployment needs every daemon: controllers make its pod, the scheduler places it, the kubelet runs it. */
 function assertNewPodsRun(name: string): void {
   kubectl('create', 'deployment', name, '--image=mccutchen/go-httpbin:2.26.0')
   kubectl('rollout', 'status', `deployment/${name}`, '--timeout=60s')
   kubectl('delete', 'deployment', name)
 }
 
-/** Everything on this machine that a running lab shows in. */
+/** All traces of a running lab on this machine. */
 function footprint(): Record<string, unknown> {
   const { run } = labPaths()
   const entries = (directory: string) => (existsSync(directory) ? readdirSync(directory).sort() : [])
   return {
-    processes: processes().filter(({ argv }) => argv.some((argument) => argument.includes(run))),
+    processes: processes().filter(({ argv }) => argv.some((argument) => argument.includes(`${run}/`))),
     mounts: readFileSync('/proc/mounts', 'utf8'),
     namespaces: shell('ip netns list'),
     links: shell('ip -oneline link | cut -d: -f2'),

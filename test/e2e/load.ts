@@ -1,4 +1,4 @@
-/** Clients that go on asking while something is changed: new connections all the time, and one that is kept. */
+/** Continuous requests during a change: over new connections, and over one that is kept alive. */
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,11 +8,11 @@ export interface LoadTarget {
   host: string
   address: string
   port: number
-  /** The file with the authorities that the client trusts; read for each connection, as curl does. */
+  /** The file with the CAs that the client trusts; read for each connection, as curl does. */
   ca: string
 }
 
-/** 50 requests a second (fewer, where the machine has no time), each over a connection of its own, and every fifth also over one that is kept alive. */
+/** Sends 50 requests a second (fewer on a busy machine), each over a new connection, and with every fifth one more over a connection that is kept alive. */
 export class Load {
   readonly failures: string[] = []
   answered = 0
@@ -30,12 +30,12 @@ export class Load {
     this.#timer = setInterval(() => this.#tick(), 20)
   }
 
-  /** Resolves once so many requests were sent over connections of their own. */
+  /** Resolves once this number of requests was sent over new connections. */
   async sent(requests: number): Promise<void> {
     while (this.#sent < requests) await sleep(20)
   }
 
-  /** No more requests; waits for the answers to those that are on their way. */
+  /** Stops sending, and waits for the pending answers. */
   async end(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#open)

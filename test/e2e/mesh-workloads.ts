@@ -1,4 +1,4 @@
-/** Workloads in the mesh, and how their metrics are asked for: with a certificate of the mesh, without, in clear. */
+/** Workloads in the mesh, and a client that requests their metrics: with a certificate of the mesh, without one, in plaintext. */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { insideNamespace } from '../lab/network.ts'
@@ -7,7 +7,7 @@ import type { Workplace } from './mesh.ts'
 export const WIRE = 'lab/wire:1'
 export const HTTPBIN = 'mccutchen/go-httpbin:2.26.0'
 
-interface Meshed {
+interface MeshWorkload {
   name: string
   namespace: string
   kind?: 'Deployment' | 'StatefulSet' | 'DaemonSet'
@@ -15,15 +15,17 @@ interface Meshed {
   ports?: number[]
   annotations?: Record<string, string>
   labels?: Record<string, string>
-  /** Fields of the object's spec beside the usual ones. */
+  /** Labels of the objects themselves; by default `app`. */
+  ownLabels?: Record<string, string>
+  /** More fields of the object's spec. */
   spec?: object
-  /** Fields of the pod's spec beside the usual ones. */
+  /** More fields of the pod's spec. */
   pod?: object
   container?: object
 }
 
-/** A namespace whose pods get a sidecar. @param mode of mutual TLS; the mesh's own when left out */
-export function meshedNamespace(name: string, mode?: 'STRICT'): object[] {
+/** A namespace whose pods get a sidecar. @param mode of mutual TLS; by default that of the mesh */
+export function meshNamespace(name: string, mode?: 'STRICT'): object[] {
   const policy = {
     apiVersion: 'security.istio.io/v1',
     kind: 'PeerAuthentication',
@@ -36,10 +38,10 @@ export function meshedNamespace(name: string, mode?: 'STRICT'): object[] {
   ]
 }
 
-/** A workload with one pod, and a Service for each of its ports in one. */
-export function meshedWorkload(wanted: Meshed): object[] {
+/** A workload with one pod, and one Service with all its ports. */
+export function meshWorkload(wanted: MeshWorkload): object[] {
   const { name, namespace, kind = 'Deployment', image = WIRE, ports = [8080], annotations, labels } = wanted
-  const metadata = { name, namespace, labels: { app: name } }
+  const metadata = { name, namespace, labels: wanted.ownLabels ?? { app: name } }
   const container = {
     name: 'app',
     image,
@@ -65,7 +67,7 @@ export function meshedWorkload(wanted: Meshed): object[] {
 }
 
 /** Waits until the pods of a workload are ready. @param workload `deploy/web` */
-export function ready(workplace: Workplace, namespace: string, ...workloads: string[]): void {
+export function waitUntilReady(workplace: Workplace, namespace: string, ...workloads: string[]): void {
   for (const workload of workloads) workplace.kubectl('-n', namespace, 'rollout', 'status', workload, '--timeout=85s')
 }
 
@@ -73,7 +75,7 @@ interface PodList {
   items: { metadata: { uid: string; deletionTimestamp?: string }; status: { podIP: string } }[]
 }
 
-/** The one pod of a workload that stays. */
+/** The only pod of a workload that is not being deleted. */
 export function podOf(workplace: Workplace, namespace: string, app: string): { uid: string; address: string } {
   const list = workplace.kubectl('-n', namespace, 'get', 'pods', '-l', `app=${app}`, '-o', 'json')
   const staying = (JSON.parse(list) as PodList).items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
@@ -82,7 +84,7 @@ export function podOf(workplace: Workplace, namespace: string, app: string): { u
   return { uid: pod.metadata.uid, address: pod.status.podIP }
 }
 
-/** Somebody with a certificate of the mesh, as Prometheus is: a pod whose proxy writes it to files. */
+/** A client with a certificate of the mesh, like Prometheus: a pod whose proxy writes the certificate to files. */
 export class Scraper {
   readonly #workplace: Workplace
   readonly #namespace: string
@@ -95,13 +97,13 @@ export class Scraper {
 
   objects(): object[] {
     const config = 'proxyMetadata:\n  OUTPUT_CERTS: /var/lib/istio/data\n'
-    return meshedWorkload({
+    return meshWorkload({
       ...{ name: 'scraper', namespace: this.#namespace, image: HTTPBIN },
       annotations: { 'proxy.istio.io/config': config },
     })
   }
 
-  /** When it is ready. */
+  /** Copies the certificate to this machine. The pod has to be ready. */
   fetchCertificate(): void {
     const directory = mkdtempSync(join(this.#workplace.directory, 'scraper-'))
     const file = (name: string) => {
@@ -112,8 +114,8 @@ export class Scraper {
     this.#files = ['--cert', file('cert-chain.pem'), '--key', file('key.pem'), '--cacert', file('root-cert.pem')]
   }
 
-  /** As another sidecar calls the application: mutual TLS with the name of Istio's protocol. @returns what the page says */
-  asSidecar(address: string, port: number): string {
+  /** Requests the page like another sidecar: mutual TLS with Istio's ALPN name. @returns the body */
+  getAsSidecar(address: string, port: number): string {
     const [, certificate = '', , key = ''] = this.#files
     const program = `const socket = require('node:tls').connect({ host: '${address}', port: ${port}, ALPNProtocols: ['istio'],
       rejectUnauthorized: false, cert: fs.readFileSync('${certificate}'), key: fs.readFileSync('${key}') },
@@ -123,13 +125,13 @@ export class Scraper {
     return this.#workplace.run(command, words).stdout.split('\r\n\r\n')[1] ?? ''
   }
 
-  /** With its certificate, at a pod's own port. @returns curl's exit code beside what came */
-  secure(url: string): { body: string; exitCode: number } {
+  /** Requests a URL with the certificate. @returns the body and curl's exit code */
+  getWithCertificate(url: string): { body: string; exitCode: number } {
     return this.#curl('-k', ...this.#files, url)
   }
 
-  /** Without a certificate. */
-  anonymous(url: string): { body: string; exitCode: number } {
+  /** Requests a URL without a certificate. */
+  getWithoutCertificate(url: string): { body: string; exitCode: number } {
     return this.#curl('-k', url)
   }
 
@@ -148,7 +150,7 @@ interface Listener {
   filterChains: { name?: string; filterChainMatch?: { destinationPort?: number }; filters?: { name: string }[] }[]
 }
 
-/** How connections to a workload's own ports come in: what istiod made of its Services. */
+/** Filter chains for connections to a workload's own ports, as istiod derives them from its Services. */
 export function inboundChains(workplace: Workplace, namespace: string, workload: string, ports: number[]): string[] {
   const words = ['proxy-config', 'listeners', `${workload}.${namespace}`, '--port', '15006', '-o', 'json']
   const { stdout, stderr, exitCode } = workplace.run('istioctl', words)

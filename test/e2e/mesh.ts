@@ -1,4 +1,4 @@
-/** The real binary on the real mesh: how end-to-end tests run both. The mesh is brought up by `npm test` before them. */
+/** Runs the real binary on the real mesh, which `npm test` starts before the end-to-end tests. */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ export interface Outcome {
   exitCode: number
 }
 
-/** A home of its own for one test file: the plugin on PATH, and no authority kept yet. */
+/** A separate home directory for one test file: the plugin on PATH, and no stored CA. */
 export class Workplace {
   readonly directory = mkdtempSync(join(tmpdir(), 'telemetry-e2e-'))
   readonly environment: NodeJS.ProcessEnv
@@ -43,22 +43,38 @@ export class Workplace {
     return { stdout, stderr, exitCode: status ?? -1 }
   }
 
-  /** `kubectl telemetry …`, as people type it. */
+  /** `kubectl telemetry …`, as users type it. */
   telemetry(...words: string[]): Outcome {
     return this.run('kubectl', ['telemetry', ...words])
   }
 
-  /** kubectl, which has to succeed. */
+  /** Runs kubectl. @throws Error when it fails */
   kubectl(...words: string[]): string {
     const { stdout, stderr, exitCode } = this.run('kubectl', words)
     if (exitCode !== 0) throw new Error(`kubectl ${words.join(' ')}: ${stderr}`)
     return stdout
   }
 
-  /** kubectl apply of objects. */
+  /** Runs kubectl apply. */
   apply(...objects: object[]): void {
+    this.#apply(objects)
+  }
+
+  /** Server-side apply by a field manager, as helm 4 does it: the manager owns empty maps too. */
+  applyAs(manager: string, ...objects: object[]): void {
+    this.#apply(objects, '--server-side', `--field-manager=${manager}`)
+  }
+
+  /** Deletes objects; those that do not exist are ignored. @throws Error when kubectl fails */
+  delete(...objects: object[]): void {
     const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    const { stderr, exitCode } = this.run('kubectl', ['apply', '-f', '-'], { input })
+    const { stderr, exitCode } = this.run('kubectl', ['delete', '--ignore-not-found', '-f', '-'], { input })
+    if (exitCode !== 0) throw new Error(`kubectl delete: ${stderr}`)
+  }
+
+  #apply(objects: object[], ...words: string[]): void {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+    const { stderr, exitCode } = this.run('kubectl', ['apply', ...words, '-f', '-'], { input })
     if (exitCode !== 0) throw new Error(`kubectl apply: ${stderr}`)
   }
 
@@ -93,12 +109,12 @@ export class Workplace {
     }
   }
 
-  /** Waits for a Deployment in istio-system: a restarted Kiali takes half a minute, which the next test file need not know of. */
-  rolledOut(deployment: string): void {
+  /** Waits for a Deployment in istio-system, so that the next test file finds it ready; Kiali takes half a minute to start. */
+  waitForRollout(deployment: string): void {
     this.kubectl('-n', 'istio-system', 'rollout', 'status', `deployment/${deployment}`, '--timeout=85s')
   }
 
-  /** Takes away what tests left in the cluster and on this machine. */
+  /** Removes everything that tests left in the cluster and on this machine. */
   end(): void {
     this.telemetry('cleanup', '-y')
     rmSync(this.directory, { recursive: true, force: true })

@@ -1,21 +1,16 @@
-/** What is on the way to the real API server: a NAT or a firewall that passes bytes on, until it forgets, swallows or cuts what is idle. */
-import { readFileSync, writeFileSync } from 'node:fs'
+/** A NAT or firewall in front of the real API server: it passes bytes on, until it forgets connections, swallows new ones or resets idle ones. */
+import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { labPaths } from '../lab/lab.ts'
-
-interface KubeConfig {
-  clusters: { cluster: { server: string } }[]
-}
+import { kubeConfigWith, labKubeConfig } from './lab-credentials.ts'
 
 export class Middlebox {
-  /** New connections are taken, and nothing that they say arrives. */
+  /** Whether new connections are accepted and their bytes discarded. */
   swallows = false
-  /** Connections that it cut because they were idle. */
+  /** Number of idle connections that were reset. */
   cuts = 0
   readonly #idle: number | undefined
   readonly #server: Server
   readonly #target: URL
-  readonly #config: KubeConfig
   readonly #pairs = new Set<[Socket, Socket]>()
 
   /** @param idle milliseconds after which a connection without a byte is reset; undefined for never */
@@ -27,20 +22,18 @@ export class Middlebox {
 
   private constructor(idle: number | undefined) {
     this.#idle = idle
-    this.#config = JSON.parse(readFileSync(labPaths().kubeconfig, 'utf8')) as KubeConfig
-    this.#target = new URL(this.#config.clusters[0]?.cluster.server ?? '')
+    this.#target = new URL(labKubeConfig().clusters[0].cluster.server)
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#take(socket))
   }
 
-  /** The lab's kubeconfig, whose way to the API server leads through here. */
+  /** Writes the lab's kubeconfig with this proxy as its API server. */
   writeKubeConfig(path: string): void {
     const { port } = this.#server.address() as AddressInfo
-    const [first] = this.#config.clusters
-    const cluster = { ...first?.cluster, server: `https://127.0.0.1:${port}` }
-    writeFileSync(path, JSON.stringify({ ...this.#config, clusters: [{ ...first, cluster }] }))
+    const [{ cluster }] = labKubeConfig().clusters
+    writeFileSync(path, kubeConfigWith({ cluster: { ...cluster, server: `https://127.0.0.1:${port}` } }))
   }
 
-  /** Connections that there are lead nowhere from now on, and neither end is told: as after a laptop's sleep. */
+  /** Stops passing bytes of the existing connections without closing them, as after a laptop's sleep. */
   forget(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.unpipe().removeAllListeners('data').pause()
   }
@@ -69,7 +62,7 @@ export class Middlebox {
       })
     }
     if (this.#idle === undefined) return
-    // The clocks of both ends run as one: either way a byte is a byte.
+    // Bytes of both directions pass through `remote`, so one timer is enough.
     remote.setTimeout(this.#idle, () => {
       this.cuts++
       for (const end of pair) end.resetAndDestroy()

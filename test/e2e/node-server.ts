@@ -1,4 +1,4 @@
-/** A server beside the pods that the cluster has as a Service: an issuer of tokens, an authorizer. */
+/** An HTTP server on the node, outside any pod, that the cluster reaches as a Service: an issuer of tokens, an authorizer. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { nodeAddress } from '../lab/lab.ts'
@@ -7,8 +7,8 @@ import type { Workplace } from './mesh.ts'
 
 const NAMESPACE = 'telemetry-e2e'
 
-/** In a process of its own, so that it answers while the test waits for a command. */
-export class Beside {
+/** The server runs in its own process, so that it answers while the test waits for a command. */
+export class NodeServer {
   readonly host: string
   readonly #child: ChildProcess
   readonly #workplace: Workplace
@@ -19,16 +19,16 @@ export class Beside {
     this.host = `${name}.${NAMESPACE}.svc.cluster.local`
   }
 
-  /** @param handler the body of a function of `request` and `response`, as Node's http server has them */
-  static async start(workplace: Workplace, name: string, handler: string): Promise<Beside> {
+  /** @param handler body of a function with the parameters `request` and `response` of Node's http server */
+  static async start(workplace: Workplace, name: string, handler: string): Promise<NodeServer> {
     const program = `const server = require('node:http').createServer((request, response) => { ${handler} })
       server.listen(0, '0.0.0.0', () => console.log(server.address().port))`
-    // In the node's network, where pods reach it.
+    // Pods reach the node's network.
     const [command, ...words] = insideNamespace([process.execPath, '-e', program])
     const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] })
     const [port] = await once(child.stdout, 'data')
     workplace.apply(...objects(name, Number(String(port))))
-    return new Beside(child, workplace, name)
+    return new NodeServer(child, workplace, name)
   }
 
   end(): void {

@@ -5,7 +5,7 @@ import type { Outcome } from './mesh.ts'
 export function assertOneError(
   { stdout, stderr, exitCode }: Outcome,
   code: string,
-  says: RegExp = /./,
+  pattern: RegExp = /./,
   expectedExit = 1,
 ): void {
   const [first = '', ...rest] = stderr.trim().split('\n')
@@ -14,6 +14,6 @@ export function assertOneError(
     rest.every((line) => line.startsWith('  try: ')),
     stderr,
   )
-  assert.match(stderr, says)
+  assert.match(stderr, pattern)
   assert.deepEqual([stdout, exitCode], ['', expectedExit])
 }

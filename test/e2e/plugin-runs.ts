@@ -1,12 +1,12 @@
-/** Runs of the plugin beside which the test goes on: a proxy in this process, a second run, a client that looks on. */
+/** Runs of the plugin during which the test process goes on: for a proxy in it, a second run, a client. */
 import { spawn } from 'node:child_process'
 import type { Outcome, Workplace } from './mesh.ts'
 
-/** Longer than any run takes that ends. */
+/** Milliseconds, longer than any run that ends by itself. */
 const LONGEST = 100_000
 
-/** `kubectl-telemetry …` without a terminal, while this process stays awake. */
-export function running(workplace: Workplace, ...words: string[]): Promise<Outcome> {
+/** Runs `kubectl-telemetry …` without a terminal and does not block this process. */
+export function runPlugin(workplace: Workplace, ...words: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn('kubectl-telemetry', words, {
       env: workplace.environment,
@@ -23,8 +23,8 @@ export function running(workplace: Workplace, ...words: string[]): Promise<Outco
   })
 }
 
-/** What is ours in the cluster, named as kubectl names it. */
-export function ours(workplace: Workplace): string[] {
+/** Objects of exposures that kubectl telemetry created, named as kubectl names them. */
+export function ownObjects(workplace: Workplace): string[] {
   const kinds = [
     'secrets',
     'virtualservices.networking.istio.io',

@@ -1,4 +1,4 @@
-/** What the sample Prometheus of the mesh says, by its own API. */
+/** Reads the API of the mesh's sample Prometheus. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
 import type { Workplace } from './mesh.ts'
@@ -8,38 +8,41 @@ export interface ActiveTarget {
   scrapeUrl: string
   health: 'up' | 'down' | 'unknown'
   lastError: string
-  /** When it began. */
+  /** When the scrape began. */
   lastScrape: string
   labels: Record<string, string>
 }
 
 const API = '/api/v1/namespaces/istio-system/services/http:prometheus:9090/proxy/api/v1'
-/** Tries, a second apart: four scrapes of the sample's 15 seconds. */
+/** Attempts, one second apart: four scrape intervals of the sample (15 s). */
 const PATIENCE = 60
 
-/** Nothing while Prometheus is on its way. */
+/** @returns undefined while Prometheus is not ready */
 function ask<T>(workplace: Workplace, path: string): T | undefined {
   const { stdout, exitCode } = workplace.run('kubectl', ['get', '--raw', `${API}/${path}`])
   return exitCode === 0 ? (JSON.parse(stdout) as { data: T }).data : undefined
 }
 
-/** All targets of our job. */
-function secureTargets(workplace: Workplace): ActiveTarget[] {
-  const { activeTargets = [] } =
-    ask<{ activeTargets: ActiveTarget[] }>(workplace, `targets?state=active&scrapePool=${SECURE_JOB}`) ?? {}
-  return activeTargets
+/** The present targets. @param job left out: of all jobs */
+export function activeTargets(workplace: Workplace, job?: string): ActiveTarget[] {
+  const pool = job === undefined ? '' : `&scrapePool=${job}`
+  return ask<{ activeTargets: ActiveTarget[] }>(workplace, `targets?state=active${pool}`)?.activeTargets ?? []
 }
 
 /**
- * Waits until exactly these pods are UP over https, by scrapes that began after that time. @returns the targets
- * @throws Error with what Prometheus says otherwise
+ * Waits until exactly these pods are UP over https, by scrapes that began after `since`. @returns the targets
+ * @throws Error with the targets that Prometheus reports
  */
-export async function upOverHttps(workplace: Workplace, pods: string[], since = Date.now()): Promise<ActiveTarget[]> {
+export async function awaitUpOverHttps(
+  workplace: Workplace,
+  pods: string[],
+  since = Date.now(),
+): Promise<ActiveTarget[]> {
   const isUp = ({ health, scrapeUrl, lastScrape }: ActiveTarget) =>
     health === 'up' && scrapeUrl.startsWith('https://') && Date.parse(lastScrape) > since
   let found: ActiveTarget[] = []
   for (let attempt = 0; attempt < PATIENCE; attempt++) {
-    found = secureTargets(workplace)
+    found = activeTargets(workplace, SECURE_JOB)
     const named = found.map(({ labels }) => labels.pod ?? '').sort()
     if (named.join() === [...pods].sort().join() && found.every(isUp)) return found
     await sleep(1_000)
@@ -50,8 +53,8 @@ export async function upOverHttps(workplace: Workplace, pods: string[], since = 
   throw new Error(`wanted ${pods.join(', ')}; Prometheus has\n${lines.join('\n')}`)
 }
 
-/** Waits for the sum of a query to be there. @param query PromQL */
-export async function sampled(workplace: Workplace, query: string): Promise<boolean> {
+/** Waits until a query has results. @param query PromQL. @returns false when it has none after the last attempt */
+export async function awaitSamples(workplace: Workplace, query: string): Promise<boolean> {
   const path = `query?query=${encodeURIComponent(query)}`
   for (let attempt = 0; attempt < PATIENCE; attempt++) {
     if ((ask<{ result: unknown[] }>(workplace, path)?.result.length ?? 0) > 0) return true

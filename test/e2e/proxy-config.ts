@@ -1,4 +1,4 @@
-/** What istiod told a workload's proxy: its inbound filter chains. */
+/** Reads what istioctl shows: the inbound filter chains of a proxy, and messages of the analyzer. */
 import type { Workplace } from './mesh.ts'
 
 interface Chain {
@@ -9,8 +9,8 @@ interface Chain {
 }
 
 /**
- * The chains of the inbound listener, by the pod's port; those that are for any port under 0. Less the names that only traces and
- * statistics of spans show, and less the rule that our policy adds to each: it is for our port alone.
+ * The chains of the inbound listener, by the pod's port; chains for any port are under 0. Left out are names that appear only in traces
+ * and statistics of spans, and the rule that our policy adds to each chain, which concerns only our port.
  */
 export function inboundChains(workplace: Workplace, namespace: string, workload: string): Map<number, string[]> {
   const words = ['proxy-config', 'listeners', workload, '-n', namespace, '--port', '15006', '-o', 'json']
@@ -29,7 +29,7 @@ function substance(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((item) => !isOurRule(item)).map(substance)
   if (typeof value !== 'object' || value === null) return value
   const { decorator: _, domains, ...fields } = value as Record<string, unknown>
-  // A virtual host is known by its domains; its name has the Service's port, or the pod's.
+  // A virtual host is identified by its domains: its name contains the Service's port or the pod's.
   const { name, ...host } = fields
   const kept = domains === undefined ? fields : { ...host, domains }
   return Object.fromEntries(Object.entries(kept).map(([field, inner]) => [field, substance(inner)]))
@@ -40,7 +40,7 @@ function isOurRule(filter: unknown): boolean {
   return typeof name === 'string' && name.endsWith('.rbac') && JSON.stringify(filter).includes('kubectl-telemetry-')
 }
 
-/** Message codes of `istioctl analyze`, each with what it is about; pods without the end of their name. */
+/** Message codes of `istioctl analyze`, each with its object; names of pods without their random suffix. */
 export function analysis(workplace: Workplace, namespace: string): string[] {
   const { stdout } = workplace.run('istioctl', ['analyze', '-n', namespace, '-o', 'json'])
   const messages = (JSON.parse(stdout || '[]') ?? []) as { code: string; origin: string }[]

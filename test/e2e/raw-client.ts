@@ -1,4 +1,4 @@
-/** A TCP client at a forwarded port of the wire server: what it was sent, and how it ended. */
+/** A TCP client of a forwarded port of the wire server. It records the received bytes and how the connection ended. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 export interface Received {
   bytes: number
   sha256: string
-  /** What was said, when it is short. */
+  /** The received text, if it is short. */
   text: string
   /** `FIN`, or the error's code. */
   end: string
@@ -18,17 +18,17 @@ export class RawClient {
   readonly socket: Socket
   readonly received: Promise<Received>
   bytes = 0
-  /** Bytes a second; undefined: as fast as it can. */
+  /** Bytes a second; undefined for no limit. */
   rate: number | undefined
 
-  /** @param line what the server shall do, see test/lab/wire/raw.go */
+  /** @param line command for the server, see test/lab/wire/raw.go */
   constructor(port: number, line: string) {
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     this.socket.write(`${line}\n`)
     this.received = this.#receive()
   }
 
-  /** Ends as soon as the server has. */
+  /** Ends the connection as soon as the server ends it. */
   async #receive(): Promise<Received> {
     const digest = createHash('sha256')
     let text = ''
@@ -51,7 +51,7 @@ export class RawClient {
     return (bytes / (this.rate ?? Number.POSITIVE_INFINITY)) * 1_000
   }
 
-  /** Waits for room, as often as there is none. */
+  /** Sends blocks, and waits whenever the socket's buffer is full. */
   async send(content: Iterable<Buffer>): Promise<void> {
     for (const block of content) if (!this.socket.write(block)) await once(this.socket, 'drain')
   }

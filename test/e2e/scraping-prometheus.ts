@@ -1,13 +1,16 @@
-/** What tests of scraping share: the operations on the real mesh, and workloads with Istio's own secure ports. */
+/** Helpers of the scraping tests: operations on the real mesh, and workloads with Istio's own secure ports. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Progress } from '../../src/changes/progress.ts'
-import type { Cluster, KubeObject, Resource } from '../../src/cluster/cluster.ts'
+import type { Cluster, KubeObject, Resource, WriteOptions } from '../../src/cluster/cluster.ts'
 import { KubeCluster } from '../../src/cluster/kube-cluster.ts'
-import { awaitTargets, securePods, type TargetsReport } from '../../src/scraping/scraper/await-targets.ts'
+import type { Pod } from '../../src/cluster/objects.ts'
+import { PODS } from '../../src/cluster/resources.ts'
+import { awaitTargets, secureOf, type TargetsReport } from '../../src/scraping/scraper/await-targets.ts'
 import { applyPrometheus, planPrometheus } from '../../src/scraping/scraper/change.ts'
 import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
 import { surveyPrometheus } from '../../src/scraping/scraper/survey.ts'
+import type { ExpectedPod } from '../../src/scraping/scraper/targets.ts'
 import { labPaths } from '../lab/lab.ts'
 import type { Workplace } from './mesh.ts'
 
@@ -36,7 +39,7 @@ export function labCluster(): KubeCluster {
   })
 }
 
-/** A namespace with injection and a workload that serves its metrics over mutual TLS, as verified.md, section 3, has it. */
+/** A namespace with injection, and a workload that serves its metrics over mutual TLS. */
 export function secureNamespace(name: string, mode: 'PERMISSIVE' | 'STRICT'): object[] {
   const ports = ['ENVOY_SECURE_METRICS_PORT: "15091"', 'ENVOY_SECURE_MERGED_METRICS_PORT: "15092"']
   const annotations = {
@@ -59,28 +62,46 @@ export function secureNamespace(name: string, mode: 'PERMISSIVE' | 'STRICT'): ob
       metadata: { name: 'app', namespace: name },
       spec: {
         selector: { matchLabels: labels },
-        template: { metadata: { labels, annotations }, spec: { containers: [container] } },
+        template: {
+          metadata: { labels, annotations },
+          spec: { terminationGracePeriodSeconds: 0, containers: [container] },
+        },
       },
     },
   ]
 }
 
-/** Prometheus as the command changes it, waited for. */
-export async function secure(cluster: Cluster, workplace: Workplace, named?: string): Promise<boolean> {
+/** Changes Prometheus like the command, and waits for its rollout. @returns whether anything changed */
+export async function securePrometheus(cluster: Cluster, workplace: Workplace, named?: string): Promise<boolean> {
   const plan = planPrometheus(await surveyPrometheus(named, cluster))
-  const changed = await applyPrometheus(cluster, plan, new Progress())
-  workplace.rolledOut('prometheus')
-  return changed
+  const progress = new CountingProgress()
+  await applyPrometheus(cluster, plan, progress)
+  workplace.waitForRollout('prometheus')
+  return progress.changes > 0
+}
+
+class CountingProgress extends Progress {
+  changes = 0
+
+  override changed(object: string): void {
+    this.changes++
+    super.changed(object)
+  }
+}
+
+/** Pods that contain a port at which they are scraped over mutual TLS, and have an address. */
+export async function securePods(cluster: Cluster): Promise<ExpectedPod[]> {
+  return (await cluster.list<Pod>(PODS)).flatMap((pod) => secureOf(pod) ?? [])
 }
 
 /** @param timeout milliseconds */
-export async function targets(cluster: Cluster, timeout = 60_000): Promise<TargetsReport> {
+export async function readTargets(cluster: Cluster, timeout = 60_000): Promise<TargetsReport> {
   const { found } = await surveyPrometheus('istio-system/prometheus', cluster)
   return awaitTargets({ found, job: SECURE_JOB, expected: () => securePods(cluster), timeout }, { cluster, clock })
 }
 
-/** Ends whatever uses it after so many writes. */
-export function cutAfter(cluster: Cluster, writes: number): Cluster {
+/** A cluster client that fails after this number of writes. */
+export function failAfter(cluster: Cluster, writes: number): Cluster {
   let left = writes
   const counted = async <T>(write: () => Promise<T>): Promise<T> => {
     if (left-- <= 0) throw new Error('cut off')
@@ -89,17 +110,19 @@ export function cutAfter(cluster: Cluster, writes: number): Cluster {
   return new Proxy(cluster, {
     get(target, name) {
       if (name === 'replace')
-        return (resource: Resource, object: KubeObject) => counted(() => target.replace(resource, object))
+        return (resource: Resource, object: KubeObject, options: WriteOptions) =>
+          counted(() => target.replace(resource, object, options))
       if (name === 'apply')
-        return (resource: Resource, object: KubeObject) => counted(() => target.apply(resource, object))
+        return (resource: Resource, object: KubeObject, options: WriteOptions) =>
+          counted(() => target.apply(resource, object, options))
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
 }
 
-/** Puts an object back as it was, for the next test. */
-export function writeBack(workplace: Workplace, { metadata, ...object }: KubeObject): void {
+/** Restores an object for the next test. */
+export function restoreObject(workplace: Workplace, { metadata, ...object }: KubeObject): void {
   const { resourceVersion: _, managedFields: _m, ...rest } = metadata
   const input = JSON.stringify({ ...object, metadata: rest })
   const { exitCode, stderr } = workplace.run('kubectl', ['replace', '-f', '-'], { input })

@@ -1,4 +1,4 @@
-/** Workloads in a mesh to be scraped, somebody with a certificate to scrape them with, and what proxies were told. */
+/** Workloads to scrape, a client with a certificate of the mesh, and requests to them. */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import type { Workplace } from './mesh.ts'
 const HTTPBIN = 'docker.io/mccutchen/go-httpbin:2.26.0'
 const PROMETHEUS = 'docker.io/prom/prometheus:v3.10.0'
 
-/** A container that is a web server at 8080. */
+/** A container with a web server on port 8080. */
 const httpbin = {
   name: 'httpbin',
   image: HTTPBIN,
@@ -18,8 +18,8 @@ const httpbin = {
   ports: [{ name: 'web', containerPort: 8080 }],
 }
 
-/** A container that has metrics of its own: `prometheus_build_info` at 9090. */
-const measured = {
+/** A container with its own metrics: `prometheus_build_info` on port 9090. */
+const withMetrics = {
   name: 'app',
   image: PROMETHEUS,
   imagePullPolicy: 'IfNotPresent',
@@ -27,7 +27,7 @@ const measured = {
   ports: [{ name: 'http-app', containerPort: 9090 }],
 }
 
-/** A Prometheus' annotations, and a probe by HTTP, which the injector leads to the agent. */
+/** Annotations for Prometheus, and an HTTP probe, which the injector redirects to the agent. */
 const annotations = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9090', 'prometheus.io/path': '/metrics' }
 const readinessProbe = { httpGet: { path: '/status/200', port: 8080 }, periodSeconds: 2 }
 
@@ -59,13 +59,16 @@ function service(namespace: string, name: string, ports: object[], more = {}): o
 }
 
 /**
- * `shop`: two Service ports, one of them by a container's name, and metrics of its own; `till`: ports that Istio knows and ones that it
- * has to find out about; `vault`: a StatefulSet behind a headless Service.
+ * `shop`: two Service ports, one with a named target port, and its own metrics. `till`: ports with a protocol name, and ports whose
+ * protocol Istio has to detect. `vault`: a StatefulSet behind a headless Service.
  */
 export function shop(namespace: string): object[] {
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'istio-injection': 'enabled' } } },
-    workload('Deployment', namespace, 'shop', { containers: [{ ...httpbin, readinessProbe }, measured], annotations }),
+    workload('Deployment', namespace, 'shop', {
+      containers: [{ ...httpbin, readinessProbe }, withMetrics],
+      annotations,
+    }),
     service(namespace, 'shop', [
       { name: 'http', port: 8000, targetPort: 'web' },
       { name: 'http-metrics', port: 9090 },
@@ -86,7 +89,7 @@ export function shop(namespace: string): object[] {
   ]
 }
 
-/** Somebody of the mesh who captures nothing and keeps the certificate in a file, as Prometheus does. */
+/** A pod of the mesh like Prometheus: its proxy captures no traffic, and writes the certificate to a file. */
 export function scraper(namespace: string): object[] {
   const mount = { name: 'istio-certs', mountPath: '/etc/istio-certs' }
   const pod = {
@@ -140,12 +143,12 @@ export async function certificateOf(workplace: Workplace, namespace: string): Pr
 }
 
 export interface Answer {
-  /** 0 without one. */
+  /** 0 without an answer. */
   status: number
   body: string
 }
 
-/** One request over a connection of its own from inside the node, as curl makes it; curl offers h2 and http/1.1, like Prometheus. */
+/** One request by curl from inside the node, over a new connection. Like Prometheus, curl offers h2 and http/1.1. */
 export function ask(url: string, certificate?: Certificate, ...more: string[]): Answer {
   const own =
     certificate === undefined ? [] : Object.entries(certificate).flatMap(([name, file]) => [`--${name}`, file])
@@ -156,8 +159,8 @@ export function ask(url: string, certificate?: Certificate, ...more: string[]): 
   return { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
 }
 
-/** Asks until the answer is as wanted; then, or when patience is over, the last answer's status. */
-export async function settled(wanted: number, once: () => Answer): Promise<number> {
+/** Repeats a request until it has the wanted status. @returns the last status, also after the last attempt */
+export async function awaitStatus(wanted: number, once: () => Answer): Promise<number> {
   let status = once().status
   for (let attempt = 0; status !== wanted && attempt < 60; attempt++) {
     await sleep(250)
@@ -166,8 +169,8 @@ export async function settled(wanted: number, once: () => Answer): Promise<numbe
   return status
 }
 
-/** Waits until every workload of the namespace is as its template says, and no pod of before is left. */
-export function restarted(workplace: Workplace, namespace: string): void {
+/** Waits until every workload of the namespace runs its current template, and no old pod is left. */
+export function waitForRestarts(workplace: Workplace, namespace: string): void {
   const names = workplace.kubectl('-n', namespace, 'get', 'deployments,statefulsets', '-o', 'name').trim().split('\n')
   for (const name of names) workplace.kubectl('-n', namespace, 'rollout', 'status', name, '--timeout=85s')
   const leaving = workplace

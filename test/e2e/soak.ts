@@ -1,13 +1,13 @@
-/** Many connections and many pods through one forward, and what it takes of the machine before and after. */
+/** Sends many connections to many pods through one forward, and measures its sockets and memory before and after. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, fetch } from 'undici'
 import { type Footprint, footprint } from './footprint.ts'
-import { ask, type Forwarding } from './forwarding.ts'
+import { ask, type RunningForward } from './forwarding.ts'
 import type { Workplace } from './mesh.ts'
 
-export interface Soaked {
+export interface SoakResult {
   before: Footprint
-  /** Once half of it is over: by then Node has taken what it takes. */
+  /** At half-time, when Node has reached its usual memory. */
   half: Footprint
   after: Footprint
   served: number
@@ -16,24 +16,24 @@ export interface Soaked {
   pods: number
 }
 
-/** Milliseconds within which the tunnels of pods that have gone are gone too. */
+/** Milliseconds within which tunnels to former pods have to be closed. */
 const SETTLING = 30_000
 const AT_ONCE = 10
 
 /**
  * @param namespace of a Deployment `wire` of wire-server.ts
- * @param connections of all kinds: short answers, long ones, clients that leave in the middle
+ * @param connections of all kinds: short answers, long ones, clients that disconnect in the middle
  */
 export async function soak(
   workplace: Workplace,
-  forwarding: Forwarding,
+  forwarding: RunningForward,
   { namespace, connections, restarts }: { namespace: string; connections: number; restarts: number },
-): Promise<Soaked> {
+): Promise<SoakResult> {
   const url = forwarding.url('wire')
   const failed: string[] = []
   let served = 0
   const one = async (number: number) => {
-    if (number % 10 === 9) return leave(url)
+    if (number % 10 === 9) return disconnect(url)
     const { status, error, body } = await ask(number % 10 === 5 ? `${url}bytes?n=1000000` : url)
     if (status === 200) served++
     else failed.push(error ?? body)
@@ -45,7 +45,7 @@ export async function soak(
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker))
   }
-  // What is loaded on first use is no leak.
+  // Warm up first: modules that are loaded on first use are no leak.
   await some(0, 200)
   await sleep(1_000)
   const before = footprint(forwarding.child.pid ?? 0)
@@ -65,8 +65,8 @@ export async function soak(
   return { before, half, after, served, failed, pods }
 }
 
-/** A client that goes away in the middle of an answer. */
-async function leave(url: string): Promise<void> {
+/** Closes the connection in the middle of an answer. */
+async function disconnect(url: string): Promise<void> {
   const dispatcher = new Agent()
   const response = await fetch(`${url}bytes?n=3000000`, { dispatcher }).catch(() => undefined)
   await response?.body?.getReader().read()

@@ -1,4 +1,4 @@
-/** Somebody else at the same gateway: a host by HTTPS, one by HTTP, and one whose TLS connections are passed through. */
+/** Another user of the same gateway: one host over HTTPS, one over HTTP, and one with TLS passthrough. */
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { issueLeaf } from '../../src/certificates/authority.ts'
@@ -10,18 +10,18 @@ const HOST = 'shop.example.com'
 const PASSED_THROUGH = 'vault.example.com'
 const NETWORKING = 'networking.istio.io/v1'
 
-export interface Asking {
-  /** The source address; any of this machine's when left out. */
+export interface StatusRequest {
+  /** The source address; by default any address of this machine. */
   from?: string | undefined
   headers?: Record<string, string>
   /** `name:password`. */
   user?: string
-  /** Over the connection that was opened for this host. */
+  /** The host for which the connection is opened; by default the host of the URL. */
   over?: string
 }
 
-/** The status of a page at the load balancer's address, as curl sees it, whoever signed its certificate; 0 without an answer. */
-export function statusOf(url: string, { from, headers = {}, user, over }: Asking = {}): number {
+/** The status that curl gets for a page at the load balancer's address, without a check of the certificate; 0 without an answer. */
+export function statusOf(url: string, { from, headers = {}, user, over }: StatusRequest = {}): number {
   const { hostname, port, protocol } = new URL(url)
   const number = port || { 'https:': '443', 'http:': '80' }[protocol]
   const opened = over === undefined ? url : url.replace(hostname, over)
@@ -36,9 +36,9 @@ export function statusOf(url: string, { from, headers = {}, user, over }: Asking
   return Number(spawnSync('curl', [...words, opened], { encoding: 'utf8' }).stdout)
 }
 
-/** What the tenant's pages answer; all well is 200, 200, 200, and 200 for whoever has a token of their own issuer. */
+/** Statuses of the tenant's pages: over HTTPS, over HTTP, with TLS passthrough, and with a token of the tenant's own issuer. */
 export function tenantStatuses(): number[] {
-  const token = { Authorization: 'Bearer of-somebody-else' }
+  const token = { Authorization: 'Bearer of-another-issuer' }
   return [
     statusOf(`https://${HOST}/`),
     statusOf(`http://${HOST}/`),
@@ -47,10 +47,15 @@ export function tenantStatuses(): number[] {
   ]
 }
 
+export interface Tenant {
+  /** Deletes the tenant's objects. */
+  remove(): void
+}
+
 export const ALL_WELL = [200, 200, 200, 200]
 
-/** Waits until their pages answer. @returns what takes them away again */
-export async function tenant(workplace: Workplace): Promise<{ leave(): void }> {
+/** Creates the tenant's objects and waits until its pages answer. */
+export async function startTenant(workplace: Workplace): Promise<Tenant> {
   const now = { now: new Date() }
   const leaf = await issueLeaf(await authorityOf('example.com', 0, now), [HOST], issuing(1, now))
   const objects = objectsOf(leaf)
@@ -61,8 +66,7 @@ export async function tenant(workplace: Workplace): Promise<{ leave(): void }> {
     statuses = tenantStatuses()
   }
   if (statuses.join() !== ALL_WELL.join()) throw new Error(`the tenant's pages do not answer: ${statuses}`)
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-  return { leave: () => void workplace.run('kubectl', ['delete', '-f', '-'], { input }) }
+  return { remove: () => workplace.delete(...objects) }
 }
 
 function objectsOf({ certificate, key }: { certificate: string; key: string }): object[] {

@@ -15,7 +15,7 @@ describe('expose on a terminal, on the real mesh', () => {
   before(() => loadBalancer('on'))
   after(() => workplace.end())
 
-  it('asks whether anyone may come in, shows the plan, asks for leave, and does it', async () => {
+  it('asks who may enter, shows the plan, asks for confirmation, and exposes', async () => {
     const answers = [
       { prompt: LETS_IN, type: `${DOWN}${DOWN}\r` },
       { prompt: EXPOSE, type: 'y\r' },
@@ -23,12 +23,12 @@ describe('expose on a terminal, on the real mesh', () => {
     const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
     assert.equal(exitCode, 0, screen)
     assert.match(screen, /Gateway istio-system\/kubectl-telemetry: create/)
-    assert.match(screen, new RegExp(`https://grafana.${loadBalancerAddress}.nip.io/ +200 by HTTP/2`))
+    assert.match(screen, new RegExp(`https://grafana.${loadBalancerAddress}.nip.io/ +200 over HTTP/2`))
     const cleaned = await workplace.onTerminal(['cleanup'], [{ prompt: /Clean up these 3 objects\?/, type: 'y\r' }])
     assert.equal(cleaned.exitCode, 0, cleaned.screen)
   })
 
-  it('puts a password in front when that is chosen, and shows it', async () => {
+  it('requires a password when the user chooses one, and shows it', async () => {
     const answers = [
       { prompt: LETS_IN, type: '\r' },
       { prompt: EXPOSE, type: 'y\r' },
@@ -42,21 +42,21 @@ describe('expose on a terminal, on the real mesh', () => {
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
   })
 
-  it('takes addresses when that is chosen, and asks again for what are none', async () => {
+  it('lets in addresses when the user chooses them, and asks again after wrong input', async () => {
     const answers = [
       { prompt: LETS_IN, type: `${DOWN}\r` },
       { prompt: /Addresses or networks/, type: 'office\r' },
-      { prompt: /is no IPv4 or IPv6 network/, type: '\x15203.0.113.0/24\r' },
+      { prompt: /is not an IPv4 or IPv6 network/, type: '\x15203.0.113.0/24\r' },
       { prompt: EXPOSE, type: 'y\r' },
     ]
     const { screen, exitCode } = await workplace.onTerminal(['expose', 'grafana'], answers)
     assert.equal(exitCode, 0, screen)
-    assert.match(screen, /403 by HTTP\/2: keeps this machine out/)
-    assert.match(screen, /lets in +grafana: from 203\.0\.113\.0\/24/)
+    assert.match(screen, /403 over HTTP\/2: refuses this machine/)
+    assert.match(screen, /access +grafana: from 203\.0\.113\.0\/24/)
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
   })
 
-  it('changes nothing on no, and exits with 1', async () => {
+  it('changes nothing when the user declines, and exits with 1', async () => {
     const before = dump(workplace)
     const { exitCode } = await workplace.onTerminal(
       ['expose', 'grafana', '--allow-anonymous'],

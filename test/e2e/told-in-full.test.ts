@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'mocha'
 import { loadBalancer } from '../lab/lab.ts'
-import { FaultyApiServer, type Passing } from './faulty-api-server.ts'
+import { FaultyApiServer, type ProxiedRequest } from './faulty-api-server.ts'
 import { Workplace } from './mesh.ts'
 import { assertOneError } from './one-error.ts'
-import { ours, running } from './plugin-runs.ts'
+import { ownObjects, runPlugin } from './plugin-runs.ts'
 
 const EXPOSE = ['expose', 'all', '--allow-anonymous', '-y']
 /** Secret, four VirtualServices, Gateway. */
 const OBJECTS = 6
 
-describe('an error after the first write says what was, or may have been, changed; on the real mesh', () => {
+describe('an error after the first write, on the real mesh', () => {
   const workplace = new Workplace()
   const kubeconfig = join(workplace.directory, 'kubeconfig')
   let server: FaultyApiServer
@@ -23,7 +23,7 @@ describe('an error after the first write says what was, or may have been, change
   })
   afterEach(() => {
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
-    assert.deepEqual(ours(workplace), [])
+    assert.deepEqual(ownObjects(workplace), [])
   })
   after(() => {
     server.close()
@@ -31,10 +31,10 @@ describe('an error after the first write says what was, or may have been, change
   })
 
   const throughProxy = (...words: string[]) =>
-    running(workplace, ...words, '-y', '--kubeconfig', kubeconfig, '--request-timeout', '2s')
+    runPlugin(workplace, ...words, '-y', '--kubeconfig', kubeconfig, '--request-timeout', '2s')
 
-  /** 500 for whatever is read once the write of this number has passed. */
-  function unreadAfter(last: number): (passing: Passing) => { status: number } | undefined {
+  /** Answers 500 to every read after the write with this number. */
+  function unreadAfter(last: number): (passing: ProxiedRequest) => { status: number } | undefined {
     let written = false
     return ({ write, nth }) => {
       if (write && nth === last) written = true
@@ -42,37 +42,37 @@ describe('an error after the first write says what was, or may have been, change
     }
   }
 
-  it('expose whose last look fails names all that it wrote', async () => {
+  it('lists all objects that expose wrote, when its final read fails', async () => {
     server.reset(unreadAfter(OBJECTS))
     const outcome = await throughProxy(...EXPOSE)
     assertOneError(outcome, 'SERVER_FAILED', /gateway\.networking\.istio\.io\/kubectl-telemetry/)
-    assert.match(outcome.stderr, /changed before that: secret\/kubectl-telemetry-tls/)
+    assert.match(outcome.stderr, /changed before that: virtualservice\S+, .*secret\/kubectl-telemetry-tls/)
   })
 
-  it('expose whose first write got no answer in time names it, since it may be there', async () => {
+  it('names the object of expose’s first write, which may exist, when the answer is late', async () => {
     server.reset(({ write }) => (write ? 'slow' : undefined))
     const outcome = await throughProxy(...EXPOSE)
-    assert.deepEqual(ours(workplace), ['secret/kubectl-telemetry-tls'])
-    assertOneError(outcome, 'CLUSTER_UNREACHABLE', /secret\/kubectl-telemetry-tls/)
+    assert.equal(ownObjects(workplace).length, 1)
+    assertOneError(outcome, 'CLUSTER_UNREACHABLE', /virtualservice\.networking\.istio\.io\/kubectl-telemetry-/)
   })
 
-  it('cleanup whose last look fails names all that it deleted', async () => {
+  it('lists all objects that cleanup deleted, when its final read fails', async () => {
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     server.reset(unreadAfter(OBJECTS))
     const outcome = await throughProxy('cleanup')
-    assert.deepEqual(ours(workplace), [])
+    assert.deepEqual(ownObjects(workplace), [])
     assertOneError(outcome, 'SERVER_FAILED', /deleted before that: gateway\S+\/kubectl-telemetry, .*secret\//)
   })
 
-  it('cleanup whose first delete got no answer in time names it, since it may be gone', async () => {
+  it('names the object of cleanup’s first delete, which may be deleted, when the answer is late', async () => {
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     server.reset(({ write }) => (write ? 'slow' : undefined))
     const outcome = await throughProxy('cleanup')
-    assert.equal(ours(workplace).length, OBJECTS - 1)
+    assert.equal(ownObjects(workplace).length, OBJECTS - 1)
     assertOneError(outcome, 'CLUSTER_UNREACHABLE', /gateway\.networking\.istio\.io\/kubectl-telemetry/)
   })
 
-  it('cleanup of one add-on that fails at the certificate names the Gateway it changed and the route it deleted', async () => {
+  it('names the changed Gateway and the deleted route, when cleanup of one add-on fails at the certificate', async () => {
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     server.reset(({ write, nth }) => (write && nth === 3 ? { status: 503 } : undefined))
     const outcome = await throughProxy('cleanup', 'kiali')
@@ -80,7 +80,7 @@ describe('an error after the first write says what was, or may have been, change
     assert.match(outcome.stderr, /virtualservice\.networking\.istio\.io\/kubectl-telemetry-kiali/)
   })
 
-  it('cleanup of one add-on that fails at the route names the Gateway it changed', async () => {
+  it('names the changed Gateway, when cleanup of one add-on fails at the route', async () => {
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     server.reset(({ write, nth }) => (write && nth === 2 ? { status: 503 } : undefined))
     const outcome = await throughProxy('cleanup', 'kiali')

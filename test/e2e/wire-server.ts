@@ -1,4 +1,4 @@
-/** The lab's wire server (test/lab/wire) in the cluster, and what it sends. */
+/** The lab's wire server (test/lab/wire) in the cluster, and the bytes that it sends. */
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 
@@ -34,7 +34,7 @@ export function wireServer(namespace: string, replicas = 1): object[] {
 
 const BLOCK = 1 << 16
 
-/** The first n bytes of what it sends: blocks of noise (xorshift), each with its number in front. */
+/** The first n bytes that it sends: blocks of noise (xorshift), each with its number in front. */
 export function* wireContent(n: number): Generator<Buffer> {
   const noise = Buffer.alloc(BLOCK)
   let state = 2463534242
@@ -51,7 +51,7 @@ export function* wireContent(n: number): Generator<Buffer> {
   }
 }
 
-/** SHA-256 of the first n bytes. Other things go on while it is made. */
+/** SHA-256 of the first n bytes. It yields to other work while it computes. */
 export async function wireSum(n: number): Promise<string> {
   const digest = createHash('sha256')
   let blocks = 0

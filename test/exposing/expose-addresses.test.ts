@@ -15,7 +15,7 @@ const balanced = (...ingress: object[]): KubeObject[] => [
   ...ingressGateway('istio-system', 'istio-ingressgateway', ingress),
 ]
 
-/** A gateway as EKS makes it: a host name alone. */
+/** A gateway on EKS, with only a host name. */
 function named(...addresses: string[]): FakeWorld {
   const one = world(balanced({ hostname: LB }))
   one.prober.resolutions[LB] = addresses.length > 0 ? { addresses } : { addresses: [], failure: 'no-such-name' }
@@ -26,7 +26,7 @@ function named(...addresses: string[]): FakeWorld {
 const codes = (warnings: { code: string }[]) => warnings.map(({ code }) => code)
 
 describe('expose at a load balancer with a host name', () => {
-  it('takes the first IPv4 address behind it, and warns that this does not last', async () => {
+  it('uses the first IPv4 address behind it, and warns that it may change', async () => {
     const one = named('2001:db8::1', '203.0.113.1', '203.0.113.2')
     const { result } = await expose(request, one)
     assert.equal(result.exposures[0]?.url, 'https://grafana.203.0.113.1.nip.io/')
@@ -38,18 +38,19 @@ describe('expose at a load balancer with a host name', () => {
     assert.deepEqual(result.warnings, [
       {
         code: 'ADDRESS_MAY_CHANGE',
-        message: `203.0.113.1 is an address of ${LB} at the moment; a load balancer's addresses change, and the URLs then lead nowhere`,
-        remedy: `--domain example.com   # lasting, with an alias (CNAME) from *.example.com to ${LB}`,
+        severity: 'warns',
+        message: `203.0.113.1 is one of the current addresses of ${LB}; a load balancer's addresses change, and then the URLs stop working`,
+        remedies: [`--domain example.com   # stays valid, with an alias (CNAME) from *.example.com to ${LB}`],
       },
     ])
   })
 
-  it('takes an IPv6 address when there is no other', async () => {
+  it('uses an IPv6 address when there is no other', async () => {
     const { result } = await expose(request, named('2001:db8::1'))
     assert.equal(result.exposures[0]?.url, 'https://grafana.2001-db8--1.sslip.io/')
   })
 
-  it('stays at the address in use as long as that is one of them, in whatever order they come', async () => {
+  it('keeps the address in use while DNS returns it, in any order', async () => {
     const one = named('203.0.113.1', '203.0.113.2')
     await expose(request, one)
     one.cluster.writes.length = 0
@@ -59,7 +60,7 @@ describe('expose at a load balancer with a host name', () => {
     assert.deepEqual([written(one), codes(result.warnings)], [[], ['ADDRESS_MAY_CHANGE']])
   })
 
-  it('moves when the address in use is no longer one of them', async () => {
+  it('moves when DNS no longer returns the address in use', async () => {
     const one = named('203.0.113.1')
     await expose(requestFor('kiali'), one)
     one.prober.resolutions[LB] = { addresses: ['203.0.113.9'] }
@@ -69,7 +70,7 @@ describe('expose at a load balancer with a host name', () => {
     assert.deepEqual(codes(result.warnings), ['ADDRESS_MAY_CHANGE', 'HOST_MOVED'])
   })
 
-  it('stays in the domain in use while the host name does not resolve, which says nothing', async () => {
+  it('keeps the domain in use while the host name does not resolve', async () => {
     const one = named('203.0.113.1')
     await expose(request, one)
     one.prober.resolutions[LB] = { addresses: [], failure: 'no-dns' }
@@ -78,40 +79,43 @@ describe('expose at a load balancer with a host name', () => {
     assert.equal(result.gateway.address, LB)
   })
 
-  it('goes to the host name itself for a domain that was named, and asks DNS for nothing but the hosts', async () => {
+  it('uses the host name itself with --domain, and looks up only the hosts', async () => {
     const one = named('203.0.113.1')
     const { result } = await expose({ ...request, domain: 'example.com' }, one)
     assert.deepEqual([result.gateway.address, result.gateway.addressKind], [LB, 'hostname'])
     assert.equal(one.prober.probed[0]?.address, LB)
-    assert.deepEqual(one.prober.looked, [['grafana.example.com']])
+    assert.deepEqual(one.prober.lookups, [['grafana.example.com']])
     assert.deepEqual(result.warnings, [])
   })
 
-  it('says that its name does not resolve when that is what fails, and what may be done', async () => {
+  it('reports that its name does not resolve, with what to do', async () => {
     const one = named('203.0.113.1')
     one.prober.answers = [{ ok: false, hop: 'dns', milliseconds: 1, message: `${LB} does not resolve: ENOTFOUND` }]
     const { result } = await expose({ ...request, domain: 'example.com' }, one)
     assert.deepEqual(result.warnings, [
       {
         code: 'PROBE_FAILED',
+        severity: 'fails',
         message: `https://grafana.example.com/ does not answer: ${LB} does not resolve: ENOTFOUND`,
-        remedy: 'has the load balancer been made yet, and is there DNS here? --ingress-ip names another address',
+        remedies: [
+          'check that the load balancer exists and that DNS works here, or name another address with --ingress-ip',
+        ],
       },
     ])
   })
 
   for (const [failure, cause] of [
-    ['no-such-name', 'its DNS has no such name, as is so for minutes after it was made'],
+    ['no-such-name', 'DNS does not know the name yet; for a new load balancer this takes some minutes'],
     ['no-dns', 'no DNS answers'],
   ] as const) {
-    it(`wants a domain when the host name does not resolve (${failure})`, async () => {
+    it(`requires a domain when the host name does not resolve (${failure})`, async () => {
       const one = named()
       one.prober.resolutions[LB] = { addresses: [], failure }
       const { code, message, suggestions } = await refusal(expose(request, one))
       assert.equal(code, 'DOMAIN_REQUIRED')
       assert.equal(
         message,
-        `the gateway has no IP address but the host name ${LB}, which does not resolve on this machine (${cause}), so there is no default domain`,
+        `the gateway has no IP address, only the host name ${LB}, which does not resolve on this machine (${cause}), so there is no default domain`,
       )
       assert.deepEqual(suggestions, [`--domain example.com   # with an alias (CNAME) from *.example.com to ${LB}`])
     })
@@ -119,7 +123,7 @@ describe('expose at a load balancer with a host name', () => {
 })
 
 describe('expose at an address', () => {
-  it('of IPv6 makes a domain of sslip.io', async () => {
+  it('derives a domain of sslip.io from IPv6', async () => {
     const one = world(balanced({ ip: '2001:db8::9' }))
     one.prober.addresses = ['2001:db8::9']
     const { result } = await expose(request, one)
@@ -130,7 +134,7 @@ describe('expose at an address', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('of a dual stack is content with a host that resolves to the other one', async () => {
+  it('accepts a host that resolves to the other address of a dual stack', async () => {
     const one = world(balanced({ ip: '2001:db8::9' }, { ip: '192.0.2.10' }))
     one.prober.addresses = ['2001:db8::9']
     const { result } = await expose({ ...request, domain: 'example.com' }, one)
@@ -140,7 +144,7 @@ describe('expose at an address', () => {
 
   const dual = () => balanced({ ip: '192.0.2.10' }, { ip: '2001:db8::9' })
 
-  it('that a domain in use has in its name goes to that, though the gateway has another meanwhile', async () => {
+  it('keeps the address in the name of the domain in use, although the gateway has another one now', async () => {
     const one = world(dual())
     await expose({ ...request, domain: '2001-db8--9.sslip.io' }, one)
     one.prober.probed.length = 0
@@ -149,22 +153,22 @@ describe('expose at an address', () => {
     assert.equal(result.exposures[0]?.host, 'grafana.2001-db8--9.sslip.io')
   })
 
-  it('that was named leaves the domain of another one', async () => {
+  it('leaves the domain of another address when --ingress-ip names one', async () => {
     const one = world(dual())
     await expose(request, one)
     const { result } = await expose({ ...request, ingressAddress: '2001:db8::9' }, one)
     assert.equal(result.exposures[0]?.host, 'grafana.2001-db8--9.sslip.io')
   })
 
-  it('with a zone wants a domain', async () => {
+  it('requires a domain for an address with a zone', async () => {
     const error = await refusal(expose({ ...request, ingressAddress: 'fe80::1%eth0' }, world()))
     assert.equal(error.code, 'DOMAIN_REQUIRED')
-    assert.deepEqual(error.suggestions, ['--domain example.com   # with names that lead to fe80::1%eth0'])
+    assert.deepEqual(error.suggestions, ['--domain example.com   # with names that resolve to fe80::1%eth0'])
   })
 })
 
 describe('the self-test of a default domain', () => {
-  it('looks every host up once, with a control, before anything is written, and is silent when all is well', async () => {
+  it('looks up every host once, with a control, before the first write, and reports nothing when all resolve', async () => {
     const one = fullMesh()
     const before: number[] = []
     const resolve = one.prober.resolve.bind(one.prober)
@@ -173,11 +177,11 @@ describe('the self-test of a default domain', () => {
       return resolve(names)
     }
     const { result } = await expose(requestFor('grafana', 'kiali'), one)
-    assert.deepEqual(one.prober.looked, [[...hosts('grafana', 'kiali'), CONTROL]])
+    assert.deepEqual(one.prober.lookups, [[...hosts('grafana', 'kiali'), CONTROL]])
     assert.deepEqual([before, result.warnings], [[0], []])
   })
 
-  it('begins before the reads that it runs beside are done', async () => {
+  it('starts while other reads are in progress', async () => {
     const one = fullMesh()
     const list = one.cluster.list.bind(one.cluster)
     const order: string[] = []
@@ -197,7 +201,7 @@ describe('the self-test of a default domain', () => {
   })
 
   for (const dryRun of ['none', 'client', 'server'] as const) {
-    it(`warns once when the names do not resolve, and goes on (--dry-run=${dryRun})`, async () => {
+    it(`warns once when the names do not resolve, and continues (--dry-run=${dryRun})`, async () => {
       const one = fullMesh()
       one.prober.addresses = []
       one.prober.resolutions[CONTROL] = { addresses: ['8.8.8.8'] }
@@ -205,26 +209,24 @@ describe('the self-test of a default domain', () => {
       const found = result.warnings.filter(({ code }) => code === 'DNS_UNRESOLVED')
       assert.equal(found.length, 1)
       assert.match(found[0]?.message ?? '', /rebinding protection/)
-      assert.match(found[0]?.remedy ?? '', /^--domain example\.com/)
-      assert.ok(found[0]?.remedy.endsWith(`: 192.0.2.10 ${hosts('grafana', 'kiali').join(' ')}`))
-      assert.equal(one.prober.looked.length, 1)
+      assert.match(found[0]?.remedies[0] ?? '', /^--domain example\.com/)
+      assert.ok(found[0]?.remedies[0]?.endsWith(`: 192.0.2.10 ${hosts('grafana', 'kiali').join(' ')}`))
+      assert.equal(one.prober.lookups.length, 1)
     })
   }
 
-  it('is of the shared host in the layout with ports', async () => {
+  it('checks the shared host in the layout ports', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana', 'kiali'), layout: 'ports' }, one)
-    assert.deepEqual(one.prober.looked, [[...hosts('telemetry'), CONTROL]])
+    assert.deepEqual(one.prober.lookups, [[...hosts('telemetry'), CONTROL]])
   })
 
-  it('is not made of a domain that was named, nor of one of its own that is in use', async () => {
+  it('does not happen with --domain, nor for the user’s domain in use', async () => {
     const one = fullMesh()
     one.prober.addresses = []
     const planned = { ...request, dryRun: 'server' } as const
-    assert.deepEqual(codes((await expose({ ...planned, domain: 'example.com' }, one)).result.warnings), [
-      'AUTHORITY_NOT_KEPT',
-    ])
-    assert.deepEqual(one.prober.looked, [])
+    assert.deepEqual(codes((await expose({ ...planned, domain: 'example.com' }, one)).result.warnings), ['CA_NOT_KEPT'])
+    assert.deepEqual(one.prober.lookups, [])
     await expose({ ...request, domain: 'example.com' }, one)
     assert.deepEqual(codes((await expose(planned, one)).result.warnings), [])
   })

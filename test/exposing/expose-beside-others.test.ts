@@ -19,8 +19,8 @@ import {
   world,
 } from './exposing.ts'
 
-describe('expose beside Gateways of others', () => {
-  const theirs = (namespace: string, name: string, host = 'bookinfo.example.com'): KubeObject => ({
+describe('expose beside the user’s Gateways', () => {
+  const foreign = (namespace: string, name: string, host = 'bookinfo.example.com'): KubeObject => ({
     apiVersion: 'networking.istio.io/v1',
     kind: 'Gateway',
     metadata: { name, namespace },
@@ -34,24 +34,24 @@ describe('expose beside Gateways of others', () => {
     ['bookinfo', 'bookinfo'],
     ['bookinfo', 'kubectl-telemetry'],
   ] as const) {
-    it(`leaves ${namespace}/${name} alone and is not disturbed by it`, async () => {
-      const one = world([theirs(namespace, name), ...grafana(), ...ingressGateway()])
+    it(`does not change ${namespace}/${name}, and works next to it`, async () => {
+      const one = world([foreign(namespace, name), ...grafana(), ...ingressGateway()])
       const { result } = await expose(request, one)
       assert.ok(succeeded(result))
       assert.deepEqual(result.warnings, [])
       assert.equal(one.cluster.writes.length, 3)
-      assert.deepEqual(one.cluster.objects[0]?.spec, theirs(namespace, name).spec)
+      assert.deepEqual(one.cluster.objects[0]?.spec, foreign(namespace, name).spec)
     })
   }
 
-  it('refuses a host that one of them has already, and changes nothing (HOST_TAKEN)', async () => {
-    const one = world([theirs('apps', 'theirs', HOST), ...grafana(), ...ingressGateway()])
+  it('refuses a host that one of them serves, and changes nothing (HOST_TAKEN)', async () => {
+    const one = world([foreign('apps', 'foreign', HOST), ...grafana(), ...ingressGateway()])
     const { code, message, suggestions } = await refusal(expose(request, one))
     assert.equal(code, 'HOST_TAKEN')
-    assert.match(message, /^Gateway apps\/theirs serves grafana\.192\.0\.2\.10\.nip\.io on port 443 already; /)
+    assert.match(message, /^Gateway apps\/foreign already serves grafana\.192\.0\.2\.10\.nip\.io on port 443; /)
     assert.deepEqual(suggestions, [
       '--domain other.example.com',
-      'kubectl -n apps get gateways.networking.istio.io theirs -o yaml',
+      'kubectl -n apps get gateways.networking.istio.io foreign -o yaml',
     ])
     assert.deepEqual(one.cluster.writes, [])
   })
@@ -59,22 +59,27 @@ describe('expose beside Gateways of others', () => {
   it('refuses the host of an add-on that was exposed before too', async () => {
     const one = fullMesh()
     await expose(requestFor('kiali'), one)
-    one.cluster.objects.push(theirs('apps', 'theirs', `kiali.${DOMAIN}`))
+    one.cluster.objects.push(foreign('apps', 'foreign', `kiali.${DOMAIN}`))
     assert.equal((await refusal(expose(requestFor('grafana'), one))).code, 'HOST_TAKEN')
   })
 
-  it('warns where a wildcard of theirs served the host until now', async () => {
-    const one = world([theirs('apps', 'theirs', '*'), ...grafana(), ...ingressGateway()])
+  it('warns when a wildcard of another Gateway covers the host', async () => {
+    const one = world([foreign('apps', 'foreign', '*'), ...grafana(), ...ingressGateway()])
     const { result } = await expose(request, one)
     assert.ok(succeeded(result))
     assert.deepEqual(
       result.warnings.map(({ code, message }) => [code, message]),
-      [['HOST_COVERED', `Gateway apps/theirs claims * on port 443; for ${HOST} ours goes first`]],
+      [
+        [
+          'HOST_COVERED',
+          `Gateway apps/foreign serves * on port 443; for ${HOST}, the Gateway of kubectl telemetry takes precedence`,
+        ],
+      ],
     )
   })
 
-  it('makes do with its own Gateway when it may not read those of others', async () => {
-    const one = world([theirs('apps', 'theirs', HOST), ...grafana(), ...ingressGateway()])
+  it('reads only its own Gateway without permission to list all', async () => {
+    const one = world([foreign('apps', 'foreign', HOST), ...grafana(), ...ingressGateway()])
     one.cluster.fail('list', 'gateways', new UserError('FORBIDDEN', 'cannot list resource "gateways"'))
     assert.ok(succeeded((await expose(request, one)).result))
     one.cluster.writes.length = 0
@@ -84,14 +89,14 @@ describe('expose beside Gateways of others', () => {
 })
 
 describe('expose while another run writes too', () => {
-  it('looks again at the end, and puts back the host that the other run did not know of', async () => {
+  it('reads again at the end, and adds the host that the other run removed', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana'), one)
-    one.cluster.meanwhile = () => {
-      // What `expose prometheus` of somebody else adds right after our first write: its route, which our Gateway then lacks.
+    one.cluster.afterNextWrite = () => {
+      // Another run of `expose prometheus` adds its route right after the first write of this run, whose Gateway then lacks its host.
       const route = structuredClone(find(one.cluster, 'VirtualService', 'grafana'))
       const labels = { ...route.metadata.labels, 'app.kubernetes.io/component': 'prometheus' }
-      route.metadata = { ...route.metadata, name: 'kubectl-telemetry-prometheus', uid: 'theirs', labels }
+      route.metadata = { ...route.metadata, name: 'kubectl-telemetry-prometheus', uid: 'foreign', labels }
       route.spec = { ...(route.spec as object), hosts: [`prometheus.${DOMAIN}`] }
       one.cluster.objects.push(route)
     }
@@ -100,17 +105,17 @@ describe('expose while another run writes too', () => {
     assert.deepEqual(certificateHosts(one.cluster), hosts('grafana', 'kiali', 'prometheus'))
   })
 
-  it('reissues the certificate when another run, whose names ours took off it, has put Gateway and routes right', async () => {
+  it('reissues the certificate when another run has repaired Gateway and routes, but not the certificate', async () => {
     const one = fullMesh()
     const apply = one.cluster.apply.bind(one.cluster)
     one.cluster.apply = async (resource, manifest, options) => {
       const after = await apply(resource, manifest, options)
       if (resource.kind !== 'Gateway' || options?.dryRun) return after as never
       one.cluster.apply = apply
-      // The end of somebody else's `expose grafana`, right after ours: its route, and a Gateway with both hosts.
+      // The end of another run, right after this one: its route, and a Gateway with both hosts.
       const route = structuredClone(find(one.cluster, 'VirtualService', 'kiali'))
       const labels = { ...route.metadata.labels, 'app.kubernetes.io/component': 'grafana' }
-      route.metadata = { ...route.metadata, name: 'kubectl-telemetry-grafana', uid: 'theirs', labels }
+      route.metadata = { ...route.metadata, name: 'kubectl-telemetry-grafana', uid: 'foreign', labels }
       route.spec = { ...(route.spec as object), hosts: [HOST] }
       one.cluster.objects.push(route)
       gatewayHosts(one.cluster)?.unshift(HOST)
@@ -126,12 +131,25 @@ describe('expose while another run writes too', () => {
     const apply = one.cluster.apply.bind(one.cluster)
     one.cluster.apply = async (resource, manifest, options) => {
       const after = await apply(resource, manifest, options)
-      const gateway = one.cluster.objects.findIndex(({ kind }) => kind === 'Gateway')
-      if (gateway >= 0) one.cluster.objects.splice(gateway, 1)
+      const route = one.cluster.objects.findIndex(({ kind }) => kind === 'VirtualService')
+      if (route >= 0) one.cluster.objects.splice(route, 1)
       return after as never
     }
     const error = await refusal(expose(requestFor('grafana'), one))
     assert.ok(error instanceof UserError)
     assert.equal(error.code, 'UNSETTLED')
+  })
+
+  it('ignores the gateway of a namespace that is being deleted', async () => {
+    const namespace = (name: string, phase: string) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name },
+      status: { phase },
+    })
+    const two = [...grafana(), ...ingressGateway(), ...ingressGateway('edge', 'istio-edge')]
+    const one = world([...two, namespace('istio-system', 'Active'), namespace('edge', 'Terminating')])
+    await expose(request, one)
+    assert.equal(find(one.cluster, 'Gateway').metadata.namespace, 'istio-system')
   })
 })

@@ -8,7 +8,7 @@ import { certificateHosts, find, fullMesh, gatewayHosts, requestFor, written } f
 const EXAMPLE = { domain: 'example.com' }
 const withoutDns = (warnings: { code: string }[]) => warnings.filter(({ code }) => code !== 'DNS_UNRESOLVED')
 
-/** Gives the ingress gateway another address, as a cloud does when its load balancer is made anew. */
+/** Gives the ingress gateway another address, as a cloud does when it creates a load balancer again. */
 function move({ cluster, prober }: FakeWorld, ip: string): void {
   const gateway = cluster.objects.find(
     ({ kind, metadata }) => kind === 'Service' && metadata.name === 'istio-ingressgateway',
@@ -19,7 +19,7 @@ function move({ cluster, prober }: FakeWorld, ip: string): void {
 }
 
 describe('the domain of an exposure', () => {
-  it('stays the one in use when none is named the second time', async () => {
+  it('stays the one in use without --domain', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana'), ...EXAMPLE }, one)
     const { result } = await expose(requestFor('kiali'), one)
@@ -29,7 +29,7 @@ describe('the domain of an exposure', () => {
     assert.deepEqual([...one.authorities.kept.keys()], ['example.com'])
   })
 
-  it('stays the one in use for the same add-on too', async () => {
+  it('stays the one in use for the same add-on', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana'), ...EXAMPLE }, one)
     one.cluster.writes.length = 0
@@ -37,7 +37,7 @@ describe('the domain of an exposure', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('is not that of a route that is not ours, nor of another namespace', async () => {
+  it('is not that of a user’s route, nor of another namespace', async () => {
     const one = fullMesh()
     const spec = { hosts: ['grafana.example.com'] }
     const labels = { 'app.kubernetes.io/component': 'grafana' }
@@ -53,8 +53,8 @@ describe('the domain of an exposure', () => {
     assert.equal(result.authority?.domain, '192.0.2.10.nip.io')
   })
 
-  describe('when another one is named', () => {
-    it('moves what was exposed before, says so and probes it too', async () => {
+  describe('with another --domain', () => {
+    it('moves earlier exposures, warns about that and probes them', async () => {
       const one = fullMesh()
       await expose(requestFor('grafana', 'prometheus'), one)
       one.cluster.writes.length = 0
@@ -76,8 +76,9 @@ describe('the domain of an exposure', () => {
         result.warnings,
         ['grafana', 'prometheus'].map((name) => ({
           code: 'HOST_MOVED',
+          severity: 'warns',
           message: `${name} moves from https://${name}.192.0.2.10.nip.io/ to https://${name}.example.com/: add-ons at one gateway share a domain and a layout`,
-          remedy: 'leave --domain and --layout out to stay where they are',
+          remedies: ['leave out --domain and --layout to keep the present URLs'],
         })),
       )
       assert.deepEqual(written(one), [
@@ -89,7 +90,7 @@ describe('the domain of an exposure', () => {
       ])
     })
 
-    it('moves the add-on that was asked for without another word, once', async () => {
+    it('moves the requested add-on without a warning, once', async () => {
       const one = fullMesh()
       await expose(requestFor('grafana'), one)
       const { result, manifests } = await expose({ ...requestFor('grafana'), ...EXAMPLE }, one)
@@ -150,7 +151,7 @@ describe('the domain of an exposure', () => {
       )
       assert.deepEqual(
         result.warnings.map(({ code }) => code),
-        ['AUTHORITY_NOT_KEPT', 'HOST_MOVED'],
+        ['CA_NOT_KEPT', 'HOST_MOVED'],
       )
       assert.deepEqual(written(one), [])
     })
@@ -164,7 +165,7 @@ describe('the domain of an exposure', () => {
     })
   })
 
-  describe('that was made of an address', () => {
+  describe('that was derived from an address', () => {
     it('follows the gateway to its new address', async () => {
       const one = fullMesh()
       await expose(requestFor('grafana'), one)
@@ -177,7 +178,7 @@ describe('the domain of an exposure', () => {
       )
     })
 
-    it('stays as long as the address does', async () => {
+    it('stays while the address stays', async () => {
       const one = fullMesh()
       await expose(requestFor('grafana'), one)
       const { result } = await expose(requestFor('kiali'), one)
@@ -186,7 +187,7 @@ describe('the domain of an exposure', () => {
     })
   })
 
-  it('stays a name of its own when the address changes', async () => {
+  it('stays the user’s domain when the address changes', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana'), ...EXAMPLE }, one)
     move(one, '192.0.2.99')

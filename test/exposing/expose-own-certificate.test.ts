@@ -1,4 +1,4 @@
-/** Certificates that people bring: a Secret of their own, or an authority to sign with. */
+/** The user's own certificates: a TLS Secret, or a CA. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
@@ -29,7 +29,7 @@ function secret({ certificate, key }: KeyPair, namespace = 'istio-system'): Kube
   return { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: NAME, namespace }, data }
 }
 
-/** A mesh in which somebody has made a Secret for these names. */
+/** A mesh with a user's Secret for these names. */
 async function worldWith(names = [HOST], daysAgo = 0): Promise<FakeWorld> {
   const world = fullMesh()
   world.cluster.objects.push(secret(await pair(world, names, daysAgo)))
@@ -40,16 +40,16 @@ const credential = ({ cluster }: FakeWorld) =>
   (find(cluster, 'Gateway').spec as { servers: { tls?: { credentialName?: string } }[] }).servers[0]?.tls
     ?.credentialName
 const codes = ({ warnings }: { warnings: { code: string }[] }) => warnings.map(({ code }) => code)
-const theirs = ({ cluster }: FakeWorld) => cluster.objects.find(({ metadata }) => metadata.name === NAME)
+const foreign = ({ cluster }: FakeWorld) => cluster.objects.find(({ metadata }) => metadata.name === NAME)
 
 describe('expose --tls-secret', () => {
-  it('serves with the Secret, makes none, keeps no authority, and probes with what the Secret holds', async () => {
+  it('uses the Secret, creates none, stores no CA, and probes with the content of the Secret', async () => {
     const world = await worldWith()
-    const before = structuredClone(theirs(world))
+    const before = structuredClone(foreign(world))
     const { result } = await expose(asking, world)
     assert.deepEqual(written(world), ['VirtualService/kubectl-telemetry-grafana', 'Gateway/kubectl-telemetry'])
     assert.equal(credential(world), NAME)
-    assert.deepEqual(theirs(world), before)
+    assert.deepEqual(foreign(world), before)
     assert.equal(world.authorities.kept.size, 0)
     assert.equal(result.authority, undefined)
     assert.deepEqual(result.warnings, [])
@@ -59,7 +59,7 @@ describe('expose --tls-secret', () => {
     assert.equal(probed?.trustPartialChain, true)
   })
 
-  it('stays with it the next time, and goes back to ours when that is named', async () => {
+  it('keeps it the next time, and uses a generated one again when the flag names that', async () => {
     const world = await worldWith(hosts('grafana', 'kiali'))
     await expose(asking, world)
     await expose({ ...requestFor('kiali'), timeout: 1 }, world)
@@ -89,15 +89,15 @@ describe('expose --tls-secret', () => {
     assert.equal((await refusal(certRotate(rotating, world))).code, 'NOT_OURS')
   })
 
-  it('warns of a wildcard, and of an end that is near', async () => {
+  it('warns about a wildcard, and about a certificate that expires soon', async () => {
     const wild = await worldWith([`*.${DOMAIN}`])
     assert.deepEqual(codes((await expose(asking, wild)).result), ['WILDCARD'])
     const old = await worldWith([HOST], 390)
-    assert.deepEqual(codes((await expose(asking, old)).result), ['EXPIRES_SOON'])
+    assert.deepEqual(codes((await expose(asking, old)).result), ['OWN_CERTIFICATE_EXPIRES_SOON'])
   })
 
   const refused: [name: string, world: () => Promise<FakeWorld>, code: string, message: RegExp][] = [
-    ['is not there', async () => fullMesh(), 'SECRET_NOT_FOUND', /there is no Secret istio-system\/our-tls/],
+    ['is not there', async () => fullMesh(), 'SECRET_NOT_FOUND', /Secret istio-system\/our-tls does not exist/],
     [
       'is for other hosts',
       () => worldWith(hosts('kiali')),
@@ -129,7 +129,7 @@ describe('expose --tls-secret', () => {
         return world
       },
       'CERTIFICATE_INVALID',
-      /tls\.crt is no certificate/,
+      /tls\.crt is not a certificate/,
     ],
     [
       'holds nothing of that kind',
@@ -152,7 +152,7 @@ describe('expose --tls-secret', () => {
     })
   }
 
-  it('refuses one in another namespace, of which the gateway would be given nothing', async () => {
+  it('refuses a Secret in another namespace, which the gateway cannot use', async () => {
     const world = await worldWith()
     const there = { ...request, tlsSecret: { namespace: 'default', name: NAME } }
     assert.equal((await refusal(expose(there, world))).code, 'SECRET_ELSEWHERE')
@@ -168,36 +168,36 @@ describe('expose --ca-cert --ca-key', () => {
     return { certificate, key, certificateName: 'ca.crt', keyName: 'ca.key' }
   }
 
-  it('signs with the authority, and keeps it', async () => {
+  it('signs with the CA, and stores it', async () => {
     const world = fullMesh()
-    const brought = await authority(world, 7)
-    await expose({ ...request, brought }, world)
-    assert.equal(held(world, 'ca.crt'), brought.certificate)
-    assert.equal(world.authorities.kept.get(DOMAIN)?.key, brought.key)
+    const userAuthority = await authority(world, 7)
+    await expose({ ...request, userAuthority }, world)
+    assert.equal(held(world, 'ca.crt'), userAuthority.certificate)
+    assert.equal(world.authorities.kept.get(DOMAIN)?.key, userAuthority.key)
     world.cluster.writes.length = 0
-    await expose({ ...request, brought }, world)
+    await expose({ ...request, userAuthority }, world)
     await expose(request, world)
     assert.deepEqual(written(world), [])
   })
 
-  it('does not put it in the place of another', async () => {
+  it('does not replace an existing CA', async () => {
     const world = fullMesh()
     await expose(request, world)
     world.cluster.writes.length = 0
     assert.equal(
-      (await refusal(expose({ ...request, brought: await authority(world, 7) }, world))).code,
-      'AUTHORITY_EXISTS',
+      (await refusal(expose({ ...request, userAuthority: await authority(world, 7) }, world))).code,
+      'CA_EXISTS',
     )
     assert.deepEqual(written(world), [])
   })
 
-  it("warns when this machine's authority replaces that of another", async () => {
+  it('warns when the CA of this machine replaces the CA of another', async () => {
     const world = fullMesh()
     await expose(request, world)
     const elsewhere = { ...world, machine: 'you@desktop', authorities: fullMesh().authorities }
     const { result } = await expose(request, elsewhere)
-    assert.deepEqual(codes(result), ['AUTHORITY_REPLACED'])
-    assert.match(result.warnings[0]?.message ?? '', /of me@laptop, signed the certificate until now/)
+    assert.deepEqual(codes(result), ['CA_REPLACED'])
+    assert.match(result.warnings[0]?.message ?? '', /signed by the CA on me@laptop until now/)
     assert.deepEqual(codes((await expose(request, elsewhere)).result), [])
     assert.equal(certificatesIn(held(world, 'ca.crt')).length, 1)
   })
@@ -208,7 +208,7 @@ describe('expose --tls-issuer', () => {
   const wanting = { ...request, tlsIssuer: issuer, timeout: 10_000 }
   const ISSUED = 'kubectl-telemetry-issued'
 
-  /** A mesh with cert-manager, which makes a Secret for the names of our Certificate while somebody waits. */
+  /** A mesh with cert-manager, which creates the Secret for the names of the Certificate during the wait. */
   function withCertManager(): FakeWorld {
     const world = fullMesh()
     world.cluster.groups['cert-manager.io'] = ['v1']
@@ -229,7 +229,7 @@ describe('expose --tls-issuer', () => {
     return world
   }
 
-  it('asks cert-manager for just these hosts, and serves once it has made the Secret', async () => {
+  it('requests only these hosts from cert-manager, and serves after it created the Secret', async () => {
     const world = withCertManager()
     const { result } = await expose(wanting, world)
     assert.deepEqual(written(world), [
@@ -244,7 +244,7 @@ describe('expose --tls-issuer', () => {
     assert.deepEqual([result.outcome, codes(result), world.authorities.kept.size], ['applied', [], 0])
   })
 
-  it('changes nothing the second time, and asks for another host with the next add-on', async () => {
+  it('changes nothing the second time, and requests another host with the next add-on', async () => {
     const world = withCertManager()
     await expose(wanting, world)
     world.cluster.writes.length = 0
@@ -262,7 +262,7 @@ describe('expose --tls-issuer', () => {
     assert.equal(credential(world), ISSUED)
   })
 
-  it('is taken away by cleanup: the Certificate before the Secret, which cert-manager would make anew', async () => {
+  it('is removed by cleanup: the Certificate before the Secret, which cert-manager would create again', async () => {
     const world = withCertManager()
     await expose(wanting, world)
     world.cluster.writes.length = 0
@@ -270,7 +270,7 @@ describe('expose --tls-issuer', () => {
     assert.deepEqual(written(world).slice(-2), ['-Certificate/kubectl-telemetry', `-Secret/${ISSUED}`])
   })
 
-  it('keeps no cleanup from those who may not list Certificates', async () => {
+  it('does not prevent cleanup without permission to list Certificates', async () => {
     const world = withCertManager()
     await expose(request, world)
     world.cluster.fail('list', 'certificates', new UserError('FORBIDDEN', 'no'))
@@ -278,7 +278,7 @@ describe('expose --tls-issuer', () => {
     assert.equal(result.deleted.length, 3)
   })
 
-  it('serves nothing while there is no certificate, and says what cert-manager says', async () => {
+  it('serves nothing without a certificate, and repeats the reason from cert-manager', async () => {
     const world = fullMesh()
     world.cluster.groups['cert-manager.io'] = ['v1']
     const error = await refusal(expose(wanting, world))

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { interrupted, UserError } from '../../src/errors.ts'
-import { type ExposeRequest, expose } from '../../src/exposing/expose.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
 import { succeeded } from '../../src/exposing/result.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, service } from '../fakes/mesh.ts'
-import { ANONYMOUS, CONFIRM, refusal, request, WAYS, world } from './exposing.ts'
+import { ACCESS_CHOICES, ANONYMOUS, CONFIRM, refusal, request, world } from './exposing.ts'
 
-/** A gateway for the cluster alone. */
+/** A gateway that is reachable only inside the cluster. */
 function inside(): KubeObject[] {
   const [service, pod] = ingressGateway('edge', 'istio-edge', [])
   assert.ok(service && pod)
@@ -17,29 +18,34 @@ function inside(): KubeObject[] {
   return [{ ...service, spec: { ...spec, type: 'ClusterIP', ports: plain } }, pod]
 }
 
+function ending(objects: KubeObject[]): KubeObject[] {
+  const deletionTimestamp = '2026-11-21T12:00:00Z'
+  return objects.map((object) => ({ ...object, metadata: { ...object.metadata, deletionTimestamp } }))
+}
+
 describe('expose', () => {
   describe('asks', () => {
-    it('nothing of somebody who said it all', async () => {
+    it('nothing when flags answer all questions', async () => {
       const one = world(undefined, {})
       await expose(request, one)
       assert.deepEqual(one.terminal.asked, [])
     })
 
-    it('whether an add-on that lets anyone in may be exposed, then for leave', async () => {
-      const one = world(undefined, { [ANONYMOUS]: WAYS.asItIs, [CONFIRM]: true })
+    it('who may enter an add-on that lets anyone in, then for confirmation', async () => {
+      const one = world(undefined, { [ANONYMOUS]: ACCESS_CHOICES.anyone, [CONFIRM]: true })
       const { result } = await expose({ ...request, terms: { allowAnonymous: false }, yes: false }, one)
       assert.equal(result.outcome, 'applied')
       assert.deepEqual(one.terminal.asked, [ANONYMOUS, CONFIRM])
     })
 
-    it('and takes no for an answer', async () => {
+    it('and accepts no as the answer', async () => {
       const declined = world(undefined, { [CONFIRM]: false })
       const { result } = await expose({ ...request, yes: false }, declined)
       assert.equal(result.outcome, 'declined')
       assert.equal(succeeded(result), false)
       assert.deepEqual(declined.cluster.writes, [])
       assert.equal(declined.authorities.kept.size, 0)
-      const refused = world(undefined, { [ANONYMOUS]: WAYS.notAtAll })
+      const refused = world(undefined, { [ANONYMOUS]: ACCESS_CHOICES.nobody })
       assert.equal((await refusal(expose({ ...request, terms: { allowAnonymous: false } }, refused))).code, 'DECLINED')
       assert.deepEqual(refused.cluster.writes, [])
     })
@@ -61,7 +67,7 @@ describe('expose', () => {
       const one = world(objects, {
         'Which grafana?': 'other/grafana (Grafana)',
         'Which ingress gateway?': 'edge/istio-edge',
-        'Domain whose names lead to lb.example.net:': 'Example.COM',
+        'Domain whose names resolve to lb.example.net:': 'Example.COM',
       })
       one.prober.resolutions['lb.example.net'] = { addresses: [], failure: 'no-such-name' }
       const { result } = await expose(request, one)
@@ -120,6 +126,12 @@ describe('expose', () => {
         flag: '--gateway edge/istio-edge',
       },
       {
+        title: 'a named gateway whose Service is being deleted',
+        objects: [...grafana(), ...ingressGateway(), ...ending(ingressGateway('edge', 'istio-edge'))],
+        request: { gateway: { namespace: 'edge', name: 'istio-edge' } },
+        code: 'GATEWAY_NOT_FOUND',
+      },
+      {
         title: 'a named gateway that is not there',
         request: { gateway: { namespace: 'x', name: 'y' } },
         code: 'GATEWAY_NOT_FOUND',
@@ -163,7 +175,7 @@ describe('expose', () => {
         code: 'ISTIO_NOT_FOUND',
       },
       {
-        title: "an object of our name that is somebody else's",
+        title: 'an object with the same name that kubectl telemetry did not create',
         objects: [
           ...grafana(),
           ...ingressGateway(),
@@ -191,7 +203,7 @@ describe('expose', () => {
   })
 
   describe('when the API server refuses', () => {
-    it('finds it in the rehearsal, before the first write', async () => {
+    it('fails in the rehearsal, before the first write', async () => {
       const one = world()
       one.cluster.fail('apply', 'gateways', new UserError('FORBIDDEN', 'cannot patch resource "gateways"'), true)
       assert.equal((await refusal(expose(request, one))).code, 'FORBIDDEN')
@@ -199,39 +211,39 @@ describe('expose', () => {
       assert.equal(one.authorities.kept.size, 0)
     })
 
-    it('says what was changed before, if it happens in the middle', async () => {
+    it('reports earlier changes when it fails between two writes', async () => {
       const one = world()
       one.cluster.fail('apply', 'gateways', new UserError('SERVER_FAILED', 'etcd is away'), false)
       const { code, message, suggestions } = await refusal(expose(request, one))
       assert.equal(code, 'SERVER_FAILED')
       assert.equal(
         message,
-        'etcd is away; changed before that: secret/kubectl-telemetry-tls, virtualservice.networking.istio.io/kubectl-telemetry-grafana',
+        'etcd is away; changed before that: virtualservice.networking.istio.io/kubectl-telemetry-grafana, secret/kubectl-telemetry-tls',
       )
       assert.ok(suggestions.includes('kubectl telemetry cleanup   # to undo it'))
     })
   })
 
-  describe('when the authority of the domain', () => {
+  describe('when the CA of the domain', () => {
     const DAY = 24 * 3_600_000
     const DOMAIN = '192.0.2.10.nip.io'
 
-    it('has expired, refuses before the first write and says how to get a new one (AUTHORITY_EXPIRED)', async () => {
+    it('has expired, refuses before the first write and names the way to a new CA (CA_EXPIRED)', async () => {
       const one = world()
       await expose(request, one)
       one.cluster.writes.length = 0
       await one.clock.sleep(3_650 * DAY)
       const { code, message, suggestions, exitCode } = await refusal(expose(request, one))
       const directory = `/home/me/.local/share/kubectl-telemetry/authorities/${DOMAIN}`
-      assert.deepEqual([code, exitCode], ['AUTHORITY_EXPIRED', 1])
-      assert.equal(message, `the authority of ${DOMAIN} (${directory}/ca.crt) has expired`)
+      assert.deepEqual([code, exitCode], ['CA_EXPIRED', 1])
+      assert.equal(message, `the CA of ${DOMAIN} (${directory}/ca.crt) has expired`)
       assert.deepEqual(suggestions, [
-        `mv ${directory} ${directory}.expired   # the next expose makes a new one, which clients then have to trust`,
+        `mv ${directory} ${directory}.expired   # the next expose creates a new CA, which clients must then trust`,
       ])
       assert.deepEqual(one.cluster.writes, [])
     })
 
-    it('is on its last day but one, still serves, with a leaf that ends when it does', async () => {
+    it('expires in two days, still signs a leaf that ends at the same time', async () => {
       const one = world()
       await expose(request, one)
       await one.clock.sleep(3_649 * DAY)
@@ -240,14 +252,14 @@ describe('expose', () => {
       assert.ok(succeeded(result))
     })
 
-    it('was made by another run at the same moment, changes nothing (CONFLICT)', async () => {
+    it('was created by another run at the same moment, changes nothing (CA_CONFLICT)', async () => {
       const [one, other] = [world(), world()]
       await expose({ ...request, domain: DOMAIN }, other)
       const winner = other.authorities.kept.get(DOMAIN)
       assert.ok(winner)
       one.authorities.keep = async () => ({ ...winner, certificate: `${winner.certificate}\n` })
       const { code, message } = await refusal(expose(request, one))
-      assert.equal(code, 'CONFLICT')
+      assert.equal(code, 'CA_CONFLICT')
       assert.match(message, /nothing was changed in the cluster$/)
       assert.deepEqual(one.cluster.writes, [])
     })

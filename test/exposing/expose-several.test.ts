@@ -4,19 +4,20 @@ import { requireAddons } from '../../src/addons/catalog.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { expose } from '../../src/exposing/expose.ts'
 import { succeeded } from '../../src/exposing/result.ts'
+import { serversIn } from '../../src/gateways/layout.ts'
 import { grafana, ingressGateway, jaeger, kiali } from '../fakes/mesh.ts'
 import {
+  ACCESS_CHOICES,
   certificateHosts,
+  createdObjects,
   DOMAIN,
   find,
   fullMesh,
   gatewayHosts,
   hosts,
-  ours,
   refusal,
   request,
   requestFor,
-  WAYS,
   world,
   written,
 } from './exposing.ts'
@@ -24,16 +25,44 @@ import {
 const ALL = hosts('grafana', 'kiali', 'prometheus', 'tracing')
 
 describe('expose of several add-ons', () => {
-  it('writes one Secret, a route each, and one Gateway, the Gateway last', async () => {
+  it('writes a route each, then one Secret, and one Gateway last', async () => {
     const one = fullMesh()
     const { result } = await expose(requestFor('kiali', 'grafana'), one)
     assert.ok(succeeded(result))
     assert.deepEqual(written(one), [
-      'Secret/kubectl-telemetry-tls',
       'VirtualService/kubectl-telemetry-kiali',
       'VirtualService/kubectl-telemetry-grafana',
+      'Secret/kubectl-telemetry-tls',
       'Gateway/kubectl-telemetry',
     ])
+  })
+
+  it('reads each object once, and the routes again at the end', async () => {
+    const one = fullMesh()
+    await expose({ ...requestFor('grafana', 'kiali', 'prometheus', 'tracing') }, one)
+    assert.deepEqual(one.cluster.reads.splice(-1), ['list virtualservices'])
+    assert.deepEqual(one.cluster.reads.sort(), [
+      'access of istio-ingressgateway-xyz',
+      'access of kiali-abc',
+      'get configmaps', // Kiali's
+      'get configmaps', // Jaeger's
+      'get namespaces', // kube-system, whose UID is that of the cluster
+      'get secrets',
+      'list authorizationpolicies',
+      'list envoyfilters',
+      'list gateways',
+      'list pods', // of the namespace: the add-ons' and the gateway's
+      'list pods', // of all namespaces: those with the gateway's labels
+      'list services',
+      'list virtualservices',
+    ])
+  })
+
+  it('reads what it changed again, too', async () => {
+    const one = fullMesh()
+    await expose(requestFor('grafana'), one)
+    await expose(requestFor('kiali'), one)
+    assert.deepEqual(one.cluster.reads.splice(-3).sort(), ['get gateways', 'get secrets', 'list virtualservices'])
   })
 
   it('lists every host at the Gateway, sorted, and in the certificate, and no other', async () => {
@@ -43,7 +72,7 @@ describe('expose of several add-ons', () => {
     assert.deepEqual(certificateHosts(one.cluster), ALL)
   })
 
-  it('tells where each page is, as its configuration says, and probes it there', async () => {
+  it('reads the path of each page from its configuration, and probes it there', async () => {
     const one = fullMesh()
     const { result } = await expose(requestFor('grafana', 'kiali', 'prometheus', 'tracing'), one)
     const urls = ['grafana.X/', 'kiali.X/kiali/', 'prometheus.X/', 'tracing.X/jaeger/']
@@ -57,20 +86,21 @@ describe('expose of several add-ons', () => {
     )
   })
 
-  it('routes / to the page where that is elsewhere, and puts Prometheus behind its allow-list', async () => {
+  it('redirects / to the path of the page, and protects Prometheus and tracing with their lists', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana', 'kiali', 'prometheus', 'tracing'), one)
     const shape = (name: string) =>
       (find(one.cluster, 'VirtualService', name).spec as { http: object[] }).http.map((rule) =>
         Object.keys(rule).join(),
       )
-    assert.deepEqual(shape('grafana'), ['route'])
-    assert.deepEqual(shape('kiali'), ['match,redirect', 'route'])
-    assert.deepEqual(shape('tracing'), ['match,redirect', 'route'])
-    assert.deepEqual(shape('prometheus'), ['match,route', 'directResponse'])
+    const atPort80 = 'match,directResponse'
+    assert.deepEqual(shape('grafana'), ['match,route', atPort80])
+    assert.deepEqual(shape('kiali'), ['match,redirect', 'match,route', atPort80])
+    assert.deepEqual(shape('tracing'), ['match,redirect', 'match,route', 'match,directResponse', atPort80])
+    assert.deepEqual(shape('prometheus'), ['match,route', 'match,directResponse', atPort80])
   })
 
-  it("leads to Jaeger's pages, not to where it takes spans", async () => {
+  it("leads to Jaeger's pages, not to its collector", async () => {
     const one = fullMesh()
     await expose(requestFor('tracing'), one)
     const { http } = find(one.cluster, 'VirtualService').spec as { http: { route?: { destination: object }[] }[] }
@@ -89,7 +119,7 @@ describe('expose of several add-ons', () => {
     assert.deepEqual(one.cluster.objects, before)
   })
 
-  it('fails when one of the pages does not answer, and says which', async () => {
+  it('fails when one of the pages does not answer, and names it', async () => {
     const one = fullMesh()
     const probe = one.prober.probe.bind(one.prober)
     one.prober.probe = async (target) =>
@@ -111,15 +141,19 @@ describe('expose of several add-ons', () => {
     assert.deepEqual(result.warnings, [
       {
         code: 'PROBE_FAILED',
-        message: `https://kiali.${DOMAIN}/kiali/ does not answer: the gateway cannot reach the add-on: 503`,
-        remedy: 'kubectl -n istio-system get pods   # is kiali Ready?',
+        severity: 'fails',
+        message: `https://kiali.${DOMAIN}/kiali/ does not answer: the gateway cannot reach the add-on: 503; pods of Service istio-system/kiali are Ready`,
+        remedies: [
+          "kubectl -n istio-system logs istio-ingressgateway-xyz --tail=20   # the gateway's access log has the reason",
+          'kubectl -n istio-system get networkpolicies   # does one of them keep the gateway out?',
+        ],
       },
     ])
   })
 
-  it('asks once about all that let anyone in, and writes nothing when they are not to be exposed', async () => {
+  it('asks once about all add-ons that let anyone in, and writes nothing after the answer nobody', async () => {
     const question = `Who may enter https://grafana.${DOMAIN}/, https://kiali.${DOMAIN}/kiali/?`
-    const one = fullMesh({ [question]: WAYS.notAtAll })
+    const one = fullMesh({ [question]: ACCESS_CHOICES.nobody })
     const asked = { ...requestFor('grafana', 'kiali'), terms: { allowAnonymous: false } }
     assert.equal((await refusal(expose(asked, one))).code, 'DECLINED')
     assert.deepEqual(
@@ -129,7 +163,7 @@ describe('expose of several add-ons', () => {
     assert.deepEqual(one.cluster.writes, [])
   })
 
-  it('asks for no leave for an add-on with a login', async () => {
+  it('does not ask who may enter an add-on with a login', async () => {
     const objects = [...kiali('istio-system', 'auth: { strategy: openid }'), ...ingressGateway()]
     const { result } = await expose({ ...requestFor('kiali'), terms: { allowAnonymous: false } }, world(objects))
     assert.equal(result.access.kind, 'login')
@@ -140,35 +174,35 @@ describe('expose of several add-ons', () => {
 describe('expose all', () => {
   const everything = { ...request, addons: requireAddons([]) }
 
-  it('takes what is there', async () => {
+  it('exposes the existing add-ons', async () => {
     const one = fullMesh()
     const { result } = await expose(everything, one)
     assert.deepEqual(gatewayHosts(one.cluster), ALL)
     assert.deepEqual(result.warnings, [])
   })
 
-  it('passes over what is not there, with a warning each', async () => {
+  it('warns about each missing add-on, and continues', async () => {
     const one = world([...grafana(), ...jaeger(), ...ingressGateway()])
     const { result } = await expose(everything, one)
     assert.ok(succeeded(result))
     assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana', 'tracing'))
     assert.deepEqual(
-      result.warnings.map(({ code, remedy }) => ({ code, remedy })),
+      result.warnings.map(({ code, remedies }) => ({ code, remedies })),
       ['kiali', 'prometheus'].map((name) => ({
         code: 'ADDON_NOT_FOUND',
-        remedy: `kubectl get services -A | grep -i ${name}   # is it installed?`,
+        remedies: [`kubectl get services -A | grep -i ${name}   # is it installed?`],
       })),
     )
     assert.match(result.warnings[0]?.message ?? '', /^Kiali was not found in any namespace \(looked for Services with /)
   })
 
-  it('fails when none is there', async () => {
+  it('fails when no add-on exists', async () => {
     const one = world(ingressGateway())
     assert.equal((await refusal(expose(everything, one))).code, 'ADDON_NOT_FOUND')
     assert.deepEqual(one.cluster.writes, [])
   })
 
-  it('is not content with a part when add-ons were named', async () => {
+  it('fails when one of several named add-ons is missing', async () => {
     const one = world([...grafana(), ...ingressGateway()])
     const { code, message } = await refusal(expose(requestFor('grafana', 'tracing'), one))
     assert.equal(code, 'ADDON_NOT_FOUND')
@@ -176,7 +210,7 @@ describe('expose all', () => {
     assert.deepEqual(one.cluster.writes, [])
   })
 
-  it('looks in the named namespace alone', async () => {
+  it('searches only the namespace of -n', async () => {
     const one = world([...grafana('monitoring'), ...kiali(), ...ingressGateway()])
     await expose({ ...everything, namespace: 'monitoring' }, one)
     assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana'))
@@ -184,7 +218,7 @@ describe('expose all', () => {
 })
 
 describe('expose of one add-on after another', () => {
-  it('extends the Gateway and the certificate, and leaves the first route untouched', async () => {
+  it('extends the Gateway and the certificate, and does not change the first route', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana'), one)
     const route = find(one.cluster, 'VirtualService', 'grafana')
@@ -212,7 +246,7 @@ describe('expose of one add-on after another', () => {
     )
   })
 
-  it('keeps the authority, so that clients need not trust another', async () => {
+  it('keeps the CA, so that clients need not trust another', async () => {
     const one = fullMesh()
     const first = await expose(requestFor('grafana'), one)
     const before = one.authorities.kept.get(DOMAIN)
@@ -234,23 +268,23 @@ describe('expose of one add-on after another', () => {
     const { result } = await expose({ ...requestFor('kiali'), ...through('edge', 'istio-edge') }, one)
     assert.deepEqual(result.warnings, [])
     const listed = (namespace: string) =>
-      ours(one.cluster, namespace)
+      createdObjects(one.cluster, namespace)
         .filter(({ kind }) => kind === 'Gateway')
-        .map(({ spec }) => (spec as { servers: { hosts: string[] }[] }).servers[0]?.hosts)
+        .map((gateway) => serversIn(gateway)[0]?.hosts)
     assert.deepEqual(listed('istio-system'), [[`grafana.${DOMAIN}`]])
     assert.deepEqual(listed('edge'), [['kiali.192.0.2.20.nip.io']])
   })
 
-  it('takes no notice of routes that are not ours', async () => {
-    const theirs: KubeObject = {
+  it('ignores routes that kubectl telemetry did not create', async () => {
+    const foreign: KubeObject = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'VirtualService',
-      metadata: { name: 'theirs', namespace: 'istio-system', labels: { 'app.kubernetes.io/component': 'kiali' } },
+      metadata: { name: 'foreign', namespace: 'istio-system', labels: { 'app.kubernetes.io/component': 'kiali' } },
       spec: { hosts: ['kiali.example.com'] },
     }
-    const one = world([...grafana(), ...ingressGateway(), theirs])
+    const one = world([...grafana(), ...ingressGateway(), foreign])
     await expose(request, one)
     assert.deepEqual(gatewayHosts(one.cluster), hosts('grafana'))
-    assert.deepEqual(one.cluster.objects.find(({ metadata }) => metadata.name === 'theirs')?.spec, theirs.spec)
+    assert.deepEqual(one.cluster.objects.find(({ metadata }) => metadata.name === 'foreign')?.spec, foreign.spec)
   })
 })

@@ -8,13 +8,13 @@ import { grafana, ingressGateway, node } from '../fakes/mesh.ts'
 import { find, HOST, request, world } from './exposing.ts'
 
 describe('expose', () => {
-  it('creates the Secret, the route and the Gateway, in this order, beside the gateway pod', async () => {
+  it('creates the route, the Secret and the Gateway, in this order, in the namespace of the gateway pod', async () => {
     const { cluster, ...rest } = world([...grafana('monitoring'), ...ingressGateway('edge', 'istio-edge')])
     const { result } = await expose(request, { cluster, ...rest })
     assert.equal(result.outcome, 'applied')
     assert.deepEqual(cluster.writes, [
-      { verb: 'apply', object: 'Secret/kubectl-telemetry-tls' },
       { verb: 'apply', object: 'VirtualService/kubectl-telemetry-grafana' },
+      { verb: 'apply', object: 'Secret/kubectl-telemetry-tls' },
       { verb: 'apply', object: 'Gateway/kubectl-telemetry' },
     ])
     for (const kind of ['Secret', 'VirtualService', 'Gateway']) {
@@ -26,12 +26,12 @@ describe('expose', () => {
       selector: { app: 'istio-edge', istio: 'edge' },
       servers: [
         {
-          hosts: [HOST],
+          hosts: [`./${HOST}`],
           port: { name: 'https-telemetry', number: 443, protocol: 'HTTPS' },
           tls: { mode: 'SIMPLE', credentialName: 'kubectl-telemetry-tls' },
         },
         {
-          hosts: [HOST],
+          hosts: [`./${HOST}`],
           port: { name: 'http-redirect', number: 80, protocol: 'HTTP' },
           tls: { httpsRedirect: true },
         },
@@ -40,11 +40,23 @@ describe('expose', () => {
     assert.deepEqual(find(cluster, 'VirtualService').spec, {
       hosts: [HOST],
       gateways: ['kubectl-telemetry'],
-      http: [{ route: [{ destination: { host: 'grafana.monitoring.svc.cluster.local', port: { number: 3000 } } }] }],
+      exportTo: ['.'],
+      http: [
+        {
+          match: [{ port: 443 }],
+          route: [
+            {
+              destination: { host: 'grafana.monitoring.svc.cluster.local', port: { number: 3000 } },
+              headers: { request: { remove: ['x-webauth-user'] } },
+            },
+          ],
+        },
+        { match: [{ port: 80 }], directResponse: { status: 404 } },
+      ],
     })
   })
 
-  it('serves a certificate for exactly the host, and puts no key of the authority into the cluster', async () => {
+  it('serves a certificate for exactly the host, and writes no key of the CA to the cluster', async () => {
     const { cluster, authorities, ...rest } = world()
     await expose(request, { cluster, authorities, ...rest })
     const { data } = find(cluster, 'Secret') as KubeObject & { data: Record<string, string> }
@@ -70,7 +82,7 @@ describe('expose', () => {
     assert.deepEqual(one.cluster.objects, before)
   })
 
-  it('makes a new leaf when the old one has few days left', async () => {
+  it('creates a new leaf when the old one expires soon', async () => {
     const one = world()
     await expose(request, one)
     const before = find(one.cluster, 'Secret')
@@ -83,7 +95,7 @@ describe('expose', () => {
     assert.notDeepEqual(find(one.cluster, 'Secret').data, before.data)
   })
 
-  it('probes at the address, with the host as name, and trusts only our authority', async () => {
+  it('probes the address with the name of the host, and trusts only its CA', async () => {
     const one = world()
     await expose(request, one)
     const [target] = one.prober.probed
@@ -93,6 +105,7 @@ describe('expose', () => {
       address: '192.0.2.10',
       port: 443,
       authorityCertificate: one.authorities.kept.get('192.0.2.10.nip.io')?.certificate,
+      header: 'x-kubectl-telemetry',
     })
   })
 
@@ -110,7 +123,7 @@ describe('expose', () => {
     assert.ok(succeeded(result))
   })
 
-  it('names the hop that fails when the time is up, and says while waiting what it waits for', async () => {
+  it('names the failing hop when the time is up, and before that what it waits for', async () => {
     const one = world()
     one.prober.answers = [
       { ok: false, hop: 'upstream', status: 503, milliseconds: 1, message: 'the gateway cannot reach the add-on: 503' },
@@ -156,7 +169,7 @@ describe('expose', () => {
         )
         assert.deepEqual(
           result.warnings.map(({ code }) => code),
-          ['AUTHORITY_NOT_KEPT'],
+          ['CA_NOT_KEPT'],
         )
       }
     })
@@ -174,7 +187,7 @@ describe('expose', () => {
     })
   })
 
-  it('takes no setting at all for a login, as Grafana does', async () => {
+  it('treats a missing setting as a login, as Grafana does', async () => {
     const environment = {}
     const one = world([...grafana('istio-system', environment), ...ingressGateway()])
     const { result } = await expose({ ...request, terms: { allowAnonymous: false } }, one)

@@ -1,10 +1,11 @@
-/** What tests of exposing share: a mesh with everything in it, and looking at what became of it. */
+/** Shared by tests of exposing: a mesh with all add-ons, and functions that read the result. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
-import type { ExposeRequest } from '../../src/exposing/expose.ts'
-import type { ServerSpec } from '../../src/gateways/layout.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
+import { exposedRoutes } from '../../src/gateways/exposed-routes.ts'
+import { serversIn } from '../../src/gateways/layout.ts'
 import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
@@ -14,13 +15,13 @@ export const DOMAIN = '192.0.2.10.nip.io'
 /** `grafana` to its host in that domain. */
 export const hosts = (...names: string[]) => names.map((name) => `${name}.${DOMAIN}`)
 export const HOST = 'grafana.192.0.2.10.nip.io'
-/** The question about an add-on that lets anyone in, and what it may be answered. */
+/** The question about an add-on that lets anyone in, and its answers. */
 export const ANONYMOUS = `Who may enter https://${HOST}/?`
-export const WAYS = {
-  password: 'with a password, which is made now and shown once',
-  addresses: 'from some addresses alone',
-  asItIs: 'as it is: anyone who reaches the address gets in',
-  notAtAll: 'not at all',
+export const ACCESS_CHOICES = {
+  password: 'users with a password, which is generated now and shown once',
+  addresses: 'only requests from some addresses',
+  anyone: 'anyone who reaches the address',
+  nobody: 'nobody: do not expose it',
 }
 export const CONFIRM = `Expose https://${HOST}/?`
 
@@ -35,7 +36,7 @@ export const request: ExposeRequest = {
   timeout: 10_000,
 }
 
-/** The same for these add-ons, named. */
+/** The request for these named add-ons. */
 export function requestFor(...names: string[]): ExposeRequest {
   return { ...request, addons: { names, named: true } }
 }
@@ -52,27 +53,27 @@ export function fullMesh(answers?: Record<string, unknown>): FakeWorld {
   return world([...grafana(), ...ingressGateway(), ...jaeger(), ...kiali(), ...prometheus()], answers)
 }
 
-/** @param name its end, where there are several of a kind */
+/** @param name end of the name, if there are several objects of the kind */
 export function find(cluster: FakeCluster, kind: string, name = ''): KubeObject {
-  const object = ours(cluster).find((one) => one.kind === kind && one.metadata.name.endsWith(name))
-  assert.ok(object, `no ${kind} ${name} of ours`)
+  const object = createdObjects(cluster).find((one) => one.kind === kind && one.metadata.name.endsWith(name))
+  assert.ok(object, `kubectl telemetry created no ${kind} ${name}`)
   return object
 }
 
-export function ours(cluster: FakeCluster, namespace?: string): KubeObject[] {
+export function createdObjects(cluster: FakeCluster, namespace?: string): KubeObject[] {
   return cluster.objects.filter(
     ({ metadata }) =>
       metadata.name.startsWith('kubectl-telemetry') && (namespace === undefined || metadata.namespace === namespace),
   )
 }
 
-/** The hosts that our Gateway lists. */
+/** The hosts of the created Gateway. */
 export function gatewayHosts(cluster: FakeCluster): string[] | undefined {
-  const { servers } = find(cluster, 'Gateway').spec as { servers: ServerSpec[] }
+  const servers = serversIn(find(cluster, 'Gateway'))
   return servers.find(({ port }) => port.number === 443)?.hosts
 }
 
-/** The names in the certificate that the Secret holds. */
+/** The names in the certificate of the Secret. */
 export function certificateHosts(cluster: FakeCluster): string[] {
   const { data } = find(cluster, 'Secret') as KubeObject & { data: Record<string, string> }
   const certificate = new X509Certificate(Buffer.from(data['tls.crt'] ?? '', 'base64'))
@@ -89,4 +90,9 @@ export async function refusal(trying: Promise<unknown>): Promise<UserError> {
     () => assert.fail('it was not refused'),
     (error: unknown) => (error instanceof UserError ? error : Promise.reject(error)),
   )
+}
+
+/** Whether the route of an add-on answers 403 to everybody. */
+export function isClosed({ cluster }: FakeWorld, addon: string): boolean {
+  return exposedRoutes([find(cluster, 'VirtualService', addon)])[0]?.closedFor !== undefined
 }

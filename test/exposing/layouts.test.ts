@@ -4,8 +4,9 @@ import { requireAddons } from '../../src/addons/catalog.ts'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { ServicePort } from '../../src/cluster/objects.ts'
-import { type ExposeRequest, expose } from '../../src/exposing/expose.ts'
-import type { ServerSpec } from '../../src/gateways/layout.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
+import { serversIn } from '../../src/gateways/layout.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway, jaeger, kiali, node, prometheus } from '../fakes/mesh.ts'
 import { certificateHosts, DOMAIN, find, fullMesh, refusal, requestFor, world, written } from './exposing.ts'
@@ -21,7 +22,7 @@ const gatewayService = ({ cluster }: FakeWorld) =>
 const portsOf = (one: FakeWorld) => (gatewayService(one).spec as { ports: ServicePort[] }).ports
 const numbersOf = (one: FakeWorld) => portsOf(one).map(({ port }) => port)
 const serversOf = ({ cluster }: FakeWorld) =>
-  (find(cluster, 'Gateway').spec as { servers: ServerSpec[] }).servers.map(
+  serversIn(find(cluster, 'Gateway')).map(
     ({ port, hosts, tls }) =>
       `${port.protocol} ${port.number} ${hosts.join(' ')}${tls?.httpsRedirect ? ' redirect' : ''}`,
   )
@@ -32,21 +33,21 @@ const less = (object: KubeObject, ...fields: string[]) => {
 const codes = ({ warnings }: { warnings: { code: string }[] }) => warnings.map(({ code }) => code)
 
 describe('the layout `hosts`', () => {
-  it('leads from HTTP to HTTPS where port 80 is free', async () => {
+  it('redirects HTTP to HTTPS if port 80 is free', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana', 'kiali'), one)
     const hosts = `grafana.${DOMAIN} kiali.${DOMAIN}`
     assert.deepEqual(serversOf(one), [`HTTPS 443 ${hosts}`, `HTTP 80 ${hosts} redirect`])
   })
 
-  it('leaves port 80 alone where somebody serves the very host on it, and says so', async () => {
-    const theirs = {
+  it('does not redirect, and notes that, if another Gateway serves the same host on port 80', async () => {
+    const foreign = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Gateway',
-      metadata: { name: 'theirs', namespace: 'apps' },
+      metadata: { name: 'foreign', namespace: 'apps' },
       spec: { servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: [`grafana.${DOMAIN}`] }] },
     }
-    const one = world([...grafana(), ...ingressGateway(), theirs])
+    const one = world([...grafana(), ...ingressGateway(), foreign])
     const { result } = await expose(requestFor('grafana'), one)
     assert.deepEqual(serversOf(one), [`HTTPS 443 grafana.${DOMAIN}`])
     assert.deepEqual(codes(result), ['REDIRECT_LEFT_OUT'])
@@ -62,7 +63,7 @@ describe('the layout `hosts`', () => {
     assert.deepEqual(serversOf(one), [`HTTPS 443 grafana.${DOMAIN}`])
   })
 
-  it('is HTTP on port 80 without a Secret when insecure, and says what that means', async () => {
+  it('is HTTP on port 80 without a Secret when insecure, and warns about plaintext', async () => {
     const one = fullMesh()
     const { result } = await expose({ ...requestFor('grafana'), insecure: true }, one)
     assert.deepEqual(serversOf(one), [`HTTP 80 grafana.${DOMAIN}`])
@@ -74,7 +75,7 @@ describe('the layout `hosts`', () => {
     assert.equal(one.authorities.kept.size, 0)
   })
 
-  it('takes what is exposed by HTTP to HTTPS with it', async () => {
+  it('moves add-ons that are exposed over HTTP to HTTPS', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana'), insecure: true }, one)
     const { result } = await expose(requestFor('kiali'), one)
@@ -118,7 +119,7 @@ describe('the layout `ports`', () => {
     assert.equal(written(one)[0], 'Service/istio-ingressgateway')
   })
 
-  it('keeps every rule of a route to its port', async () => {
+  it('limits every rule of a route to its port', async () => {
     const one = fullMesh()
     await expose(PORTS, one)
     for (const [name, port] of Object.entries({ grafana: 15031, kiali: 15029, prometheus: 15030, tracing: 15032 })) {
@@ -128,7 +129,7 @@ describe('the layout `ports`', () => {
     }
   })
 
-  it('changes nothing the second time, and stays without being asked for', async () => {
+  it('changes nothing the second time, and stays without the flag', async () => {
     const one = fullMesh()
     await expose(PORTS, one)
     one.cluster.writes.length = 0
@@ -139,7 +140,7 @@ describe('the layout `ports`', () => {
     assert.deepEqual(written(one), [])
   })
 
-  it('gives the Service back as it was', async () => {
+  it('restores the Service', async () => {
     const one = fullMesh()
     const before = structuredClone(gatewayService(one))
     await expose(PORTS, one)
@@ -155,7 +156,7 @@ describe('the layout `ports`', () => {
     assert.equal(written(one).at(5 + 1 + 1), 'Service/istio-ingressgateway', 'ports close before anything is deleted')
   })
 
-  it('gives back only what goes, when one add-on goes', async () => {
+  it('removes only the port of an add-on that is removed', async () => {
     const one = fullMesh()
     await expose({ ...requestFor('grafana', 'kiali'), layout: 'ports' }, one)
     await cleanup({ ...CLEAN, addons: requireAddons(['grafana']) }, one)
@@ -164,7 +165,7 @@ describe('the layout `ports`', () => {
     assert.deepEqual(certificateHosts(one.cluster), [`telemetry.${DOMAIN}`])
   })
 
-  it('uses a port that somebody has put there already, and leaves it there', async () => {
+  it('uses an existing port of the user, and keeps it at cleanup', async () => {
     const one = withPort({ name: 'kiali', port: 15029, targetPort: 15029, nodePort: 32667 })
     await expose({ ...requestFor('kiali'), layout: 'ports' }, one)
     assert.deepEqual(written(one).includes('Service/istio-ingressgateway'), false)
@@ -172,14 +173,14 @@ describe('the layout `ports`', () => {
     assert.deepEqual(numbersOf(one), [15021, 80, 443, 15029])
   })
 
-  it('refuses a port that leads elsewhere', async () => {
+  it('refuses a port with another target', async () => {
     const one = withPort({ name: 'other', port: 15029, targetPort: 8080, nodePort: 30999 })
     const error = await refusal(expose({ ...requestFor('kiali'), layout: 'ports' }, one))
     assert.equal(error.code, 'SERVICE_PORT_TAKEN')
     assert.deepEqual(written(one), [])
   })
 
-  it('takes another name where its own is taken', async () => {
+  it('uses another name if its own is in use', async () => {
     const one = withPort({ name: 'telemetry-kiali', port: 9999, nodePort: 30999 })
     await expose({ ...requestFor('kiali'), layout: 'ports' }, one)
     assert.equal(portsOf(one).find(({ port }) => port === 15029)?.name, 'telemetry-kiali-2')
@@ -214,7 +215,7 @@ describe('the layout `ports`', () => {
         node('node-1', [{ type: 'InternalIP', address: '192.0.2.10' }]),
       ])
 
-    it('has the node port in the URL, asked for or chosen', async () => {
+    it('has the node port in the URL, requested or chosen', async () => {
       const one = atNode()
       const nodePorts = [{ addon: 'grafana', port: 31531 }]
       const { result } = await expose({ ...requestFor('grafana', 'kiali'), layout: 'ports', nodePorts }, one)
@@ -229,13 +230,13 @@ describe('the layout `ports`', () => {
       assert.deepEqual(written(one), [])
     })
 
-    it('needs to know for which add-on a node port is', async () => {
+    it('needs the add-on of a node port', async () => {
       const nodePorts = [{ port: 31531 }]
       const error = await refusal(expose({ ...requestFor('grafana', 'kiali'), layout: 'ports', nodePorts }, atNode()))
       assert.deepEqual([error.code, error.exitCode], ['NODE_PORT_INVALID', 2])
     })
 
-    it('has no use for a node port in the other layout', async () => {
+    it('refuses a node port in the other layout', async () => {
       const nodePorts = [{ port: 31531 }]
       const error = await refusal(expose({ ...requestFor('grafana'), nodePorts }, atNode()))
       assert.deepEqual([error.code, error.exitCode], ['NODE_PORT_INVALID', 2])
@@ -243,7 +244,7 @@ describe('the layout `ports`', () => {
   })
 })
 
-/** A mesh whose gateway's Service has one port more. */
+/** A mesh whose gateway's Service has one more port. */
 function withPort(more: object): FakeWorld {
   const [service, pod] = ingressGateway() as [KubeObject, KubeObject]
   const { ports, ...spec } = service.spec as { ports: object[] }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { GuardRequest } from '../../src/access/guard.ts'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
-import { type ExposeRequest, expose } from '../../src/exposing/expose.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
 import { succeeded } from '../../src/exposing/result.ts'
 import type { Probe } from '../../src/probing/prober.ts'
-import type { FakeWorld } from '../fakes/fake-world.ts'
-import { find, fullMesh, ours, refusal, requestFor, world, written } from './exposing.ts'
+import { type FakeWorld, ROUTE } from '../fakes/fake-world.ts'
+import { createdObjects, find, fullMesh, isClosed, refusal, requestFor, world, written } from './exposing.ts'
 
 const PASSWORD: GuardRequest = { login: { kind: 'basic', users: undefined } }
 const USER = 'me:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
@@ -17,23 +18,20 @@ function behind(guard: GuardRequest, ...names: string[]): ExposeRequest {
   return { ...requestFor(...names), terms: { allowAnonymous: false }, guard }
 }
 
-/** A world whose gateway asks strangers for a login. */
+/** A world whose gateway asks for a login. */
 function guarded(one = fullMesh()): FakeWorld {
-  one.prober.probe = async (target) => {
-    one.prober.probed.push(target)
-    return target.authorization === undefined ? ASKS : PAGE
-  }
+  one.prober.page = ({ authorization }) => (authorization === undefined ? ASKS : PAGE)
   return one
 }
 
 const filter = ({ cluster }: FakeWorld, addon: string) => find(cluster, 'EnvoyFilter', addon)
 const kinds = ({ cluster }: FakeWorld) =>
-  ours(cluster)
+  createdObjects(cluster)
     .map(({ kind }) => kind)
     .sort()
 
 describe('expose --auth basic', () => {
-  it('makes a password, keeps its hash alone, and shows that it is asked for and let in by', async () => {
+  it('generates a password, stores only its hash, and proves that the login is needed and works', async () => {
     const one = guarded()
     const { result } = await expose(behind(PASSWORD, 'grafana'), one)
     const { user, password, addons } = result.credentials ?? { user: '', password: '', addons: [] }
@@ -49,14 +47,15 @@ describe('expose --auth basic', () => {
     assert.match(JSON.stringify(filter(one, 'grafana')), /telemetry:\{SHA\}/)
   })
 
-  it('writes the filter before the route, and keeps the password from the add-on', async () => {
+  it('writes the filter before the route, and does not pass the password to the add-on', async () => {
     const one = guarded()
     await expose(behind(PASSWORD, 'prometheus'), one)
     assert.deepEqual(written(one), [
-      'Secret/kubectl-telemetry-tls',
       'EnvoyFilter/kubectl-telemetry-prometheus',
       'VirtualService/kubectl-telemetry-prometheus',
+      'Secret/kubectl-telemetry-tls',
       'Gateway/kubectl-telemetry',
+      'VirtualService/kubectl-telemetry-prometheus', // opened
     ])
     const { http } = find(one.cluster, 'VirtualService').spec as { http: { route?: { headers?: object }[] }[] }
     assert.deepEqual(
@@ -65,7 +64,7 @@ describe('expose --auth basic', () => {
     )
   })
 
-  it('keeps the password in use, and makes one for an add-on that has none', async () => {
+  it('keeps the password in use, and generates one for an add-on that has none', async () => {
     const one = guarded()
     await expose(behind(PASSWORD, 'grafana'), one)
     const before = filter(one, 'grafana')
@@ -77,15 +76,15 @@ describe('expose --auth basic', () => {
     assert.deepEqual(filter(one, 'grafana'), before)
   })
 
-  it('takes users of one’s own, of whom it shows names alone', async () => {
+  it('accepts the user’s own htpasswd file, and shows only the names', async () => {
     const one = guarded()
     const { result } = await expose(behind({ login: { kind: 'basic', users: [USER] } }, 'grafana'), one)
     assert.deepEqual(result.exposures[0]?.guard?.login, { kind: 'basic', users: ['me'] })
     assert.equal(result.credentials, undefined)
-    assert.ok(!JSON.stringify(result).includes('SHA'))
+    assert.ok(!JSON.stringify(result).includes('{SHA}'))
   })
 
-  it('stays beside an allow list that comes and goes, and moves with its add-on', async () => {
+  it('stays when an allow list is added and removed, and moves with its add-on', async () => {
     const one = guarded()
     await expose(behind(PASSWORD, 'grafana'), one)
     await expose(behind({ cidrs: ['10.0.0.0/8'] }, 'grafana'), one)
@@ -96,44 +95,55 @@ describe('expose --auth basic', () => {
     assert.deepEqual(kinds(one).slice(0, 2), ['EnvoyFilter', 'Gateway'])
   })
 
-  it('goes with --auth none, which needs consent then', async () => {
+  it('is removed by --auth none, which then needs consent', async () => {
     const one = guarded()
     await expose(behind(PASSWORD, 'grafana'), one)
     assert.equal((await refusal(expose(behind({ login: 'none' }, 'grafana'), one))).code, 'ANONYMOUS_ACCESS')
-    one.prober.probe = async () => PAGE
+    one.prober.page = () => PAGE
     await expose({ ...behind({ login: 'none' }, 'grafana'), terms: { allowAnonymous: true } }, one)
     assert.deepEqual(kinds(one), ['Gateway', 'Secret', 'VirtualService'])
   })
 
-  it('has failed when strangers get the page, and says to take it away', async () => {
+  it('closes the route again when the page needs no login, and says so', async () => {
     const one = world()
     const { result } = await expose(behind(PASSWORD, 'grafana'), one)
     assert.equal(succeeded(result), false)
     const { ok, hop, message } = result.exposures[0]?.probe ?? {}
     assert.deepEqual([ok, hop], [false, 'access'])
     assert.match(message ?? '', /the gateway lets anyone in \(200\)/)
-    assert.match(result.warnings.at(-1)?.remedy ?? '', /^kubectl telemetry cleanup grafana/)
+    assert.equal(result.warnings.at(-1)?.code, 'GUARD_WITHOUT_EFFECT')
+    assert.ok(isClosed(one, 'grafana'))
   })
 
-  it('in a dry run shows no password, and says that nobody will know it', async () => {
+  it('does not take a 401 of the add-on for the login, where the gateway does not say which of both answered', async () => {
+    const one = world()
+    one.prober.page = () => ASKS
+    one.prober.guarding = () => ROUTE
+    const { result } = await expose(behind(PASSWORD, 'grafana'), one)
+    assert.equal(succeeded(result), false)
+    assert.ok(result.warnings.some(({ code }) => code === 'GUARD_WITHOUT_EFFECT'))
+    assert.ok(isClosed(one, 'grafana'))
+  })
+
+  it('shows no password in a dry run, and notes that it is not kept', async () => {
     const one = guarded()
     const { result } = await expose({ ...behind(PASSWORD, 'grafana'), dryRun: 'server' }, one)
     assert.equal(result.credentials, undefined)
     assert.ok(result.warnings.some(({ code }) => code === 'PASSWORD_NOT_KEPT'))
   })
 
-  it('is taken away with its add-on', async () => {
+  it('is removed with its add-on', async () => {
     const one = guarded()
     await expose(behind(PASSWORD, 'grafana', 'kiali'), one)
     const request = { yes: true, dryRun: 'none' as const }
     await cleanup({ ...request, addons: { names: ['grafana'], named: true } }, one)
     assert.deepEqual(
-      ours(one.cluster)
+      createdObjects(one.cluster)
         .filter(({ kind }) => kind === 'EnvoyFilter')
         .map(({ metadata }) => metadata.name),
       ['kubectl-telemetry-kiali'],
     )
     await cleanup({ ...request, addons: { names: ['kiali'], named: true } }, one)
-    assert.deepEqual(ours(one.cluster), [])
+    assert.deepEqual(createdObjects(one.cluster), [])
   })
 })

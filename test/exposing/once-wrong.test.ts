@@ -19,7 +19,7 @@ import { find, fullMesh, gatewayHosts, request, requestFor, world } from './expo
 const DAY = 24 * 3_600_000
 const withoutGrafana = { addons: requireAddons(['grafana']), yes: true, dryRun: 'none' as const }
 
-describe('what was wrong once', () => {
+describe('faults that were found and fixed', () => {
   for (const [setting, via] of [
     ['proxy-url', 'kubeconfig'],
     ['HTTPS_PROXY', 'environment'],
@@ -56,7 +56,7 @@ describe('what was wrong once', () => {
   }
 
   for (const value of ['true;who', 'true#who', 't', 'T', 'y', '$' + '{ANON}']) {
-    it(`Grafana is not called one with a login for enabled = ${value}`, () => {
+    it(`Grafana does not count as one with a login for enabled = ${value}`, () => {
       const file = [configMap({ 'grafana.ini': `[auth.anonymous]\nenabled = ${value}\n` })]
       assert.notEqual(readAccess(addon('grafana'), [pod([{}])], file).kind, 'login')
     })
@@ -81,7 +81,7 @@ describe('what was wrong once', () => {
       .flatMap((row) => findAddon(row, services))
       .map((one) => `${one.addon.title} ${one.service.metadata.name}`)
 
-  it('the annotation that ADDON_AMBIGUOUS suggests settles it', () => {
+  it('the annotation that ADDON_AMBIGUOUS suggests resolves it', () => {
     const zipkin = ZIPKIN.map((one) => ({ ...one, metadata: { ...one.metadata, name: `z-${one.metadata.name}` } }))
     const jaeger = JAEGER.map((one) => (one.metadata.name === 'tracing' ? said(one) : one))
     assert.deepEqual(tracing([...jaeger, ...zipkin]), ['Jaeger tracing'])
@@ -97,14 +97,14 @@ describe('what was wrong once', () => {
     assert.deepEqual(tracing([...JAEGER].reverse()), ['Jaeger tracing'])
   })
 
-  it('an expired authority does not keep an add-on exposed', async () => {
+  it('an expired CA does not prevent cleanup', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana', 'kiali'), one)
     await one.clock.sleep(3_651 * DAY)
     assert.equal((await cleanup(withoutGrafana, one)).outcome, 'applied')
   })
 
-  it('the warning tells the truth when the Secret is gone', async () => {
+  it('the warning is correct when the Secret was deleted', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana', 'kiali'), one)
     one.cluster.objects.splice(one.cluster.objects.indexOf(find(one.cluster, 'Secret')), 1)
@@ -119,7 +119,7 @@ describe('what was wrong once', () => {
     assert.deepEqual(gatewayHosts(one.cluster), ['grafana.mesh.192.0.2.10.nip.io', 'kiali.mesh.192.0.2.10.nip.io'])
   })
 
-  it('nothing changes the second time, in the last month of an authority too', async () => {
+  it('nothing changes the second time, not even in the last month of a CA', async () => {
     const one = fullMesh()
     await expose(requestFor('grafana'), one)
     await one.clock.sleep(3_640 * DAY)
@@ -128,7 +128,7 @@ describe('what was wrong once', () => {
     assert.deepEqual(new Set(result.objects.map(({ action }) => action)), new Set(['unchanged']))
   })
 
-  it('the access that is told is the most open one', async () => {
+  it('the reported access is the most open one', async () => {
     const one = world([...grafana().slice(0, 1), ...kiali(), ...ingressGateway()])
     assert.equal((await expose(requestFor('grafana', 'kiali'), one)).result.access.kind, 'anonymous')
   })
@@ -139,10 +139,11 @@ describe('what was wrong once', () => {
   })
 })
 
-describe('expose whose Secret another run deletes meanwhile', () => {
-  it('puts it back before it says that all is well', async () => {
-    const one = world()
-    one.cluster.meanwhile = (objects) =>
+describe('expose while another run deletes its Secret', () => {
+  it('writes it again before it succeeds', async () => {
+    const one = fullMesh()
+    await expose(requestFor('kiali'), one)
+    one.cluster.afterNextWrite = (objects) =>
       objects.splice(
         objects.findIndex(({ kind }) => kind === 'Secret'),
         1,

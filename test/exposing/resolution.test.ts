@@ -26,7 +26,7 @@ const SILENT: Resolution = { addresses: [], failure: 'no-dns' }
 const PUBLIC = at('8.8.8.8')
 
 const OFFLINE = /^[^:]+: not resolved on this machine: no DNS answers for (nip\.io|them) here/
-const FILTERED = /^[^:]+: not resolved on this machine, though its DNS answers other such names: it filters \S+ out/
+const FILTERED = /^[^:]+: not resolved on this machine: its DNS resolves other names of \S+, but filters out \S+/
 const UNKNOWN = /^[^:]+: not resolved on this machine: its DNS has no such name$/
 const elsewhere = (found: string, wanted: string) =>
   new RegExp(`: resolved to ${found} on this machine, not to ${wanted}$`.replaceAll('.', '\\.'))
@@ -71,26 +71,28 @@ describe('resolutionWarnings', () => {
         expected ? ['DNS_UNRESOLVED'] : [],
       )
       if (expected) assert.match(warnings[0]?.message ?? '', expected)
-      assert.deepEqual(prober.looked, [Object.keys(resolutions)], 'all is asked at once')
+      assert.deepEqual(prober.lookups, [Object.keys(resolutions)], 'all is asked at once')
     })
   }
 
-  it('names those that are astray in one warning, and the line that mends it, which another domain makes needless', async () => {
+  it('names all unresolved hosts in one warning, with the line for the hosts file, or another domain', async () => {
     const resolutions = { 'grafana.10.0.0.1.nip.io': at('10.0.0.1'), [CONTROL]: PUBLIC }
     const prober = Object.assign(new FakeProber(), { addresses: [], resolutions })
     const hosts = ['grafana', 'kiali', 'tracing'].map((name) => `${name}.10.0.0.1.nip.io`)
     assert.deepEqual(await resolutionWarnings(hosts, IP, prober), [
       {
         code: 'DNS_UNRESOLVED',
+        severity: 'warns',
         message:
-          'kiali.10.0.0.1.nip.io, tracing.10.0.0.1.nip.io: not resolved on this machine, though its DNS answers other such names: it filters 10.0.0.1 out (rebinding protection)',
-        remedy:
-          '--domain example.com, with names that lead to 10.0.0.1; or add this line to /etc/hosts: 10.0.0.1 kiali.10.0.0.1.nip.io tracing.10.0.0.1.nip.io',
+          'kiali.10.0.0.1.nip.io, tracing.10.0.0.1.nip.io: not resolved on this machine: its DNS resolves other names of nip.io, but filters out 10.0.0.1 (rebinding protection)',
+        remedies: [
+          '--domain example.com, with names that resolve to 10.0.0.1; or add this line to /etc/hosts: 10.0.0.1 kiali.10.0.0.1.nip.io tracing.10.0.0.1.nip.io',
+        ],
       },
     ])
   })
 
-  it('tells what was answered rather than that there was no answer', async () => {
+  it('prefers a wrong answer to a missing one in the message', async () => {
     const resolutions = { 'grafana.example.com': SILENT, 'kiali.example.com': at('192.0.2.1') }
     const prober = Object.assign(new FakeProber(), { resolutions })
     const [warning] = await resolutionWarnings(Object.keys(resolutions), IP, prober)
@@ -98,13 +100,13 @@ describe('resolutionWarnings', () => {
   })
 
   const remedies: [string, IngressAddress, string][] = [
-    ['an address', IP, `make them lead to 10.0.0.1 in DNS, or add this line to /etc/hosts: 10.0.0.1 ${OWN}`],
+    ['an address', IP, `let DNS resolve them to 10.0.0.1, or add this line to /etc/hosts: 10.0.0.1 ${OWN}`],
     ['a host name', NAME, 'make them aliases (CNAME) of lb.example.net'],
   ]
   for (const [what, ingress, remedy] of remedies) {
-    it(`says what to do for a domain of its own at ${what}`, async () => {
+    it(`suggests what to do for the user’s domain at ${what}`, async () => {
       const prober = Object.assign(new FakeProber(), { addresses: [] })
-      assert.equal((await resolutionWarnings([OWN], ingress, prober))[0]?.remedy, remedy)
+      assert.deepEqual((await resolutionWarnings([OWN], ingress, prober))[0]?.remedies, [remedy])
     })
   }
 })

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import type { CleanupResult } from '../../src/cleaning/cleanup.ts'
-import type { KubeObject, Resource } from '../../src/cluster/cluster.ts'
+import type { UndoResult } from '../../src/changes/undo.ts'
+import type { KubeObject, Resource, WriteOptions } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
-import { type ExposeRequest, expose } from '../../src/exposing/expose.ts'
+import { expose } from '../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../src/exposing/request.ts'
 import type { ExposeReport } from '../../src/exposing/result.ts'
 import { exposeWhile } from '../../src/exposing/while-running.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
-import { fullMesh, gatewayHosts, hosts, ours, refusal, requestFor, written } from './exposing.ts'
+import { createdObjects, fullMesh, gatewayHosts, hosts, refusal, requestFor, written } from './exposing.ts'
 
 /** A run that can be ended, and what it showed. */
 class Run {
@@ -15,12 +16,12 @@ class Run {
   readonly #ending = new AbortController()
   readonly #shown = Promise.withResolvers<ExposeReport>()
   readonly shown = this.#shown.promise
-  ended: CleanupResult | undefined
+  ended: UndoResult | undefined
 
   constructor(world = fullMesh()) {
     this.world = world
     const { sleep } = world.clock
-    // Who waits for the end waits for the signal; everything else is over at once.
+    // Only the wait for the end waits for the signal; every other sleep ends at once.
     world.clock.sleep = (time: number, signal?: AbortSignal) => {
       if (signal === undefined || time < 3_600_000) return sleep.call(world.clock, time)
       return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
@@ -58,27 +59,27 @@ describe('expose --while-running', () => {
     assert.equal(run.ended?.outcome, 'applied')
   })
 
-  it('ends by itself when its time is over', async () => {
+  it('ends when its --ttl is over', async () => {
     const run = new Run()
     await run.start({ ...requestFor('grafana'), terms: { allowAnonymous: true, ttl: 60_000 } })
-    assert.deepEqual(ours(run.world.cluster), [])
+    assert.deepEqual(createdObjects(run.world.cluster), [])
   })
 
   for (const write of ['Service', 'Secret', 'AuthorizationPolicy', 'VirtualService', 'Gateway']) {
-    it(`ended while the ${write} is written, takes back what was made, and exits with 130`, async () => {
+    it(`ended while the ${write} is written, removes what was created, and exits with 130`, async () => {
       const run = new Run()
       const before = everything(run.world)
       const apply = run.world.cluster.apply.bind(run.world.cluster)
       run.world.cluster.apply = async <T extends KubeObject>(
         resource: Resource,
         manifest: KubeObject,
-        options = {},
+        options: WriteOptions,
       ) => {
-        if (resource.kind === write && !('dryRun' in options && options.dryRun)) run.end()
+        if (resource.kind === write && !options.dryRun) run.end()
         return apply<T>(resource, manifest, options)
       }
       const guard = { cidrs: ['10.0.0.0/8'] }
-      // One that nobody waits for ends the process, and nothing is taken back then.
+      // An unhandled rejection would end the process, and nothing would be removed.
       const unhandled: unknown[] = []
       const note = (reason: unknown) => unhandled.push(reason)
       process.on('unhandledRejection', note)
@@ -88,7 +89,7 @@ describe('expose --while-running', () => {
       assert.deepEqual(unhandled, [])
       assert.deepEqual([error.code, error.exitCode, error.suggestions], ['INTERRUPTED', 130, []])
       assert.deepEqual(
-        ours(run.world.cluster).map(({ kind }) => kind),
+        createdObjects(run.world.cluster).map(({ kind }) => kind),
         [],
       )
       assert.deepEqual(
@@ -105,17 +106,17 @@ describe('expose --while-running', () => {
       return new Promise(() => {})
     }
     assert.equal((await refusal(run.start(requestFor('grafana')))).exitCode, 130)
-    assert.deepEqual(ours(run.world.cluster), [])
+    assert.deepEqual(createdObjects(run.world.cluster), [])
   })
 
-  it('takes back what was made by the time that something failed', async () => {
+  it('removes what was created before a failure', async () => {
     const run = new Run()
     run.world.cluster.fail('apply', 'gateways', new UserError('FORBIDDEN', 'cannot patch'), false)
     assert.equal((await refusal(run.start(requestFor('grafana')))).code, 'FORBIDDEN')
-    assert.deepEqual(ours(run.world.cluster), [])
+    assert.deepEqual(createdObjects(run.world.cluster), [])
   })
 
-  it('leaves what was exposed before, and what another run exposes meanwhile', async () => {
+  it('keeps earlier exposures, and exposures of another run', async () => {
     const run = new Run()
     await expose(requestFor('grafana'), run.world)
     const running = run.start(requestFor('grafana', 'tracing'))
@@ -126,7 +127,7 @@ describe('expose --while-running', () => {
     assert.deepEqual(gatewayHosts(run.world.cluster), hosts('grafana', 'kiali'))
   })
 
-  it('keeps what is shared where another run’s is all that stays', async () => {
+  it('keeps shared objects if only the exposure of another run remains', async () => {
     const run = new Run()
     const running = run.start(requestFor('grafana'))
     await run.shown
@@ -134,10 +135,10 @@ describe('expose --while-running', () => {
     run.end()
     await running
     assert.deepEqual(gatewayHosts(run.world.cluster), hosts('kiali'))
-    assert.equal(ours(run.world.cluster).length, 3)
+    assert.equal(createdObjects(run.world.cluster).length, 3)
   })
 
-  it('makes nothing when it is declined, and has nothing to take back', async () => {
+  it('creates nothing when it is declined, and removes nothing', async () => {
     const run = new Run(fullMesh({ 'Expose https://grafana.192.0.2.10.nip.io/?': false }))
     await run.start({ ...requestFor('grafana'), yes: false })
     assert.deepEqual(written(run.world), [])

@@ -1,4 +1,4 @@
-/** A small cluster in memory: server-side apply with owners of fields, resource versions, label selectors, and faults on demand. */
+/** A small cluster in memory: server-side apply with field managers, resource versions, label selectors, and faults on demand. */
 import { isDeepStrictEqual } from 'node:util'
 import type {
   Access,
@@ -13,6 +13,7 @@ import type {
   Upgraded,
   WatchEvent,
   WatchOptions,
+  WriteOptions,
 } from '../../src/cluster/cluster.ts'
 import { isOwned } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
@@ -20,7 +21,7 @@ import { applied } from './server-side-apply.ts'
 
 type Verb = 'list' | 'get' | 'apply' | 'replace' | 'delete'
 
-/** A request that changed something. */
+/** A write request. */
 export interface Write {
   verb: 'apply' | 'replace' | 'delete'
   object: string
@@ -29,46 +30,56 @@ export interface Write {
 export class FakeCluster implements Cluster {
   readonly context = 'fake'
   readonly namespace = 'default'
-  readonly server = 'https://fake.example:6443'
+  readonly server: string = 'https://fake.example:6443'
+  verifiedBy = 'sha256:fake'
   readonly objects: KubeObject[]
   readonly writes: Write[] = []
+  /** `list pods`, `get secrets`, `versions networking.istio.io`: each read, in order. */
+  readonly reads: string[] = []
   /** API groups and their versions. */
   groups: Record<string, string[]> = { 'networking.istio.io': ['v1', 'v1beta1', 'v1alpha3'] }
-  /** What the SubjectAccessReview says. */
+  /** The answer of SubjectAccessReviews. */
   secretsReadable: boolean | undefined = true
+  /** Milliseconds by which the API server's clock is ahead of the fake clock. */
+  clockAhead: number | undefined = 0
   closed = false
   #version = 100
-  /** Somebody else's doing, once, right after the next write. */
-  meanwhile: ((objects: KubeObject[]) => void) | undefined
+  /** Runs once directly after the next write, for changes by other clients. */
+  afterNextWrite: ((objects: KubeObject[]) => void) | undefined
   readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error; once?: boolean }[] = []
 
   constructor(objects: KubeObject[]) {
-    this.objects = objects.map((object) => this.#stamp(structuredClone(object)))
+    this.objects = objects.map((object) => this.#stamp(withTemplateCounter(undefined, structuredClone(object))))
   }
 
-  /** The next requests of this kind fail. */
+  /** Every further request of this kind fails. */
   fail(verb: Verb, plural: string, error: Error, dryRun?: boolean): void {
     this.#faults.push({ verb, plural, dryRun, error })
   }
 
-  /** Only the next one fails. */
+  /** Only the next request of this kind fails; dry runs do not count. */
   failOnce(verb: Verb, plural: string, error: Error): void {
     this.#faults.push({ verb, plural, dryRun: false, error, once: true })
   }
 
   async servedVersions(group: string): Promise<string[]> {
+    this.reads.push(`versions ${group}`)
     return this.groups[group] ?? []
   }
 
   async list<T extends KubeObject>(
     resource: Resource,
-    { namespace, labels, metadataOnly }: ListOptions = {},
+    { namespace, labels, fields, metadataOnly }: ListOptions = {},
   ): Promise<T[]> {
     this.#check('list', resource)
+    const { group, version, plural } = resource
+    if (group === 'networking.istio.io' && !this.groups[group]?.includes(version))
+      throw new UserError('NOT_FOUND', `cannot list ${plural}: the server could not find the requested resource`)
     return this.objects
       .filter((object) => object.kind === resource.kind)
       .filter((object) => namespace === undefined || object.metadata.namespace === namespace)
       .filter((object) => selects(labels ?? '', object.metadata.labels ?? {}))
+      .filter((object) => hasFields(object, fields ?? ''))
       .map(({ apiVersion, kind, metadata, ...rest }) =>
         structuredClone(metadataOnly ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, ...rest }),
       ) as T[]
@@ -81,37 +92,54 @@ export class FakeCluster implements Cluster {
 
   async apply<T extends KubeObject>(
     resource: Resource,
-    manifest: KubeObject,
-    { dryRun = false, manager }: ApplyOptions = {},
+    wanted: KubeObject,
+    { dryRun = false, manager, force }: ApplyOptions,
   ): Promise<T> {
     this.#check('apply', resource, dryRun)
-    const present = this.#find(resource, manifest.metadata)
-    const isOthers = present !== undefined && !isOwned(present)
-    const after = isOthers ? applied(present, manifest, manager) : merge(present, manifest)
+    const present = this.#find(resource, wanted.metadata)
+    const manifest = onlyFor(present, wanted)
+    const hasManagers = present !== undefined && (!isOwned(present) || present.metadata.managedFields !== undefined)
+    const after = withTemplateCounter(
+      present,
+      hasManagers ? applied(present, manifest, manager, force) : merge(present, manifest),
+    )
     const same = present !== undefined && isDeepStrictEqual(present, after)
-    // As the real one: an apply that changes nothing leaves the version alone.
-    const stamped = same ? after : this.#stamp(after)
+    // Like the API server: an apply without changes keeps the resource version.
+    const stamped = same ? after : this.#stamp(after, dryRun)
     if (!dryRun && !same) {
       this.writes.push({ verb: 'apply', object: nameOf(manifest) })
       if (present !== undefined) this.objects.splice(this.objects.indexOf(present), 1)
       this.objects.push(stamped)
-      this.#interfere()
+      this.#runAfterWrite()
     }
     return structuredClone(stamped) as T
   }
 
-  async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false } = {}): Promise<T> {
+  async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false }: WriteOptions): Promise<T> {
     this.#check('replace', resource, dryRun)
     const present = this.#find(resource, object.metadata)
     if (present?.metadata.resourceVersion !== object.metadata.resourceVersion)
       throw new UserError('CONFLICT', `${object.metadata.name} has changed`)
-    const stamped = this.#stamp(structuredClone(object))
+    const stamped = this.#stamp(withTemplateCounter(present, structuredClone(object)))
     if (!dryRun && present !== undefined) {
       this.objects.splice(this.objects.indexOf(present), 1, stamped)
       this.writes.push({ verb: 'replace', object: nameOf(object) })
-      this.#interfere()
+      this.#runAfterWrite()
     }
     return structuredClone(stamped) as T
+  }
+
+  async setManagedFields(resource: Resource, object: KubeObject, managedFields: unknown[]): Promise<void> {
+    const present = this.#find(resource, object.metadata)
+    if (present === undefined || present.metadata.resourceVersion !== object.metadata.resourceVersion)
+      throw new UserError('CONFLICT', `${object.metadata.name} has changed`)
+    const { metadata, ...rest } = present
+    this.objects.splice(
+      this.objects.indexOf(present),
+      1,
+      this.#stamp({ ...rest, metadata: { ...metadata, managedFields } } as KubeObject),
+    )
+    this.writes.push({ verb: 'replace', object: nameOf(object) })
   }
 
   async delete(resource: Resource, object: KubeObject, { dryRun = false } = {}): Promise<'deleted' | 'gone'> {
@@ -121,7 +149,7 @@ export class FakeCluster implements Cluster {
     if (!dryRun) {
       this.objects.splice(this.objects.indexOf(present), 1)
       this.writes.push({ verb: 'delete', object: nameOf(present) })
-      this.#interfere()
+      this.#runAfterWrite()
     }
     return 'deleted'
   }
@@ -134,17 +162,26 @@ export class FakeCluster implements Cluster {
   async connect(): Promise<void> {}
 
   async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
-    throw new Error('the fake cluster has no pods that run')
+    throw new Error('the fake cluster has no running pods')
   }
 
-  /** What pods answer to the API server's proxy. */
+  /** Answers of pods to the API server's proxy. */
   podAnswers: (pod: ObjectName, request: PodRequest) => PodAnswer = () => ({ failed: 'connection refused' })
 
   async askPod(pod: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {
     return this.podAnswers(pod, request)
   }
 
-  async mayAccess(_access: Access): Promise<boolean | undefined> {
+  /** The ends of logs, by pod and container: `web-1 app`. */
+  readonly logs = new Map<string, string>()
+
+  async readLog({ name }: ObjectName, { container }: { container: string }): Promise<string> {
+    this.reads.push(`log ${name} ${container}`)
+    return this.logs.get(`${name} ${container}`) ?? ''
+  }
+
+  async mayAccess({ user }: Access): Promise<boolean | undefined> {
+    this.reads.push(`access of ${user.split(':').at(-1)}`)
     return this.secretsReadable
   }
 
@@ -154,9 +191,9 @@ export class FakeCluster implements Cluster {
     this.closed = true
   }
 
-  #interfere(): void {
-    const act = this.meanwhile
-    this.meanwhile = undefined
+  #runAfterWrite(): void {
+    const act = this.afterNextWrite
+    this.afterNextWrite = undefined
     act?.(this.objects)
   }
 
@@ -166,12 +203,15 @@ export class FakeCluster implements Cluster {
     )
   }
 
-  #stamp(object: KubeObject): KubeObject {
-    const version = String(++this.#version)
+  /** A dry run uses no version up. */
+  #stamp(object: KubeObject, dryRun = false): KubeObject {
+    const version = String(this.#version + 1)
+    if (!dryRun) this.#version++
     return { ...object, metadata: { uid: `uid-${version}`, ...object.metadata, resourceVersion: version } }
   }
 
   #check(verb: Verb, { plural }: Resource, dryRun?: boolean): void {
+    if (verb === 'list' || verb === 'get') this.reads.push(`${verb} ${plural}`)
     const fault = this.#faults.find(
       (one) => one.verb === verb && one.plural === plural && (one.dryRun === undefined || one.dryRun === dryRun),
     )
@@ -180,13 +220,26 @@ export class FakeCluster implements Cluster {
   }
 }
 
-/** Applying sets the fields of the manifest; lists are replaced. Fields that others set stay; annotations of ours go when left out. */
+/**
+ * The manifest without the uid and the resourceVersion that it is for, as an API server was seen to check them: a version without an object
+ * creates it, a uid without an object is a conflict.
+ */
+function onlyFor(present: KubeObject | undefined, { metadata, ...rest }: KubeObject): KubeObject {
+  const { uid, resourceVersion, ...others } = metadata
+  const isOther = uid !== undefined && uid !== present?.metadata.uid
+  const isLater =
+    present !== undefined && resourceVersion !== undefined && resourceVersion !== present.metadata.resourceVersion
+  if (isOther || isLater) throw new UserError('CONFLICT', `${metadata.name} has changed`)
+  return { ...rest, metadata: others }
+}
+
+/** Sets the fields of the manifest and replaces lists. Fields of other managers stay; our annotations that are left out are removed. */
 function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObject {
   if (present === undefined) return structuredClone(manifest)
-  const { labels, annotations: ours, ...metadata } = manifest.metadata
+  const { labels, annotations: own, ...metadata } = manifest.metadata
   const { annotations: before = {}, ...rest } = present.metadata
-  const theirs = Object.entries(before).filter(([name]) => !name.startsWith('kubectl-telemetry/'))
-  const annotations = { ...Object.fromEntries(theirs), ...ours }
+  const others = Object.entries(before).filter(([name]) => !name.startsWith('kubectl-telemetry/'))
+  const annotations = { ...Object.fromEntries(others), ...own }
   return {
     ...present,
     ...structuredClone(manifest),
@@ -199,7 +252,21 @@ function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObjec
   }
 }
 
-/** `a=b,c,d in (e,f)`: which is all we use. */
+/** The API server raises a DaemonSet's counter at each change of its pod template, whatever value the request has. */
+function withTemplateCounter(present: KubeObject | undefined, after: KubeObject): KubeObject {
+  if (after.kind !== 'DaemonSet') return after
+  const template = (object?: KubeObject) => (object?.spec as { template?: unknown } | undefined)?.template
+  const before = Number(present?.metadata.annotations?.[COUNTER] ?? 0)
+  const count = isDeepStrictEqual(template(present), template(after)) ? before : before + 1
+  return {
+    ...after,
+    metadata: { ...after.metadata, annotations: { ...after.metadata.annotations, [COUNTER]: String(count) } },
+  }
+}
+
+const COUNTER = 'deprecated.daemonset.template.generation'
+
+/** Supports selectors like `a=b,c,d in (e,f)`, the only ones in src. */
 function selects(selector: string, labels: Record<string, string>): boolean {
   return selector
     .split(/,(?![^(]*\))/)
@@ -211,6 +278,17 @@ function selects(selector: string, labels: Record<string, string>): boolean {
       if (name.startsWith('!')) return !(name.slice(1) in labels)
       return value === undefined ? name in labels : labels[name] === value
     })
+}
+
+/** `involvedObject.kind=StatefulSet,involvedObject.name=db` */
+function hasFields(object: KubeObject, selector: string): boolean {
+  const terms = selector.split(',').filter((term) => term !== '')
+  return terms.every((term) => {
+    const [path = '', value] = term.split('=')
+    return (
+      path.split('.').reduce<unknown>((inner, step) => (inner as Record<string, unknown>)?.[step], object) === value
+    )
+  })
 }
 
 function nameOf({ kind, metadata }: KubeObject): string {

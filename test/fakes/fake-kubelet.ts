@@ -1,14 +1,13 @@
 /**
- * The other end of a tunnel: a kubelet that reads SPDY/3.1 with a real zlib and says what it is told to, as it is told to. Its reading
- * shares nothing with ours.
+ * The other end of a tunnel: a kubelet that reads SPDY/3.1 with a real zlib and sends what a test chooses. It shares no code with src.
  */
 import { type Duplex, duplexPair } from 'node:stream'
 import { constants, inflateSync } from 'node:zlib'
 import type { Upgraded } from '../../src/cluster/cluster.ts'
 import { SPDY_DICTIONARY } from './spdy-dictionary.ts'
 
-/** What came from the client, frame by frame. */
-export type Heard =
+/** Frames from the client. */
+export type ReceivedFrame =
   | { frame: 'syn'; stream: number; fin: boolean; headers: Record<string, string> }
   | { frame: 'data'; stream: number; fin: boolean; text: string }
   | { frame: 'reset'; stream: number; status: number }
@@ -20,8 +19,8 @@ const u32 = (value: number) => {
   return bytes
 }
 
-/** Frames as a peer sends them. */
-export const says = {
+/** Frames from the kubelet. */
+export const kubeletFrame = {
   data(stream: number, bytes: Buffer | string, fin = false): Buffer {
     const payload = Buffer.from(bytes)
     return Buffer.concat([u32(stream), u32((fin ? 0x01000000 : 0) + payload.length), payload])
@@ -29,14 +28,14 @@ export const says = {
   control(type: number, payload: Buffer, { flags = 0, version = 3 } = {}): Buffer {
     return Buffer.concat([u32(0x80000000 + version * 0x10000 + type), u32(flags * 0x1000000 + payload.length), payload])
   },
-  /** Its header block is nothing that anybody should read. */
-  synReply: (stream: number) => says.control(2, Buffer.concat([u32(stream), Buffer.alloc(7, 0xaa)])),
-  reset: (stream: number, status = 5) => says.control(3, Buffer.concat([u32(stream), u32(status)])),
-  ping: (id: number) => says.control(6, u32(id)),
-  goaway: () => says.control(7, Buffer.alloc(8)),
+  /** With an invalid header block, because no client should read it. */
+  synReply: (stream: number) => kubeletFrame.control(2, Buffer.concat([u32(stream), Buffer.alloc(7, 0xaa)])),
+  reset: (stream: number, status = 5) => kubeletFrame.control(3, Buffer.concat([u32(stream), u32(status)])),
+  ping: (id: number) => kubeletFrame.control(6, u32(id)),
+  goaway: () => kubeletFrame.control(7, Buffer.alloc(8)),
 }
 
-/** A server's WebSocket frame. */
+/** A WebSocket frame from the server. */
 export function frame(opcode: number, payload: Buffer, first = 0x80): Buffer {
   const head =
     payload.length < 126
@@ -49,20 +48,20 @@ export function frame(opcode: number, payload: Buffer, first = 0x80): Buffer {
 
 export class FakeKubelet {
   readonly upgraded: Upgraded
-  /** What it reads, until `deaf`. */
-  readonly heard: Heard[] = []
+  /** All frames from the client, until `stopReading`. */
+  readonly received: ReceivedFrame[] = []
   /** WebSocket control frames of the client, by opcode. */
   readonly controls: { opcode: number; payload: Buffer }[] = []
-  /** How many bytes each write of the client had, as they arrived. */
+  /** Lengths of the client's writes. */
   readonly arrivals: number[] = []
-  /** The client has said that it ends. */
+  /** Whether the client has ended the connection. */
   ended = false
-  /** To what is replied to at once: streams that are opened, and pings. */
+  /** What the kubelet answers at once: new streams and pings. */
   replies = true
-  /** What every connection is told, and that this is all, once it has said something. */
+  /** The answer to the first bytes of each connection, after which the kubelet ends it. */
   answer: string | undefined
-  /** Whether it ends too then. */
-  saysGoodbye = true
+  /** Whether the kubelet then ends the connection. */
+  endsConnection = true
   readonly #socket: Duplex
   #bytes: Buffer = Buffer.alloc(0)
   #frames: Buffer = Buffer.alloc(0)
@@ -70,58 +69,58 @@ export class FakeKubelet {
   #inflated = 0
 
   constructor(protocol: Upgraded['protocol'] = 'spdy') {
-    const [ours, theirs] = duplexPair()
-    this.#socket = theirs
-    this.upgraded = { socket: ours, protocol }
-    theirs.on('error', () => {})
-    theirs.on('data', (bytes: Buffer) => {
+    const [clientEnd, kubeletEnd] = duplexPair()
+    this.#socket = kubeletEnd
+    this.upgraded = { socket: clientEnd, protocol }
+    kubeletEnd.on('error', () => {})
+    kubeletEnd.on('data', (bytes: Buffer) => {
       this.arrivals.push(bytes.length)
       this.#take(bytes)
     })
-    theirs.on('end', () => {
+    kubeletEnd.on('end', () => {
       this.ended = true
-      if (this.saysGoodbye) theirs.end()
+      if (this.endsConnection) kubeletEnd.end()
     })
   }
 
-  /** One write, in one WebSocket message where it speaks that. */
-  say(...frames: Buffer[]): void {
+  /** Sends bytes in one write, with WebSocket in one message. */
+  send(...frames: Buffer[]): void {
     const bytes = Buffer.concat(frames)
     this.raw(this.upgraded.protocol === 'websocket' ? frame(2, bytes) : bytes)
   }
 
-  /** Bytes as they are. */
+  /** Sends bytes without framing. */
   raw(bytes: Buffer): void {
     this.#socket.write(bytes)
   }
 
-  /** Reads no more: what the client writes piles up. */
-  deaf(): void {
+  /** Stops reading, so that the client's writes pile up. */
+  stopReading(): void {
     this.#socket.pause()
   }
 
-  listen(): void {
+  resumeReading(): void {
     this.#socket.resume()
   }
 
-  /** How much it has said that the client has not taken. */
+  /** How many sent bytes the client has not read yet. */
   get unread(): number {
     return this.#socket.writableLength
   }
 
-  /** The connection is gone, without a word. */
-  lose(): void {
+  /** Drops the connection silently. */
+  drop(): void {
     this.upgraded.socket.destroy()
     this.#socket.destroy()
   }
 
-  /** Connections that were opened: the streams of each, and what was written to it. */
+  /** The opened connections, with their streams and bytes. */
   get opened(): { error: number; data: number; port: string; text: string; fin: boolean; reset: boolean }[] {
-    const syns = this.heard.filter((one) => one.frame === 'syn')
+    const syns = this.received.filter((one) => one.frame === 'syn')
     return syns
       .filter(({ headers }) => headers.streamtype === 'data')
       .map(({ stream, headers }) => {
-        const data = this.heard.filter((one) => one.frame === 'data' && one.stream === stream)
+        const data = this.received.filter((one) => one.frame === 'data' && one.stream === stream)
         const twin = syns.find((one) => one.headers.requestid === headers.requestid && one.stream !== stream)
         return {
           error: twin?.stream ?? 0,
@@ -129,7 +128,7 @@ export class FakeKubelet {
           port: headers.port ?? '',
           text: data.map((one) => ('text' in one ? one.text : '')).join(''),
           fin: data.some((one) => 'fin' in one && one.fin),
-          reset: this.heard.some((one) => one.frame === 'reset' && one.stream === stream),
+          reset: this.received.some((one) => one.frame === 'reset' && one.stream === stream),
         }
       })
   }
@@ -146,7 +145,7 @@ export class FakeKubelet {
     }
   }
 
-  /** One WebSocket frame of a client: masked, or it is none. */
+  /** Reads one WebSocket frame of a client, which has to be masked. */
   #message(): { opcode: number; payload: Buffer } | undefined {
     const bytes = this.#bytes
     const short = (bytes[1] ?? 0) & 127
@@ -154,7 +153,7 @@ export class FakeKubelet {
     if (bytes.length < size) return undefined
     const length = short === 126 ? bytes.readUInt16BE(2) : short === 127 ? Number(bytes.readBigUInt64BE(2)) : short
     if (bytes.length < size + length) return undefined
-    if (((bytes[1] ?? 0) & 0x80) === 0) throw new Error('a client has to mask')
+    if (((bytes[1] ?? 0) & 0x80) === 0) throw new Error('a client has to mask its frames')
     const key = bytes.subarray(size - 4, size)
     const payload = Buffer.from(bytes.subarray(size, size + length).map((byte, at) => byte ^ (key[at % 4] ?? 0)))
     this.#bytes = bytes.subarray(size + length)
@@ -168,17 +167,21 @@ export class FakeKubelet {
       if (this.#frames.length < 8 + length) return
       const [head, payload] = [this.#frames.subarray(0, 8), this.#frames.subarray(8, 8 + length)]
       this.#frames = this.#frames.subarray(8 + length)
-      const heard = this.#read(head, payload)
-      this.heard.push(heard)
-      if (this.replies && heard.frame === 'syn') this.say(says.synReply(heard.stream))
-      if (this.answer !== undefined && heard.frame === 'data' && heard.text !== '')
-        this.say(says.data(heard.stream, this.answer, true), says.data(heard.stream - 2, '', true))
-      // An even one is the echo of ours.
-      if (this.replies && heard.frame === 'ping' && (heard.id & 1) === 1) this.say(says.ping(heard.id))
+      const incoming = this.#read(head, payload)
+      this.received.push(incoming)
+      if (this.replies && incoming.frame === 'syn') this.send(kubeletFrame.synReply(incoming.stream))
+      if (this.answer !== undefined && incoming.frame === 'data' && incoming.text !== '')
+        this.send(
+          kubeletFrame.data(incoming.stream, this.answer, true),
+          kubeletFrame.data(incoming.stream - 2, '', true),
+        )
+      // An even id is the reply to a ping of the kubelet.
+      if (this.replies && incoming.frame === 'ping' && (incoming.id & 1) === 1)
+        this.send(kubeletFrame.ping(incoming.id))
     }
   }
 
-  #read(head: Buffer, payload: Buffer): Heard {
+  #read(head: Buffer, payload: Buffer): ReceivedFrame {
     const fin = (head.readUInt8(4) & 1) === 1
     if (head.readUInt8(0) < 0x80)
       return { frame: 'data', stream: head.readUInt32BE(0), fin, text: payload.toString('latin1') }
@@ -191,7 +194,7 @@ export class FakeKubelet {
     throw new Error(`a client does not send frames of type ${type}`)
   }
 
-  /** All blocks of a session are one zlib stream. */
+  /** Reads header blocks: all blocks of a session are one zlib stream. */
   #headers(block: Buffer): Record<string, string> {
     this.#blocks = Buffer.concat([this.#blocks, block])
     const { pairs, total } = inflated(this.#blocks, this.#inflated)
@@ -200,7 +203,7 @@ export class FakeKubelet {
   }
 }
 
-/** @param from how much of it earlier blocks had. @returns names and values of the block after that */
+/** @param from number of bytes of earlier blocks. @returns names and values of the next block */
 export function inflated(blocks: Buffer, from = 0): { pairs: Record<string, string>; total: number } {
   const all = inflateSync(blocks, { dictionary: SPDY_DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH })
   const bytes = all.subarray(from)
@@ -210,7 +213,7 @@ export function inflated(blocks: Buffer, from = 0): { pairs: Record<string, stri
     texts.push(bytes.toString('latin1', at + 4, at + 4 + length))
     at += 4 + length
   }
-  if (texts.length !== 2 * bytes.readUInt32BE(0)) throw new Error('a header block that does not say what it has')
+  if (texts.length !== 2 * bytes.readUInt32BE(0)) throw new Error('a header block with a wrong number of values')
   const pairs = Array.from({ length: texts.length / 2 }, (_, at) => [texts[2 * at], texts[2 * at + 1]])
   return { pairs: Object.fromEntries(pairs) as Record<string, string>, total: all.length }
 }

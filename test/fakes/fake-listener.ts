@@ -1,14 +1,15 @@
-/** The ports of a machine that there is not. */
+/** The ports of an imaginary machine. */
 import type { Socket } from 'node:net'
 import type { Listener, ListenFailure, Listening } from '../../src/forwarding/listener.ts'
 
 export class FakeListener implements Listener {
-  /** `PORT` or `ADDRESS:PORT`: who has it already. */
-  readonly taken = new Set<string>()
-  /** Ports below are root's. */
+  /** Ports in use: `PORT` or `ADDRESS:PORT`. */
+  readonly usedPorts = new Set<string>()
+  /** Only root may use ports below this one. */
   privileged = 0
-  here = ['127.0.0.1', '::1', '0.0.0.0', '::', '127.0.0.2']
-  /** Ports that are listened on now, and who takes their connections. */
+  /** Addresses of this machine. */
+  localAddresses = ['127.0.0.1', '::1', '0.0.0.0', '::', '127.0.0.2']
+  /** Open ports, and the functions that accept their connections. */
   readonly open = new Map<number, (socket: Socket) => void>()
   readonly tried: number[] = []
 
@@ -27,9 +28,9 @@ export class FakeListener implements Listener {
   }
 
   #failure(address: string, port: number): ListenFailure | undefined {
-    if (!this.here.includes(address)) return 'not-here'
+    if (!this.localAddresses.includes(address)) return 'not-here'
     if (port < this.privileged) return 'forbidden'
-    const isTaken = this.open.has(port) || this.taken.has(`${port}`) || this.taken.has(`${address}:${port}`)
+    const isTaken = this.open.has(port) || this.usedPorts.has(`${port}`) || this.usedPorts.has(`${address}:${port}`)
     return isTaken ? 'taken' : undefined
   }
 }

@@ -1,4 +1,4 @@
-/** EndpointSlices, and a cluster that has them watched and pods that take tunnels. */
+/** EndpointSlices, and a cluster with watches of them and tunnels to pods. */
 import type {
   KubeObject,
   ListOptions,
@@ -34,28 +34,28 @@ export function slice(
 }
 
 export class FakeWatchCluster extends FakeCluster {
-  /** Watches that run, in order of their beginning. */
+  /** Running watches in order of their start. */
   readonly watches: FakeWatch[] = []
-  /** How many there have been. */
-  begun = 0
+  /** How many watches have been started. */
+  startedWatches = 0
   readonly asked: WatchOptions[] = []
-  /** The next watches fail so. */
+  /** Errors of the next watches. */
   readonly refusals: Error[] = []
-  /** What a watch begins with. */
+  /** Slices that a new watch reports first. */
   slices: EndpointSlice[] = []
   readonly kubelets: { pod: string; kubelet: FakeKubelet }[] = []
-  /** What pods tell whoever has said something. */
+  /** The answer of pods to the first bytes of a connection. */
   answer: string | undefined
-  /** Tunnels that were asked for, also those that failed. */
+  /** Requested tunnels, also failed ones. */
   dials = 0
-  /** Tunnels to these pods fail. */
+  /** Errors of tunnels, by pod. */
   readonly unreachable = new Map<string, Error>()
 
-  /** Lists of these wait for it. */
-  readonly holding = new Map<string, Promise<void>>()
+  /** Promises that lists wait for, by the plural of their kind. */
+  readonly delays = new Map<string, Promise<void>>()
 
   override async list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]> {
-    await this.holding.get(resource.plural)
+    await this.delays.get(resource.plural)
     return super.list<T>(resource, options)
   }
 
@@ -63,13 +63,13 @@ export class FakeWatchCluster extends FakeCluster {
     _resource: Resource,
     options: WatchOptions,
   ): AsyncIterable<WatchEvent<T>> {
-    this.begun++
+    this.startedWatches++
     this.asked.push(options)
     const refusal = this.refusals.shift()
     if (refusal !== undefined) throw refusal
     const watch = new FakeWatch(options.signal)
     this.watches.push(watch)
-    for (const object of this.slices) watch.say('ADDED', object)
+    for (const object of this.slices) watch.send('ADDED', object)
     try {
       for await (const event of watch.events()) yield event as unknown as WatchEvent<T>
     } finally {
@@ -93,10 +93,10 @@ export class FakeWatchCluster extends FakeCluster {
     return kubelet.upgraded
   }
 
-  /** The slices change, and whoever watches is told. */
+  /** Changes a slice, and reports it to all watches. */
   change(...slices: EndpointSlice[]): void {
     this.slices = slices
-    for (const object of slices) for (const watch of this.watches) watch.say('MODIFIED', object)
+    for (const object of slices) for (const watch of this.watches) watch.send('MODIFIED', object)
   }
 }
 
@@ -108,7 +108,7 @@ class FakeWatch {
     signal.addEventListener('abort', () => this.fail(new Error('called off')))
   }
 
-  say(type: Event['type'], object: EndpointSlice): void {
+  send(type: Event['type'], object: EndpointSlice): void {
     this.#push({ type, object })
   }
 

@@ -1,7 +1,7 @@
-/** A person who answers the questions that were scripted, and whose surprise at any other ends the test. */
+/** A user who answers scripted questions; any other question fails the test. */
 import type { Choice, Terminal } from '../../src/terminal/terminal.ts'
 
-/** Answers to a question that comes more than once. */
+/** Answers to a repeated question. */
 export class InTurn {
   readonly answers: unknown[]
 
@@ -14,11 +14,11 @@ export class FakeTerminal implements Terminal {
   readonly interactive: boolean
   readonly notes: string[] = []
   readonly asked: string[] = []
-  /** What was offered with a question: ticked choices, the text or the choice that just Enter takes. */
+  /** The defaults of questions: ticked choices, or the text or choice that Enter accepts. */
   readonly offered: Record<string, unknown[]> = {}
   readonly #answers: Record<string, unknown>
 
-  /** @param answers question to answer; without any, nobody is there to ask */
+  /** @param answers answers by question; without them there is no terminal */
   constructor(answers?: Record<string, unknown>) {
     this.interactive = answers !== undefined
     this.#answers = answers ?? {}
@@ -45,7 +45,7 @@ export class FakeTerminal implements Terminal {
     return (this.#answer(question) as string[]).map((name) => chosen(name, choices))
   }
 
-  /** Just Enter is an empty answer. */
+  /** An empty answer means only Enter. */
   async input(question: string, check: (text: string) => string | undefined, byDefault?: string): Promise<string> {
     this.#offer(question, byDefault)
     const text = (this.#answer(question) as string) || (byDefault ?? '')
@@ -56,7 +56,7 @@ export class FakeTerminal implements Terminal {
 
   #answer(question: string): unknown {
     this.asked.push(question)
-    if (!(question in this.#answers)) throw new Error(`nobody scripted an answer to: ${question}`)
+    if (!(question in this.#answers)) throw new Error(`no answer is scripted for: ${question}`)
     const scripted = this.#answers[question]
     if (scripted instanceof InTurn && scripted.answers.length === 0)
       throw new Error(`asked once too often: ${question}`)

@@ -1,19 +1,19 @@
-/** A clock that moves only when it is told to. */
+/** A clock that only moves when a test moves it. */
 import type { Timers } from '../../src/time/timers.ts'
 
-interface Due {
+interface Timer {
   at: number
   act: () => void
 }
 
-/** Lets everything happen that needs no time: promises, and what streams and sockets of this process have to say. */
+/** Waits for everything that needs no time: promises, streams and sockets of this process. */
 export async function settle(rounds = 4): Promise<void> {
   for (let round = 0; round < rounds; round++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 export class FakeTimers implements Timers {
   #now = 0
-  readonly #due = new Set<Due>()
+  readonly #due = new Set<Timer>()
 
   now(): number {
     return this.#now
@@ -25,12 +25,12 @@ export class FakeTimers implements Timers {
     return () => void this.#due.delete(due)
   }
 
-  /** Timers that nobody called off. */
+  /** Pending timers. */
   get pending(): number {
     return this.#due.size
   }
 
-  /** Time passes, and what is due happens, in order. */
+  /** Moves the clock and runs due timers in order. */
   async pass(milliseconds: number): Promise<void> {
     const until = this.#now + milliseconds
     await settle()
@@ -44,15 +44,15 @@ export class FakeTimers implements Timers {
     await settle()
   }
 
-  #next(until: number): Due | undefined {
+  #next(until: number): Timer | undefined {
     return [...this.#due].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
   }
 }
 
-/** Waits for sockets of this machine, which need a moment and no more. */
-export async function eventually(isSo: () => boolean, what = String(isSo)): Promise<void> {
+/** Waits for local sockets, which need a moment of real time. */
+export async function eventually(condition: () => boolean, what = String(condition)): Promise<void> {
   const started = performance.now()
-  while (!isSo()) {
+  while (!condition()) {
     if (performance.now() - started > 3_000) throw new Error(`never: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
   }

@@ -1,13 +1,16 @@
-/** The rest of the world: a clock that jumps, authorities in memory, pages that answer as told, keys from a small stock. */
+/** Fakes of the other adapters: a clock that jumps, CAs in memory, pages with given answers, and a few keys. */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { dirname } from 'node:path'
 import type { Authority, KeyPair } from '../../src/certificates/authority.ts'
 import type { AuthorityStore } from '../../src/certificates/authority-store.ts'
+import { type AuthorityUse, isRecorded } from '../../src/certificates/authority-uses.ts'
 import type { TrustStore, TrustStores } from '../../src/certificates/trust-stores.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
+import { LOGIN_PROBE, OPEN, PROBES } from '../../src/manifests/probe-paths.ts'
 import type { Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from '../../src/probing/prober.ts'
-import type { Clock, Dependencies } from '../../src/world.ts'
+import type { Clock } from '../../src/time/clock.ts'
+import type { Dependencies } from '../../src/world.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 import type { FakeTerminal } from './fake-terminal.ts'
 
@@ -25,6 +28,7 @@ export class FakeClock implements Clock {
 
 export class FakeAuthorities implements AuthorityStore {
   readonly kept = new Map<string, Authority>()
+  readonly uses = new Map<string, AuthorityUse[]>()
 
   async find(domain: string): Promise<Authority | undefined> {
     return this.kept.get(domain)
@@ -38,7 +42,7 @@ export class FakeAuthorities implements AuthorityStore {
 
   async keepNext(domain: string, next: KeyPair): Promise<KeyPair> {
     const authority = this.kept.get(domain)
-    if (authority === undefined) throw new Error(`no authority of ${domain} is kept`)
+    if (authority === undefined) throw new Error(`no CA of ${domain} is stored`)
     const winner = authority.next ?? next
     this.kept.set(domain, { ...authority, next: winner })
     return winner
@@ -49,12 +53,23 @@ export class FakeAuthorities implements AuthorityStore {
     if (next !== undefined) this.kept.set(domain, { domain, ...next })
   }
 
+  async usesOf(domain: string): Promise<AuthorityUse[]> {
+    return this.uses.get(domain) ?? []
+  }
+
+  async recordUse(domain: string, use: AuthorityUse): Promise<void> {
+    if (!this.kept.has(domain)) throw new Error(`no CA of ${domain} is stored`)
+    const known = this.uses.get(domain) ?? []
+    if (!isRecorded(known, use)) this.uses.set(domain, [...known, use])
+  }
+
   async list(): Promise<{ domain: string; directory: string }[]> {
     return [...this.kept.keys()].map((domain) => ({ domain, directory: dirname(this.certificatePath(domain)) }))
   }
 
   async remove(domain: string): Promise<void> {
     this.kept.delete(domain)
+    this.uses.delete(domain)
   }
 
   certificatePath(domain: string): string {
@@ -62,22 +77,60 @@ export class FakeAuthorities implements AuthorityStore {
   }
 }
 
-/** Answers 200 unless told otherwise. */
+/** The answer of a route of ours itself. */
+export const ROUTE: Probe = {
+  ok: true,
+  hop: 'access',
+  status: 403,
+  header: OPEN,
+  protocol: 'HTTP/2',
+  milliseconds: 3,
+}
+
+/** The answer of a guard. */
+export function guardAnswers(status: 401 | 403): Probe {
+  return { ok: true, hop: 'access', status, protocol: 'HTTP/2', milliseconds: 3 }
+}
+
+/** Guards like Envoy with the present objects: a filter of the host answers 401, and a policy denies the path that it names. */
+function guardingFrom({ objects }: FakeCluster): FakeProber['guarding'] {
+  return ({ host, path }) => {
+    if (!objects.some(({ kind, spec }) => kind === 'VirtualService' && JSON.stringify(spec).includes(`"${host}"`)))
+      return { ok: false, hop: 'route', status: 404, protocol: 'HTTP/2', milliseconds: 3 }
+    const text = (kind: string) => JSON.stringify(objects.filter((one) => one.kind === kind).map(({ spec }) => spec))
+    if (text('AuthorizationPolicy').includes(path) && path !== LOGIN_PROBE) return guardAnswers(403)
+    return text('EnvoyFilter').includes(`${host}:`) ? guardAnswers(401) : ROUTE
+  }
+}
+
+/** Answers 200 by default. */
 export class FakeProber implements Prober {
   readonly probed: ProbeTarget[] = []
-  /** Answers in order; the last one is given for ever. */
+  /** Answers in order; the last one repeats. */
   answers: Probe[] = [{ ok: true, hop: 'upstream', status: 200, protocol: 'HTTP/2', milliseconds: 12 }]
-  /** What every name resolves to. */
+  /** Addresses of all names. */
   addresses: string[] = ['192.0.2.10']
-  /** What some names resolve to, or by their end: `.nip.io`. */
+  /** Addresses of some names, or of all names with an end: `.nip.io`. */
   readonly resolutions: Record<string, Resolution> = {}
-  /** PEM: what the gateway serves for a host; `undefined` closes the connection. */
+  /** PEM of the certificate that the gateway serves for a host; `undefined` closes the connection. */
   serving: (host: string) => string | undefined = () => undefined
-  /** The names that were looked up, a list for each time. */
-  readonly looked: string[][] = []
+  /** Answers by target, instead of those in order. */
+  page: ((target: ProbeTarget) => Probe) | undefined
+  /** Answers for the paths by which guards are proven. */
+  guarding: (target: ProbeTarget) => Probe = () => ROUTE
+  /** Requests for these paths. */
+  readonly proofs: ProbeTarget[] = []
+  /** Looked up names, one list for each call. */
+  readonly lookups: string[][] = []
 
   async probe(target: ProbeTarget): Promise<Probe> {
+    if (target.path.startsWith(PROBES)) {
+      this.proofs.push(target)
+      return this.guarding(target)
+    }
     this.probed.push(target)
+    const page = this.page?.(target)
+    if (page !== undefined) return page
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0]
     if (answer === undefined) throw new Error('no answer was scripted')
     return answer
@@ -91,7 +144,7 @@ export class FakeProber implements Prober {
   }
 
   async resolve(hosts: string[]): Promise<Resolution[]> {
-    this.looked.push(hosts)
+    this.lookups.push(hosts)
     return hosts.map((host) => {
       const known = Object.keys(this.resolutions).find((end) => host.endsWith(end))
       if (known !== undefined) return this.resolutions[known] ?? { addresses: [] }
@@ -100,7 +153,7 @@ export class FakeProber implements Prober {
   }
 }
 
-/** What Envoy does: it serves with the Secret that a Gateway names for a host, and goes on with the last good one. */
+/** Serves like Envoy: with the Secret of the host's Gateway, or with the last valid one. */
 function servingFrom({ objects }: FakeCluster): (host: string) => string | undefined {
   return (host) => {
     const gateway = objects.find((one) => one.kind === 'Gateway' && serverFor(one, host) !== undefined)
@@ -116,10 +169,12 @@ function servingFrom({ objects }: FakeCluster): (host: string) => string | undef
 
 function serverFor(gateway: KubeObject, host: string): { tls?: { credentialName?: string } } | undefined {
   const { servers } = gateway.spec as { servers: { hosts: string[]; tls?: { credentialName?: string } }[] }
-  return servers.find(({ hosts, tls }) => hosts.includes(host) && tls?.credentialName !== undefined)
+  return servers.find(
+    ({ hosts, tls }) => [host, `./${host}`].some((one) => hosts.includes(one)) && tls?.credentialName !== undefined,
+  )
 }
 
-/** Stores that understand the commands they are given, or complain. */
+/** Trust stores that execute the given commands, or fail. */
 export class FakeTrustStores implements TrustStores {
   /** PEM, one certificate each. */
   readonly roots: string[] = []
@@ -127,7 +182,7 @@ export class FakeTrustStores implements TrustStores {
   /** PEM by name. */
   readonly files = new Map<string, string>()
   readonly ran: string[] = []
-  /** What a program says when it fails. */
+  /** Error output of failing programs. */
   readonly complaints: Record<string, string> = {}
 
   async systemRoots(): Promise<string[]> {
@@ -157,11 +212,11 @@ export class FakeTrustStores implements TrustStores {
   async run(command: string[]): Promise<string | undefined> {
     this.ran.push(command.join(' '))
     const complaint = this.complaints[command[0] ?? '']
-    if (complaint === undefined) this.#obey(command)
+    if (complaint === undefined) this.#execute(command)
     return complaint
   }
 
-  #obey(command: string[]): void {
+  #execute(command: string[]): void {
     const words = command.join(' ')
     const [name] = /kubectl-telemetry-[0-9a-f]{16}/.exec(words) ?? []
     const store = this.stores.find(({ place }) => 'directory' in place && words.includes(place.directory))
@@ -171,7 +226,7 @@ export class FakeTrustStores implements TrustStores {
   }
 }
 
-/** Made once for all tests: making RSA keys is the slowest thing a test could do. */
+/** Keys are generated once for all tests, because RSA keys are slow to generate. */
 const KEYS = Array.from({ length: 4 }, () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -184,7 +239,7 @@ export interface FakeWorld extends Dependencies {
   trustStores: FakeTrustStores
   prober: FakeProber
   clock: FakeClock
-  /** By path. */
+  /** Content by path. */
   files: Map<string, { data: string | Uint8Array; mode: number }>
 }
 
@@ -193,11 +248,12 @@ export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWor
   let drawn = 0
   const prober = new FakeProber()
   prober.serving = servingFrom(cluster)
+  prober.guarding = guardingFrom(cluster)
   const files: FakeWorld['files'] = new Map()
   return {
     files,
     writeFile: async (path, data, mode) => {
-      if (files.has(path)) throw new UserError('FILE_EXISTS', `${path} is there already; it was left as it is`)
+      if (files.has(path)) throw new UserError('FILE_EXISTS', `${path} already exists; it was not changed`)
       files.set(path, { data, mode })
     },
     cluster,

@@ -1,4 +1,4 @@
-/** Objects as `istioctl install` and Istio's sample add-ons leave them, less what nobody reads. */
+/** Objects of `istioctl install` and Istio's sample add-ons, without fields that are not read. */
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 
 type Labels = Record<string, string>
@@ -34,7 +34,7 @@ export function node(name: string, addresses: { type: string; address: string }[
 
 const GRAFANA_LABELS = { 'app.kubernetes.io/name': 'grafana', 'app.kubernetes.io/instance': 'grafana' }
 
-/** @param environment of the container; the sample add-on lets anyone in as Admin */
+/** @param environment variables of the container; the sample lets anyone in as Admin. Its file sets nothing. */
 export function grafana(
   namespace = 'istio-system',
   environment: Labels = { GF_AUTH_ANONYMOUS_ENABLED: 'true', GF_AUTH_ANONYMOUS_ORG_ROLE: 'Admin' },
@@ -43,13 +43,16 @@ export function grafana(
   const ports = [{ name: 'service', port: 3000, targetPort: 3000 }]
   return [
     service(namespace, 'grafana', GRAFANA_LABELS, { type: 'ClusterIP', selector: GRAFANA_LABELS, ports }),
-    pod(namespace, 'grafana-abc', GRAFANA_LABELS, { name: 'grafana', env }),
+    withVolumes(pod(namespace, 'grafana-abc', GRAFANA_LABELS, { ...mounting('grafana', '/etc/grafana'), env }), [
+      { name: 'grafana-configuration', configMap: { name: 'grafana' } },
+    ]),
+    configMap(namespace, 'grafana', '', 'grafana.ini'),
   ]
 }
 
 const KIALI_LABELS = { 'app.kubernetes.io/name': 'kiali', 'app.kubernetes.io/instance': 'kiali' }
 
-/** @param config its config.yaml; the sample add-on lets anyone in, and is below /kiali */
+/** @param config content of config.yaml; the sample lets anyone in and has the path /kiali */
 export function kiali(
   namespace = 'istio-system',
   config = 'auth:\n  strategy: anonymous\nserver:\n  port: 20001\n  web_root: /kiali\n',
@@ -70,12 +73,12 @@ export function kiali(
       { app: 'kiali', ...KIALI_LABELS },
       { type: 'ClusterIP', selector: KIALI_LABELS, ports },
     ),
-    mounting(pod(namespace, 'kiali-abc', KIALI_LABELS, { name: 'kiali' }), volumes),
+    withVolumes(pod(namespace, 'kiali-abc', KIALI_LABELS, mounting('kiali', '/kiali-configuration')), volumes),
     configMap(namespace, 'kiali', config),
   ]
 }
 
-/** What restarts Kiali's pods. */
+/** The Deployment of Kiali. */
 export function kialiDeployment(namespace = 'istio-system'): KubeObject {
   const volumes = [{ name: 'kiali-configuration', configMap: { name: 'kiali' } }]
   const template = { metadata: { labels: KIALI_LABELS, annotations: { checksum: 'abc' } }, spec: { volumes } }
@@ -96,7 +99,7 @@ export function prometheus(namespace = 'istio-system'): KubeObject[] {
   ]
 }
 
-/** With the Services by which it stands in for Zipkin and takes spans. */
+/** Jaeger with all its Services, including those that replace Zipkin and receive spans. */
 export function jaeger(namespace = 'istio-system'): KubeObject[] {
   const labels = { app: 'jaeger' }
   const spec = (ports: object[]) => ({ type: 'ClusterIP', selector: labels, ports })
@@ -110,19 +113,24 @@ export function jaeger(namespace = 'istio-system'): KubeObject[] {
     service(namespace, 'jaeger-collector', labels, spec([{ name: 'http-zipkin', ...spans }])),
     service(namespace, 'tracing', labels, spec(pages)),
     service(namespace, 'zipkin', { name: 'zipkin' }, spec([{ name: 'http-query', ...spans }])),
-    mounting(pod(namespace, 'jaeger-abc', labels, { name: 'jaeger' }), [
+    withVolumes(pod(namespace, 'jaeger-abc', labels, mounting('jaeger', '/jaeger-configuration')), [
       { name: 'jaeger-configuration', configMap: { name: 'jaeger' } },
     ]),
     configMap(namespace, 'jaeger', config),
   ]
 }
 
-function mounting(pod: KubeObject, volumes: object[]): KubeObject {
+/** A container with its configuration. */
+function mounting(name: string, mountPath: string): object {
+  return { name, volumeMounts: [{ name: `${name}-configuration`, mountPath }] }
+}
+
+function withVolumes(pod: KubeObject, volumes: object[]): KubeObject {
   return { ...pod, spec: { ...(pod.spec as object), volumes } }
 }
 
-function configMap(namespace: string, name: string, config: string): KubeObject {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { 'config.yaml': config } }
+function configMap(namespace: string, name: string, config: string, key = 'config.yaml'): KubeObject {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data: { [key]: config } }
 }
 
 export function ingressGateway(

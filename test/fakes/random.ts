@@ -1,4 +1,4 @@
-/** Chance that is the same in every run: mulberry32. @returns numbers from 0 to below 1 */
+/** Random numbers that are the same in every run (mulberry32). @returns numbers from 0 to below 1 */
 export function seeded(seed: number): () => number {
   let state = seed
   return () => {
@@ -9,7 +9,7 @@ export function seeded(seed: number): () => number {
   }
 }
 
-/** The same bytes in pieces of 1 to `longest` bytes. */
+/** Cuts bytes into pieces of 1 to `longest` bytes. */
 export function pieces(bytes: Buffer, random: () => number, longest: number): Buffer[] {
   const cut: Buffer[] = []
   for (let at = 0; at < bytes.length; ) {

@@ -1,14 +1,15 @@
-/** A mesh whose workloads are scraped over mutual TLS, by a Prometheus that answers, and whose pods answer in clear. */
+/** A mesh whose workloads are scraped over mutual TLS by a Prometheus, and whose pods also answer without TLS. */
 import assert from 'node:assert/strict'
 import { Progress } from '../../src/changes/progress.ts'
 import type { KubeObject, PodAnswer, PodRequest } from '../../src/cluster/cluster.ts'
 import type { Pod } from '../../src/cluster/objects.ts'
+import type { Target } from '../../src/prometheus/target.ts'
 import { scrapeWith } from '../../src/scraping/scrape-secure.ts'
 import { applyPrometheus, planPrometheus } from '../../src/scraping/scraper/change.ts'
 import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
 import { surveyPrometheus } from '../../src/scraping/scraper/survey.ts'
-import type { Target } from '../../src/scraping/scraper/targets.ts'
-import { SECURE_PORT, type WorkloadObject } from '../../src/scraping/workload.ts'
+import { SECURE_PORT } from '../../src/scraping/workload.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { SAMPLE } from '../scraping/istio-sample.ts'
 import { FakeTerminal } from './fake-terminal.ts'
 import { fakeWorld } from './fake-world.ts'
@@ -20,7 +21,7 @@ const SCRAPE = {
   ...{ onlyPrometheus: false, prometheus: undefined },
 }
 
-/** Who scrapes, and what Istio's webhook puts a sidecar into. */
+/** A Prometheus, and Istio's injection webhook. */
 export function prometheus(name = 'prometheus'): KubeObject[] {
   const [object, pod] = workload(name, { namespace: 'istio-system', proxy: 'none' }) as [WorkloadObject, Pod]
   const server = {
@@ -34,7 +35,7 @@ export function prometheus(name = 'prometheus'): KubeObject[] {
 }
 
 const NAMESPACE = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'istio-system' } }
-/** Istio's injector: it asks pods that say so, in namespaces that do not forbid it. */
+/** Istio's injection webhook. */
 export const WEBHOOK: KubeObject = {
   apiVersion: 'admissionregistration.k8s.io/v1',
   kind: 'MutatingWebhookConfiguration',
@@ -48,13 +49,13 @@ export const WEBHOOK: KubeObject = {
   ],
 }
 
-/** Pods that follow their template, as their ReplicaSet makes them, and a Prometheus that scrapes them. */
+/** Pods that follow their template, and a Prometheus that scrapes them. */
 export class ScrapedCluster extends RollingCluster {
-  /** By the name of a pod: what is not as it should be. */
+  /** Faults by the name of a pod. */
   readonly targets = new Map<string, Partial<Target>>()
   readonly more: Target[] = []
-  /** `web-5d9f8-0:15090` */
-  readonly clear = new Set<string>()
+  /** Ports of pods that answer in plaintext: `web-5d9f8-0:15090`. */
+  readonly plaintextPorts = new Set<string>()
   readonly asked: string[] = []
 
   constructor(objects: KubeObject[]) {
@@ -66,7 +67,7 @@ export class ScrapedCluster extends RollingCluster {
     return this.objects.filter((one) => one.kind === 'Pod') as Pod[]
   }
 
-  /** Secures everything, and lets the pods follow. */
+  /** Secures all workloads, and waits until the pods follow. */
   async secure(asked: Partial<Parameters<typeof scrapeWith>[1]> = {}): Promise<this> {
     await applyPrometheus(this, planPrometheus(await surveyPrometheus('istio-system/prometheus', this)), new Progress())
     await scrapeWith(undefined, { ...SCRAPE, ...asked }, fakeWorld(this, new FakeTerminal()))
@@ -87,11 +88,11 @@ export class ScrapedCluster extends RollingCluster {
       ) as WorkloadObject | undefined
       pod.metadata.annotations = { ...pod.metadata.annotations, ...owner?.spec.template.metadata.annotations }
       if (pod.metadata.annotations[SECURE_PORT] === undefined) continue
-      for (const port of [15090, 15020]) this.clear.add(`${pod.metadata.name}:${port}`)
+      for (const port of [15090, 15020]) this.plaintextPorts.add(`${pod.metadata.name}:${port}`)
     }
   }
 
-  /** What our job has of a pod. */
+  /** The target of our job for a pod. */
   target(pod: Pod, change: Partial<Target> = {}): Target {
     const { podIP } = pod.status as { podIP?: string }
     return {
@@ -109,8 +110,9 @@ export class ScrapedCluster extends RollingCluster {
   #answer(name: string, { port, path }: PodRequest): PodAnswer {
     if (port !== 9090) {
       this.asked.push(`${name}:${port}`)
-      return this.clear.has(`${name}:${port}`) ? { status: 200, body: '' } : { failed: 'connection refused' }
+      return this.plaintextPorts.has(`${name}:${port}`) ? { status: 200, body: '' } : { failed: 'connection refused' }
     }
+    if (path.endsWith('/query')) return { status: 200, body: JSON.stringify({ data: { result: [0, '0'] } }) }
     assert.match(path, /targets$/)
     const secured = this.pods.filter(({ metadata }) => metadata.annotations?.[SECURE_PORT] !== undefined)
     const activeTargets = secured.map((pod) => this.target(pod, this.targets.get(pod.metadata.name)))

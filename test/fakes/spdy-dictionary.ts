@@ -1,4 +1,4 @@
-/** The dictionary of SPDY/3 header blocks (section 2.6.10.1 of the draft), with which readers inflate them. */
+/** The zlib dictionary of SPDY/3 header blocks (section 2.6.10.1 of the draft). */
 export const SPDY_DICTIONARY = Buffer.from(
   [
     'AAAAB29wdGlvbnMAAAAEaGVhZAAAAARwb3N0AAAAA3B1dAAAAAZkZWxldGUAAAAFdHJhY2UAAAAGYWNjZXB0AAAADmFjY2VwdC1jaGFyc2V0AAAAD2',

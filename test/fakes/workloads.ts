@@ -1,19 +1,21 @@
-/** Workloads of a mesh and their pods, as Istio 1.31 was seen to inject them, and a cluster in which pods follow their template. */
-import type { KubeObject, ObjectName, Resource } from '../../src/cluster/cluster.ts'
+/** Workloads of a mesh and their pods, as Istio 1.31 injects them (observed), and a cluster in which pods follow their template. */
+import type { ApplyOptions, KubeObject, ObjectName, Resource, WriteOptions } from '../../src/cluster/cluster.ts'
 import type { Deployment, Pod } from '../../src/cluster/objects.ts'
-import type { WorkloadObject } from '../../src/scraping/workload.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { FakeCluster } from './fake-cluster.ts'
 
 export interface FakeWorkload {
   kind?: 'Deployment' | 'StatefulSet' | 'DaemonSet'
   namespace?: string
   pods?: number
-  /** Where the proxy is: as a native sidecar, or beside the application as before Istio 1.27. */
-  proxy?: 'native' | 'beside' | 'gateway' | 'none'
-  /** Of the proxy's image. */
+  /** The kind of proxy: a native sidecar, or a normal container as before Istio 1.27. */
+  proxy?: 'native' | 'container' | 'gateway' | 'none' | 'ztunnel'
+  /** Tag of the proxy's image. */
   istio?: string
   revision?: string
-  /** Fields of the object's metadata, of its spec, of its pod template. */
+  /** The ports that istio-init leaves out of the capture, as its argument has them. */
+  notCaptured?: string
+  /** Additional fields of the metadata, the spec and the pod template. */
   metadata?: object
   spec?: object
   template?: { labels?: Record<string, string>; annotations?: Record<string, string> }
@@ -49,10 +51,11 @@ function podOf(name: string, index: number, { kind, metadata, spec }: KubeObject
   const { proxy = 'native', istio = '1.31.0', revision = 'default' } = wanted
   const { template } = spec as WorkloadObject['spec']
   const image = `docker.io/istio/proxyv2:${istio}`
-  const envoy = { name: 'istio-proxy', image, args: ['proxy', proxy === 'gateway' ? 'router' : 'sidecar'] }
+  const role = { gateway: 'router', ztunnel: 'ztunnel' }[String(proxy)] ?? 'sidecar'
+  const envoy = { name: 'istio-proxy', image, args: ['proxy', role] }
   const hash = '5d9f8'
   const owner = kind === 'Deployment' ? { kind: 'ReplicaSet', name: `${name}-${hash}` } : { kind, name }
-  const beside = proxy === 'beside' || proxy === 'gateway'
+  const isContainer = proxy === 'container' || proxy === 'gateway' || proxy === 'ztunnel'
   const status = JSON.stringify({ containers: ['istio-proxy'], revision })
   return {
     apiVersion: 'v1',
@@ -61,19 +64,29 @@ function podOf(name: string, index: number, { kind, metadata, spec }: KubeObject
       name: `${name}-${hash}-${index}`,
       namespace: metadata.namespace ?? '',
       labels: { ...template.metadata.labels, ...(kind === 'Deployment' ? { 'pod-template-hash': hash } : {}) },
-      annotations: proxy === 'none' || proxy === 'gateway' ? {} : { 'sidecar.istio.io/status': status },
+      annotations: ['none', 'gateway', 'ztunnel'].includes(proxy) ? {} : { 'sidecar.istio.io/status': status },
       ownerReferences: [{ ...owner, controller: true }],
     },
     spec: {
       ...template.spec,
-      containers: [...template.spec.containers, ...(beside ? [envoy] : [])],
-      ...(proxy === 'native' ? { initContainers: [{ name: 'istio-init', image }, envoy] } : {}),
+      containers: [...template.spec.containers, ...(isContainer ? [envoy] : [])],
+      ...(proxy === 'native' ? { initContainers: [{ name: 'istio-init', image, args: initArgs(wanted) }, envoy] } : {}),
     },
     status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
   }
 }
 
-/** What tells which version injects for a revision. */
+function initArgs({ notCaptured = '15090,15021,15020' }: FakeWorkload): string[] {
+  return ['istio-iptables', '-p', '15001', '-b', '*', '-d', notCaptured, '--log_output_level=default:info']
+}
+
+/** The settings of an injector: https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/ */
+export function injectorConfig(proxy: object, { name = 'istio-sidecar-injector', template = '' } = {}): KubeObject {
+  const data = { values: JSON.stringify({ global: { proxy } }), config: template }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'istio-system' }, data }
+}
+
+/** The istiod Deployment that shows the version of a revision. */
 export function istiod(
   version = '1.31.0',
   revision = 'default',
@@ -115,10 +128,10 @@ function statusOf(kind: string, pods: number, generation: number, updated = pods
 
 const KINDS = ['Deployment', 'StatefulSet', 'DaemonSet']
 
-/** A new template makes a new generation; its pods come one at each look, but those of a workload that is stuck never do. */
+/** A new template makes a new generation. Each read replaces one pod, except for those of a stuck workload. */
 export class RollingCluster extends FakeCluster {
   readonly stuck = new Set<string>()
-  /** What was listed: `pods default`. */
+  /** List requests: `pods default`. */
   readonly lists: string[] = []
 
   override async list<T extends KubeObject>(
@@ -132,7 +145,7 @@ export class RollingCluster extends FakeCluster {
   override async apply<T extends KubeObject>(
     resource: Resource,
     manifest: KubeObject,
-    options: { dryRun?: boolean } = {},
+    options: ApplyOptions,
   ): Promise<T> {
     const before = JSON.stringify(this.#find(resource, manifest.metadata)?.spec)
     const after = await super.apply<T>(resource, manifest, options)
@@ -141,11 +154,7 @@ export class RollingCluster extends FakeCluster {
     return after
   }
 
-  override async replace<T extends KubeObject>(
-    resource: Resource,
-    object: T,
-    options: { dryRun?: boolean } = {},
-  ): Promise<T> {
+  override async replace<T extends KubeObject>(resource: Resource, object: T, options: WriteOptions): Promise<T> {
     const before = JSON.stringify(this.#find(resource, object.metadata)?.spec)
     const after = await super.replace<T>(resource, object, options)
     if (!options.dryRun && KINDS.includes(resource.kind) && JSON.stringify(after.spec) !== before)

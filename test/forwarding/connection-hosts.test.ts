@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { says } from '../fakes/fake-kubelet.ts'
+import { kubeletFrame } from '../fakes/fake-kubelet.ts'
 import { eventually, settle } from '../fakes/fake-timers.ts'
 import { pieces, seeded } from '../fakes/random.ts'
 import { arrived, EVIL, forwarded, GET, leavesNothing, opened, over, start } from './carrying.ts'
 
-describe('whom a local port serves', () => {
+describe('requests that a local port accepts', () => {
   leavesNothing()
 
   const served = [
@@ -41,7 +41,7 @@ describe('whom a local port serves', () => {
       const client = await start()
       await client.send(`GET / HTTP/1.1\r\nAccept: */*\r\nhOST:  ${host} \r\n\r\n`)
       await eventually(() => client.isEnded)
-      assert.match(client.text, /^HTTP\/1\.1 403 Forbidden\r\n.*localhost only/s)
+      assert.match(client.text, /^HTTP\/1\.1 403 Forbidden\r\n.*only for localhost/s)
       const [, length] = /Content-Length: (\d+)\r\n/.exec(client.text) ?? []
       assert.equal(client.text.split('\r\n\r\n')[1]?.length, Number(length))
       client.socket.end()
@@ -53,7 +53,7 @@ describe('whom a local port serves', () => {
   const alike: [string, string][] = [
     ['in a request of a made-up method', 'eViL-thing /api HTTP/1.1\r\nHost: evil.test\r\n\r\n'],
     ['of a long method', `${'A'.repeat(30)} / HTTP/1.1\r\nHost: evil.test\r\n\r\n`],
-    ['with line feeds alone', 'GET / HTTP/1.1\nHost: evil.test\n\n'],
+    ['with only line feeds', 'GET / HTTP/1.1\nHost: evil.test\n\n'],
     ['behind 40 KiB of other headers', `GET / HTTP/1.1\r\nCookie: ${'x'.repeat(40_000)}\r\nHost: evil.test\r\n\r\n`],
   ]
   for (const [name, text] of alike) {
@@ -65,7 +65,7 @@ describe('whom a local port serves', () => {
     })
   }
 
-  it('reads a head that comes in single bytes, and sends nothing before it has read it', async () => {
+  it('reads a head that comes byte by byte, and sends nothing before it is complete', async () => {
     const client = await start()
     await client.send(...pieces(Buffer.from(EVIL), seeded(1), 1))
     await eventually(() => client.isEnded)
@@ -76,7 +76,7 @@ describe('whom a local port serves', () => {
     await arrived(GET)
   })
 
-  it('refuses it too when the browser had connected ahead of its request', async () => {
+  it('refuses a foreign host when the browser connected before it had a request', async () => {
     const client = await start()
     await forwarded.timers.pass(30)
     await opened()
@@ -89,7 +89,7 @@ describe('whom a local port serves', () => {
     )
   })
 
-  it('refuses it too while the connection waits for a pod', async () => {
+  it('refuses a foreign host while the connection waits for a pod', async () => {
     const client = await start()
     forwarded.route.isEmpty = true
     await forwarded.timers.pass(30)
@@ -104,7 +104,7 @@ describe('whom a local port serves', () => {
     )
   })
 
-  it('gives the page to a client that is still sending', async () => {
+  it('sends the page to a client that is still sending', async () => {
     const client = await start()
     await client.send('POST / HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 200000\r\n\r\n')
     await client.send(...Array<Buffer>(20).fill(Buffer.alloc(10_000, 'x')))
@@ -115,7 +115,7 @@ describe('whom a local port serves', () => {
     await over(client)
   })
 
-  it('does not wait for ever for a client that does not close after the page', async () => {
+  it('closes the connection when the client does not close it after the page', async () => {
     const client = await start()
     await client.send(EVIL)
     await eventually(() => client.isEnded)
@@ -124,7 +124,7 @@ describe('whom a local port serves', () => {
     await eventually(() => forwarded.done.length === 1)
   })
 
-  it('serves anybody when the port was opened on purpose', async () => {
+  it('accepts any host when the port is open to the network', async () => {
     const client = await start({ localHostsOnly: false })
     await client.send(EVIL)
     await arrived(EVIL)
@@ -139,7 +139,7 @@ describe('whom a local port serves', () => {
     ['NUL', '\0'],
   ]
   for (const [name, bytes] of others) {
-    it(`passes ${name} on as it is`, async () => {
+    it(`passes ${name} on unchanged`, async () => {
       const client = await start()
       await client.send(bytes)
       await arrived(bytes.toString('latin1'))
@@ -152,19 +152,19 @@ describe('whom a local port serves', () => {
     assert.deepEqual(forwarded.route.kubelets, [])
     await forwarded.timers.pass(1)
     const [{ data } = { data: 0 }] = await opened()
-    forwarded.route.kubelet.say(says.data(data, '220 hello\r\n'))
+    forwarded.route.kubelet.send(kubeletFrame.data(data, '220 hello\r\n'))
     await eventually(() => client.text === '220 hello\r\n')
     await client.send('EH')
     await arrived('EH')
   })
 
-  it('does not keep what was held back when the server speaks meanwhile', async () => {
+  it('releases the held bytes when the server speaks first', async () => {
     const client = await start()
     await forwarded.timers.pass(30)
     await opened()
     await client.send('half a li')
     await eventually(() => forwarded.locals[0]?.bytesRead === 9)
-    forwarded.route.kubelet.say(says.data(3, 'x'))
+    forwarded.route.kubelet.send(kubeletFrame.data(3, 'x'))
     await arrived('half a li')
   })
 })

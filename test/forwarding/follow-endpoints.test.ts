@@ -7,9 +7,14 @@ import { type ForwardTarget, PodRoute } from '../../src/forwarding/pod-route.ts'
 import { endpoint, FakeWatchCluster, slice } from '../fakes/fake-slices.ts'
 import { FakeTimers, settle } from '../fakes/fake-timers.ts'
 
-/** A route that notes where it is led. */
-class NotedRoute extends PodRoute {
+/** A route that records its pods and lets a test report a recovery. */
+class RecordingRoute extends PodRoute {
   readonly updates: string[] = []
+  recover = () => {}
+
+  override onRecovery(act: () => void): void {
+    this.recover = act
+  }
 
   override update(ready: ForwardTarget[]): void {
     this.updates.push(ready.map(({ pod }) => pod).join(' '))
@@ -21,7 +26,7 @@ function follow(cluster: FakeWatchCluster, known: EndpointSlice[] = []) {
   const ending = new AbortController()
   const lost: string[] = []
   const dial = () => Promise.reject(new Error('no pods'))
-  const route = new NotedRoute({ timers, dial, tell: () => {}, chance: () => 0 })
+  const route = new RecordingRoute({ timers, dial, tell: () => {}, chance: () => 0 })
   const following = { cluster, timers, signal: ending.signal, chance: () => 1, lost: (why: string) => lost.push(why) }
   const followed = { namespace: 'default', service: 'shop', portName: '', slices: known }
   const state = { result: 'follows' }
@@ -43,7 +48,7 @@ const with_ = (...slices: EndpointSlice[]) => {
 }
 
 describe('followEndpoints', () => {
-  it("watches the Service's slices, and leads to their pods at once", async () => {
+  it("watches the Service's slices and updates the route at once", async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { route, ending, state, timers } = follow(cluster)
     await settle()
@@ -58,21 +63,21 @@ describe('followEndpoints', () => {
     assert.deepEqual([state.result, timers.pending, cluster.watches.length], ['ended', 0, 0])
   })
 
-  it('leads to pods that are known before the watch has said anything, and keeps them until it has said all', async () => {
+  it('uses known pods before the first event, and keeps them until the watch has listed all slices', async () => {
     const known = [slice('a', [endpoint('p')]), slice('b', [endpoint('q')])]
     const cluster = with_()
     const { route, timers, watch } = follow(cluster, known)
     await settle()
     assert.deepEqual(route.updates, ['p q'])
     await timers.pass(1_000)
-    watch()?.say('ADDED', slice('a', [endpoint('p')]))
+    watch()?.send('ADDED', slice('a', [endpoint('p')]))
     await timers.pass(20)
-    watch()?.say('ADDED', slice('b', [endpoint('q')]))
+    watch()?.send('ADDED', slice('b', [endpoint('q')]))
     await timers.pass(50)
     assert.deepEqual(route.updates, ['p q', 'p q'])
   })
 
-  it('takes the word of the watch that known pods are gone', async () => {
+  it('drops known pods that the watch does not report', async () => {
     const { route, timers } = follow(with_(), [slice('a', [endpoint('p')])])
     await timers.pass(4_999)
     assert.deepEqual(route.updates, ['p'])
@@ -80,22 +85,22 @@ describe('followEndpoints', () => {
     assert.deepEqual(route.updates, ['p', ''])
   })
 
-  it('begins the watch anew over another connection when tunnels have recovered, and says nothing', async () => {
+  it('restarts the watch over a new connection after a recovery, and reports no loss', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { route, lost, timers } = follow(cluster)
     await settle()
-    route.recovered()
+    route.recover()
     await timers.pass(900)
-    assert.deepEqual([cluster.begun, cluster.reconnected], [1, 0], 'not a young one')
+    assert.deepEqual([cluster.startedWatches, cluster.reconnected], [1, 0], 'not a young one')
     await timers.pass(200)
     cluster.slices = [slice('a', [endpoint('q')])]
-    route.recovered()
+    route.recover()
     await timers.pass(200)
-    assert.deepEqual([cluster.begun, cluster.reconnected, lost], [2, 1, []])
+    assert.deepEqual([cluster.startedWatches, cluster.reconnected, lost], [2, 1, []])
     assert.deepEqual(route.updates.at(-1), 'q')
   })
 
-  it('does not wait for its pause when tunnels have recovered', async () => {
+  it('ends its pause on a recovery', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { route, timers, watch } = follow(cluster)
     await settle()
@@ -103,14 +108,14 @@ describe('followEndpoints', () => {
     watch()?.fail(new Error('broken'))
     await timers.pass(30_000)
     cluster.refusals.length = 0
-    const { begun } = cluster
+    const { startedWatches } = cluster
     await timers.pass(1_001)
-    if (cluster.begun === begun) route.recovered()
+    if (cluster.startedWatches === startedWatches) route.recover()
     await settle()
-    assert.equal(cluster.begun, begun + 1)
+    assert.equal(cluster.startedWatches, startedWatches + 1)
   })
 
-  it('says that there is no pod when nothing comes, after a while', async () => {
+  it('reports that there is no pod after a while without events', async () => {
     const { route, timers } = follow(with_())
     await timers.pass(399)
     assert.deepEqual(route.updates, [])
@@ -118,11 +123,11 @@ describe('followEndpoints', () => {
     assert.deepEqual(route.updates, [''])
   })
 
-  it('says so sooner when there are slices without a pod, and not before all have come', async () => {
+  it('reports it sooner when there are slices without a pod, but not before all have been listed', async () => {
     const cluster = with_(slice('empty', null, null))
     const { route, timers, watch } = follow(cluster)
     await timers.pass(20)
-    watch()?.say('ADDED', slice('b', [endpoint('p')]))
+    watch()?.send('ADDED', slice('b', [endpoint('p')]))
     await settle()
     assert.deepEqual(route.updates, ['p'])
     const alone = follow(with_(slice('empty', null, null)))
@@ -130,18 +135,18 @@ describe('followEndpoints', () => {
     assert.deepEqual(alone.route.updates, [''])
   })
 
-  it('forgets slices that are deleted, and passes bookmarks over', async () => {
+  it('forgets deleted slices and ignores bookmarks', async () => {
     const cluster = with_(slice('a', [endpoint('p')]), slice('b', [endpoint('q')]))
     const { route, watch } = follow(cluster)
     await settle()
-    watch()?.say('BOOKMARK', { apiVersion: '', kind: 'EndpointSlice', metadata: {} } as never)
-    watch()?.say('DELETED', slice('a', [endpoint('p')]))
+    watch()?.send('BOOKMARK', { apiVersion: '', kind: 'EndpointSlice', metadata: {} } as never)
+    watch()?.send('DELETED', slice('a', [endpoint('p')]))
     await settle()
     assert.equal(route.updates.at(-1), 'q')
     assert.equal(route.updates.length, 3)
   })
 
-  it('begins anew when the watch ends: stale slices are forgotten, pods that are there are not left meanwhile', async () => {
+  it('restarts a watch that has ended: forgets old slices, and keeps the pods until then', async () => {
     const cluster = with_(slice('a', [endpoint('p')]), slice('b', [endpoint('q')]), slice('c', [endpoint('r')]))
     const { route, watch, timers, lost } = follow(cluster)
     await settle()
@@ -150,23 +155,23 @@ describe('followEndpoints', () => {
     watch()?.end()
     await timers.pass(400)
     await timers.pass(50)
-    assert.deepEqual([route.updates.slice(before), lost, cluster.begun], [['q r'], [], 2])
+    assert.deepEqual([route.updates.slice(before), lost, cluster.startedWatches], [['q r'], [], 2])
   })
 
-  it('begins anew without a pause when a watch has lasted: the API server ends each one day', async () => {
+  it('restarts a long watch without a pause, because the API server regularly ends watches', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { watch, timers, lost } = follow(cluster)
     await timers.pass(25_000)
     watch()?.end()
     await settle()
-    assert.deepEqual([cluster.begun, lost], [2, []])
+    assert.deepEqual([cluster.startedWatches, lost], [2, []])
     await timers.pass(25_000)
     watch()?.fail(new Error('cut'))
     await settle()
-    assert.deepEqual([cluster.begun, lost], [2, ['cut']])
+    assert.deepEqual([cluster.startedWatches, lost], [2, ['cut']])
   })
 
-  it('does not leave its pods because a new watch is slow to say something', async () => {
+  it('keeps its pods when a new watch is slow', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { route, watch, timers } = follow(cluster)
     await settle()
@@ -178,23 +183,23 @@ describe('followEndpoints', () => {
     assert.deepEqual(route.updates, ['p', ''])
   })
 
-  it('tries again for ever, ever more seldom, and says once that it is lost', async () => {
+  it('retries for ever at growing intervals, and reports the loss once', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { watch, timers, lost, route } = follow(cluster)
     await settle()
     for (let count = 0; count < 12; count++) cluster.refusals.push(new UserError('CLUSTER_UNREACHABLE', 'refused'))
     watch()?.fail(new Error('socket hang up'))
     await timers.pass(12_000)
-    assert.deepEqual([lost, cluster.begun], [['socket hang up'], 6])
+    assert.deepEqual([lost, cluster.startedWatches], [['socket hang up'], 6])
     await timers.pass(60_000)
     assert.equal(route.updates.at(-1), 'p')
-    const working = cluster.begun
+    const working = cluster.startedWatches
     watch()?.fail(new Error('again'))
     await timers.pass(1_000)
-    assert.deepEqual([lost, cluster.begun > working], [['socket hang up', 'again'], true])
+    assert.deepEqual([lost, cluster.startedWatches > working], [['socket hang up', 'again'], true])
   })
 
-  it('ends when what it asks for first is not allowed', async () => {
+  it('ends when the first watch is forbidden', async () => {
     const cluster = with_()
     cluster.refusals.push(new UserError('FORBIDDEN', 'may not watch endpointslices'))
     const { state, timers } = follow(cluster)
@@ -202,17 +207,17 @@ describe('followEndpoints', () => {
     assert.deepEqual([state.result, timers.pending], ['may not watch endpointslices', 0])
   })
 
-  it('goes on when it is not allowed later: rights and credentials come back', async () => {
+  it('retries when a later watch is forbidden: permissions and credentials may come back', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     const { state, watch, timers, lost } = follow(cluster)
     await settle()
     cluster.refusals.push(new UserError('FORBIDDEN', 'not any more'))
     watch()?.end()
     await timers.pass(10_000)
-    assert.deepEqual([state.result, lost, cluster.begun], ['follows', ['not any more'], 3])
+    assert.deepEqual([state.result, lost, cluster.startedWatches], ['follows', ['not any more'], 3])
   })
 
-  it('goes on when the first try finds no API server', async () => {
+  it('retries when the API server cannot be reached at first', async () => {
     const cluster = with_(slice('a', [endpoint('p')]))
     cluster.refusals.push(new UserError('CLUSTER_UNREACHABLE', 'refused'))
     const { route, timers } = follow(cluster)
@@ -220,7 +225,7 @@ describe('followEndpoints', () => {
     assert.deepEqual(route.updates, ['p'])
   })
 
-  it('ends at once in the middle of a pause', async () => {
+  it('ends at once during a pause', async () => {
     const cluster = with_()
     cluster.refusals.push(new Error('a'), new Error('b'), new Error('c'))
     const { timers, ending, state } = follow(cluster)

@@ -1,12 +1,12 @@
-/** What tests of forwarding share: a cluster whose pods take tunnels, a machine's ports, and looking at what is left. */
+/** Shared by tests of forwarding: a cluster whose pods accept tunnels, local ports, and a check that nothing is left. */
 import assert from 'node:assert/strict'
 import { requireAddons } from '../../src/addons/catalog.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { UserError } from '../../src/errors.ts'
+import type { Finding } from '../../src/findings.ts'
 import type { ForwardEvent } from '../../src/forwarding/local-forward.ts'
 import { type PortForwardRequest, portForward, succeeded } from '../../src/forwarding/port-forward.ts'
 import type { ConnectionReport, TrafficReport } from '../../src/forwarding/traffic-counter.ts'
-import type { Warning } from '../../src/world.ts'
 import { FakeListener } from '../fakes/fake-listener.ts'
 import { endpoint, FakeWatchCluster, slice } from '../fakes/fake-slices.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
@@ -49,13 +49,13 @@ export function run(
     listener: new FakeListener(),
     timers: new FakeTimers(),
     events: [] as ForwardEvent[],
-    warnings: [] as Warning[],
+    warnings: [] as Finding[],
     connections: [] as ConnectionReport[],
     traffic: [] as TrafficReport[],
-    /** Whether somebody watches the traffic. */
+    /** Whether traffic reports are wanted. */
     watched: false,
     opened: [] as string[],
-    /** Why there is no browser. */
+    /** Why the browser cannot be started. */
     noBrowser: undefined as string | undefined,
     ending: new AbortController(),
     result: '' as string,
@@ -66,7 +66,7 @@ export function run(
     const needs = { cluster, terminal: new FakeTerminal(), random: () => new Uint8Array([255]) }
     const audience = {
       tell: (event: ForwardEvent) => world.events.push(event),
-      warn: (warnings: Warning[]) => world.warnings.push(...warnings),
+      warn: (warnings: Finding[]) => world.warnings.push(...warnings),
       tellConnection: (report: ConnectionReport) => world.connections.push(report),
       tellTraffic: world.watched ? (report: TrafficReport) => world.traffic.push(report) : undefined,
     }
@@ -102,7 +102,7 @@ export const line = ({ event, addon, url, pod, reason }: ForwardEvent) =>
 export const OPEN = ['listening grafana http://localhost:3000/', 'connected grafana http://localhost:3000/ p']
 export const CLOSED = 'closed grafana http://localhost:3000/'
 
-/** Nothing is left: no port, no watch, no timer, no tunnel. */
+/** Checks that no port, watch, timer or tunnel is left. */
 export function assertOver({ cluster, listener, timers }: ReturnType<typeof run>): void {
   assert.deepEqual([listener.open.size, cluster.watches.length, timers.pending], [0, 0, 0])
   assert.ok(cluster.kubelets.every(({ kubelet }) => kubelet.upgraded.socket.destroyed))

@@ -1,17 +1,17 @@
-/** A client of ours at a real local port, and the route behind it, whose pods do as they are told. */
+/** A client at a real local port, and a fake route behind it. */
 import { connect, type Socket } from 'node:net'
-import { type Carried, type ConnectionOptions, carry, type Route } from '../../src/forwarding/connection.ts'
+import { type ByteCounts, type ConnectionOptions, carry, type Route } from '../../src/forwarding/connection.ts'
 import type { Listening } from '../../src/forwarding/listener.ts'
 import { TcpListener } from '../../src/forwarding/tcp-listener.ts'
 import { Session } from '../../src/forwarding/tunnel/session.ts'
 import { FakeKubelet } from '../fakes/fake-kubelet.ts'
 import { eventually, FakeTimers } from '../fakes/fake-timers.ts'
 
-/** One pod after the other, each with one session, for as long as it accepts. */
+/** A route to one pod after the other, each with one session for as long as it accepts connections. */
 export class FakeRoute implements Route {
   readonly kubelets: FakeKubelet[] = []
-  readonly distrusted: string[] = []
-  /** No pod is Ready. */
+  readonly distrusted: Session[] = []
+  /** Whether there is no Ready pod. */
   isEmpty = false
   waiting = 0
   session: Session | undefined
@@ -24,7 +24,7 @@ export class FakeRoute implements Route {
 
   get kubelet(): FakeKubelet {
     const last = this.kubelets.at(-1)
-    if (last === undefined) throw new Error('nobody came')
+    if (last === undefined) throw new Error('no session was opened')
     return last
   }
 
@@ -52,8 +52,8 @@ export class FakeRoute implements Route {
     this.doubts++
   }
 
-  distrust(session: Session, reason: string): void {
-    this.distrusted.push(reason)
+  distrust(session: Session): void {
+    this.distrusted.push(session)
     session.retire()
   }
 
@@ -98,18 +98,18 @@ export class Client {
   async send(...pieces: (string | Buffer)[]): Promise<void> {
     for (const piece of pieces) {
       this.socket.write(piece)
-      // Each one a packet of its own, as far as anybody can see to that.
+      // So that each piece is a packet of its own, as far as that can be controlled.
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
 }
 
-/** A port whose connections are carried to a fake route. */
-export class Forwarded {
+/** A local port whose connections are carried to a fake route. */
+export class ForwardedPort {
   readonly timers = new FakeTimers()
   readonly route = new FakeRoute(this.timers)
-  readonly done: Carried[] = []
-  /** Our ends of the connections. */
+  readonly done: ByteCounts[] = []
+  /** The server's ends of the connections. */
   readonly locals: Socket[] = []
   readonly clients: Client[] = []
   #listening: Listening | undefined

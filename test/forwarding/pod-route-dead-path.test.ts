@@ -1,4 +1,4 @@
-/** A route when tunnels fall silent, break, or cannot be opened. */
+/** PodRoute when tunnels fall silent, break, or cannot be opened. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { UserError } from '../../src/errors.ts'
@@ -31,9 +31,9 @@ class World {
         return new Session(kubelet.upgraded, port, this.timers, closed)
       },
     })
-    this.route.recovered = () => {
+    this.route.onRecovery(() => {
       this.recovered++
-    }
+    })
     this.route.update([{ pod: 'p', port: 3000 }])
   }
 
@@ -53,8 +53,8 @@ function open(session: Session | undefined, told: string[] = []) {
   })
 }
 
-describe('a route whose tunnels fall silent', () => {
-  it('trusts none of them until it answers, and says that it has recovered once a new one is open', async () => {
+describe('PodRoute when tunnels fall silent', () => {
+  it('trusts no tunnel until it answers, and reports the recovery once a new one is open', async () => {
     const world = new World()
     const told: string[] = []
     open(await world.acquire(), told)
@@ -69,16 +69,16 @@ describe('a route whose tunnels fall silent', () => {
     assert.deepEqual(told, ['silent'])
   })
 
-  it('opens another when one breaks that nobody wanted to end, before anybody comes', async () => {
+  it('replaces a broken tunnel before the next client needs it', async () => {
     const world = new World()
     await settle()
     assert.deepEqual([world.dials, world.recovered], [1, 0])
-    world.kubelets[0]?.lose()
+    world.kubelets[0]?.drop()
     await settle()
     assert.deepEqual([world.dials, world.recovered, world.told], [2, 1, ['connected']])
   })
 
-  it('opens none for one that ends because its pod goes', async () => {
+  it('does not replace a tunnel that ends because its pod terminates', async () => {
     const world = new World()
     await settle()
     world.route.update([])
@@ -87,11 +87,11 @@ describe('a route whose tunnels fall silent', () => {
   })
 })
 
-describe('a route when there is no way to its pods', () => {
-  it('keeps nobody longer than they wait, though the dial may take longer', async () => {
+describe('PodRoute when pods cannot be reached', () => {
+  it('gives up when the client does, though the dial takes longer', async () => {
     const world = new World()
     world.hangs = true
-    world.kubelets[0]?.lose()
+    world.kubelets[0]?.drop()
     await settle()
     let result: unknown = 'pending'
     void world.acquire(1_000).then((session) => {
@@ -105,12 +105,12 @@ describe('a route when there is no way to its pods', () => {
     assert.equal(world.timers.pending, 0)
   })
 
-  it('says what the trouble is as long as there is some', async () => {
+  it('reports the reason until pods can be reached again', async () => {
     const world = new World()
     await settle()
     assert.equal(world.route.trouble, '')
     world.refusal = new Error('API server gone')
-    world.kubelets[0]?.lose()
+    world.kubelets[0]?.drop()
     await settle()
     assert.equal(world.route.trouble, 'API server gone')
     world.refusal = undefined
@@ -118,11 +118,11 @@ describe('a route when there is no way to its pods', () => {
     assert.deepEqual([world.route.trouble, world.recovered], ['', 1])
   })
 
-  it('lets everybody who waits go on when one of them gets through', async () => {
+  it('wakes all waiting connections when one of them gets through', async () => {
     const world = new World()
     await settle()
     world.refusal = new Error('API server gone')
-    world.kubelets[0]?.lose()
+    world.kubelets[0]?.drop()
     const early = world.acquire(30_000)
     await world.timers.pass(10_050)
     world.refusal = undefined
@@ -133,13 +133,13 @@ describe('a route when there is no way to its pods', () => {
     world.route.close()
   })
 
-  it('asks for the pods anew when one stays away that is said to be there', async () => {
+  it('reports a recovery when a pod is missing that the watch still reports', async () => {
     const world = new World()
     await settle()
     world.refusal = new UserError('NOT_FOUND', 'no pod p')
-    world.kubelets[0]?.lose()
+    world.kubelets[0]?.drop()
     await settle()
-    assert.equal(world.recovered, 0, 'the watch may be about to say it')
+    assert.equal(world.recovered, 0, 'the watch may report it soon')
     await world.timers.pass(100)
     assert.deepEqual([world.recovered, world.told], [1, ['connected']])
     world.route.close()

@@ -4,7 +4,7 @@ import { UserError } from '../../src/errors.ts'
 import { type ForwardTarget, PodRoute, type RouteEvent } from '../../src/forwarding/pod-route.ts'
 import { Session } from '../../src/forwarding/tunnel/session.ts'
 import type { Stream } from '../../src/forwarding/tunnel/stream-pair.ts'
-import { FakeKubelet, says } from '../fakes/fake-kubelet.ts'
+import { FakeKubelet, kubeletFrame } from '../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../fakes/fake-timers.ts'
 
 class Route {
@@ -57,8 +57,8 @@ function open(session: Session, told: string[] = []): Stream {
   })
 }
 
-describe('a route to pods', () => {
-  it('opens a tunnel before anybody needs it, and says so once', async () => {
+describe('PodRoute', () => {
+  it('opens a tunnel before a client needs it, and reports it once', async () => {
     const world = new Route('p')
     await settle()
     assert.deepEqual([world.dialled, world.told], [['p:3000'], ['connected p']])
@@ -68,7 +68,7 @@ describe('a route to pods', () => {
     assert.deepEqual(world.told, ['connected p'])
   })
 
-  it('leads to the next Ready pod when one goes; what lives there ends by itself', async () => {
+  it('switches to the next Ready pod when one terminates; its open connections end normally', async () => {
     const world = new Route('p')
     const told: string[] = []
     const session = await world.acquire()
@@ -80,10 +80,10 @@ describe('a route to pods', () => {
     await world.timers.pass(5_000)
     world.route.update(targets('q'))
     const next = await waiting
-    world.kubelets[0]?.say(says.data(3, 'last words'))
+    world.kubelets[0]?.send(kubeletFrame.data(3, 'last words'))
     await settle()
     assert.ok(next !== session && told[0] === 'last words')
-    // Whoever has not been answered yet may go to the next one.
+    // Connections without an answer may move to the next pod.
     await world.timers.pass(999)
     assert.deepEqual(told, ['last words'])
     await world.timers.pass(1)
@@ -95,7 +95,7 @@ describe('a route to pods', () => {
     assert.equal(world.timers.pending, 0)
   })
 
-  it('goes to a pod that is Ready beside the one that goes, without waiting', async () => {
+  it('switches at once to a pod that is already Ready', async () => {
     const world = new Route('p', 'q')
     open(await world.acquire())
     world.route.update(targets('q'))
@@ -103,7 +103,7 @@ describe('a route to pods', () => {
     assert.deepEqual(world.told, ['connected p', 'connected q'])
   })
 
-  it('stays with its pod when others come or the order changes', async () => {
+  it('keeps its pod when others come or the order changes', async () => {
     const world = new Route('p')
     open(await world.acquire())
     world.route.update(targets('q', 'p'))
@@ -113,7 +113,7 @@ describe('a route to pods', () => {
     assert.deepEqual(world.told, ['connected p'])
   })
 
-  it("dials anew when the pod's port changes", async () => {
+  it("dials again when the pod's port changes", async () => {
     const world = new Route('p')
     await world.acquire()
     world.route.update([{ pod: 'p', port: 4000 }])
@@ -121,7 +121,7 @@ describe('a route to pods', () => {
     assert.equal(world.dialled.at(-1), 'p:4000')
   })
 
-  it('waits until the time is up when no pod is Ready, and leaves nothing behind', async () => {
+  it('waits until the deadline when no pod is Ready, and leaves no timer behind', async () => {
     const world = new Route()
     world.route.update([])
     let result: unknown = 'pending'
@@ -134,7 +134,7 @@ describe('a route to pods', () => {
     assert.deepEqual([result, world.timers.pending, world.told], [undefined, 0, ['waiting']])
   })
 
-  it('forgets who does not wait any longer', async () => {
+  it('forgets a client that has gone away', async () => {
     const world = new Route()
     const gone = new AbortController()
     const acquired = world.route.acquire(1_000_000, gone.signal)
@@ -145,7 +145,7 @@ describe('a route to pods', () => {
     assert.equal(world.timers.pending, 0)
   })
 
-  it('waits for weeks when it is told to', async () => {
+  it('can wait for weeks', async () => {
     const world = new Route()
     const acquired = world.route.acquire(3_000_000_000)
     await world.timers.pass(2 ** 31 - 2)
@@ -153,7 +153,7 @@ describe('a route to pods', () => {
     assert.ok(await acquired)
   })
 
-  it('tries the next pod when one cannot be reached', async () => {
+  it('tries the next pod when a pod cannot be reached', async () => {
     const world = new Route()
     world.refusals.set('p', new Error('no route to node'))
     world.route.update(targets('p', 'q'))
@@ -165,7 +165,7 @@ describe('a route to pods', () => {
     assert.equal(world.dialled.filter((name) => name === 'p:3000').length, 1, 'and stays there')
   })
 
-  it('tries again for ever, ever more seldom, with jitter, and says it once', async () => {
+  it('retries for ever at growing intervals with jitter, and reports it once', async () => {
     const world = new Route()
     world.refusals.set('p', new Error('API server gone'))
     world.route.update(targets('p'))
@@ -182,7 +182,7 @@ describe('a route to pods', () => {
     assert.deepEqual(world.told, ['lost API server gone', 'connected p'])
   })
 
-  it('takes up to half off its pauses by chance', async () => {
+  it('shortens its pauses by up to half at random', async () => {
     const world = new Route()
     world.chance = 0
     world.refusals.set('p', new Error('gone'))
@@ -191,7 +191,7 @@ describe('a route to pods', () => {
     assert.equal(world.dialled.length, 2)
   })
 
-  it('does not wait for its pause when the pods change', async () => {
+  it('ends its pause when the pods change', async () => {
     const world = new Route()
     world.refusals.set('p', new Error('gone'))
     world.route.update(targets('p'))
@@ -202,7 +202,7 @@ describe('a route to pods', () => {
     assert.equal((await acquired).accepts, true)
   })
 
-  it('says nothing of a pod that has gone before the watch says so', async () => {
+  it('does not report a pod that is gone before the watch reports it', async () => {
     const world = new Route()
     world.refusals.set('p', new UserError('NOT_FOUND', 'pods "p" not found'))
     world.route.update(targets('p'))
@@ -212,7 +212,7 @@ describe('a route to pods', () => {
     assert.deepEqual(world.told, ['connected q'])
   })
 
-  it('does not hand out a tunnel to a pod that went while it was opened', async () => {
+  it('does not hand out a tunnel whose pod went away while it was opened', async () => {
     const world = new Route()
     let go = () => {}
     world.hold = new Promise((resolve) => {
@@ -229,7 +229,7 @@ describe('a route to pods', () => {
     assert.deepEqual([world.told, world.kubelets[0]?.ended || world.kubelets[1]?.ended], [['connected q'], true])
   })
 
-  it('opens another session when one is distrusted', async () => {
+  it('opens another session after distrust()', async () => {
     const world = new Route('p')
     const session = await world.acquire()
     open(session)
@@ -238,7 +238,7 @@ describe('a route to pods', () => {
     assert.equal(session.load, 1, 'what is in it goes on')
   })
 
-  it('keeps tunnels of pods that are gone alive too, while connections last', async () => {
+  it('keeps tunnels to former pods alive while they have connections', async () => {
     const world = new Route('p')
     const told: string[] = []
     open(await world.acquire(), told)
@@ -250,13 +250,13 @@ describe('a route to pods', () => {
     kubelet.replies = false
     world.route.beat()
     await settle()
-    assert.ok(kubelet.heard.some(({ frame }) => frame === 'ping'))
+    assert.ok(kubelet.received.some(({ frame }) => frame === 'ping'))
     world.route.beat()
     await settle()
     assert.deepEqual(told, ['lost'], 'a dead peer is found')
   })
 
-  it('ends everything at once: tunnels of pods that are gone, those being opened, and who waits', async () => {
+  it('close() ends all tunnels, pending dials and waiting clients at once', async () => {
     const world = new Route('p')
     const told: string[] = []
     open(await world.acquire(), told)

@@ -1,4 +1,4 @@
-/** 5,000 connections and 100 pods, with real sockets and real timers: what Node counts is what it was. */
+/** 5,000 connections and 100 pods, with real sockets and real timers: Node counts the same handles before and after. */
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { connect } from 'node:net'
@@ -18,7 +18,7 @@ const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\
 const PODS = 100
 const CONNECTIONS = 50
 
-/** What keeps a process alive, and how many of each. */
+/** How many handles of each type keep the process alive. */
 function resources(): Record<string, number> {
   const names = process.getActiveResourcesInfo().filter((name) => /Timeout|TCP|Immediate/.test(name))
   return Object.fromEntries(
@@ -26,7 +26,7 @@ function resources(): Record<string, number> {
   )
 }
 
-describe('port-forward for long', () => {
+describe('port-forward over a long time', () => {
   it('leaves no socket, timer or listener behind', async function () {
     this.timeout(60_000) // seconds on a machine that has nothing else to do
     const cluster = new FakeWatchCluster([SHOP])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { describe, it } from 'mocha'
 import type { PortForwardRequest } from '../../src/forwarding/port-forward.ts'
-import { says } from '../fakes/fake-kubelet.ts'
+import { kubeletFrame } from '../fakes/fake-kubelet.ts'
 import { eventually } from '../fakes/fake-timers.ts'
 import { service } from '../fakes/mesh.ts'
 import { assertOver, line, SHOP, started } from './forwarded.ts'
@@ -10,7 +10,7 @@ import { assertOver, line, SHOP, started } from './forwarded.ts'
 describe('port-forward of any Service', () => {
   const shop = (port?: number) => ({ service: { name: 'shop', port }, namespace: 'default' })
 
-  it('leads to its first port, or to the one that was named', async () => {
+  it('leads to the first port, or to the named one', async () => {
     const first = await started(shop())
     assert.deepEqual(first.events.map(line), [
       'listening shop http://localhost:80/',
@@ -22,13 +22,18 @@ describe('port-forward of any Service', () => {
 
   const wrong: [string, Partial<PortForwardRequest>, string, RegExp][] = [
     [
-      'a Service that there is not',
+      'an unknown Service',
       { service: { name: 'shpo' }, namespace: 'default' },
       'SERVICE_NOT_FOUND',
-      /no Service shpo in namespace default/,
+      /Service shpo not found in namespace default/,
     ],
-    ['a port that it has not', shop(81), 'PORT_MISSING', /no port 81; it has 80, 9000/],
-    ['one without ports', { service: { name: 'bare' }, namespace: 'default' }, 'PORT_MISSING', /bare has no ports$/],
+    ['a port that the Service does not have', shop(81), 'PORT_MISSING', /no port 81; it has 80, 9000/],
+    [
+      'a Service without ports',
+      { service: { name: 'bare' }, namespace: 'default' },
+      'PORT_MISSING',
+      /bare has no ports$/,
+    ],
     [
       '-p for an add-on',
       { ...shop(), ports: [{ addon: 'grafana', port: 1 }] },
@@ -44,7 +49,7 @@ describe('port-forward of any Service', () => {
     })
   }
 
-  it('carries a real connection, and cuts it by a reset at the end', async () => {
+  it('carries a real connection, and resets it at the end', async () => {
     const world = await started(shop())
     const ends: Socket[] = []
     const server: Server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -66,7 +71,7 @@ describe('port-forward of any Service', () => {
     await eventually(() => connections()[0]?.text.startsWith('GET') === true)
     const [one] = connections()
     assert.equal(one?.port, '8080')
-    one?.kubelet.say(says.data(one.data, 'half of it'))
+    one?.kubelet.send(kubeletFrame.data(one.data, 'half of it'))
     await eventually(() => seen.text === 'half of it')
     world.ending.abort()
     await eventually(() => client.destroyed)

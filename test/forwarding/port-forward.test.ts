@@ -8,7 +8,7 @@ import { kiali } from '../fakes/mesh.ts'
 import { assertOver, CLOSED, line, NAMED, OPEN, run, started } from './forwarded.ts'
 
 describe('port-forward', () => {
-  it('listens at the usual port and says where, and to which pod it leads', async () => {
+  it('listens at the usual port, and reports the URL and the pod', async () => {
     const world = await started()
     assert.deepEqual(world.events.map(line), OPEN)
     assert.deepEqual([...world.listener.open.keys()], [3000])
@@ -19,7 +19,7 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  it('has a port for each add-on, with the path of its page', async () => {
+  it('opens a port for each add-on, with the path of its page', async () => {
     const world = await started({
       addons: requireAddons(['grafana', 'kiali']),
       ports: [{ addon: 'kiali', port: 8080 }],
@@ -31,7 +31,33 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  describe('while it is not known yet where the page is', () => {
+  for (const [reach, addresses] of Object.entries({ loopback: ['127.0.0.1'], network: ['0.0.0.0'] }))
+    it(`reports a path of the configuration that is not plain, and uses / instead: ${reach}`, async () => {
+      const config = 'auth:\n  strategy: token\nserver:\n  web_root: /$(id)/\n'
+      const world = await started({ addons: requireAddons(['kiali']), addresses }, kiali('istio-system', config))
+      assert.equal(world.events[0]?.url, 'http://localhost:20001/')
+      assert.deepEqual(
+        world.warnings.map(({ code, severity }) => `${severity} ${code}`),
+        ['warns PATH_UNUSABLE'],
+      )
+      assert.match(
+        world.warnings[0]?.message ?? '',
+        /Kiali in namespace istio-system .* not a plain one: "\/\$\(id\)\/"/,
+      )
+      world.ending.abort()
+      await settle()
+      assertOver(world)
+    })
+
+  it('reports nothing about a plain path', async () => {
+    const world = await started({ addons: requireAddons(['kiali']) }, kiali())
+    assert.deepEqual([world.events[0]?.url, world.warnings], ['http://localhost:20001/kiali/', []])
+    world.ending.abort()
+    await settle()
+    assertOver(world)
+  })
+
+  describe('before the path of the page is known', () => {
     const kialiSlice = slice('kiali-x', [endpoint('k')], [{ name: 'http', port: 20001 }])
     Object.assign(kialiSlice.metadata, {
       namespace: 'istio-system',
@@ -41,13 +67,13 @@ describe('port-forward', () => {
       const world = run({ addons: requireAddons(['kiali']) }, [...kiali(), kialiSlice])
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       world.cluster.slices = []
-      world.cluster.holding.set('pods', promise)
+      world.cluster.delays.set('pods', promise)
       world.start()
       await settle(12)
       return { world, resolve, reject }
     }
 
-    it('reaches a pod that is known from its slice, listens, and says so afterwards', async () => {
+    it('reaches a pod from its slice and listens, and reports both afterwards', async () => {
       const { world, resolve } = await begun()
       assert.deepEqual(
         [world.cluster.kubelets[0]?.pod, [...world.listener.open.keys()], world.events],
@@ -64,7 +90,7 @@ describe('port-forward', () => {
       assertOver(world)
     })
 
-    it('ends when it cannot be read', async () => {
+    it('ends when the path cannot be read', async () => {
       const { world, reject } = await begun()
       reject(new UserError('SERVER_FAILED', 'no pods today'))
       await settle(12)
@@ -92,14 +118,14 @@ describe('port-forward', () => {
   for (const [addresses, url] of urls) {
     it(`names ${url} for --address ${addresses.join(' ')}`, async () => {
       const world = run({ addresses })
-      world.listener.here = addresses
+      world.listener.localAddresses = addresses
       world.start()
       await settle(12)
       assert.equal(world.events[0]?.url, url)
     })
   }
 
-  it('ends by itself', async () => {
+  it('ends after --for', async () => {
     const world = await started({ duration: 1_800_000 })
     await world.timers.pass(1_799_999)
     assert.equal(world.result, '')
@@ -108,7 +134,7 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  it('does not end at once when it is to end in a month', async () => {
+  it('does not end at once with --for of a month', async () => {
     const world = await started({ duration: 30 * 24 * 3_600_000, addons: requireAddons(['grafana']) })
     assert.equal(world.result, '')
     world.ending.abort()
@@ -116,7 +142,7 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  it('counts as interrupted when it never served', async () => {
+  it('counts as interrupted when no pod was reached', async () => {
     const world = run()
     world.cluster.slices = []
     world.start()
@@ -127,7 +153,7 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  it('is interrupted while it still reads the cluster', async () => {
+  it('can be interrupted while it reads the cluster', async () => {
     const world = run()
     world.cluster.list = () => new Promise(() => {})
     world.start()
@@ -138,7 +164,7 @@ describe('port-forward', () => {
     assert.deepEqual(world.events, [])
   })
 
-  it('says what becomes of the pods, once for each change', async () => {
+  it('reports each change of the pods once', async () => {
     const world = await started()
     world.cluster.change(slice('a', [endpoint('p', { ready: false })], NAMED))
     await settle()
@@ -148,7 +174,7 @@ describe('port-forward', () => {
     assert.deepEqual(said, ['waiting', 'connected q'])
   })
 
-  it('outlives the API server', async () => {
+  it('survives a lost API server', async () => {
     const world = await started()
     for (let count = 0; count < 5; count++) world.cluster.refusals.push(new UserError('CLUSTER_UNREACHABLE', 'refused'))
     world.cluster.watches[0]?.fail(new Error('hung up'))
@@ -169,21 +195,21 @@ describe('port-forward', () => {
     assertOver(world)
   })
 
-  it('does not end with --exit-on-loss when the pod goes or the watch is over', async () => {
+  it('does not end with --exit-on-loss when the pod terminates or the watch ends', async () => {
     const world = await started({ exitOnLoss: true })
     world.cluster.unreachable.set('q', new UserError('NOT_FOUND', 'pods "q" not found'))
     world.cluster.change(slice('a', [endpoint('q')], NAMED))
     await world.timers.pass(1_000)
     world.cluster.watches[0]?.end()
     await world.timers.pass(1_000)
-    assert.deepEqual([world.result, world.cluster.begun], ['', 2])
+    assert.deepEqual([world.result, world.cluster.startedWatches], ['', 2])
   })
 
   for (const [what, refuse] of [
     ['to watch', (world: ReturnType<typeof run>, error: Error) => world.cluster.refusals.push(error)],
     ['to forward', (world: ReturnType<typeof run>, error: Error) => world.cluster.unreachable.set('p', error)],
   ] as const) {
-    it(`ends when it is not allowed ${what}`, async () => {
+    it(`ends without the permission ${what}`, async () => {
       const world = run()
       refuse(world, new UserError('FORBIDDEN', 'may not'))
       world.start()
@@ -193,7 +219,7 @@ describe('port-forward', () => {
     })
   }
 
-  it('goes on when it is not allowed any more', async () => {
+  it('keeps running when a permission is removed later', async () => {
     const world = await started()
     world.cluster.unreachable.set('q', new UserError('FORBIDDEN', 'not any more'))
     world.cluster.change(slice('a', [endpoint('q')], NAMED))
@@ -201,7 +227,7 @@ describe('port-forward', () => {
     assert.deepEqual([world.error, world.result, world.events.at(-1)?.event], [undefined, '', 'lost'])
   })
 
-  it('leaves nothing behind when the second port cannot be had', async () => {
+  it('closes the first port when the second cannot be opened', async () => {
     const ports = [
       { addon: 'grafana', port: 3001 },
       { addon: 'kiali', port: 3001 },
@@ -215,21 +241,21 @@ describe('port-forward', () => {
   it('keeps idle tunnels alive', async () => {
     const world = await started()
     await world.timers.pass(20_000)
-    assert.deepEqual(world.cluster.kubelets[0]?.kubelet.heard, [{ frame: 'ping', id: 1 }])
+    assert.deepEqual(world.cluster.kubelets[0]?.kubelet.received, [{ frame: 'ping', id: 1 }])
   })
 })
 
 describe('port-forward on an address of the network', () => {
-  it('warns of add-ons that let anyone in, before it listens', async () => {
+  it('warns about add-ons that let anyone in, before it listens', async () => {
     const { warnings } = await started({ addons: { names: ['grafana'], named: true }, addresses: ['0.0.0.0'] })
     assert.deepEqual(
       warnings.map(({ code }) => code),
       ['ADDRESS_OPEN'],
     )
-    assert.match(warnings[0]?.message ?? '', /^Grafana lets anyone in as Admin, and 0\.0\.0\.0 is reached/)
+    assert.match(warnings[0]?.message ?? '', /^Grafana lets anyone in as Admin, and 0\.0\.0\.0 can be reached/)
   })
 
-  it('says nothing at loopback addresses', async () => {
+  it('does not warn at loopback addresses', async () => {
     assert.deepEqual((await started({ addons: { names: ['grafana'], named: true } })).warnings, [])
   })
 
@@ -251,7 +277,7 @@ describe('port-forward on an address of the network', () => {
     assertOver(world)
   })
 
-  it('opens nothing unless asked to, and says why once when there is no browser', async () => {
+  it('opens pages only with --open, and warns once without a browser', async () => {
     assert.deepEqual((await started()).opened, [])
     const world = run({ addons: requireAddons(['grafana', 'kiali']), open: true })
     world.noBrowser = 'this is an SSH session'
@@ -260,14 +286,16 @@ describe('port-forward on an address of the network', () => {
     assert.deepEqual(world.warnings, [
       {
         code: 'BROWSER_NOT_OPENED',
-        message: 'no page was opened: this is an SSH session',
-        remedy:
-          'open http://localhost:3000/ yourself; from another machine after: ssh -L 3000:localhost:3000 THIS_MACHINE',
+        severity: 'notes',
+        message: 'could not open the browser: this is an SSH session',
+        remedies: [
+          'open http://localhost:3000/ yourself; on another machine first run: ssh -L 3000:localhost:3000 THIS_MACHINE',
+        ],
       },
     ])
   })
 
-  it('tells of the traffic when there is any, and only then', async () => {
+  it('reports traffic only when the numbers change', async () => {
     const world = run()
     world.watched = true
     world.start()

@@ -20,15 +20,15 @@ describe('readyTargets', () => {
     ],
     ['a pod without conditions', [slice('a', [{ targetRef: { kind: 'Pod', name: 'p' } }])], '', ['p:3000']],
     ['a pod that is not Ready', [slice('a', [endpoint('p', { ready: false })])], '', []],
-    ['a pod that terminates, Ready still', [slice('a', [endpoint('p', { ready: true, terminating: true })])], '', []],
+    ['a Ready pod that terminates', [slice('a', [endpoint('p', { ready: true, terminating: true })])], '', []],
     [
       'a pod that does not terminate',
       [slice('a', [endpoint('p', { ready: true, terminating: false })])],
       '',
       ['p:3000'],
     ],
-    ['an address that is no pod', [slice('a', [{ conditions: { ready: true } }])], '', []],
-    ['a machine', [slice('a', [{ targetRef: { kind: 'Node', name: 'n' } }])], '', []],
+    ['an address without a pod', [slice('a', [{ conditions: { ready: true } }])], '', []],
+    ['an address of a node', [slice('a', [{ targetRef: { kind: 'Node', name: 'n' } }])], '', []],
     [
       'a pod with an address of each family',
       [slice('v4', [endpoint('p')]), slice('v6', [endpoint('p')])],

@@ -5,8 +5,8 @@ import { describe, it } from 'mocha'
 const RESET = new URL('../../src/forwarding/reset.ts', import.meta.url).href
 
 describe('reset', () => {
-  it('lets the process end, also when the socket was being ended', () => {
-    // Between the call of shutdown(2) and its end there are a few ticks: each of them is tried.
+  it('lets the process end, even when the socket was already ending', () => {
+    // shutdown(2) takes a few ticks: each of them is tried.
     const script = `
       import { connect, createServer } from 'node:net'
       import { reset } from '${RESET}'

@@ -6,7 +6,7 @@ import type { Listening } from '../../src/forwarding/listener.ts'
 import { TcpListener } from '../../src/forwarding/tcp-listener.ts'
 import { eventually } from '../fakes/fake-timers.ts'
 
-// Below the ports that systems give to clients: one of those may be in use.
+// Below the range of ephemeral ports: one of those may be in use.
 const PORT = 20_000 + (process.pid % 10_000)
 const listener = new TcpListener()
 
@@ -20,8 +20,8 @@ async function listening(
   return result
 }
 
-describe('the real listener', () => {
-  it('takes connections, paused and half-open, until it is closed', async () => {
+describe('TcpListener', () => {
+  it('accepts connections, paused and half-open, until it is closed', async () => {
     const taken: Socket[] = []
     const one = await listening(['127.0.0.1', '::1'], PORT, (socket) => taken.push(socket))
     const client = connect({ port: PORT, host: '127.0.0.1' })
@@ -34,7 +34,7 @@ describe('the real listener', () => {
     after.close()
   })
 
-  it('says that a port is taken, and then has taken no other address either', async () => {
+  it('reports a port that is in use, and keeps no other address open', async () => {
     const one = await listening(['127.0.0.2'], PORT)
     const both = ['127.0.0.3', '127.0.0.2']
     assert.deepEqual(await listener.listen(both, PORT, () => {}), { failure: 'taken', address: '127.0.0.2' })
@@ -43,19 +43,19 @@ describe('the real listener', () => {
     other.close()
   })
 
-  it('says that an address is not of this machine', async () => {
+  it('reports an address that this machine does not have', async () => {
     const result = await listener.listen(['192.0.2.1'], PORT, () => {})
     assert.deepEqual(result, { failure: 'not-here', address: '192.0.2.1' })
   })
 
-  it('never claims to listen at ::1 alone on a machine without IPv6', async () => {
+  it('fails when ::1 is the only address on a machine without IPv6', async () => {
     const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
     const result = await listener.listen(['::1'], PORT, () => {})
     assert.equal('close' in result, hasIPv6)
     if ('close' in result) result.close()
   })
 
-  it('does not die of connections that cannot be accepted', async () => {
+  it('survives connections that cannot be accepted', async () => {
     const taken: Socket[] = []
     const one = await listening(['127.0.0.1'], PORT, (socket) => taken.push(socket))
     const client = connect({ port: PORT, host: '127.0.0.1' })

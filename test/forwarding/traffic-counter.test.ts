@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { Traffic } from '../../src/forwarding/traffic-counter.ts'
+import { TrafficCounter } from '../../src/forwarding/traffic-counter.ts'
 
-describe('Traffic', () => {
-  it('counts what is open and what is over', () => {
-    const traffic = new Traffic()
+describe('TrafficCounter', () => {
+  it('counts open and ended connections', () => {
+    const traffic = new TrafficCounter()
     const first = traffic.begin()
     const second = traffic.begin()
     first.up += 10
@@ -16,8 +16,8 @@ describe('Traffic', () => {
     assert.deepEqual([first.number, second.number], [1, 2])
   })
 
-  it('counts a pod of an add-on that had one before', () => {
-    const traffic = new Traffic()
+  it('counts a reconnect when an add-on gets a second pod', () => {
+    const traffic = new TrafficCounter()
     for (const addon of ['grafana', 'kiali', 'grafana', 'grafana']) traffic.connected(addon)
     assert.equal(traffic.report().reconnects, 2)
   })

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it } from 'mocha'
-import { Gathering } from '../../src/forwarding/write-batcher.ts'
+import { WriteBatcher } from '../../src/forwarding/write-batcher.ts'
 
 const KIB = 1024
 
-/** A socket that keeps what each write(2) would carry. */
+/** A socket that records the bytes of each write(2). */
 class Kernel extends Writable {
   readonly pieces: Buffer[] = []
-  /** Full: nothing is taken until it is called. */
+  /** Ends the pending write; until then the socket is full. */
   go: (() => void) | undefined
   full = false
 
@@ -37,19 +37,19 @@ class Kernel extends Writable {
 
 function gathering(): { kernel: Kernel; write: (length: number, fill: number) => boolean; flush: () => void } {
   const kernel = new Kernel({ highWaterMark: 64 * KIB })
-  const one = new Gathering(kernel)
+  const one = new WriteBatcher(kernel)
   return { kernel, write: (length, fill) => one.write(Buffer.alloc(length, fill)), flush: () => one.flush() }
 }
 
-describe('gathering for a local socket', () => {
-  it('sends what is short at once', () => {
+describe('WriteBatcher', () => {
+  it('writes a short piece at once', () => {
     const { kernel, write } = gathering()
     write(100, 1)
     write(200, 2)
     assert.deepEqual(kernel.lengths, [100, 200])
   })
 
-  it('makes one write of what comes in one turn, in its order', async () => {
+  it('joins the pieces of one turn into one write, in order', async () => {
     const { kernel, write } = gathering()
     write(16 * KIB, 1)
     write(8, 2)
@@ -62,13 +62,13 @@ describe('gathering for a local socket', () => {
     assert.equal(kernel.lengths.at(-1), 100)
   })
 
-  it('does not wait for the turn to end when there is enough', () => {
+  it('writes before the turn ends when the batch is full', () => {
     const { kernel, write } = gathering()
     for (let count = 0; count < 9; count++) write(16 * KIB, count)
     assert.deepEqual(kernel.lengths, [64 * KIB, 64 * KIB])
   })
 
-  it('sends what it holds when it is told to, and when the socket ends', async () => {
+  it('writes the held bytes on flush and when the socket ends', async () => {
     const { kernel, write, flush } = gathering()
     write(16 * KIB, 1)
     flush()
@@ -79,7 +79,7 @@ describe('gathering for a local socket', () => {
     await turn()
   })
 
-  it('has room until much waits, and says when there is room again', async () => {
+  it('reports a full buffer, and when it has room again', async () => {
     const { kernel, write } = gathering()
     kernel.full = true
     const answers = Array.from({ length: 9 }, (_, count) => write(16 * KIB, count))

@@ -11,13 +11,13 @@ describe('addressDomain', () => {
     ['2001:DB8:0:0::9', '2001-db8--9.sslip.io'],
     ['2a01:4f8:c17:b8f::2', '2a01-4f8-c17-b8f--2.sslip.io'],
     ['2001:db8:a:b:c:d:e:f', '2001-db8-a-b-c-d-e-f.sslip.io'],
-    // A hyphen may not be at the end of a label.
+    // A label must not end with a hyphen.
     ['::1', '0000-0000-0000-0000-0000-0000-0000-0001.sslip.io'],
     ['::', '0000-0000-0000-0000-0000-0000-0000-0000.sslip.io'],
     ['2001:db8::', '2001-0db8-0000-0000-0000-0000-0000-0000.sslip.io'],
-    // Nor as third and fourth character, where it marks names of other alphabets.
+    // Hyphens as third and fourth character mark names in other alphabets.
     ['fd::1', '00fd-0000-0000-0000-0000-0000-0000-0001.sslip.io'],
-    // sslip.io would answer these with 1.2.3.4 and 10.20.30.40 too.
+    // sslip.io would also answer these with 1.2.3.4 and 10.20.30.40.
     ['2001:db8:1:2:3:4:5:6', '2001-0db8-0001-0002-0003-0004-0005-0006.sslip.io'],
     ['2001:db8::10:20:30:40', '2001-0db8-0000-0000-0010-0020-0030-0040.sslip.io'],
     ['::ffff:192.0.2.1', '0000-0000-0000-0000-0000-ffff-c000-0201.sslip.io'],
@@ -30,17 +30,17 @@ describe('addressDomain', () => {
   }
 
   for (const [address, domain] of cases.filter(([, made]) => made !== undefined)) {
-    it(`of ${address} is a domain that has just that address in its name`, () => {
+    it(`of ${address} is a domain with exactly this address`, () => {
       assert.equal(requireDomain(domain ?? ''), domain)
       assert.deepEqual(addressesIn(domain ?? ''), [canonicalAddress(address)])
       assert.deepEqual(addressesIn(`mesh.${domain}`), [canonicalAddress(address)])
     })
   }
 
-  // The expressions by which the service finds addresses: xip.go of sslip.io, 2026.
+  // The regular expressions of the service: xip.go of sslip.io, 2026.
   const DASHED_IPV4 = /(^|[.-])(((25[0-5]|(2[0-4]|1?\d)?\d)-){3}(25[0-5]|(2[0-4]|1?\d)?\d))($|[.-])/
   for (const [address, domain] of cases.filter(([one]) => isIPv6(one) && !one.includes('%'))) {
-    it(`of ${address} is not taken for an IPv4 address by sslip.io`, () =>
+    it(`of ${address} does not look like an IPv4 address to sslip.io`, () =>
       assert.doesNotMatch(`grafana.${domain}`, DASHED_IPV4))
   }
 })

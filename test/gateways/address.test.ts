@@ -18,7 +18,7 @@ describe('serviceAddress', () => {
   const v6 = '2001:db8::9'
   const hostname = 'a0b1c2d3e4f5-1234567890.eu-central-1.elb.amazonaws.com'
   const http = [{ port: 443, protocol: 'TCP' }]
-  // Recorded from the clouds and their documentation, less what is not an address.
+  // Recorded from clouds and their documentation, without other fields.
   const balanced: [string, ServiceSettings['ingress'], string | undefined, string[]?][] = [
     ['the host name that EKS gives', [{ hostname }], hostname],
     ['the address that GKE gives', [{ ip: v4, ipMode: 'VIP' }], v4],
@@ -73,7 +73,7 @@ describe('serviceAddress', () => {
     })
   }
 
-  it("is the load balancer's rather than an external IP", () => {
+  it("prefers the load balancer's address to an external IP", () => {
     const { address, via } = serviceAddress(gateway({ ingress: [{ ip: v6 }], externalIPs: ['192.0.2.7'] })) ?? {}
     assert.deepEqual([address, via], [v6, 'load-balancer'])
   })
@@ -150,14 +150,14 @@ describe('nodeAddress', () => {
     assert.deepEqual(found?.others, ['2001:db8::2', '2001:db8::1', '10.0.0.1'])
   })
 
-  it('knows every address of every ready node for another that leads to the gateway', () => {
+  it('lists every other address of every ready node', () => {
     const nodes = [both('a', 1), internal('b', 2), node('c', { InternalIP: '10.0.0.3' }, 'False')]
     assert.deepEqual(nodeAddress(gateway(), nodes)?.others, ['10.0.0.1', '10.0.0.2'])
   })
 
   const local = { type: 'NodePort', externalTrafficPolicy: 'Local' }
   const placed: [string, ServiceSettings, Pod[], string | undefined, string[]][] = [
-    ['a node of the gateway alone', local, [on('b')], '10.0.0.2', []],
+    ['only a node of the gateway', local, [on('b')], '10.0.0.2', []],
     ['any node while no gateway pod is placed', local, [pod()], '203.0.113.1', ['10.0.0.1', '10.0.0.2']],
     ['any node when traffic is passed on', { type: 'NodePort' }, [on('b')], '203.0.113.1', ['10.0.0.1', '10.0.0.2']],
   ]
@@ -176,13 +176,13 @@ describe('nodeAddress', () => {
 })
 
 describe('outsidePort', () => {
-  it("is the Service's own, or at a node its node port", () => {
+  it("is the Service's port, or its node port at a node", () => {
     const nodes = [node('a', { InternalIP: '10.0.0.1' })]
     assert.equal(outsidePort(namedAddress('192.0.2.10', gateway(), nodes), service(), 443), 443)
     assert.equal(outsidePort(namedAddress('10.0.0.1', gateway(), nodes), service(), 443), 30443)
   })
 
-  it("is TCP's when UDP has the same number (HTTP/3)", () => {
+  it('is the TCP port when UDP has the same number (HTTP/3)', () => {
     const ports = [
       { name: 'http3', port: 443, protocol: 'UDP', nodePort: 31003 },
       { name: 'https', port: 443, protocol: 'TCP', nodePort: 31443 },
@@ -192,7 +192,7 @@ describe('outsidePort', () => {
     assert.equal(outsidePort(address, service({ ports }), 443), 31443)
   })
 
-  it('is not known for a port that the Service does not have yet', () => {
+  it('is undefined for a port that the Service does not have yet', () => {
     const address = nodeAddress(gateway(), [node('a', { InternalIP: '10.0.0.1' })])
     assert.ok(address)
     assert.equal(outsidePort(address, service(), 15031), undefined)

@@ -6,9 +6,12 @@ import { gatewayOf } from '../../src/gateways/find.ts'
 import { pod, service } from './gateway-objects.ts'
 
 const HOST = 'grafana.example.com'
+const OURS = { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'kubectl-telemetry/part': 'exposing' }
 const ENTRY = { host: HOST, port: 443 }
 
 interface Claim {
+  name?: string
+  namespace?: string
   hosts?: string[]
   port?: number
   selector?: Record<string, string> | undefined
@@ -16,6 +19,8 @@ interface Claim {
 }
 
 function theirs({
+  name = 'theirs',
+  namespace = 'apps',
   hosts = [HOST],
   port = 443,
   selector = { istio: 'ingressgateway' },
@@ -24,7 +29,7 @@ function theirs({
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'Gateway',
-    metadata: { name: 'theirs', namespace: 'apps', labels },
+    metadata: { name, namespace, labels },
     spec: { selector, servers: [{ port: { name: 'https', number: port, protocol: 'HTTPS' }, hosts }] },
   }
 }
@@ -43,6 +48,8 @@ describe('hostConflicts', () => {
     ['a wildcard over all, for routes of any namespace', { hosts: ['*/*'] }, ['*']],
     ['the host rather than the wildcard beside it', { hosts: ['*', HOST] }, [HOST]],
     ['a Gateway for fewer labels than the pods have', { selector: {} }, [HOST]],
+    ['the host in a Gateway of a tenant with our name and labels', { name: 'kubectl-telemetry', labels: OURS }, [HOST]],
+    ['the host in a Gateway beside ours with our labels', { namespace: 'istio-system', labels: OURS }, [HOST]],
   ]
   for (const [name, claim, expected] of cases) {
     it(`sees ${name}`, () => assert.deepEqual(claims(claim), expected))
@@ -56,7 +63,7 @@ describe('hostConflicts', () => {
     ['another port', { port: 80 }],
     ['other pods', { selector: { istio: 'egressgateway' } }],
     ['a label more than the pods have', { selector: { istio: 'ingressgateway', zone: 'a' } }],
-    ['our own Gateway', { labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' } }],
+    ['our own Gateway', { name: 'kubectl-telemetry', namespace: 'istio-system', labels: OURS }],
   ]
   for (const [name, claim] of others) {
     it(`passes over ${name}`, () => assert.deepEqual(claims(claim), []))

@@ -37,6 +37,13 @@ describe('findIngressGateways', () => {
     it(`finds ${name}`, () => assert.deepEqual(findIngressGateways(services, pods).map(gatewayName), names))
   }
 
+  it('passes over a gateway whose Service is being deleted', () => {
+    const [kept, ending] = [service({ namespace: 'a' }), service({ namespace: 'b' })]
+    ending.metadata.deletionTimestamp = '2026-11-21T12:00:00Z'
+    const pods = [pod({ namespace: 'a' }), pod({ namespace: 'b' })]
+    assert.deepEqual(findIngressGateways([kept, ending], pods).map(gatewayName), ['a/istio-ingressgateway'])
+  })
+
   const egress = { istio: 'egressgateway' }
   const managed = { istio: 'ingressgateway', 'gateway.networking.k8s.io/gateway-name': 'public' }
   const passedOver: [string, Service[], Pod[]][] = [
@@ -88,11 +95,21 @@ describe('gatewayOf', () => {
     assert.deepEqual(gatewayOf(target, pods), {
       namespace: 'istio-system',
       service: target,
+      services: [target],
       selector: { istio: 'ingressgateway' },
       pods: pods.slice(0, 2),
       readyPods: 1,
       serviceAccount: 'front',
     })
+  })
+
+  it('counts no pods that are being deleted, unless there are no others: between two pods of a restart it is still a gateway', () => {
+    const [going, coming] = [pod({ name: 'going' }), pod({ name: 'coming', ready: false })]
+    going.metadata.deletionTimestamp = '2026-11-21T12:00:00Z'
+    const both = gatewayOf(service(), [going, coming])
+    assert.deepEqual([both?.pods, both?.readyPods], [[coming], 0])
+    const only = gatewayOf(service(), [going])
+    assert.deepEqual([only?.pods, only?.readyPods], [[going], 0])
   })
 
   it("takes the namespace's default service account when the pods name none", () => {

@@ -36,13 +36,13 @@ describe('requireDomain', () => {
     ['', / "" is empty$/],
     ['  ', / is empty$/],
     ['.', / is empty$/],
-    ['https://example.com', / has a scheme; give the domain alone$/],
+    ['https://example.com', / has a scheme; give only the domain$/],
     ['exam ple.com', / has spaces$/],
     [' example.com', / has spaces$/],
     ['example.com\n', / has spaces$/],
     ['*.example.com', / is a wildcard/],
     ['a'.repeat(300), / is 300 characters long; at most 242 fit$/],
-    ['192.0.2.10', / is an address, not a domain; addresses go to --ingress-ip$/],
+    ['192.0.2.10', / is an address, not a domain; use --ingress-ip for addresses$/],
     ['192.0.2.10.', / is an address, not a domain/],
     ['2001:db8::1', / is an address, not a domain/],
     ['::ffff:192.0.2.10', / is an address, not a domain/],
@@ -51,8 +51,8 @@ describe('requireDomain', () => {
     ['10', / is an address, not a domain/],
     ['example.0x7f', / is an address, not a domain/],
     ['0x', / is an address, not a domain/],
-    ['example.com:443', / has a port or a path; give the domain alone$/],
-    ['example.com/grafana', / has a port or a path; give the domain alone$/],
+    ['example.com:443', / has a port or a path; give only the domain$/],
+    ['example.com/grafana', / has a port or a path; give only the domain$/],
     ['[2001:db8::1]', / has a port or a path/],
     ['exam_ple.com', / "exam_ple" is not a valid label \(RFC 1123\)$/],
     ['-example.com', / "-example" is not a valid label/],
@@ -68,7 +68,7 @@ describe('requireDomain', () => {
     it(`refuses ${cut(text)}`, () => refuses(() => requireDomain(text), 'DOMAIN_INVALID', complaint))
   }
 
-  it('names the flag, quotes what was typed and shows how it is done', () => {
+  it('names the flag, quotes the value and suggests an example', () => {
     assert.throws(() => requireDomain('Exam_ple.com'), {
       message: '--domain "Exam_ple.com" is not a DNS name: "exam_ple" is not a valid label (RFC 1123)',
       suggestions: ['--domain example.com   # Grafana is then at grafana.example.com'],
@@ -92,6 +92,11 @@ describe('requireAddress', () => {
     ['localhost', 'localhost'],
     ['lb.example.com.', 'lb.example.com'],
     ['192.0.2.10.', '192.0.2.10'],
+    ['127.0.0.1:9443', '127.0.0.1:9443'],
+    ['[2001:DB8::1]:9443', '[2001:db8::1]:9443'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['LB.example.com:9443', 'lb.example.com:9443'],
+    ['localhost:65535', 'localhost:65535'],
     [
       `${[label63, label63, label63].join('.')}.${'y'.repeat(61)}`,
       `${[label63, label63, label63].join('.')}.${'y'.repeat(61)}`,
@@ -116,7 +121,13 @@ describe('requireAddress', () => {
       `${[label63, label63, label63].join('.')}.${'y'.repeat(62)}`,
       / is 254 characters long; a DNS name has at most 253$/,
     ],
-    ['192.0.2.10:443', / "10:443" is not a valid label/],
+    ['192.0.2.10:0', / has port 0; a port is at most 65535$/],
+    ['192.0.2.10:65536', / has port 65536; a port is at most 65535$/],
+    ['192.0.2.10:', / "10:" is not a valid label/],
+    ['192.0.2.10:https', / "10:https" is not a valid label/],
+    [':9443', / is empty$/],
+    ['[2001:db8::1', / "\[2001:db8::1" is not a valid label/],
+    ['[lb.example.com]:9443', / is not an IPv6 address$/],
     ['192.0.2.0/24', / "0\/24" is not a valid label/],
     ['https://lb.example.com', / "https:\/\/lb" is not a valid label/],
     ['lb.example.com/', / "com\/" is not a valid label/],
@@ -130,7 +141,7 @@ describe('requireAddress', () => {
     it(`refuses ${cut(text)}`, () => refuses(() => requireAddress(text), 'ADDRESS_INVALID', complaint))
   }
 
-  it('names the flag and shows how it is done', () => {
+  it('names the flag and suggests an example', () => {
     assert.throws(() => requireAddress('999.1.1.1'), {
       message: '--ingress-ip "999.1.1.1" is not an IP address',
       suggestions: ['--ingress-ip 192.0.2.10'],
@@ -139,7 +150,7 @@ describe('requireAddress', () => {
 })
 
 describe('urlOf', () => {
-  it('leaves out the port of HTTPS itself', () => {
+  it('leaves out the default port of HTTPS', () => {
     assert.equal(
       urlOf({ host: 'grafana.example.com', port: 443, path: '/', secure: true }),
       'https://grafana.example.com/',

@@ -9,7 +9,7 @@ import * as recorded from './recorded-clusters.ts'
 const ELB = 'k8s-istiosys-istioing-0a1b2c3d4e-5f60718293a4b5c6.elb.eu-central-1.amazonaws.com'
 
 interface Expected extends Pick<IngressAddress, 'address' | 'kind' | 'via'> {
-  /** The default domain, where there is one. */
+  /** The default domain, if there is one. */
   domain: string | undefined
 }
 
@@ -65,7 +65,7 @@ describe('recorded clusters', () => {
     })
   }
 
-  it('type ClusterIP alone: no gateway that is reachable', () => {
+  it('only type ClusterIP: no reachable gateway', () => {
     assert.deepEqual(gatewaysOf(recorded.CLUSTER_IP), [])
   })
 
@@ -73,7 +73,7 @@ describe('recorded clusters', () => {
     assert.deepEqual(gatewaysOf(recorded.NO_GATEWAY), [])
   })
 
-  it('several: a public one of EKS’ and a private one of the same pods are two to choose from', () => {
+  it('several: a public and a private gateway of EKS with the same pods are two choices', () => {
     const [outer] = recorded.EKS.services
     assert.ok(outer)
     const inner = { ...outer, metadata: { ...outer.metadata, name: 'istio-ingressgateway-internal' } }

@@ -1,6 +1,5 @@
 /**
- * What clusters of different makers say of an ingress gateway and of their nodes, with the fields they really have beside those we
- * read. Names and addresses are of the documentation's ranges.
+ * Ingress gateways and nodes of different clusters, with all their real fields. Names and addresses are reserved for documentation.
  */
 import type { Node, Service, ServicePort } from '../../src/cluster/objects.ts'
 import { INGRESS_PORTS } from './gateway-objects.ts'
@@ -11,7 +10,7 @@ interface Spec {
   ports?: ServicePort[]
 }
 
-/** @param ingress as it is in the Service's status; none while it is pending */
+/** @param ingress from the Service's status; undefined while it is pending */
 function gatewayService(spec: Spec, ingress?: object[], annotations: Record<string, string> = {}): Service {
   return {
     apiVersion: 'v1',
@@ -114,7 +113,7 @@ export const GKE = on(
   [GKE_NODE],
   gatewayService({}, [{ ip: '203.0.113.34', ipMode: 'VIP' }], { 'cloud.google.com/neg': '{"ingress":true}' }),
 )
-/** Its load balancer takes no source addresses away, and says so port by port. */
+/** Its load balancer keeps source addresses, and reports a status for each port. */
 export const WITH_PORTS = on(
   [GKE_NODE],
   gatewayService({ externalTrafficPolicy: 'Local', healthCheckNodePort: 31999 }, [
@@ -127,7 +126,7 @@ export const METALLB = on(
     'metallb.io/ip-allocated-from-pool': 'lan',
   }),
 )
-/** k3s' own load balancer gives the addresses of its nodes. */
+/** k3s' own load balancer reports the addresses of its nodes. */
 export const K3S = on(
   BARE_NODES,
   gatewayService({}, [
@@ -150,7 +149,7 @@ export const DUAL_STACK = on(
   ]),
 )
 export const DUAL_STACK_PENDING = on([DUAL_NODE], gatewayService(DUAL))
-/** Without node ports, as clouds allow it whose load balancer sends to pods. */
+/** Without node ports, which clouds allow whose load balancers send to pods. */
 export const NO_NODE_PORTS = on(
   [GKE_NODE],
   gatewayService({

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { moduleSources } from './build.ts'
+import { withShortDelays } from './delays.ts'
 import type { Image } from './image-archive.ts'
 import { importImages } from './image-store.ts'
 import { addonImage } from './images.ts'
@@ -14,10 +15,13 @@ export const defaultAddons = ['prometheus', 'grafana', 'kiali', 'jaeger'] as con
 
 const ADDON_NAMESPACE = 'istio-system'
 
-/** Applies the named samples (`grafana`, `extras/zipkin`) as they are and waits until their pods are ready. */
-export async function applyAddons(names: readonly string[]): Promise<void> {
+/** `short` is for tests that wait; `real` leaves a sample unchanged. */
+export type Delays = 'short' | 'real'
+
+/** Applies the named samples (`grafana`, `extras/zipkin`) and waits until their pods are ready. */
+export async function applyAddons(names: readonly string[], delays: Delays = 'short'): Promise<void> {
   await apply(`{apiVersion: v1, kind: Namespace, metadata: {name: ${ADDON_NAMESPACE}}}`)
-  await Promise.all(names.map((name) => step(`add-on ${name}`, () => applyAddon(name))))
+  await Promise.all(names.map((name) => step(`add-on ${name}`, () => applyAddon(name, delays))))
 }
 
 /** The images that the named samples ask for. */
@@ -32,11 +36,12 @@ export async function missingAddons(): Promise<string[]> {
   return defaultAddons.filter((name) => !present.split('\n').includes(`deployment.apps/${name}`))
 }
 
-async function applyAddon(name: string): Promise<void> {
+async function applyAddon(name: string, delays: Delays): Promise<void> {
   const manifest = await sampleManifest(name)
   await importImages(await addonImages([name]))
   if (/^kind: (Service|Pod)Monitor$/m.test(manifest)) await applyMonitorDefinitions()
-  const workloads = (await apply(manifest)).filter((object) => /^(deployment|statefulset)\.apps\//.test(object))
+  const objects = await apply(delays === 'short' ? withShortDelays(manifest) : manifest)
+  const workloads = objects.filter((object) => /^(deployment|statefulset)\.apps\//.test(object))
   if (workloads.length === 0 && name !== 'extras/prometheus-operator') throw new Error(`${name} has no workload`)
   await Promise.all(workloads.map((workload) => rolledOut(workload, ADDON_NAMESPACE)))
 }

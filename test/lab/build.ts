@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { binaries, type Component, components, type GoComponent, type WheelComponent } from './components.ts'
 import { cache, defaultIstioVersion, type IstioVersion, labSources } from './layout.ts'
+import { withBuildLock } from './lock.ts'
 import { installMissingPackages } from './packages.ts'
 import { atMost, step } from './progress.ts'
 import { command } from './subprocess.ts'
@@ -13,7 +14,11 @@ const UNFINISHED = '.building-'
  * Builds what the cache lacks. Three at once: while one links (one thread) or downloads, the others compile.
  * The first by itself: nothing is in the compiler's cache yet, and builds side by side would each fill it with the same.
  */
-export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
+export function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
+  return withBuildLock(() => buildMissing(version))
+}
+
+async function buildMissing(version: IstioVersion): Promise<void> {
   await installMissingPackages()
   const missing = components(version).filter((component) => !existsSync(binaries(component)))
   if (missing.length === 0) return

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pki } from './certificates.ts'
-import { dnsAddress, nodeAddress, nodeName, podNetwork, run, runPaths } from './layout.ts'
+import { dnsAddress, nodeAddress, nodeName, podNetwork, podNetworkName, run, runPaths } from './layout.ts'
 
 export const files = {
   auditPolicy: join(run, 'audit-policy.json'),
@@ -13,9 +13,6 @@ export const files = {
   resolvConf: join(run, 'resolv.conf'),
   network: join(run, 'cni', '10-lab.conflist'),
 } as const
-
-/** Also the name of the CNI plugins' cached results, by which `down` finds them. */
-export const podNetworkName = 'kubectl-telemetry-lab'
 
 export async function writeConfiguration(): Promise<void> {
   await Promise.all([

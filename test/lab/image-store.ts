@@ -30,9 +30,11 @@ export async function importImages(images: readonly Image[]): Promise<void> {
 async function archive(image: Image): Promise<string> {
   const directory = join(cache, 'images')
   await mkdir(directory, { recursive: true })
-  const path = join(directory, `${fileName(image)}-${imageHash(image)}.tar`)
+  const own = `${fileName(image)}-${imageHash(image)}.tar`
+  const path = join(directory, own)
   if (existsSync(path)) return path
-  const older = (await readdir(directory)).filter((name) => name.startsWith(`${fileName(image)}-`))
+  // Another lab may have written the same one by now.
+  const older = (await readdir(directory)).filter((name) => name.startsWith(`${fileName(image)}-`) && name !== own)
   // Written in the run directory, where `down` clears up what was cut off; two add-ons may want the same image at once.
   await writeImage(image, join(runPaths.images, randomUUID()), path)
   await Promise.all(older.map((name) => rm(join(directory, name), { force: true })))

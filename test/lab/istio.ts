@@ -15,6 +15,8 @@ const settings = [
   'values.pilot.env.PILOT_ENABLE_ALPN_FILTER=false',
   'values.telemetry.enabled=false',
   'meshConfig.defaultConfig.proxyMetadata.PEER_METADATA_DISCOVERY=false',
+  // Tests of guards over HTTP wait until older connections have ended; by default that takes 45 s (real-delays.test.ts).
+  'meshConfig.defaultConfig.drainDuration=5s',
   // a small machine runs all of it
   'values.pilot.resources.requests.cpu=50m',
   'values.pilot.resources.requests.memory=128Mi',

@@ -1,8 +1,8 @@
 // The lab as tests use it. `npm run lab` is the same from a shell (main.ts).
-import { addonImages, applyAddons, defaultAddons, missingAddons } from './addons.ts'
+import { addonImages, applyAddons, type Delays, defaultAddons, missingAddons } from './addons.ts'
 import { build } from './build.ts'
 import { installedIstio, installIstio } from './istio.ts'
-import { defaultIstioVersion, type IstioVersion, run, runPaths } from './layout.ts'
+import { defaultIstioVersion, type IstioVersion, labCommand, run, runPaths } from './layout.ts'
 import { setLoadBalancer } from './load-balancer.ts'
 import { claim, readOwner, withLock } from './lock.ts'
 import { insideNamespace } from './network.ts'
@@ -32,7 +32,7 @@ export function up(): Promise<void> {
       await claim()
       await build()
       await step('starting the node', async () => startNode(await addonImages(defaultAddons)))
-      await Promise.all([untilNodeReady(), installMissingIstio(), missingAddons().then(applyAddons)])
+      await Promise.all([untilNodeReady(), installMissingIstio(), missingAddons().then((names) => applyAddons(names))])
     }),
   )
 }
@@ -58,8 +58,8 @@ export function istio(version: IstioVersion): Promise<void> {
 }
 
 /** Applies Istio's sample add-ons by name, the default ones included, over what is there. */
-export function addons(names: readonly string[]): Promise<void> {
-  return onRunningMesh('addons', () => applyAddons(names))
+export function addons(names: readonly string[], delays?: Delays): Promise<void> {
+  return onRunningMesh('addons', () => applyAddons(names, delays))
 }
 
 /** Runs a command in the node's network, where pods and Services have their addresses; returns its stdout. */
@@ -69,7 +69,7 @@ export function insideNode(argv: readonly string[]): Promise<string> {
 
 function onRunningMesh(verb: string, work: () => Promise<void>): Promise<void> {
   return withLock(verb, async () => {
-    if (!(await readOwner())) throw new Error('the lab is down; bring it up with: npm run lab -- up')
+    if (!(await readOwner())) throw new Error(`the lab is down; bring it up with: ${labCommand} up`)
     await work()
   })
 }

@@ -4,11 +4,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { checkout, labSources, run, runPaths } from './layout.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkout, labCommand, labSources, lockSockets, run, runPaths } from './layout.ts'
 import { say } from './progress.ts'
-
-/** Abstract: it lives in the kernel and goes with the process that holds it, so a dead holder needs no clearing up. */
-const lockSocket = '\0kubectl-telemetry-lab'
 
 interface Holder {
   pid: number
@@ -16,14 +14,11 @@ interface Holder {
   checkout: string
 }
 
-/** One command at a time changes the lab on this machine. Whoever comes second learns who is at work. */
+/** One command at a time changes a lab. A second one fails and names the first. */
 export async function withLock<T>(verb: string, work: () => Promise<T>): Promise<T> {
-  const self: Holder = { pid: process.pid, verb, checkout }
-  const server = createServer((socket) => socket.on('error', () => {}).end(JSON.stringify(self)))
-  try {
-    await listen(server)
-  } catch {
-    const holder = await lockHolder()
+  const server = await take(lockSockets.lab, verb)
+  if (server === undefined) {
+    const holder = await lockHolder(lockSockets.lab)
     throw new Error(
       `the lab is busy: \`${holder.verb}\` of ${holder.checkout} (pid ${holder.pid}). ` +
         `Wait for it, or end it with: kill ${holder.pid}`,
@@ -36,12 +31,27 @@ export async function withLock<T>(verb: string, work: () => Promise<T>): Promise
   }
 }
 
-function listen(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => server.once('error', reject).listen(lockSocket, resolve))
+/** One build at a time fills the cache, which all labs share. A second one waits: then it finds the work done. */
+export async function withBuildLock<T>(work: () => Promise<T>): Promise<T> {
+  let server = await take(lockSockets.build, 'build')
+  if (server === undefined) say('waiting for the build of another lab …')
+  for (; server === undefined; server = await take(lockSockets.build, 'build')) await sleep(500)
+  try {
+    return await work()
+  } finally {
+    server.close()
+  }
 }
 
-async function lockHolder(): Promise<Holder> {
-  return JSON.parse(await text(connect(lockSocket)))
+/** @returns undefined when another process holds it */
+function take(socket: string, verb: string): Promise<Server | undefined> {
+  const self: Holder = { pid: process.pid, verb, checkout }
+  const server = createServer((client) => client.on('error', () => {}).end(JSON.stringify(self)))
+  return new Promise((resolve) => server.once('error', () => resolve(undefined)).listen(socket, () => resolve(server)))
+}
+
+async function lockHolder(socket: string): Promise<Holder> {
+  return JSON.parse(await text(connect(socket)))
 }
 
 interface Owner {
@@ -59,11 +69,11 @@ export async function claim(): Promise<void> {
   } else if (owner.definition === definition) {
     if (owner.checkout !== checkout) say(`using the mesh of ${owner.checkout}: its test/lab is the same`)
   } else if (owner.checkout === checkout) {
-    say('test/lab has changed since this mesh came up; `npm run lab -- down` and `up` apply the change')
+    say(`test/lab has changed since this mesh came up; \`${labCommand} down\` and \`up\` apply the change`)
   } else {
     throw new Error(
       `a mesh is running that ${owner.checkout} brought up, and its test/lab differs from this checkout's. ` +
-        `End it with: cd ${owner.checkout} && npm run lab -- down`,
+        `End it with: cd ${owner.checkout} && ${labCommand} down`,
     )
   }
 }

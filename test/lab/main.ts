@@ -13,8 +13,14 @@ const usage = `npm run lab -- COMMAND
   env                shell lines that point kubectl and istioctl at it
   lb on|off          give the ingress gateway a load balancer address, or take it away
   istio 1.30|1.31    install that version over the other
-  addons [NAME…]     apply Istio's samples: ${defaultAddons.join(' ')} (default), extras/zipkin, …
+  addons [--real-delays] [NAME…]
+                     apply Istio's samples: ${defaultAddons.join(' ')} (default), extras/zipkin, …
+                     with the delays that they have, which the lab shortens otherwise
+
+KUBECTL_TELEMETRY_LAB=2 is another lab beside the first; 1 to 9.
 `
+
+const REAL_DELAYS = '--real-delays'
 
 class UsageError extends Error {}
 
@@ -26,7 +32,7 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   env: printEnvironment,
   lb: ([state]) => loadBalancer(oneOf(['on', 'off'], state)),
   istio: ([version]) => istio(istioVersion(version)),
-  addons: (names) => addons(names.length > 0 ? names : defaultAddons),
+  addons: applySamples,
 }
 
 async function printStatus(): Promise<void> {
@@ -38,6 +44,11 @@ async function printStatus(): Promise<void> {
 async function printEnvironment(): Promise<void> {
   const { kubeconfig, bin } = labPaths()
   process.stdout.write(`export KUBECONFIG='${kubeconfig}' PATH='${bin}':"$PATH"\n`)
+}
+
+async function applySamples(words: string[]): Promise<void> {
+  const names = words.filter((word) => word !== REAL_DELAYS)
+  await addons(names.length > 0 ? names : defaultAddons, words.includes(REAL_DELAYS) ? 'real' : 'short')
 }
 
 const istioVersion = (word: string | undefined): IstioVersion => oneOf(istioVersions, word)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { labNumber } from './layout.ts'
 
 /** Says on stderr what is being done and, after it, how long it took. A start line only for what takes long. */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
@@ -13,8 +14,9 @@ export async function step<T>(title: string, work: () => Promise<T>): Promise<T>
   }
 }
 
+/** With the lab's number, except for lab 1: two labs may come up in one terminal. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${labNumber === 1 ? '' : `lab ${labNumber}: `}${line}\n`)
 }
 
 /** `0.4s`, `12s`, `4m02s`. */

@@ -2,8 +2,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { podNetworkName } from './configuration.ts'
-import { run, runPaths } from './layout.ts'
+import { podNetworkName, run, runPaths } from './layout.ts'
 import { processes } from './processes.ts'
 
 const containerLogs = '/var/log/containers'

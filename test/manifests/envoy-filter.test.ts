@@ -19,7 +19,7 @@ const patchesOf = (request: Parameters<typeof guardFilter>[1]) =>
   (guardFilter(ENVOY_FILTERS, request, basicAuth([USER])).spec as Patches).configPatches
 
 describe('guardFilter', () => {
-  it('is switched off where others share the listener, and on at our virtual host', () => {
+  it('is disabled at the shared listener, and enabled at our virtual host', () => {
     const [filter, host, ...more] = patchesOf({ ...AT, serverPort: 443, serverNames: ['grafana.example.com'] })
     assert.deepEqual(more, [])
     assert.deepEqual(filter, {
@@ -65,17 +65,21 @@ describe('guardFilter', () => {
     })
   })
 
-  it('is of the gateway’s pods, carries our labels and the name of what it guards', () => {
+  it("selects the gateway's pods, and has our labels and the name of its add-on", () => {
     const { metadata, spec } = guardFilter(ENVOY_FILTERS, { ...AT, serverPort: 443 }, basicAuth([USER]))
     assert.deepEqual(metadata, {
       name: 'kubectl-telemetry-grafana',
       namespace: 'istio-ingress',
-      labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'app.kubernetes.io/component': 'grafana' },
+      labels: {
+        'app.kubernetes.io/managed-by': 'kubectl-telemetry',
+        'kubectl-telemetry/part': 'exposing',
+        'app.kubernetes.io/component': 'grafana',
+      },
     })
     assert.deepEqual((spec as { workloadSelector: object }).workloadSelector, { labels: { istio: 'ingress' } })
   })
 
-  it('by HTTP is on each listener that may be ours', () => {
+  it('is on each possible listener with HTTP', () => {
     const patches = patchesOf({ ...AT, serverPort: 80, ports: [80, 8080] })
     const listeners = patches.map(({ match }) => (match.listener as { portNumber?: number } | undefined)?.portNumber)
     assert.deepEqual(listeners, [80, 8080, undefined])

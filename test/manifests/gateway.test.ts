@@ -17,20 +17,20 @@ describe('gateway', () => {
     ],
   }
 
-  it('is one HTTPS server for all hosts, served by the pods that the Service selects, with our Secret', () => {
+  it('has one HTTPS server for all hosts, for routes of its namespace and the pods of the Service, with our Secret', () => {
     assert.deepEqual(gateway(gateways('v1'), request), {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Gateway',
       metadata: {
         name: 'kubectl-telemetry',
         namespace: 'istio-ingress',
-        labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' },
+        labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'kubectl-telemetry/part': 'exposing' },
       },
       spec: {
         selector: { istio: 'ingress', app: 'istio-ingress' },
         servers: [
           {
-            hosts: ['grafana.example.com', 'kiali.example.com'],
+            hosts: ['./grafana.example.com', './kiali.example.com'],
             port: { name: 'https-telemetry', number: 443, protocol: 'HTTPS' },
             tls: { mode: 'SIMPLE', credentialName: 'kubectl-telemetry-tls' },
           },
@@ -39,7 +39,7 @@ describe('gateway', () => {
     })
   })
 
-  it('speaks the version that the cluster serves', () => {
+  it('has the version that the cluster serves', () => {
     assert.equal(gateway(gateways('v1beta1'), request).apiVersion, 'networking.istio.io/v1beta1')
   })
 })

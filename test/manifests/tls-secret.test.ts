@@ -3,7 +3,7 @@ import { describe, it } from 'mocha'
 import { tlsSecret } from '../../src/manifests/tls-secret.ts'
 
 describe('tlsSecret', () => {
-  it("holds the leaf, its key and the authority's certificate, as Kubernetes and Istio name them", () => {
+  it('contains the leaf, its key and the CA certificate under the names of Kubernetes and Istio', () => {
     const manifest = tlsSecret({
       namespace: 'istio-ingress',
       certificate: 'the leaf\n',
@@ -16,7 +16,7 @@ describe('tlsSecret', () => {
       metadata: {
         name: 'kubectl-telemetry-tls',
         namespace: 'istio-ingress',
-        labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry' },
+        labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'kubectl-telemetry/part': 'exposing' },
       },
       type: 'kubernetes.io/tls',
       data: { 'tls.crt': 'dGhlIGxlYWYK', 'tls.key': 'aXRzIGtleQo=', 'ca.crt': 'dGhlIGF1dGhvcml0eQo=' },

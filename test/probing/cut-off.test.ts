@@ -9,7 +9,7 @@ import { type PageServer, serveHttp1, serveStreams } from './page-server.ts'
 const HOST = 'grafana.example.com'
 const NO_ANSWER = 'the gateway closed the connection without an answer'
 
-describe('WebProber, when the gateway ends the connection without an answer', () => {
+describe('WebProber when the gateway ends the connection without an answer', () => {
   const now = new Date() // the probe goes by the real clock
   let authority: Authority
   let leaf: KeyPair
@@ -23,7 +23,7 @@ describe('WebProber, when the gateway ends the connection without an answer', ()
     server = undefined
   })
 
-  /** At once: well before the prober's own patience of 15 s. */
+  /** Milliseconds, much less than the prober's own timeout of 15 s. */
   const probeAt = async (port: number) => {
     const started = performance.now()
     const { ok, hop, message } = await new WebProber().probe({
@@ -38,11 +38,11 @@ describe('WebProber, when the gateway ends the connection without an answer', ()
   }
 
   const endings: [string, (stream: ServerHttp2Stream, session: Http2Session | undefined) => void][] = [
-    ['resets the stream, though nothing is wrong', (stream) => stream.close(constants.NGHTTP2_NO_ERROR)],
+    ['resets the stream without an error', (stream) => stream.close(constants.NGHTTP2_NO_ERROR)],
     ['cancels the stream', (stream) => stream.close(constants.NGHTTP2_CANCEL)],
     ['drops the session', (_, session) => session?.destroy()],
     ['drops the connection', (_, session) => session?.socket.destroy()],
-    ['says that it goes away, and then nothing', (_, session) => session?.goaway()],
+    ['sends GOAWAY and nothing more', (_, session) => session?.goaway()],
     [
       'says that it goes away and knows of no request',
       (_, session) => {
@@ -52,27 +52,27 @@ describe('WebProber, when the gateway ends the connection without an answer', ()
     ],
   ]
   for (const [name, end] of endings) {
-    it(`tells so at once over HTTP/2: it ${name}`, async () => {
+    it(`reports at once over HTTP/2 that it ${name}`, async () => {
       server = await serveStreams(leaf, (stream) => end(stream, stream.session))
       assert.deepEqual(await probeAt(server.port), { ok: false, hop: 'upstream', message: NO_ANSWER })
     })
   }
 
-  it('tells an error of the stream in its own words', async () => {
+  it('reports the message of a stream error', async () => {
     server = await serveStreams(leaf, (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR))
     const { ok, hop, message } = await probeAt(server.port)
     assert.deepEqual([ok, hop], [false, 'upstream'])
     assert.match(message ?? '', /NGHTTP2_INTERNAL_ERROR/)
   })
 
-  it('tells so at once over HTTP/1.1', async () => {
+  it('reports it at once over HTTP/1.1', async () => {
     server = await serveHttp1(leaf, (request) => request.socket.destroy())
     const { ok, hop, message } = await probeAt(server.port)
     assert.deepEqual([ok, hop], [false, 'upstream'])
     assert.match(message ?? '', /socket hang up|ECONNRESET/)
   })
 
-  it('takes an answer that comes before the end', async () => {
+  it('accepts an answer before the end', async () => {
     server = await serveStreams(leaf, (stream) => {
       stream.respond({ ':status': 200 })
       stream.end('page', () => stream.session?.goaway())

@@ -1,4 +1,4 @@
-/** Gateways of loopback: real TLS servers that answer as Envoy would, or break off where a test wants it. */
+/** Gateways on loopback: real TLS servers that answer like Envoy, or break off where a test wants it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   createSecureServer,
@@ -19,11 +19,11 @@ export interface Page {
 
 export interface PageServer {
   port: number
-  /** What clients asked for. */
+  /** The requests of clients. */
   asked: { host: string; path: string }[]
-  /** The names of their TLS handshakes. */
+  /** The server names of TLS handshakes. */
   servernames: string[]
-  /** Their Authorization headers. */
+  /** The Authorization headers of requests. */
   authorizations: (string | undefined)[]
   /** How many connections are open. */
   open(): number
@@ -49,7 +49,7 @@ export async function servePage(protocol: Protocol, { certificate, key }: KeyPai
   return listening(server, { asked, servernames, authorizations })
 }
 
-/** A gateway that speaks HTTP/2 and does with each request what it is told. */
+/** A gateway with HTTP/2 that handles each request with a function. */
 export function serveStreams(leaf: KeyPair, handle: (stream: ServerHttp2Stream) => void): Promise<PageServer> {
   const server = createSecureServer({ cert: leaf.certificate, key: leaf.key })
   server.on('stream', (stream) => {
@@ -60,12 +60,12 @@ export function serveStreams(leaf: KeyPair, handle: (stream: ServerHttp2Stream) 
   return listening(server, UNSEEN)
 }
 
-/** The same for HTTP/1.1. */
+/** A gateway with HTTP/1.1. */
 export function serveHttp1(leaf: KeyPair, handle: (request: IncomingMessage) => void): Promise<PageServer> {
   return listening(createHttps({ cert: leaf.certificate, key: leaf.key }, handle), UNSEEN)
 }
 
-/** A server below TLS. */
+/** A TCP server. */
 export function serveSockets(handle: (socket: Socket) => void): Promise<PageServer> {
   return listening(createServer(handle), UNSEEN)
 }

@@ -4,7 +4,7 @@ import { RememberingProber } from '../../src/probing/remembering-prober.ts'
 import { FakeProber } from '../fakes/fake-world.ts'
 
 describe('RememberingProber', () => {
-  it('asks for each name once, also while the first answer is on its way', async () => {
+  it('resolves each name once, also while the first answer is pending', async () => {
     const fake = new FakeProber()
     fake.resolutions['b.example.com'] = { addresses: [], failure: 'no-such-name' }
     const prober = new RememberingProber(fake)
@@ -14,7 +14,7 @@ describe('RememberingProber', () => {
     assert.deepEqual(await first, [a, b, a])
     assert.deepEqual(await second, [c, b])
     assert.deepEqual(await prober.resolve(['b.example.com']), [b])
-    assert.deepEqual(fake.looked, [['a.example.com', 'b.example.com'], ['c.example.com']])
+    assert.deepEqual(fake.lookups, [['a.example.com', 'b.example.com'], ['c.example.com']])
   })
 
   it('probes every time', async () => {

@@ -38,7 +38,16 @@ const only = (object: Deployment, resource = DEPLOYMENTS) => {
 const server = (change: object) => workload([{ ...SERVER, ...change }])
 
 describe('finding Prometheus', () => {
-  it('is by arguments and image, whatever the names', () => {
+  it('skips objects that are being deleted', () => {
+    const ending = { metadata: { deletionTimestamp: '2026-11-21T12:00:00Z' } }
+    assert.deepEqual(found(workload([SERVER], ending)), [])
+    const made = { apiVersion: 'monitoring.coreos.com/v1', kind: 'Prometheus', spec: {} }
+    const metadata = { name: 'p', namespace: 'monitoring' }
+    assert.equal(findPrometheuses([], [{ ...made, metadata }]).length, 1)
+    assert.deepEqual(findPrometheuses([], [{ ...made, metadata: { ...metadata, ...ending.metadata } }]), [])
+  })
+
+  it('uses arguments and image, not names', () => {
     const beside = {
       name: 'prometheus-server-configmap-reload',
       image: 'quay.io/prometheus-operator/prometheus-config-reloader:v0.89.0',
@@ -64,9 +73,9 @@ describe('finding Prometheus', () => {
     'the node exporter': { image: 'quay.io/prometheus/node-exporter:v1', args: [] },
     'Prometheus’ adapter': { image: 'registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12', args: [] },
   }))
-    it(`is not ${name}`, () => assert.deepEqual(found(workload([{ name: 'x', ...container }])), []))
+    it(`does not find ${name}`, () => assert.deepEqual(found(workload([{ name: 'x', ...container }])), []))
 
-  it('is the operator’s object, not the StatefulSet that it makes', () => {
+  it('finds the operator’s object, not the StatefulSet that it creates', () => {
     const made = { metadata: { ownerReferences: [{ kind: 'Prometheus', name: 'k8s' }] } }
     assert.deepEqual(found(workload([SERVER], made), STATEFUL_SETS), [])
     const object = { kind: 'Prometheus', metadata: { name: 'k8s', namespace: 'm' }, spec: { routePrefix: '/prom/' } }
@@ -92,7 +101,7 @@ describe('finding Prometheus', () => {
     assert.deepEqual(where(VOLUMES, apart), { configMap: 'prometheus-config', key: 'prometheus.yml' })
   })
 
-  it('knows whether its data goes with the pod', () => {
+  it('finds out whether its data is lost with the pod', () => {
     const volumes = (data: object) => [VOLUMES[0] ?? {}, { name: 'data', ...data }]
     assert.equal(only(workload([SERVER])).losesData, true)
     assert.equal(
@@ -107,7 +116,7 @@ describe('finding Prometheus', () => {
     assert.equal(only(server({ volumeMounts: [CONFIG] })).losesData, true)
   })
 
-  it('knows where it answers', () => {
+  it('finds port and path of its API', () => {
     const args = (...more: string[]) => only(server({ args: [...SERVER.args, ...more] }))
     assert.deepEqual([args().port, args().basePath], [9090, ''])
     assert.equal(args('--web.listen-address=0.0.0.0:9091').port, 9091)
@@ -116,7 +125,7 @@ describe('finding Prometheus', () => {
     assert.equal(args('--web.external-url=https://x.example/prometheus', '--web.route-prefix=/').basePath, '')
   })
 
-  it('knows whether somebody tells it of a changed file', () => {
+  it('finds out whether something reloads it', () => {
     assert.equal(only(workload([SERVER])).reloads, false)
     assert.equal(only(server({ args: [...SERVER.args, '--config.auto-reload-interval=30s'] })).reloads, true)
     const reloader = { name: 'r', image: 'x/y:1', args: ['--webhook-url=http://127.0.0.1:9090/-/reload'] }

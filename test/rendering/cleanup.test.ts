@@ -26,7 +26,12 @@ const SHRUNK: CleanupResult = {
 
 describe('renderCleanup', () => {
   const pages: [string, CleanupResult, 'none' | 'client' | 'server', string[]][] = [
-    ['that there was nothing', NOTHING, 'none', ['nothing of ours is in the cluster']],
+    [
+      'that there was nothing',
+      NOTHING,
+      'none',
+      ['nothing to remove: the cluster has no exposure of kubectl telemetry'],
+    ],
     [
       'that nothing was changed when it was declined',
       { ...SHRUNK, outcome: 'declined' },
@@ -57,7 +62,7 @@ describe('renderCleanup', () => {
       'what is still there',
       { ...NOTHING, remaining: [ROUTE] },
       'none',
-      ['STILL THERE: virtualservice.networking.istio.io/kubectl-telemetry-grafana in namespace istio-system'],
+      ['NOT REMOVED: virtualservice.networking.istio.io/kubectl-telemetry-grafana in namespace istio-system'],
     ],
   ]
   for (const [name, result, dryRun, lines] of pages) {

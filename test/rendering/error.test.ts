@@ -9,7 +9,7 @@ const error = new UserError('ADDON_NOT_FOUND', 'Grafana was not found in any nam
 })
 
 describe('renderError', () => {
-  it('says what went wrong, then what to try, one suggestion a line', () => {
+  it('prints the message, then one suggestion a line', () => {
     assert.equal(
       renderError(error, undefined),
       [

@@ -1,31 +1,30 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parse, parseAllDocuments } from 'yaml'
-import { dryRunMark, renderData, renderManifests, renderObject, renderTable } from '../../src/rendering/output.ts'
+import { dryRunMark, renderData, renderManifests, renderObject, tableLines } from '../../src/rendering/output.ts'
 
 const SECRET = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', namespace: 'x' } }
 const GATEWAY = { apiVersion: 'networking.istio.io/v1', kind: 'Gateway', metadata: { name: 'b' } }
 
-describe('renderTable', () => {
-  it('sets columns two spaces apart, as wide as their longest cell, without blanks at the end', () => {
+describe('tableLines', () => {
+  it('separates columns by two spaces, as wide as their longest cell, without trailing blanks', () => {
     const rows = [
       ['ADD-ON', 'URL', 'ANSWER'],
       ['grafana', 'https://grafana.example.com/', '200'],
       ['kiali', '', ''],
     ]
-    assert.equal(
-      renderTable(rows),
-      ['ADD-ON   URL                           ANSWER', 'grafana  https://grafana.example.com/  200', 'kiali'].join(
-        '\n',
-      ),
-    )
+    assert.deepEqual(tableLines(rows), [
+      'ADD-ON   URL                           ANSWER',
+      'grafana  https://grafana.example.com/  200',
+      'kiali',
+    ])
   })
 
-  it('is empty without rows', () => assert.equal(renderTable([]), ''))
+  it('is empty without rows', () => assert.deepEqual(tableLines([]), []))
 })
 
 describe('renderObject', () => {
-  it('names an object as kubectl does', () => {
+  it('prints an object like kubectl', () => {
     const gateway = { kind: 'VirtualService', group: 'networking.istio.io', name: 'kubectl-telemetry-grafana' }
     assert.equal(
       renderObject(gateway, 'created'),
@@ -79,7 +78,7 @@ describe('renderData', () => {
   })
 })
 
-describe('renderData as YAML, for readers of YAML 1.1 as kubectl is', () => {
+describe('renderData as YAML, for readers of YAML 1.1 such as kubectl', () => {
   const texts = [
     ...['no', 'No', 'NO', 'n', 'N', 'y', 'yes', 'on', 'On', 'off', 'OFF', 'true', 'False', 'null', 'Null', '~', ''],
     ...['1_000', '1,000', '017', '0x1F', '0b11', '1e3', '.5', '1.', '+1', '-1', '.inf', '-.INF', '.nan'],
@@ -102,16 +101,16 @@ describe('renderData as YAML, for readers of YAML 1.1 as kubectl is', () => {
     })
   }
 
-  it('leaves numbers, truth and nothing bare', () => {
+  it('does not quote numbers, booleans and null', () => {
     assert.equal(renderData({ a: 1, b: true, c: null, d: 1.5 }, 'yaml'), 'a: 1\nb: true\nc: null\nd: 1.5')
   })
 
-  it('writes a value that comes twice twice: kubectl would take an alias, people would not', () => {
+  it('repeats a value instead of using an alias, which people cannot read', () => {
     const labels = { app: 'x' }
     assert.equal(renderData({ a: labels, b: [labels] }, 'yaml'), 'a:\n  app: x\nb:\n  - app: x')
   })
 
-  it('says nothing of its version', () => assert.doesNotMatch(renderData({ a: 'no' }, 'yaml'), /%YAML|---/))
+  it('has no version line', () => assert.doesNotMatch(renderData({ a: 'no' }, 'yaml'), /%YAML|---/))
 })
 
 describe('renderManifests', () => {

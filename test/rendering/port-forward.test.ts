@@ -7,13 +7,15 @@ import { eventRenderer, renderConnection, renderTraffic } from '../../src/render
 const event = (name: ForwardEvent['event'], more: Partial<ForwardEvent> = {}): ForwardEvent => ({
   event: name,
   addon: 'grafana',
+  namespace: 'istio-system',
+  service: 'grafana',
   url: 'http://localhost:3000/',
   ...more,
 })
 const connected = (pod: string, more: Partial<ForwardEvent> = {}) => event('connected', { pod, ...more })
 
 describe('eventRenderer', () => {
-  it('gives people the URL once, and then what changes', () => {
+  it('shows the URL once, and then only changes', () => {
     const render = eventRenderer(undefined)
     const said = [
       event('listening'),
@@ -26,18 +28,18 @@ describe('eventRenderer', () => {
     ].map(render)
     assert.deepEqual(said, [
       ['', ''],
-      ['grafana     http://localhost:3000/  (pod grafana-abc)', ''],
-      ['', 'grafana: pod gone, waiting'],
+      ['grafana     http://localhost:3000/  (pod grafana-abc in istio-system)', ''],
+      ['', 'grafana: lost its pod, waiting for a Ready one'],
       ['', 'grafana: connected to grafana-xyz'],
-      ['', 'grafana: the API server hung up; trying again'],
-      ['kiali       http://localhost:20001/kiali/  (pod kiali-abc)', ''],
+      ['', 'grafana: the API server hung up; retrying'],
+      ['kiali       http://localhost:20001/kiali/  (pod kiali-abc in istio-system)', ''],
       ['', ''],
     ])
   })
 
-  it('says where it waits when there is no pod at the beginning', () => {
+  it('shows the URL while it waits for the first pod', () => {
     const [page, aside] = eventRenderer(undefined)(event('waiting'))
-    assert.deepEqual([page, aside], ['', 'grafana: no Ready pod yet, waiting; http://localhost:3000/'])
+    assert.deepEqual([page, aside], ['', 'grafana: waiting for a Ready pod; http://localhost:3000/'])
   })
 
   it('keeps long names and URLs apart', () => {
@@ -64,9 +66,9 @@ describe('eventRenderer', () => {
 })
 
 describe('renderConnection', () => {
-  it('says whose it was, and what went through it', () => {
+  it('names the add-on and the bytes of a connection', () => {
     const report = { addon: 'grafana', number: 3, up: 420, down: 12_595, milliseconds: 123 }
-    assert.equal(renderConnection(report), 'grafana: connection 3 over after 0.12 s, 420 B sent, 12.3 KiB received')
+    assert.equal(renderConnection(report), 'grafana: connection 3 ended after 0.12 s, 420 B sent, 12.3 KiB received')
   })
 })
 

@@ -39,7 +39,7 @@ describe('renderScrapeSecure', () => {
     assert.equal(renderScrapeSecure(declined, 'none', undefined), 'nothing was changed')
   })
 
-  it('has a line for those who watch', () => {
+  it('has a line of progress', () => {
     const rollout = { done: false, updated: 1, ready: 2, wanted: 3, workload: 'deployment/web', number: 2, of: 5 }
     assert.equal(renderScrapeProgress(rollout), 'deployment/web (2 of 5): 1 of 3 pods replaced, 2 ready')
     assert.equal(renderTargets({ up: 3, total: 4, elapsed: 12_400 }), '3 of 4 targets up, 12 s')

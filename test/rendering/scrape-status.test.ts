@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { renderScrapeStatus } from '../../src/rendering/scrape-status.ts'
-import type { ScrapeStatusResult, WorkloadStatus } from '../../src/scraping/status.ts'
+import type { ScrapeStatusResult, WorkloadStatus } from '../../src/scraping/status-result.ts'
 
 const workload = (change: Partial<WorkloadStatus>): WorkloadStatus => ({
   ...{ kind: 'Deployment', namespace: 'shop', name: 'web', method: 'native', pods: 1, secured: 1, hardened: false },
@@ -18,7 +18,7 @@ const page = (workloads: WorkloadStatus[]) => {
 const closing = (...workloads: WorkloadStatus[]) => page(workloads).split('close it     ')[1]?.split(/\n */)
 
 describe('renderScrapeStatus', () => {
-  it('has a command for each namespace and method, that takes in nobody else', () => {
+  it('has a command for each namespace and method, with only these workloads', () => {
     const db = workload({ name: 'db' })
     const old = workload({ name: 'old', method: 'sidecar' })
     assert.deepEqual(closing(workload({}), db, old, workload({ namespace: 'till' })), [
@@ -28,12 +28,12 @@ describe('renderScrapeStatus', () => {
     ])
   })
 
-  it('has a pattern for many', () => {
+  it('has a pattern for many workloads', () => {
     const many = Array.from({ length: 9 }, (_, n) => workload({ name: `web-${n}` }))
     assert.deepEqual(closing(...many), ['kubectl telemetry scrape-secure WORKLOAD... -n NAMESPACE --harden'])
   })
 
-  it('leaves those out that are to be closed, and says what is not known', () => {
+  it('leaves out hardened workloads, and marks unknown ports', () => {
     assert.match(page([workload({ hardened: true })]), /^shop +deployment\/web +native +1\/1 +- +15020$/m)
     assert.equal(closing(workload({ hardened: true })), undefined)
   })

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { Pod } from '../../src/cluster/objects.ts'
 import { WORKLOADS } from '../../src/cluster/resources.ts'
 import { type Candidate, findCandidates, istiodVersions } from '../../src/scraping/find.ts'
-import type { WorkloadObject } from '../../src/scraping/workload.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { istiod, workload } from '../fakes/workloads.ts'
 
 function candidates(objects: KubeObject[], istiods = [istiod()]): Candidate[] {
@@ -29,7 +29,7 @@ describe('findCandidates', () => {
   it('finds the sidecar among the containers and among the init containers', () => {
     const objects = [
       ...workload('web', { pods: 2 }),
-      ...workload('old', { proxy: 'beside' }),
+      ...workload('old', { proxy: 'container' }),
       ...workload('queue', { kind: 'StatefulSet', pods: 3 }),
       ...workload('agent', { kind: 'DaemonSet' }),
       ...workload('plain', { proxy: 'none' }),
@@ -43,7 +43,7 @@ describe('findCandidates', () => {
     ])
   })
 
-  it('takes the version of the istiod that injects: the proxies of today may be older', () => {
+  it('uses the version of the istiod that injects: present proxies may be older', () => {
     const istiods = [istiod('1.31.2'), istiod('1.30.4', 'stable')]
     const objects = [
       ...workload('web', { istio: '1.29.0' }),
@@ -60,18 +60,44 @@ describe('findCandidates', () => {
     )
   })
 
-  it('reads the version beside an image that is named by its digest', () => {
+  it('reads the version of an image with a digest, if it also has a tag', () => {
     const pinned = istiod('1.31.0', 'default', 'registry.example/istio/pilot@sha256:0123')
     assert.deepEqual([...istiodVersions([pinned])], [['default', '1.31.0']])
     const other = istiod('1.31.0', 'default', 'registry.example:5000/istio/pilot:1.30.1@sha256:0123')
     assert.deepEqual([...istiodVersions([other])], [['default', '1.30.1']])
   })
 
-  it('tells gateways from sidecars', () => {
+  it('distinguishes gateways from sidecars', () => {
     assert.deepEqual(found(workload('edge', { proxy: 'gateway', istio: '1.30.0' })), [['edge', 'gateway', '1.30.0', 1]])
   })
 
-  it('counts no pods that go, have ended, or are somebody else’s', () => {
+  it('recognizes ztunnel by its program and not by its name, and never as a sidecar', () => {
+    const [object, pod] = workload('node-proxy', { kind: 'DaemonSet', proxy: 'none' }) as [KubeObject, Pod]
+    const running = (container: object) =>
+      found([object, { ...pod, spec: { ...pod.spec, containers: [{ name: 'istio-proxy', ...container }] } }] as Pod[])
+    const [none, sidecar] = [undefined, 'sidecar'].map((proxy) => [['node-proxy', proxy]])
+    const proxies: [object, unknown][] = [
+      [{ image: 'docker.io/istio/ztunnel:1.31.0-distroless', args: ['proxy', 'ztunnel'] }, none],
+      [{ image: 'registry.example:5000/istio/ztunnel@sha256:0123' }, none],
+      [{ image: 'registry.example/mirror/node-agent:1', args: ['proxy', 'ztunnel'] }, none],
+      [{ image: 'docker.io/istio/proxyv2:1.31.0', args: ['proxy', 'sidecar', '--domain', 'ztunnel.svc'] }, sidecar],
+      [{ image: 'registry.example/ztunnel/proxyv2:1.31.0', args: ['proxy', 'sidecar'] }, sidecar],
+    ]
+    for (const [container, proxy] of proxies)
+      assert.deepEqual(
+        running(container).map(([name, one]) => [name, one]),
+        proxy,
+        JSON.stringify(container),
+      )
+  })
+
+  it('skips a workload that is being deleted', () => {
+    const [web, ...pods] = workload('web') as [KubeObject, ...KubeObject[]]
+    web.metadata.deletionTimestamp = '2026-11-21T12:00:00Z'
+    assert.deepEqual(found([web, ...pods]), [])
+  })
+
+  it('counts no pods that are being deleted, have ended, or belong to another workload', () => {
     const [web, first, second, third] = workload('web', { pods: 3 }) as [KubeObject, KubeObject, KubeObject, KubeObject]
     first.metadata.deletionTimestamp = '2026-11-21T12:00:00Z'
     second.status = { phase: 'Failed' }
@@ -80,7 +106,7 @@ describe('findCandidates', () => {
     assert.deepEqual(found([web, elsewhere]), [['web', undefined, undefined, 0]])
   })
 
-  it('does not take a ReplicaSet of another Deployment for its own', () => {
+  it('does not count a ReplicaSet of another Deployment', () => {
     const [web] = workload('web') as [KubeObject]
     const pods = workload('web-api').slice(1)
     assert.deepEqual(found([web, ...pods]), [['web', undefined, undefined, 0]])

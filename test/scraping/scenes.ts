@@ -1,8 +1,9 @@
-/** Workloads and what is around them, for tests of planners. */
+/** Workloads and the objects around them, for tests of planners. */
+import type { Wanted } from '../../src/changes/changes.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { Pod, Service } from '../../src/cluster/objects.ts'
 import { DEPLOYMENTS } from '../../src/cluster/resources.ts'
-import type { Planned, Scene, Writing } from '../../src/scraping/methods/planner.ts'
+import type { PlanResult, Scene } from '../../src/scraping/methods/planner.ts'
 import type { Workload } from '../../src/scraping/workload.ts'
 
 export const NAMESPACE = 'shop'
@@ -41,8 +42,8 @@ export function podOf(labels: Labels, more: object = {}): Pod {
   }
 }
 
-/** @param at when it was made, by which Istio chooses */
-export function around(
+/** @param at the time of creation, by which Istio chooses */
+export function meshObject(
   kind: string,
   name: string,
   spec: object,
@@ -52,32 +53,33 @@ export function around(
 }
 
 export function service(name: string, ports: object[], at?: string, selector: Labels = { app: 'web' }): Service {
-  return around('Service', name, { selector, ports }, at === undefined ? {} : { at }) as Service
+  return meshObject('Service', name, { selector, ports }, at === undefined ? {} : { at }) as Service
 }
 
 export function scene(settings: Partial<Scene> = {}): Scene {
   return {
-    wishes: { harden: false },
+    options: { harden: false },
     istioVersion: 'v1',
     pods: [],
     neighbours: [],
     services: [service('web', [{ name: 'http', port: 80, targetPort: 'web' }])],
     rootNamespace: 'istio-system',
-    others: [],
+    injector: undefined,
+    objects: [],
     ...settings,
   }
 }
 
-export function writingsOf(planned: Planned): Writing[] {
+export function writingsOf(planned: PlanResult): Wanted[] {
   if ('skip' in planned) throw new Error(planned.skip.reason)
   return planned.writings
 }
 
-export function skipOf(planned: Planned): string | undefined {
+export function skipOf(planned: PlanResult): string | undefined {
   return 'skip' in planned ? planned.skip.code : undefined
 }
 
-export function specOf(planned: Planned, kind: string): Record<string, unknown> {
+export function specOf(planned: PlanResult, kind: string): Record<string, unknown> {
   const found = writingsOf(planned).find(({ manifest }) => manifest.kind === kind)
   if (found === undefined) throw new Error(`no ${kind} is written`)
   return found.manifest.spec as Record<string, unknown>

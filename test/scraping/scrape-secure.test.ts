@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { planChanges } from '../../src/changes/changes.ts'
+import { SCRAPING } from '../../src/cluster/ownership.ts'
 import { CONFIG_MAPS } from '../../src/cluster/resources.ts'
 import { UserError } from '../../src/errors.ts'
+import { fails } from '../../src/findings.ts'
+import { UNDO } from '../../src/scraping/naming-undo.ts'
 import { type ScrapeSecureReport, succeeded } from '../../src/scraping/result.ts'
 import { type ScrapeSecureRequest, scrapeWith } from '../../src/scraping/scrape-secure.ts'
-import type { AtPrometheus } from '../../src/scraping/scraper/setup.ts'
-import type { WorkloadObject } from '../../src/scraping/workload.ts'
+import type { ScraperSetup } from '../../src/scraping/scraper/setup.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/workloads.ts'
@@ -40,7 +43,7 @@ function run(
   cluster: RollingCluster,
   asked: Partial<ScrapeSecureRequest> = {},
   answers?: Record<string, unknown>,
-  prometheus?: AtPrometheus,
+  prometheus?: ScraperSetup,
 ): Promise<ScrapeSecureReport> & { terminal: FakeTerminal } {
   const terminal = new FakeTerminal(answers)
   const running = scrapeWith(prometheus, { ...REQUEST, ...asked }, fakeWorld(cluster, terminal))
@@ -72,7 +75,7 @@ describe('scrape-secure', () => {
     })
   })
 
-  it('changes nothing the second time, and asks nobody', async () => {
+  it('changes nothing the second time, and asks no question', async () => {
     const cluster = shop()
     await run(cluster)
     cluster.writes.length = 0
@@ -92,7 +95,7 @@ describe('scrape-secure', () => {
     ['--gateways', { gateways: true }, ['web', 'edge', 'db']],
   ]
   for (const [words, asked, names] of choices)
-    it(`means ${names.join(', ')} by ${words}`, async () => {
+    it(`selects ${names.join(', ')} with ${words}`, async () => {
       const { result } = await run(shop(), { ...asked, dryRun: 'client' })
       assert.deepEqual(
         result.workloads.map(({ name }) => name),
@@ -101,9 +104,9 @@ describe('scrape-secure', () => {
     })
 
   const refusals: [string, Partial<ScrapeSecureRequest>][] = [
-    ['WORKLOAD_NOT_FOUND', named('nobody')],
+    ['WORKLOAD_NOT_FOUND', named('absent')],
     ['WORKLOAD_NOT_FOUND', named('web', 'DaemonSet')],
-    ['WORKLOAD_NOT_FOUND', { selector: 'app=nobody' }],
+    ['WORKLOAD_NOT_FOUND', { selector: 'app=absent' }],
     ['SELECTION_INVALID', { ...named('web'), selector: 'app=web' }],
     ['SELECTION_INVALID', { ...named('web'), allNamespaces: true }],
     ['SELECTION_INVALID', { namespaces: ['other'], allNamespaces: true }],
@@ -111,7 +114,7 @@ describe('scrape-secure', () => {
   for (const [code, asked] of refusals)
     it(`refuses ${JSON.stringify(asked)} as ${code}`, () => assert.rejects(run(shop(), asked), failing(code)))
 
-  it('wants to know which, where two kinds have one name', async () => {
+  it('requires a kind if workloads of two kinds have the same name', async () => {
     const cluster = new RollingCluster([istiod(), ...workload('web'), ...workload('web', { kind: 'DaemonSet' })])
     await assert.rejects(run(cluster, named('web')), (error: UserError) => {
       assert.deepEqual([error.code, error.suggestions], ['WORKLOAD_AMBIGUOUS', ['deployment/web', 'daemonset/web']])
@@ -119,7 +122,7 @@ describe('scrape-secure', () => {
     })
   })
 
-  it('leaves out what cannot be done and goes on; what was named and cannot be done is a failure', async () => {
+  it('skips workloads that cannot be changed and continues; a named workload that is skipped is a failure', async () => {
     const cluster = new RollingCluster([
       istiod(),
       ...workload('paused', { spec: { paused: true } }),
@@ -131,21 +134,44 @@ describe('scrape-secure', () => {
     assert.deepEqual(lines(report), [
       'Deployment default/paused skipped PAUSED',
       'Deployment default/annotated skipped YAML_INVALID',
-      'Deployment default/starting skipped NOT_READY',
+      'Deployment default/starting skipped PODS_NOT_READY',
       'Deployment default/web configured',
     ])
     assert.equal(succeeded(report), true)
     assert.equal(succeeded(await run(cluster, named('paused'))), false)
   })
 
-  it('takes what the API server refuses for the reason of that workload', async () => {
+  it('rolls a DaemonSet, whose changes the API server counts in an annotation', async () => {
+    const cluster = new RollingCluster([istiod(), ...workload('agent', { kind: 'DaemonSet', pods: 3 })])
+    assert.deepEqual(lines(await run(cluster)), ['DaemonSet default/agent configured'])
+    const agent = cluster.objects.find(({ kind }) => kind === 'DaemonSet') ?? assert.fail()
+    assert.equal(agent.metadata.annotations?.['deprecated.daemonset.template.generation'], '2')
+    cluster.writes.length = 0
+    assert.deepEqual(lines(await run(cluster)), ['DaemonSet default/agent unchanged'])
+    assert.deepEqual(cluster.writes, [])
+  })
+
+  it('lists ztunnel with the reason; it is a failure if it is named', async () => {
+    const cluster = new RollingCluster([
+      istiod(),
+      ...workload('node-proxy', { kind: 'DaemonSet', proxy: 'ztunnel', namespace: 'default' }),
+      ...workload('web'),
+    ])
+    const skipped = 'DaemonSet default/node-proxy skipped ZTUNNEL'
+    assert.deepEqual(lines(await run(cluster, { gateways: true })), ['Deployment default/web configured', skipped])
+    const report = await run(cluster, named('node-proxy'))
+    assert.deepEqual(lines(report), [skipped])
+    assert.equal(succeeded(report), false)
+  })
+
+  it('skips a workload that the API server refuses, with that reason', async () => {
     const cluster = shop()
     cluster.fail('apply', 'statefulsets', new UserError('FORBIDDEN', 'not allowed to apply statefulset/db'), true)
     const report = await run(cluster)
     assert.deepEqual(lines(report), ['Deployment default/web configured', 'StatefulSet default/db skipped FORBIDDEN'])
   })
 
-  it('leaves out a namespace that may not be read, unless it is the only one', async () => {
+  it('skips a namespace without read permission, unless it is the only one', async () => {
     class Guarded extends RollingCluster {
       override async list(...[resource, options]: Parameters<RollingCluster['list']>): Promise<never[]> {
         if (options?.namespace === 'secret' || (options?.namespace === undefined && options?.labels === undefined))
@@ -166,11 +192,11 @@ describe('scrape-secure', () => {
     await assert.rejects(run(cluster, { namespaces: ['secret'] }), failing('FORBIDDEN'))
     await assert.rejects(run(cluster, { allNamespaces: true }), {
       code: 'FORBIDDEN',
-      suggestions: ['-n NAMESPACE -n ANOTHER   # only where you may', 'ask'],
+      suggestions: ['-n NAMESPACE -n ANOTHER   # namespaces that you may read', 'ask'],
     })
   })
 
-  it('asks first and says how many pods restart', async () => {
+  it('asks first, with the number of pods that restart', async () => {
     const question = 'Change 2 workloads and restart 3 pods, one workload after the other?'
     const declining = run(shop(), { yes: false }, { [question]: false })
     const report = await declining
@@ -182,7 +208,7 @@ describe('scrape-secure', () => {
     await assert.rejects(run(shop(), { yes: false }), failing('CONSENT_REQUIRED'))
   })
 
-  it('only shows in a dry run', async () => {
+  it('writes nothing in a dry run', async () => {
     for (const dryRun of ['client', 'server'] as const) {
       const cluster = shop()
       const { result, manifests } = await run(cluster, { dryRun, yes: false })
@@ -190,14 +216,14 @@ describe('scrape-secure', () => {
     }
   })
 
-  it('ends at the first that does not come back, and says what was done; the next run goes on there', async () => {
+  it('stops at the first workload that does not become ready, and reports what was changed; the next run continues there', async () => {
     const cluster = shop()
     cluster.stuck.add('web')
     await assert.rejects(run(cluster), (error: UserError) => {
       assert.equal(error.code, 'ROLLOUT_FAILED')
       assert.match(
         error.message,
-        /deployment\/web in namespace default did not come back in 60 s: 0 of 2 pods replaced/,
+        /deployment\/web in namespace default did not become ready within 60 s: 0 of 2 pods replaced/,
       )
       assert.match(error.message, /changed before that: deployment.apps\/web/)
       assert.ok(error.suggestions.some((one) => one.includes('cleanup --scraping')))
@@ -211,16 +237,21 @@ describe('scrape-secure', () => {
     ])
   })
 
-  it('waits for a workload that an earlier run had changed', async () => {
+  it('waits for a workload that an interrupted run had changed', async () => {
     const cluster = shop()
     cluster.stuck.add('web')
     await assert.rejects(run(cluster, named('web')), failing('ROLLOUT_FAILED'))
-    await assert.rejects(run(cluster, named('web')), failing('ROLLOUT_FAILED'))
+    cluster.writes.length = 0
+    await assert.rejects(run(cluster, named('web')), (error: UserError) => {
+      assert.deepEqual([error.code, cluster.writes], ['ROLLOUT_FAILED', []])
+      assert.equal(error.suggestions.at(-1), UNDO, 'the way back is named although this run changed nothing')
+      return true
+    })
   })
 
-  it('plans again what somebody changed while another was waited for', async () => {
+  it('plans a workload again that was changed while an earlier one rolled out', async () => {
     const cluster = shop()
-    cluster.meanwhile = (objects) => {
+    cluster.afterNextWrite = (objects) => {
       const db = objects.find(({ kind }) => kind === 'StatefulSet')
       Object.assign(db?.spec as object, { replicas: 4 })
     }
@@ -246,11 +277,13 @@ describe('scrape-secure', () => {
 
   describe('with Prometheus', () => {
     /** @param up how many of two targets are up at each look */
-    const prometheus = (told: string[], ...up: number[]): AtPrometheus => ({
+    const prometheus = (told: string[], ...up: number[]): ScraperSetup => ({
       found: { kind: 'Deployment', namespace: 'default', name: 'db' },
       scraper: { namespace: 'default', serviceAccount: 'prometheus', labels: { app: 'prometheus' } },
-      changes: planChanges([{ resource: CONFIG_MAPS, manifest: CONFIG, by: 'owning' }], []),
-      warnings: [{ code: 'PROMETHEUS_DATA_LOST', message: 'what it has collected is lost', remedy: '' }],
+      changes: planChanges([{ resource: CONFIG_MAPS, manifest: CONFIG, by: 'owning' }], [], SCRAPING),
+      warnings: [
+        { code: 'PROMETHEUS_DATA_LOST', severity: 'warns', message: 'what it has collected is lost', remedies: [] },
+      ],
       apply: async () => {
         told.push('apply')
       },
@@ -258,7 +291,8 @@ describe('scrape-secure', () => {
         told.push(`prove ${workloads.length}`)
         const now = up.length > 1 ? up.shift() : up[0]
         const targets = { up: now ?? 2, total: 2, jobs: [] }
-        return { targets, plaintext: { open: [] }, warnings: [], breached: now === 0 }
+        const down = fails('TARGET_DOWN', `${2 - targets.up} of 2 pods are not up`)
+        return { targets, plaintext: { open: [] }, warnings: targets.up < 2 ? [down] : [] }
       },
     })
     const CONFIG = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'prometheus', namespace: 'default' } }
@@ -267,7 +301,7 @@ describe('scrape-secure', () => {
       return web.spec.template.metadata.annotations?.['proxy.istio.io/config'] ?? ''
     }
 
-    it('comes before the first workload, and fails when a target is not up', async () => {
+    it('is changed before the first workload, and a target that is not up is a failure', async () => {
       const told: string[] = []
       const report = await run(shop(), {}, undefined, prometheus(told, 2))
       assert.deepEqual(told, ['apply', 'prove 2'])
@@ -275,22 +309,37 @@ describe('scrape-secure', () => {
       assert.equal(succeeded(await run(shop(), {}, undefined, prometheus(told, 1))), false)
     })
 
-    it('fails when somebody is answered who is to be refused', async () => {
+    it('that does not answer any more ends the run with the way back', async () => {
+      const prove = async () => {
+        throw new UserError('PROMETHEUS_UNREACHABLE', 'it does not answer', { suggestions: ['look'] })
+      }
+      const cluster = shop()
+      for (let time = 0; time < 2; time++)
+        await assert.rejects(run(cluster, {}, undefined, { ...prometheus([], 2), prove }), {
+          code: 'PROMETHEUS_UNREACHABLE',
+          suggestions: ['look', UNDO],
+        })
+    })
+
+    it('proves that ports refuse others, and an answer is a failure', async () => {
       const breached = {
         ...prometheus([], 2),
-        prove: async () => ({ ...(await prometheus([], 2).prove([])), breached: true }),
+        prove: async () => ({
+          ...(await prometheus([], 2).prove([])),
+          warnings: [fails('NOT_REFUSED', 'port 15091 of pod shop/web-0 answers a stranger')],
+        }),
       }
       assert.equal(succeeded(await run(shop(), {}, undefined, breached)), false)
     })
 
-    it('is no workload itself', async () => {
+    it('is not one of the workloads', async () => {
       const cluster = new RollingCluster([istiod(), ...workload('db'), ...workload('web')])
       assert.deepEqual(lines(await run(cluster, {}, undefined, prometheus([], 2))), [
         'Deployment default/web configured',
       ])
     })
 
-    it('is asked about, with what it loses', async () => {
+    it('is named in the question, with the data that it loses', async () => {
       const question = 'Change Prometheus and 2 workloads and restart 3 pods, one workload after the other?'
       const declining = run(shop(), { yes: false }, { [question]: false }, prometheus([], 2))
       assert.equal((await declining).result.outcome, 'declined')
@@ -300,14 +349,33 @@ describe('scrape-secure', () => {
       ])
     })
 
-    it('stays as it is where no workload can be done', async () => {
+    it('stays unchanged, and is not mentioned, if every workload is skipped', async () => {
       const told: string[] = []
       const cluster = new RollingCluster([istiod(), ...workload('plain', { proxy: 'none' })])
-      await run(cluster, named('plain'), undefined, prometheus(told, 2))
-      assert.deepEqual(told, ['prove 1'])
+      const { result } = await run(cluster, named('plain'), undefined, prometheus(told, 2))
+      assert.deepEqual([told, result.warnings], [[], []])
     })
 
-    it('has the ports in clear closed when all targets are up, and never before', async () => {
+    it('stays unchanged, without a question, if the API server refuses every workload', async () => {
+      const told: string[] = []
+      const cluster = shop()
+      for (const plural of ['deployments', 'statefulsets'])
+        cluster.fail('apply', plural, new UserError('FIELD_CONFLICT', 'others own it'), true)
+      for (const asked of [{ yes: false }, { harden: true }, { dryRun: 'server' as const }]) {
+        const report = await run(cluster, asked, undefined, prometheus(told, 0))
+        assert.deepEqual(
+          lines(report),
+          ['Deployment default/web skipped FIELD_CONFLICT', 'StatefulSet default/db skipped FIELD_CONFLICT'].slice(
+            0,
+            lines(report).length,
+          ),
+        )
+        assert.deepEqual([report.refused, report.result.objects, report.result.warnings], [true, [], []])
+      }
+      assert.deepEqual([cluster.writes, told.filter((one) => one === 'apply')], [[], []])
+    })
+
+    it('must have all targets up before the plaintext ports are closed', async () => {
       const told: string[] = []
       const cluster = shop()
       const report = await run(cluster, { harden: true }, undefined, prometheus(told, 2))

@@ -5,7 +5,8 @@ import type { Service } from '../../src/cluster/objects.ts'
 import { UserError } from '../../src/errors.ts'
 import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
 import { type ScrapeStatusRequest, scrapeStatus, succeeded } from '../../src/scraping/status.ts'
-import { SECURE_PORT, type WorkloadObject } from '../../src/scraping/workload.ts'
+import { SECURE_PORT } from '../../src/scraping/workload.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
 import { prometheus, ScrapedCluster } from '../fakes/scraped-cluster.ts'
@@ -25,7 +26,7 @@ const codes = ({ warnings }: Awaited<ReturnType<typeof run>>) => warnings.map(({
 const forbidden = (what: string) => new UserError('FORBIDDEN', `not allowed to ${what}`)
 
 describe('scrape-secure status', () => {
-  it('finds what was changed, and tells what Prometheus says of it', async () => {
+  it('finds the changed workloads, and reports their targets in Prometheus', async () => {
     const cluster = await secured(...workload('other', { namespace: 'far' }))
     const result = await run(cluster, { namespaces: ['shop'] })
     assert.deepEqual(result, {
@@ -52,12 +53,12 @@ describe('scrape-secure status', () => {
       unsecured: { sidecars: 0, gateways: 0 },
       warnings: [],
     })
-    assert.equal(succeeded(result), true, 'in clear is no failure')
+    assert.equal(succeeded(result), true, 'plaintext is no failure')
     assert.equal((await run(cluster)).workloads.length, 3)
     assert.deepEqual(cluster.writes, [])
   })
 
-  it('says that there is nothing, and counts what could be done', async () => {
+  it('reports that nothing is secured, and counts workloads that could be', async () => {
     const cluster = new ScrapedCluster([
       ...shop(),
       ...workload('edge', { proxy: 'gateway' }),
@@ -68,7 +69,7 @@ describe('scrape-secure status', () => {
     assert.deepEqual([succeeded(result), cluster.asked], [true, []])
   })
 
-  it('counts neither Prometheus’ own sidecar nor what has its own secure port', async () => {
+  it('counts neither Prometheus’ own sidecar nor workloads with their own secure port', async () => {
     const labels = { 'kubectl-telemetry/scraping': 'true' }
     const own = workload('own', { template: { annotations: { [SECURE_PORT]: '15443' } } })
     const cluster = new ScrapedCluster([...own, ...workload('scraper', { metadata: { labels } })])
@@ -76,7 +77,7 @@ describe('scrape-secure status', () => {
     assert.deepEqual((await run(cluster)).unsecured, { sidecars: 0, gateways: 0 })
   })
 
-  it('has Prometheus’ own words for what is not up, once for each reason', async () => {
+  it('explains targets that are not up, once for each reason', async () => {
     const cluster = await secured()
     for (const { metadata } of cluster.pods.filter(({ metadata }) => metadata.name.startsWith('web')))
       cluster.targets.set(metadata.name, { health: 'down', lastError: 'connect: connection refused' })
@@ -85,32 +86,33 @@ describe('scrape-secure status', () => {
     assert.deepEqual(result.warnings, [
       {
         code: 'TARGET_DOWN',
+        severity: 'fails',
         message:
           'deployment/web in namespace shop: 2 of 2 pods (web-5d9f8-0 and 1 more) are not up: nothing listens at its port: the proxy does not serve secure metrics',
-        remedy: 'kubectl -n shop logs web-5d9f8-0 -c istio-proxy',
+        remedies: ['kubectl -n shop logs web-5d9f8-0 -c istio-proxy'],
       },
     ])
     assert.equal(succeeded(result), false)
   })
 
-  it('tells of pods that two jobs scrape, in clear or both over mutual TLS', async () => {
+  it('reports pods that two jobs scrape, as plaintext or both over mutual TLS', async () => {
     for (const scheme of ['http', 'https'] as const) {
       const cluster = await secured()
       const db = cluster.pods.find(({ metadata }) => metadata.name.startsWith('db')) ?? assert.fail()
       const [, ip] = ADDRESS.exec(cluster.target(db).scrapeUrl) ?? []
       const scrapeUrl = `${scheme}://${ip}:${scheme === 'http' ? 15020 : 15092}/stats/prometheus`
-      cluster.more.push(cluster.target(db, { scrapePool: 'theirs', scrapeUrl }))
+      cluster.more.push(cluster.target(db, { scrapePool: 'users', scrapeUrl }))
       const result = await run(cluster)
-      assert.deepEqual(result.double, [{ namespace: 'shop', pod: db.metadata.name, jobs: [SECURE_JOB, 'theirs'] }])
+      assert.deepEqual(result.double, [{ namespace: 'shop', pod: db.metadata.name, jobs: [SECURE_JOB, 'users'] }])
       assert.deepEqual([codes(result), succeeded(result)], [['SCRAPED_TWICE'], false])
       assert.deepEqual(
         result.targets?.jobs.map(({ name }) => name),
-        [SECURE_JOB, 'theirs'],
+        [SECURE_JOB, 'users'],
       )
     }
   })
 
-  it('tells how many pods have it while they are replaced', async () => {
+  it('reports how many pods are secured while they are replaced', async () => {
     const cluster = await secured()
     const web = cluster.objects.find(({ metadata }) => metadata.name === 'web') as WorkloadObject
     Object.assign(web.status as object, { updatedReplicas: 1 })
@@ -121,20 +123,23 @@ describe('scrape-secure status', () => {
     assert.deepEqual([first?.secured, first?.pods, first?.targets], [1, 2, { up: 1, total: 1 }])
     assert.deepEqual([codes(result), succeeded(result)], [['ROLLOUT_UNFINISHED'], false])
     assert.match(result.warnings[0]?.message ?? '', /^deployment\/web in namespace shop: 1 of 2 pods are replaced/)
+    const refused = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'exceeded quota: small' }
+    Object.assign(web.status as object, { conditions: [refused] })
+    assert.match((await run(cluster)).warnings[0]?.message ?? '', /2 ready; FailedCreate: exceeded quota: small$/)
   })
 
-  it('knows a workload that has no pods now', async () => {
+  it('lists a workload without pods', async () => {
     const cluster = await secured(...workload('idle', { pods: 0, namespace: 'shop' }))
     const idle = cluster.objects.find(({ metadata }) => metadata.name === 'idle') as WorkloadObject
     idle.metadata.labels = { 'kubectl-telemetry/scraping': 'true' }
-    idle.metadata.managedFields = [{ manager: 'kubectl-telemetry', operation: 'Apply', fieldsV1: {} }]
+    idle.metadata.managedFields = [{ manager: 'istio-telemetry-scraping', operation: 'Apply', fieldsV1: {} }]
     idle.spec.template.metadata.annotations = { [SECURE_PORT]: '15092' }
     const result = await run(cluster)
     const { pods, secured: having, targets } = result.workloads.find(({ name }) => name === 'idle') ?? assert.fail()
     assert.deepEqual([pods, having, targets, codes(result)], [0, 0, { up: 0, total: 0 }, []])
   })
 
-  it('asks no pod that is not Ready, and says that it does not know', async () => {
+  it('asks no pod that is not Ready, and reports that its ports are unchecked', async () => {
     const cluster = await secured()
     for (const { status = {} } of cluster.pods.filter(({ metadata }) => metadata.name.startsWith('web')))
       status.conditions = [{ type: 'Ready', status: 'False' }]
@@ -143,15 +148,15 @@ describe('scrape-secure status', () => {
     assert.deepEqual([cluster.asked, warnings], [['db-5d9f8-0:15090', 'db-5d9f8-0:15020'], []])
   })
 
-  it('tells what is closed, and what ought to be and is not', async () => {
+  it('reports hardened workloads, and those that still serve plaintext', async () => {
     const cluster = await secured()
     for (const name of ['web', 'db']) {
       const object = cluster.objects.find(({ metadata }) => metadata.name === name) as WorkloadObject
       const { annotations = {} } = object.spec.template.metadata
       annotations['proxy.istio.io/config'] += '  METRICS_LOCALHOST_ACCESS_ONLY: "true"\n'
     }
-    cluster.clear.clear()
-    cluster.clear.add('web-5d9f8-0:15090')
+    cluster.plaintextPorts.clear()
+    cluster.plaintextPorts.add('web-5d9f8-0:15090')
     const result = await run(cluster)
     assert.deepEqual(
       [result.plaintext.open, result.workloads.map(({ hardened }) => hardened)],
@@ -161,7 +166,7 @@ describe('scrape-secure status', () => {
     assert.equal(cluster.asked.length, 4, 'one pod of each workload')
   })
 
-  describe('what was written and fits no more', () => {
+  describe('a configuration that is no longer current', () => {
     const listed = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' } }
     const service = (...ports: number[]): Service => ({
       ...listed,
@@ -172,7 +177,7 @@ describe('scrape-secure status', () => {
         method: 'sidecar',
       })
 
-    it('is a Sidecar without a port that its Service has by now', async () => {
+    it('is a Sidecar without a new port of the Service', async () => {
       const cluster = await old()
       assert.deepEqual(codes(await run(cluster)), [])
       const index = cluster.objects.findIndex(({ kind }) => kind === 'Service')
@@ -185,13 +190,15 @@ describe('scrape-secure status', () => {
       assert.deepEqual(result.warnings, [
         {
           code: 'OUTDATED',
-          message: 'deployment/web in namespace shop: Sidecar kubectl-telemetry-deployment-web is not as it needs now',
-          remedy: 'kubectl telemetry scrape-secure deployment/web -n shop --method sidecar',
+          severity: 'fails',
+          message:
+            'deployment/web in namespace shop: Sidecar kubectl-telemetry-deployment-web no longer matches what the workload needs',
+          remedies: ['kubectl telemetry scrape-secure deployment/web -n shop --method sidecar'],
         },
       ])
     })
 
-    it('is a policy that somebody has deleted', async () => {
+    it('is a deleted policy', async () => {
       const cluster = await old()
       cluster.objects.splice(
         cluster.objects.findIndex(({ kind }) => kind === 'PeerAuthentication'),
@@ -200,11 +207,11 @@ describe('scrape-secure status', () => {
       const { warnings } = await run(cluster)
       assert.match(
         warnings[0]?.message ?? '',
-        /PeerAuthentication kubectl-telemetry-deployment-web is not as it needs now/,
+        /PeerAuthentication kubectl-telemetry-deployment-web no longer matches what the workload needs/,
       )
     })
 
-    it('is an annotation that somebody has changed', async () => {
+    it('is a changed annotation', async () => {
       const cluster = await secured()
       const db = cluster.objects.find(({ metadata }) => metadata.name === 'db') as WorkloadObject
       Object.assign(db.spec.template.metadata.annotations ?? {}, {
@@ -213,7 +220,7 @@ describe('scrape-secure status', () => {
       assert.deepEqual(codes(await run(cluster)), ['OUTDATED'])
     })
 
-    it('is not known where it may not be read, and that is no failure', async () => {
+    it('is unknown without read permission, and that is no failure', async () => {
       const cluster = await old()
       cluster.fail('list', 'services', forbidden('list services'))
       const result = await run(cluster)
@@ -223,7 +230,7 @@ describe('scrape-secure status', () => {
       )
     })
 
-    it('is left over of the method before', async () => {
+    it('is a leftover of the former method', async () => {
       const cluster = await old()
       for (const { kind, spec } of cluster.objects)
         if (kind === 'Deployment')
@@ -233,39 +240,41 @@ describe('scrape-secure status', () => {
       const { workloads, warnings } = await run(cluster)
       assert.equal(workloads[0]?.method, 'native')
       assert.deepEqual(
-        warnings.flatMap(({ code, message }) => (code === 'LEFT_OVER' ? [message.split(' ')[0]] : [])),
+        warnings.flatMap(({ code, message }) => (code === 'SCRAPING_LEFTOVERS' ? [message.split(' ')[0]] : [])),
         ['Sidecar', 'PeerAuthentication', 'AuthorizationPolicy'],
       )
     })
 
-    it('is left over when the workload is gone', async () => {
+    it('is a leftover of a deleted workload', async () => {
       const cluster = await old()
       for (const kind of ['Deployment', 'Pod']) {
         const index = cluster.objects.findIndex((one) => one.kind === kind && one.metadata.namespace === 'shop')
         cluster.objects.splice(index, 1)
       }
       const result = await run(cluster)
-      const left = result.warnings.map(({ code, remedy }) => `${code} ${remedy}`).filter((one) => !/cleanup/.test(one))
+      const left = result.warnings
+        .map(({ code, remedies }) => `${code} ${remedies.join()}`)
+        .filter((one) => !/cleanup/.test(one))
       assert.deepEqual(left.toSorted(), [
-        'LEFT_OVER kubectl -n shop delete authorizationpolicy.security.istio.io kubectl-telemetry-deployment-web',
-        'LEFT_OVER kubectl -n shop delete peerauthentication.security.istio.io kubectl-telemetry-deployment-web',
-        'LEFT_OVER kubectl -n shop delete sidecar.networking.istio.io kubectl-telemetry-deployment-web',
+        'SCRAPING_LEFTOVERS kubectl -n shop delete authorizationpolicy.security.istio.io kubectl-telemetry-deployment-web',
+        'SCRAPING_LEFTOVERS kubectl -n shop delete peerauthentication.security.istio.io kubectl-telemetry-deployment-web',
+        'SCRAPING_LEFTOVERS kubectl -n shop delete sidecar.networking.istio.io kubectl-telemetry-deployment-web',
       ])
       assert.equal(succeeded(result), false)
     })
   })
 
-  describe('what may not be read', () => {
-    it('is workloads', async () => {
+  describe('without read permission', () => {
+    it('for workloads the result is unknown', async () => {
       const cluster = await secured()
       cluster.fail('list', 'pods', forbidden('list pods'))
       for (const asked of [{}, { namespaces: ['shop'] }]) {
         const result = await run(cluster, asked)
-        assert.deepEqual([result.workloads, codes(result), succeeded(result)], [[], ['UNREAD'], false])
+        assert.deepEqual([result.workloads, codes(result), succeeded(result)], [[], ['WORKLOADS_UNREAD'], false])
       }
     })
 
-    it('is Prometheus: the workloads are told of all the same', async () => {
+    it('for Prometheus the workloads are still reported', async () => {
       const cluster = await secured()
       const answer = cluster.podAnswers
       cluster.podAnswers = (pod, request) => {
@@ -281,7 +290,7 @@ describe('scrape-secure status', () => {
       assert.deepEqual([result.plaintext.open.length, succeeded(result)], [4, false])
     })
 
-    it('is a pod at its ports in clear', async () => {
+    it('for the plaintext ports of a pod they are unchecked', async () => {
       const cluster = await secured()
       const answer = cluster.podAnswers
       cluster.podAnswers = (pod, request) => {
@@ -293,7 +302,7 @@ describe('scrape-secure status', () => {
       assert.deepEqual([codes(result), succeeded(result)], [['PLAINTEXT_UNCHECKED'], true])
     })
 
-    it('is a kind of objects', async () => {
+    it('for a kind of objects that is a finding', async () => {
       const cluster = await secured()
       cluster.fail('list', 'networkpolicies', forbidden('list'))
       const result = await run(cluster, { namespaces: ['shop'] })
@@ -303,44 +312,48 @@ describe('scrape-secure status', () => {
       assert.deepEqual(
         ours.filter((one) => !one.includes(' shop ')),
         [],
-        'only where was asked',
+        'only in these namespaces',
       )
     })
   })
 
-  it('asks the Prometheus that is named, or that was changed, of several', async () => {
+  it('asks the named Prometheus, or of several the one that was changed', async () => {
     const cluster = await secured(...prometheus('second'))
     assert.equal((await run(cluster)).prometheus?.name, 'prometheus')
     const named = await run(cluster, { prometheus: 'istio-system/second' })
     assert.deepEqual([named.prometheus?.name, codes(named)], ['second', ['PROMETHEUS_CHANGED']])
     const none = await run(cluster, { prometheus: 'none' })
     assert.deepEqual([none.prometheus, none.targets, codes(none)], [undefined, undefined, []])
-    const changed = cluster.objects.find(
+    const [original] = prometheus()
+    const index = cluster.objects.findIndex(
       ({ metadata, kind }) => kind === 'Deployment' && metadata.name === 'prometheus',
     )
-    Object.assign(changed?.metadata ?? {}, { labels: {} })
+    cluster.objects.splice(index, 1, original ?? assert.fail())
     const result = await run(cluster)
     assert.deepEqual([result.prometheus, codes(result)], [undefined, ['TARGETS_UNKNOWN']])
   })
 
-  it('tells of a prometheus.yml that has our job no more, or cannot be read', async () => {
+  it('reports a prometheus.yml without our job, or one that cannot be read', async () => {
     const cluster = await secured()
     const configMap = cluster.objects.find(({ kind }) => kind === 'ConfigMap') ?? assert.fail()
     configMap.data = { 'prometheus.yml': SAMPLE }
     const result = await run(cluster)
     assert.deepEqual([codes(result), succeeded(result)], [['PROMETHEUS_CHANGED'], false])
-    assert.match(result.warnings[0]?.message ?? '', /^ConfigMap istio-system\/prometheus has not all/)
+    assert.match(
+      result.warnings[0]?.message ?? '',
+      /^ConfigMap istio-system\/prometheus was changed and no longer contains everything/,
+    )
     configMap.data = { 'prometheus.yml': 'scrape_configs: [' }
     assert.deepEqual(codes(await run(cluster)), ['YAML_INVALID'])
     cluster.fail('get', 'configmaps', forbidden('get configmaps'))
     const unread = await run(cluster)
-    assert.deepEqual([codes(unread), unread.targets?.up, succeeded(unread)], [['FIT_UNCHECKED'], 3, true])
+    assert.deepEqual([codes(unread), unread.targets?.up, succeeded(unread)], [['PROMETHEUS_UNCHECKED'], 3, true])
   })
 
-  it('tells of a Prometheus that was changed for nothing', async () => {
+  it('reports a changed Prometheus without any secured workload', async () => {
     const cluster = await new ScrapedCluster([]).secure()
     const result = await run(cluster)
-    assert.deepEqual(codes(result), ['LEFT_OVER', 'LEFT_OVER'])
+    assert.deepEqual(codes(result), ['SCRAPING_LEFTOVERS', 'SCRAPING_LEFTOVERS'])
     assert.deepEqual(codes(await run(cluster, { namespaces: ['shop'] })), [], 'other namespaces may need it')
   })
 

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
-import { type CleanupRequest, type CleanupResult, cleanup, succeeded } from '../../src/cleaning/cleanup.ts'
+import { succeeded } from '../../src/changes/undo.ts'
+import type { CleanupResult } from '../../src/cleaning/cleanup.ts'
+import { type CleanupRequest, cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
-import { scrapingLabels } from '../../src/cluster/ownership.ts'
+import { ownedLabels, SCRAPING } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
 import { scrapeWith } from '../../src/scraping/scrape-secure.ts'
-import type { WorkloadObject } from '../../src/scraping/workload.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
 import { istiod, RollingCluster, workload } from '../fakes/workloads.ts'
@@ -23,13 +25,13 @@ const CLEANUP: CleanupRequest = {
   dryRun: 'none',
 }
 
-/** The workload of somebody who has labels and annotations of his own, and one of somebody who has none. */
+/** A workload with the user's labels and annotations, and one without. */
 const OBJECTS = () => [
   istiod(),
   ...workload('web', {
     pods: 2,
-    template: { annotations: { theirs: 'yes' } },
-    metadata: { labels: { theirs: 'yes' } },
+    template: { annotations: { users: 'yes' } },
+    metadata: { labels: { users: 'yes' } },
   }),
   ...workload('db', { kind: 'StatefulSet', namespace: 'other' }),
 ]
@@ -46,7 +48,7 @@ const run = (cluster: RollingCluster, asked: Partial<CleanupRequest> = {}, answe
 const names = (objects: { kind: string; name: string }[]) => objects.map(({ kind, name }) => `${kind}/${name}`)
 const BOTH = ['Deployment/web', 'StatefulSet/db']
 
-/** Less what is counted. */
+/** Without counters. */
 function substance({ objects }: RollingCluster): unknown[] {
   const kept = ({ metadata, spec, kind }: KubeObject) => {
     const { resourceVersion: _r, generation: _g, uid: _u, ...rest } = metadata
@@ -57,7 +59,7 @@ function substance({ objects }: RollingCluster): unknown[] {
 }
 
 describe('cleanup --scraping', () => {
-  it('gives every workload back as it was', async () => {
+  it('restores every workload', async () => {
     const cluster = await scraped()
     const result = await run(cluster)
     assert.deepEqual(names(result.restored), BOTH)
@@ -66,7 +68,7 @@ describe('cleanup --scraping', () => {
     assert.deepEqual(names((await run(cluster)).restored), [])
   })
 
-  describe('where somebody has such annotations of his own', () => {
+  describe('where the user has such annotations', () => {
     const CONFIG = 'proxy.istio.io/config'
     const EXCLUDED = 'traffic.sidecar.istio.io/excludeInboundPorts'
     const OWN = {
@@ -88,7 +90,7 @@ describe('cleanup --scraping', () => {
       return cluster
     }
 
-    it('puts ours into them, once', async () => {
+    it('adds our entries to them, once', async () => {
       const cluster = await merged()
       assert.deepEqual(annotations(cluster), {
         [CONFIG]:
@@ -103,13 +105,13 @@ describe('cleanup --scraping', () => {
       )
     })
 
-    it('gives them back to the byte', async () => {
+    it('restores them to the byte', async () => {
       const cluster = await merged()
       assert.equal(succeeded(await run(cluster)), true)
       assert.deepEqual(substance(cluster), substance(new RollingCluster(objects())))
     })
 
-    it('keeps what somebody has written into them since', async () => {
+    it('keeps what the user has written into them since', async () => {
       const cluster = await merged()
       const since = annotations(cluster)
       since[CONFIG] = `${since[CONFIG]}drainDuration: 5s\n`
@@ -122,41 +124,51 @@ describe('cleanup --scraping', () => {
     })
   })
 
-  it('is not done by a cleanup of what is exposed', async () => {
+  it('is not done by a cleanup of exposures', async () => {
     const cluster = await scraped()
     const result = await run(cluster, { scraping: undefined })
     assert.deepEqual([result.restored, result.deleted, cluster.writes], [[], [], []])
   })
 
-  it('deletes what is ours, after the workloads', async () => {
+  it('deletes created objects, after the workloads', async () => {
     const cluster = await scraped()
     const sidecar = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Sidecar',
-      metadata: { name: 'ours', namespace: 'default', uid: '1', labels: scrapingLabels() },
+      metadata: {
+        name: 'kubectl-telemetry-deployment-web',
+        namespace: 'default',
+        uid: '1',
+        labels: ownedLabels(SCRAPING),
+      },
+      spec: { workloadSelector: { labels: { app: 'web' } } },
     }
     cluster.objects.push(sidecar)
     const result = await run(cluster)
-    assert.deepEqual(names(result.deleted), ['Sidecar/ours'])
+    assert.deepEqual(names(result.deleted), ['Sidecar/kubectl-telemetry-deployment-web'])
     assert.deepEqual(
       cluster.writes.map(({ verb, object }) => `${verb} ${object}`),
-      ['apply Deployment/web', 'apply StatefulSet/db', 'delete Sidecar/ours'],
+      ['apply Deployment/web', 'apply StatefulSet/db', 'delete Sidecar/kubectl-telemetry-deployment-web'],
     )
   })
 
-  it('gives back and deletes kind by kind, so that no port outlives the policies that keep it closed', async () => {
-    const around = (kind: string, spec: object, group: string) => ({
+  it('restores and deletes kind by kind, so that no port stays open after its policies are deleted', async () => {
+    const meshObject = (kind: string, spec: object, group: string) => ({
       apiVersion: `${group}.istio.io/v1`,
       kind,
-      metadata: { name: 'theirs', namespace: 'default', managedFields: [] },
+      metadata: { name: 'users', namespace: 'default', managedFields: [] },
       spec,
     })
-    const theirs = { matchLabels: { app: 'web' } }
+    const users = { matchLabels: { app: 'web' } }
     const cluster = new RollingCluster([
       ...OBJECTS(),
       ...workload('api'),
-      around('Sidecar', { workloadSelector: { labels: { app: 'web' } }, egress: [{ hosts: ['./*'] }] }, 'networking'),
-      around('PeerAuthentication', { selector: theirs, mtls: { mode: 'PERMISSIVE' } }, 'security'),
+      meshObject(
+        'Sidecar',
+        { workloadSelector: { labels: { app: 'web' } }, egress: [{ hosts: ['./*'] }] },
+        'networking',
+      ),
+      meshObject('PeerAuthentication', { selector: users, mtls: { mode: 'PERMISSIVE' } }, 'security'),
     ])
     await scrapeWith(undefined, { ...SCRAPE, method: 'sidecar' }, fakeWorld(cluster, new FakeTerminal()))
     cluster.writes.length = 0
@@ -177,7 +189,7 @@ describe('cleanup --scraping', () => {
     assert.ok(writes('Sidecar').includes('apply Sidecar'))
   })
 
-  it('goes on when a workload does not come back, and says so', async () => {
+  it('reports a workload that does not become ready, and continues', async () => {
     const cluster = await scraped()
     cluster.stuck.add('web')
     const result = await run(cluster)
@@ -188,22 +200,25 @@ describe('cleanup --scraping', () => {
     )
   })
 
-  it('only shows in a dry run, asks first, and takes no for an answer', async () => {
+  it('writes nothing in a dry run, asks first, and accepts no as an answer', async () => {
     const cluster = await scraped()
     for (const dryRun of ['client', 'server'] as const)
       assert.deepEqual(names((await run(cluster, { dryRun, yes: false })).restored), BOTH)
-    const question = 'Take secure scraping away from these 2 objects?'
+    const question = 'Undo secure scraping in these 2 objects?'
     const declined: CleanupResult = await run(cluster, { yes: false }, { [question]: false })
     assert.deepEqual([declined.outcome, succeeded(declined)], ['declined', false])
     await assert.rejects(run(cluster, { yes: false }), { code: 'CONSENT_REQUIRED' })
     assert.deepEqual(cluster.writes, [])
   })
 
-  it('says what it could not search, and takes no names', async () => {
+  it('reports what it could not search, and takes no names', async () => {
     const cluster = await scraped()
     cluster.fail('list', 'networkpolicies', new UserError('FORBIDDEN', 'no'))
     const { warnings, restored } = await run(cluster)
     assert.deepEqual([warnings.map(({ code }) => code), names(restored)], [['NOT_SEARCHED'], BOTH])
-    await assert.rejects(run(cluster, { addons: requireAddons(['kiali']) }), { code: 'SCRAPING_ALONE', exitCode: 2 })
+    await assert.rejects(run(cluster, { addons: requireAddons(['kiali']) }), {
+      code: 'SCRAPING_WITH_ADDONS',
+      exitCode: 2,
+    })
   })
 })

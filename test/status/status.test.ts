@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { cleanup } from '../../src/cleaning/cleanup.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
+import type { StatusReport } from '../../src/status/report.ts'
 import { type StatusRequest, status } from '../../src/status/status.ts'
 import { watchStatus } from '../../src/status/watch.ts'
 import { DAY, exposedWorld, held } from '../certifying/certifying.ts'
 import { find, fullMesh, request, requestFor, world } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
-import { grafana, pod } from '../fakes/mesh.ts'
+import { grafana, ingressGateway, pod } from '../fakes/mesh.ts'
 
 const REQUEST: StatusRequest = { expiresIn: 14 * DAY }
 const GRAFANA = {
@@ -20,7 +22,7 @@ const FORBIDDEN = new UserError('FORBIDDEN', 'you may not')
 const look = (of: FakeWorld, changes: Partial<StatusRequest> = {}) => status({ ...REQUEST, ...changes }, of)
 const codes = ({ problems }: Awaited<ReturnType<typeof look>>) => problems.map(({ code }) => code)
 
-/** The gateway serves what our Secret holds. */
+/** Lets the gateway serve the certificate of the Secret. */
 async function served(): Promise<FakeWorld> {
   const of = await exposedWorld()
   of.prober.serving = () => held(of, 'tls.crt')
@@ -32,7 +34,7 @@ function remove({ cluster }: FakeWorld, isIt: (object: KubeObject) => boolean): 
 }
 
 describe('status', () => {
-  it('says where everything is, that it answers, who may enter and how long the certificate lasts', async () => {
+  it('reports where each add-on runs, its answer, who may enter and how long the certificate lasts', async () => {
     const report = await look(await served())
     assert.deepEqual(report.gateway, {
       namespace: 'istio-system',
@@ -60,7 +62,7 @@ describe('status', () => {
     assert.deepEqual(report.problems, [])
   })
 
-  it('probes with what the Secret says is to be trusted', async () => {
+  it('probes with the CA from the Secret', async () => {
     const of = await served()
     of.prober.probed.length = 0
     await look(of)
@@ -76,7 +78,7 @@ describe('status', () => {
     assert.deepEqual(of.cluster.writes, [])
   })
 
-  it('says that nothing is exposed, and what is not there', async () => {
+  it('reports that nothing is exposed, and which add-ons are missing', async () => {
     const report = await look(world(grafana()))
     assert.equal(report.gateway, undefined)
     assert.deepEqual(
@@ -91,7 +93,7 @@ describe('status', () => {
     assert.deepEqual(report.problems, [])
   })
 
-  it('finds every Grafana, and exposes to view only the one that is exposed', async () => {
+  it('finds every Grafana, and shows a URL only for the exposed one', async () => {
     const of = world([
       ...grafana(),
       ...grafana('other'),
@@ -106,7 +108,27 @@ describe('status', () => {
     )
   })
 
-  it('shows guards and terms, and needs no consent for what is guarded', async () => {
+  it('reads nothing twice', async () => {
+    const of = await served()
+    of.cluster.reads.length = 0
+    await look(of)
+    assert.deepEqual(of.cluster.reads.sort(), [
+      'access of kiali-abc',
+      'get configmaps', // Kiali's
+      'get configmaps', // Jaeger's
+      'get secrets',
+      'list authorizationpolicies',
+      'list envoyfilters',
+      'list gateways',
+      'list pods',
+      'list secrets',
+      'list services',
+      'list virtualservices',
+      'versions networking.istio.io',
+    ])
+  })
+
+  it('shows guards and terms, and does not warn about guarded add-ons', async () => {
     const of = fullMesh()
     const guard = { cidrs: ['203.0.113.0/24'] }
     await expose({ ...requestFor('grafana'), guard, terms: { allowAnonymous: false, ttl: DAY } }, of)
@@ -116,7 +138,71 @@ describe('status', () => {
     assert.equal(addons[0]?.expiresAt, '2026-11-22T12:00:00Z')
   })
 
-  it('names what is wrong, with the next command', async () => {
+  describe('when the Gateway was deleted by hand', () => {
+    const leftovers = ({ problems }: StatusReport) => problems.filter(({ code }) => code === 'EXPOSURE_LEFTOVERS')
+    const withoutGateway = async (...names: string[]) => {
+      const of = fullMesh()
+      const guard = { cidrs: ['203.0.113.0/24'] }
+      await expose({ ...requestFor(...names), guard, layout: 'ports' }, of)
+      remove(of, ({ kind }) => kind === 'Gateway')
+      return of
+    }
+
+    it('names the leftovers, the command that removes them and the one that serves them again; after cleanup it reports nothing', async () => {
+      const of = await withoutGateway('grafana', 'kiali')
+      const report = await look(of)
+      assert.equal(report.gateway, undefined)
+      const [found, ...others] = leftovers(report)
+      assert.deepEqual(others, [])
+      for (const name of [
+        'VirtualService kubectl-telemetry-grafana',
+        'VirtualService kubectl-telemetry-kiali',
+        'AuthorizationPolicy kubectl-telemetry-grafana',
+        'Secret kubectl-telemetry-tls',
+        'ports in Service istio-ingressgateway',
+      ])
+        assert.ok(found?.message.includes(name), found?.message)
+      assert.deepEqual(found?.remedies, [
+        'kubectl telemetry cleanup   # removes them',
+        'kubectl telemetry expose grafana kiali   # serves them again',
+      ])
+      await cleanup({ addons: { names: [], named: false }, yes: true, dryRun: 'none' }, of)
+      assert.deepEqual(leftovers(await look(of)), [])
+    })
+
+    it('finds a Secret that is the only leftover, also without Istio', async () => {
+      const of = await withoutGateway('grafana')
+      remove(of, ({ kind, metadata }) => kind !== 'Secret' && metadata.name.startsWith('kubectl-telemetry'))
+      remove(of, ({ kind }) => kind === 'Service')
+      assert.match(leftovers(await look(of))[0]?.message ?? '', /there: Secret kubectl-telemetry-tls$/)
+      of.cluster.groups = {}
+      assert.equal(leftovers(await look(of)).length, 1)
+    })
+
+    it('warns that cleanup also removes other exposures', async () => {
+      const of = world([...grafana(), ...ingressGateway(), ...ingressGateway('edge', 'istio-edge')])
+      for (const [namespace, name] of [
+        ['istio-system', 'istio-ingressgateway'],
+        ['edge', 'istio-edge'],
+      ] as const)
+        await expose({ ...request, gateway: { namespace, name } }, of)
+      remove(of, ({ kind, metadata }) => kind === 'Gateway' && metadata.namespace === 'edge')
+      const [found] = leftovers(await look(of))
+      assert.match(found?.message ?? '', /namespace edge /)
+      assert.equal(
+        found?.remedies[0],
+        'kubectl telemetry cleanup   # removes them, and what is exposed in namespace istio-system',
+      )
+    })
+
+    it('searches the kinds that may be listed', async () => {
+      const of = await withoutGateway('grafana')
+      of.cluster.fail('list', 'secrets', FORBIDDEN)
+      assert.doesNotMatch(leftovers(await look(of))[0]?.message ?? '', /Secret/)
+    })
+  })
+
+  it('names each problem, with the next command', async () => {
     const of = await served()
     remove(of, ({ kind, metadata }) => kind === 'Pod' && metadata.name === 'grafana-abc')
     of.cluster.objects.push(
@@ -132,18 +218,24 @@ describe('status', () => {
     of.prober.answers = [{ ok: false, hop: 'upstream', status: 503, message: 'HTTP 503', milliseconds: 1 }]
     await of.clock.sleep(390 * DAY)
     const report = await look(of)
-    assert.deepEqual(codes(report), ['NOT_READY', 'ADDON_GONE', 'PROBE_FAILED', 'PROBE_FAILED', 'EXPIRES_SOON'])
-    for (const { remedy } of report.problems) assert.notEqual(remedy, '')
+    assert.deepEqual(codes(report), [
+      'ADDON_NOT_READY',
+      'ADDON_GONE',
+      'PROBE_FAILED',
+      'PROBE_FAILED',
+      'CERTIFICATE_EXPIRES_SOON',
+    ])
+    for (const { remedies } of report.problems) assert.notEqual(remedies[0] ?? '', '')
   })
 
-  it('knows what is over, and what lets anyone in though nobody said so', async () => {
+  it('reports expired exposures, and add-ons that let anyone in without permission', async () => {
     const of = fullMesh()
     await expose({ ...request, terms: { allowAnonymous: true, ttl: 60_000 } }, of)
     of.prober.serving = () => held(of, 'tls.crt')
     const route = find(of.cluster, 'VirtualService')
     delete route.metadata.annotations?.['kubectl-telemetry/allow-anonymous']
     await of.clock.sleep(60_000)
-    assert.deepEqual(codes(await look(of)), ['EXPIRED', 'ANONYMOUS_ACCESS'])
+    assert.deepEqual(codes(await look(of)), ['EXPOSURE_EXPIRED', 'OPEN_TO_ANYONE'])
   })
 
   const unreadable: [string, string][] = [
@@ -161,21 +253,21 @@ describe('status', () => {
         report.addons.map(({ name: addon }) => addon),
         ['grafana', 'kiali', 'prometheus', 'tracing'],
       )
-      assert.ok(codes(report).includes('UNREAD'), codes(report).join())
+      assert.ok(codes(report).includes('STATUS_UNREAD'), codes(report).join())
     })
   }
 
-  it('trusts what this machine knows when the Secret may not be read', async () => {
+  it('trusts the CA of this machine when the Secret may not be read', async () => {
     const of = await served()
     const trusted = held(of, 'ca.crt')
     of.cluster.fail('get', 'secrets', FORBIDDEN)
     of.prober.probed.length = 0
     const report = await look(of)
-    assert.ok(codes(report).includes('UNREAD'))
+    assert.ok(codes(report).includes('STATUS_UNREAD'))
     assert.equal(of.prober.probed[0]?.authorityCertificate, trusted)
   })
 
-  it('says that there is no Istio', async () => {
+  it('reports that there is no Istio', async () => {
     const of = world(grafana())
     of.cluster.groups = {}
     assert.deepEqual(codes(await look(of)), ['ISTIO_NOT_FOUND'])
@@ -183,7 +275,7 @@ describe('status', () => {
 })
 
 describe('watchStatus', () => {
-  it('tells what changes, goes on when the cluster does not answer, and ends when told to', async () => {
+  it('shows changes, continues when the cluster does not answer, and ends after the signal', async () => {
     const of = await served()
     // A day begins.
     await of.clock.sleep(60_000)
@@ -205,7 +297,7 @@ describe('watchStatus', () => {
     assert.deepEqual(seen, [[], ['CLUSTER_UNREACHABLE'], []])
   })
 
-  it('fails when the first look does', async () => {
+  it('fails when the first read fails', async () => {
     const of = await served()
     of.cluster.fail('list', 'services', new UserError('CLUSTER_UNREACHABLE', 'gone'))
     await assert.rejects(

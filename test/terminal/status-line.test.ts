@@ -4,7 +4,7 @@ import { StatusLine } from '../../src/terminal/status-line.ts'
 
 const CLEAR = '\u001b[2K'
 
-/** What a terminal shows after what was written to it. */
+/** The visible text of a terminal after some output. */
 class Screen {
   readonly columns = 20
   lines = ['']
@@ -19,7 +19,7 @@ class Screen {
 }
 
 describe('StatusLine', () => {
-  it('is written over, and gone at the end', () => {
+  it('is overwritten, and removed at the end', () => {
     const screen = new Screen()
     const line = new StatusLine(screen)
     line.show('1 connection')
@@ -29,7 +29,7 @@ describe('StatusLine', () => {
     assert.deepEqual(screen.lines, [''])
   })
 
-  it('stays below what is said meanwhile', () => {
+  it('stays below other output', () => {
     const screen = new Screen()
     const line = new StatusLine(screen)
     line.show('status')
@@ -37,7 +37,7 @@ describe('StatusLine', () => {
     assert.deepEqual(screen.lines, ['said', 'status'])
   })
 
-  it('writes nothing when there is no status', () => {
+  it('writes nothing without a status', () => {
     const screen = new Screen()
     const line = new StatusLine(screen)
     line.above(() => screen.write('said\n'))

@@ -4,7 +4,7 @@ import { describe, it } from 'mocha'
 import { unlessAborted } from '../../src/time/unless-aborted.ts'
 
 describe('unlessAborted', () => {
-  it('gives what the work comes to, and leaves no listener behind', async () => {
+  it('returns the result of the work, and leaves no listener behind', async () => {
     const { signal } = new AbortController()
     assert.equal(await unlessAborted(Promise.resolve('done'), signal), 'done')
     await assert.rejects(unlessAborted(Promise.reject(new Error('broken')), signal), /broken/)
@@ -12,7 +12,7 @@ describe('unlessAborted', () => {
     assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
-  it('waits no longer once the signal is given, or when it was before', async () => {
+  it('stops waiting when the signal is aborted, or was aborted before', async () => {
     const ending = new AbortController()
     const waiting = unlessAborted(new Promise(() => {}), ending.signal)
     ending.abort()

@@ -5,7 +5,7 @@ import { grafana, ingressGateway, kiali } from '../fakes/mesh.ts'
 import {
   ADDONS,
   ADDRESS,
-  AS_IT_IS,
+  ANYONE,
   BACK,
   BY_NETWORK,
   conversation,
@@ -23,7 +23,7 @@ import {
   WHO,
 } from './wizarding.ts'
 
-/** A mesh in which every question arises. */
+/** A mesh in which every question is asked. */
 const EVERYTHING = [
   ...MESH,
   ...grafana('observability'),
@@ -71,7 +71,7 @@ describe('the way back in the wizard', () => {
     assert.deepEqual((await conversation(answers, EVERYTHING).hold()).commands, [COMMAND])
   })
 
-  it('passes over questions that do not arise', async () => {
+  it('skips questions that are not asked', async () => {
     const answers = {
       [ADDONS]: ['grafana'],
       [WAY]: new InTurn(EXPOSE, EXPOSE),
@@ -84,7 +84,7 @@ describe('the way back in the wizard', () => {
     assert.deepEqual(commands, ['expose grafana --auth basic'])
   })
 
-  it('forgets what no longer counts, and remembers it for when it does', async () => {
+  it('does not use an answer that no longer applies, and offers it again later', async () => {
     const answers = {
       [ADDONS]: new InTurn(['grafana'], ['kiali'], ['grafana']),
       [NAMESPACE]: new InTurn('observability', BACK, 'observability'),
@@ -101,10 +101,10 @@ describe('the way back in the wizard', () => {
     assert.equal(one.choices[1]?.namespace, 'observability')
   })
 
-  it('is offered when the command did not succeed or was declined', async () => {
+  it('is offered when the command failed or was declined', async () => {
     const answers = {
       ...{ [ADDONS]: ['grafana'], [WAY]: EXPOSE, [ADDRESS]: ENTER, [DOMAIN]: ENTER },
-      [OPEN]: new InTurn(PASSWORD, AS_IT_IS),
+      [OPEN]: new InTurn(PASSWORD, ANYONE),
       [WHAT_NOW]: BACK,
     }
     const one = conversation(answers)
@@ -114,7 +114,7 @@ describe('the way back in the wizard', () => {
     assert.deepEqual(one.terminal.offered[OPEN], [undefined, PASSWORD])
   })
 
-  it('leads to add-ons that ask for a login: then who may enter is not said, whatever was answered before', async () => {
+  it('leads to add-ons with a login, for which an earlier answer about access is not used', async () => {
     const objects = [
       ...kiali(),
       ...grafana('istio-system', { GF_AUTH_ANONYMOUS_ENABLED: 'false' }),
@@ -125,7 +125,7 @@ describe('the way back in the wizard', () => {
       [WAY]: new InTurn(EXPOSE, BACK, EXPOSE),
       [ADDRESS]: new InTurn(ENTER, '<', ENTER),
       [DOMAIN]: new InTurn(ENTER, '<', ENTER),
-      [WHO('kiali')]: new InTurn(AS_IT_IS, BACK),
+      [WHO('kiali')]: new InTurn(ANYONE, BACK),
       [WHAT_NOW]: BACK,
     }
     const one = conversation(answers, objects)
@@ -133,7 +133,7 @@ describe('the way back in the wizard', () => {
     assert.deepEqual((await one.hold()).commands, ['expose kiali --allow-anonymous', 'expose grafana'])
   })
 
-  it('need not be taken then', async () => {
+  it('can be refused then', async () => {
     const one = conversation({ [ADDONS]: ['grafana'], [WAY]: PORT_FORWARD, [WHAT_NOW]: 'end' })
     one.exitCodes = [1]
     assert.deepEqual((await one.hold()).commands, ['port-forward grafana'])

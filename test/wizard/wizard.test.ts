@@ -8,7 +8,7 @@ import { grafana, ingressGateway, kiali, node } from '../fakes/mesh.ts'
 import {
   ADDONS,
   ADDRESS,
-  AS_IT_IS,
+  ANYONE,
   BY_NETWORK,
   conversation,
   DOMAIN,
@@ -31,7 +31,7 @@ const OPEN = WHO('grafana')
 describe('the wizard', () => {
   const paths: [string, Record<string, unknown>, string][] = [
     ['a password', { ...EXPOSING, [OPEN]: PASSWORD }, 'expose grafana --auth basic'],
-    ['as it is', { ...EXPOSING, [OPEN]: AS_IT_IS }, 'expose grafana --allow-anonymous'],
+    ['anyone', { ...EXPOSING, [OPEN]: ANYONE }, 'expose grafana --allow-anonymous'],
     [
       'networks',
       { ...EXPOSING, [OPEN]: BY_NETWORK, [NETWORKS]: '203.0.113.0/24, 2001:DB8::/32  203.0.113.0/24' },
@@ -59,7 +59,7 @@ describe('the wizard', () => {
     ['port-forward', { [ADDONS]: ['grafana', 'kiali'], [WAY]: PORT_FORWARD }, 'port-forward grafana kiali'],
   ]
   for (const [title, answers, command] of paths) {
-    it(`makes a command of its answers: ${title}`, async () => {
+    it(`makes a command from its answers: ${title}`, async () => {
       const { commands, complaints, terminal, cluster } = await conversation(answers).hold()
       assert.deepEqual(commands, [command])
       assert.deepEqual(terminal.asked, Object.keys(answers), 'every question once, in this order')
@@ -67,18 +67,18 @@ describe('the wizard', () => {
     })
   }
 
-  it('offers what is found', async () => {
-    const { terminal, findings } = await conversation({ ...EXPOSING, [OPEN]: PASSWORD }).hold()
+  it('offers the found values', async () => {
+    const { terminal, survey } = await conversation({ ...EXPOSING, [OPEN]: PASSWORD }).hold()
     const { [ADDONS]: addons, [ADDRESS]: address, [DOMAIN]: domain } = terminal.offered
     assert.deepEqual(addons, [['grafana', 'kiali', 'prometheus', 'tracing (Jaeger)']])
     assert.deepEqual([address, domain], [['192.0.2.10'], ['192.0.2.10.nip.io']])
     assert.deepEqual(
-      findings?.gateways.map(({ address }) => address?.address),
+      survey?.gateways.map(({ address }) => address?.address),
       ['192.0.2.10'],
     )
   })
 
-  it('offers the domain of an address that was typed', async () => {
+  it('offers the domain of a typed address', async () => {
     const { terminal, commands } = await conversation({
       ...EXPOSING,
       [ADDRESS]: '198.51.100.7',
@@ -88,12 +88,12 @@ describe('the wizard', () => {
     assert.deepEqual(commands, ['expose grafana --ingress-ip 198.51.100.7 --auth basic'])
   })
 
-  it('does not ask who may enter where every add-on asks for a login', async () => {
+  it('does not ask who may enter when every add-on requires a login', async () => {
     const { commands } = await conversation(EXPOSING, [...grafana('istio-system', LOGIN), ...ingressGateway()]).hold()
     assert.deepEqual(commands, ['expose grafana'])
   })
 
-  it('does not ask who may enter what is behind a password already, or was let open', async () => {
+  it('does not ask who may enter when there is a password or consent already', async () => {
     for (const said of [{ guard: { login: { kind: 'basic', users: undefined } as const } }, {}]) {
       const one = conversation(EXPOSING)
       const terms = { allowAnonymous: said.guard === undefined }
@@ -102,17 +102,17 @@ describe('the wizard', () => {
     }
   })
 
-  it('looks in the namespace that was named', async () => {
+  it('searches the named namespace', async () => {
     const objects = [...MESH, ...grafana('observability', LOGIN)]
-    const { commands, findings } = await conversation(EXPOSING, objects).hold('observability')
+    const { commands, survey } = await conversation(EXPOSING, objects).hold('observability')
     assert.deepEqual(
-      findings?.addons.map(({ found }) => found.namespace),
+      survey?.addons.map(({ found }) => found.namespace),
       ['observability'],
     )
     assert.deepEqual(commands, ['expose grafana'], 'the flag is the wizard’s own, and is repeated by its command')
   })
 
-  it('asks for the namespace when an add-on is in several, and says it', async () => {
+  it('asks for the namespace when an add-on is in several, and adds it to the command', async () => {
     const objects = [...MESH, ...grafana('observability', LOGIN)]
     const { commands } = await conversation({ ...EXPOSING, [NAMESPACE]: 'observability' }, objects).hold()
     assert.deepEqual(commands, ['expose grafana -n observability'])
@@ -122,14 +122,14 @@ describe('the wizard', () => {
     assert.deepEqual((await conversation(forward, objects).hold()).commands, ['port-forward kiali'])
   })
 
-  it('goes back when no namespace has all that was chosen', async () => {
+  it('goes back when no namespace has all chosen add-ons', async () => {
     const objects = [...grafana('a'), ...grafana('b'), ...kiali('c'), ...ingressGateway()]
     const answers = { [ADDONS]: new InTurn(['grafana', 'kiali'], ['kiali']), [WAY]: PORT_FORWARD }
     const { commands, complaints } = await conversation(answers, objects).hold()
-    assert.deepEqual([complaints, commands], [['ADDON_AMBIGUOUS'], ['port-forward kiali']])
+    assert.deepEqual([complaints, commands], [['ADDONS_APART'], ['port-forward kiali']])
   })
 
-  it('asks which gateway, and says it', async () => {
+  it('asks which gateway, and adds it to the command', async () => {
     const objects = [...MESH, ...ingressGateway('edge', 'istio-edge', [{ ip: '198.51.100.9' }])]
     const answers = { ...EXPOSING, [GATEWAY]: 'edge/istio-edge', [OPEN]: PASSWORD }
     const { commands, terminal } = await conversation(answers, objects).hold()
@@ -137,7 +137,7 @@ describe('the wizard', () => {
     assert.deepEqual(terminal.offered[ADDRESS], ['198.51.100.9'])
   })
 
-  it('has no default where the gateway has no address, or none that makes a domain', async () => {
+  it('has no default domain when the gateway has no address, or none that makes a domain', async () => {
     const objects = [...grafana('istio-system', LOGIN), ...ingressGateway('istio-system', 'istio-ingressgateway', [])]
     const answers = { ...EXPOSING, [ADDRESS]: 'fe80::1%eth0', [DOMAIN]: 'example.com' }
     const { commands, terminal, complaints } = await conversation(answers, objects).hold()
@@ -156,7 +156,7 @@ describe('the wizard', () => {
     assert.deepEqual([terminal.offered[ADDRESS], commands], [['10.0.0.5'], ['expose grafana']])
   })
 
-  it('asks for another domain when somebody has the host', async () => {
+  it('asks for another domain when the host is taken', async () => {
     const taken = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Gateway',
@@ -172,13 +172,13 @@ describe('the wizard', () => {
     assert.deepEqual(commands, ['expose grafana --domain example.org --auth basic'])
   })
 
-  it('leaves port-forward where nothing can be exposed, and says why', async () => {
-    const { commands, findings } = await conversation({ [ADDONS]: ['grafana'] }, grafana()).hold()
-    assert.equal(findings?.obstacle?.code, 'GATEWAY_NOT_FOUND')
+  it('offers only port-forward when nothing can be exposed, and reports why', async () => {
+    const { commands, survey } = await conversation({ [ADDONS]: ['grafana'] }, grafana()).hold()
+    assert.equal(survey?.obstacle?.code, 'GATEWAY_NOT_FOUND')
     assert.deepEqual(commands, ['port-forward grafana'])
   })
 
-  it('leaves out an add-on that is there twice in a namespace, and says what to do', async () => {
+  it('leaves out an add-on that exists twice in a namespace, and reports what to do', async () => {
     const [service, pod] = grafana()
     assert.ok(service && pod)
     const second = {
@@ -186,20 +186,20 @@ describe('the wizard', () => {
       metadata: { ...service.metadata, name: 'grafana-2' },
       spec: { ...(service.spec as object), selector: { app: 'other' } },
     }
-    const { terminal, findings } = await conversation({ [ADDONS]: ['kiali'], [WAY]: PORT_FORWARD }, [
+    const { terminal, survey } = await conversation({ [ADDONS]: ['kiali'], [WAY]: PORT_FORWARD }, [
       ...MESH,
       second,
     ]).hold()
     assert.deepEqual(terminal.offered[ADDONS], [['kiali', 'prometheus', 'tracing (Jaeger)']])
     assert.deepEqual(
-      findings?.warnings.map(({ code, remedy }) => [code, remedy.startsWith('kubectl annotate service NAME')]),
+      survey?.warnings.map(({ code, remedies }) => [code, remedies[0]?.startsWith('kubectl annotate service NAME')]),
       [['ADDON_AMBIGUOUS', true]],
     )
     const alone = await refusal(conversation({}, [service, pod, second]).hold())
     assert.equal(alone.code, 'ADDON_AMBIGUOUS')
   })
 
-  it('refuses without a terminal, and where there is no add-on', async () => {
+  it('fails without a terminal, and without add-ons', async () => {
     assert.equal((await refusal(conversation().hold())).code, 'TERMINAL_REQUIRED')
     assert.equal((await refusal(conversation({}, ingressGateway()).hold())).code, 'ADDON_NOT_FOUND')
     assert.equal((await refusal(conversation({}).hold('nowhere'))).code, 'ADDON_NOT_FOUND')
@@ -207,14 +207,14 @@ describe('the wizard', () => {
 
   const questions = { ...EXPOSING, [OPEN]: BY_NETWORK, [NETWORKS]: '203.0.113.0/24' }
   for (const question of Object.keys(questions)) {
-    it(`ends on Ctrl-C, and nothing has been carried out: ${question}`, async () => {
+    it(`ends on Ctrl-C without running a command: ${question}`, async () => {
       const one = conversation({ ...questions, [question]: interrupted() })
       const { code, exitCode } = await refusal(one.hold())
       assert.deepEqual([code, exitCode, one.commands, one.cluster.writes], ['INTERRUPTED', 130, [], []])
     })
   }
 
-  it('ends with what no other answer mends', async () => {
+  it('ends with an error that no other answer can fix', async () => {
     const one = conversation(EXPOSING)
     one.cluster.fail('list', 'virtualservices', new UserError('FORBIDDEN', 'you may not'))
     assert.equal((await refusal(one.hold())).code, 'FORBIDDEN')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Pod } from '../../src/cluster/objects.ts'
-import type { WorkloadObject } from '../../src/scraping/workload.ts'
 import { complaintOf, rolloutOf } from '../../src/workloads/rollout.ts'
+import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 
 function object(kind: string, status: object, replicas?: number): WorkloadObject {
   const metadata = { name: 'web', generation: 2 }
@@ -20,10 +20,10 @@ const done = (kind: string, status: object, replicas?: number) => rolloutOf(obje
 const full = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3 }
 
 describe('rolloutOf', () => {
-  it('is done when all pods are new and available, and none is old', () => {
+  it('is done when all pods are new and available, and no old pod is left', () => {
     for (const kind of ['Deployment', 'StatefulSet']) {
       assert.equal(done(kind, full, 3), true)
-      assert.equal(done(kind, { ...full, observedGeneration: 1 }, 3), false, 'nobody has seen the template yet')
+      assert.equal(done(kind, { ...full, observedGeneration: 1 }, 3), false, 'the template is not observed yet')
       assert.equal(done(kind, { ...full, updatedReplicas: 2 }, 3), false)
       assert.equal(done(kind, { ...full, availableReplicas: 2 }, 3), false)
       assert.equal(done(kind, { ...full, replicas: 4 }, 3), false, 'an old pod is left')
@@ -31,7 +31,7 @@ describe('rolloutOf', () => {
     }
   })
 
-  it('knows the words of a DaemonSet', () => {
+  it('reads the status fields of a DaemonSet', () => {
     const status = { observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2 }
     assert.equal(done('DaemonSet', status), true)
     assert.equal(done('DaemonSet', { ...status, updatedNumberScheduled: 1 }), false)
@@ -77,5 +77,5 @@ describe('complaintOf', () => {
     ['nothing', { conditions: [{ type: 'Ready', status: 'True' }] }, undefined],
     ['what waits for another container', container({ waiting: { reason: 'PodInitializing' } }), undefined],
   ]
-  for (const [what, status, said] of cases) it(`tells of ${what}`, () => assert.equal(complaintOf([pod(status)]), said))
+  for (const [what, status, said] of cases) it(`reports ${what}`, () => assert.equal(complaintOf([pod(status)]), said))
 })

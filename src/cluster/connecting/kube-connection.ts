@@ -1,129 +1,175 @@
-/** How an API server is connected to: credentials, proxies, TLS. */
-import type { RequestOptions } from 'node:https'
+/** Connects to an API server: credentials, proxies, TLS. */
 import type { Socket } from 'node:net'
-import { createSecureContext } from 'node:tls'
-import type { KubeConfig } from '@kubernetes/client-node'
-import { Agent, buildConnector, EnvHttpProxyAgent, ProxyAgent } from 'undici'
+import { Agent, buildConnector } from 'undici'
+import { UserError } from '../../errors.ts'
 import { credentialsError } from '../kube-errors.ts'
 import { Http1Transport } from '../kube-http1.ts'
-import type { Transport } from '../kube-transport.ts'
-
-export interface Impersonation {
-  user?: string | undefined
-  groups?: string[] | undefined
-}
+import { boundedText, type Transport } from '../kube-transport.ts'
+import type { AskIssuer, Credentials } from '../kubeconfig/credentials.ts'
+import type { KubeConfig } from '../kubeconfig/kube-config.ts'
+import { authorityOf, credentialsOf } from '../kubeconfig/kube-credentials.ts'
+import { type GoUrl, nodeUrl, parseUrl } from './go-url.ts'
+import { actingAs, hasRepeatedHeader, type Impersonation, impersonationHeaders } from './impersonation.ts'
+import { tlsOptions } from './kube-trust.ts'
+import { proxyOfEnvironment } from './proxy-choice.ts'
 
 export interface ConnectionOptions {
   impersonate: Impersonation
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
-  /** A few requests, and soon an upgrade: then HTTP/1.1 will do, which starts sooner. */
-  asksLittle?: boolean
-  /** Gets each connection while it is being opened: undici would leave it to its timeout, and the process with it. */
+  /** Whether there will be few requests and an upgrade soon: then HTTP/1.1 is used, which starts faster. */
+  fewRequests?: boolean
+  /** Contains each connection while it is being opened, so that the process can end it: undici waits for the timeout. */
   opening?: Set<Socket>
 }
 
 export interface Connection {
   transport: Transport
-  tls: object
+  endpoint: Endpoint
   headers: Record<string, string | string[]>
-  clientCertificate?: string
+  credentials: Credentials
 }
 
 const CONNECT_TIMEOUT = 10_000
-/** Milliseconds. Often enough for proxies that cut what is idle for half a minute: a watch says something every minute only. */
+/** Milliseconds between pings. Proxies often close connections that are idle for half a minute, and a watch may be silent for a minute. */
 const PING = 20_000
 
-/** @throws UserError CREDENTIALS_FAILED when they cannot be had */
+/** @throws UserError CREDENTIALS_FAILED when the credentials cannot be read */
 export async function openConnection(config: KubeConfig, connecting: ConnectionOptions): Promise<Connection> {
-  const options: RequestOptions = {}
-  const { server = '', proxyUrl } = config.getCurrentCluster() ?? {}
-  let tls: object
+  const { server, url, user } = config
+  const { environment } = connecting
+  const acting = actingAs(user, connecting.impersonate)
   try {
-    await config.applyToHTTPSOptions(options)
-    tls = tlsOf(options)
+    const credentials = await credentialsOf(config, { environment, ask: (asked) => askIssuer(asked, connecting) })
+    const { authorization } = credentials
+    const headers = { ...(authorization === undefined ? {} : { authorization }), ...impersonationHeaders(acting) }
+    const proxy = config.proxy ?? proxyOfEnvironment(url, environment)
+    const endpoint: Endpoint = {
+      server,
+      proxy,
+      ...tlsOf(config, credentials, { environment, proxy }),
+      allowH2: !hasRepeatedHeader(acting),
+    }
+    return { transport: await sharedTransport(endpoint, connecting), endpoint, headers, credentials }
   } catch (error) {
-    throw credentialsError(error, { server, context: config.getCurrentContext() })
-  }
-  const { cert } = options
-  return {
-    transport: sharedTransport({ server, proxy: proxyUrl, tls }, connecting),
-    tls,
-    headers: {
-      ...basic(options.auth),
-      ...(options.headers as Record<string, string>),
-      ...impersonation(connecting.impersonate),
-    },
-    ...(cert === undefined ? {} : { clientCertificate: String(cert) }),
+    if (error instanceof UserError) throw error
+    throw credentialsError(error, { server, context: config.context })
   }
 }
 
-/** One context for all connections: reading certificates and keys is most of what this machine has to do for one. */
-function tlsOf({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername }: RequestOptions): object {
-  const secureContext = createSecureContext(withoutUndefined({ ca, cert, key, pfx, passphrase }))
-  return withoutUndefined({ secureContext, rejectUnauthorized, servername })
+/** Like kubectl, a proxy with TLS is verified as the server is. It gets no client certificate. */
+function tlsOf(
+  { cluster, url }: KubeConfig,
+  { certificate, key }: Credentials,
+  { environment, proxy }: Pick<ConnectionOptions, 'environment'> & Pick<Endpoint, 'proxy'>,
+): Pick<Endpoint, 'tls' | 'proxyTls'> {
+  if (url.scheme !== 'https') return { tls: {}, proxyTls: {} }
+  const trusting = {
+    authority: authorityOf(cluster),
+    insecure: cluster['insecure-skip-tls-verify'] ?? false,
+    serverName: cluster['tls-server-name'],
+    environment,
+  }
+  const pair = certificate === undefined || key === undefined ? undefined : { certificate, key }
+  const tls = tlsOptions(trusting, pair)
+  // A second context takes time.
+  return { tls, proxyTls: pair === undefined || proxy?.scheme !== 'https' ? tls : tlsOptions(trusting) }
 }
 
-export interface Reached {
+/** The identity provider of OpenID Connect, through the proxy of the environment. */
+async function askIssuer(
+  { url, authority, body, authorization }: Parameters<AskIssuer>[0],
+  connecting: ConnectionOptions,
+): Promise<{ status: number; body: string }> {
+  const read = parseUrl(url)
+  const server = read === undefined || read.host === '' ? undefined : nodeUrl({ ...read, path: '' })
+  if (read === undefined || server === undefined) throw new Error('the URL of its identity provider is not a URL')
+  const { environment, timeout } = connecting
+  const tls = read.scheme === 'https' ? tlsOptions({ authority, insecure: false, environment }) : {}
+  const endpoint = { server, proxy: proxyOfEnvironment(read, environment), tls, proxyTls: tls, allowH2: false }
+  const transport = await sharedTransport(endpoint, { ...connecting, fewRequests: false })
+  try {
+    const { pathname, search } = new URL(url)
+    const answer = await transport.request({
+      method: body === undefined ? 'GET' : 'POST',
+      origin: server,
+      path: pathname + search,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+      body: body ?? null,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+    })
+    return { status: answer.statusCode, body: (await boundedText(answer.body)) ?? '' }
+  } finally {
+    void transport.destroy()
+  }
+}
+
+export interface Endpoint {
   /** The API server's URL. */
   server: string
-  /** `proxy-url` of the kubeconfig. */
-  proxy: string | undefined
-  /** What tls.connect takes. */
+  /** Of the kubeconfig, or of the environment. */
+  proxy: GoUrl | undefined
+  /** Options of tls.connect, to the server and to a proxy. */
   tls: object
+  proxyTls: object
+  /** Over HTTP/2 undici joins repeated headers, so that two groups would become one wrong group. */
+  allowH2: boolean
 }
 
-/** One connection: requests in parallel share it by HTTP/2, which every API server speaks. */
-export function sharedTransport(reached: Reached, connecting: ConnectionOptions): Transport {
+/** One connection, which parallel requests share by HTTP/2. Every API server supports it. */
+export async function sharedTransport(endpoint: Endpoint, connecting: ConnectionOptions): Promise<Transport> {
   const one = {
     connections: 1,
     h2Options: { pingInterval: PING },
-    // undici joins repeated headers over HTTP/2, and two groups would become one strange group.
-    allowH2: (connecting.impersonate.groups ?? []).length < 2,
+    allowH2: endpoint.allowH2,
   }
-  const direct = () => new Agent({ connect: connectorFor(reached, connecting, one.allowH2), ...one })
-  return proxyFor(reached, connecting, one) ?? (connecting.asksLittle ? soonTo(reached, connecting) : direct())
+  if (endpoint.proxy !== undefined) return through(endpoint, endpoint.proxy, { connecting, options: one })
+  if (connecting.fewRequests) return preconnectedTo(endpoint, connecting)
+  return new Agent({ connect: connectorFor(endpoint, connecting, one.allowH2), ...one })
 }
 
-/** Two, since an upgrade comes beside the requests; opened before anything else is loaded that they need. */
-function soonTo(reached: Reached, connecting: ConnectionOptions): Http1Transport {
-  const transport = http1To(reached, connecting)
+/** Opens two connections early: one for requests, one for the upgrade. */
+function preconnectedTo(endpoint: Endpoint, connecting: ConnectionOptions): Http1Transport {
+  const transport = http1To(endpoint, connecting)
   transport.expect(2)
   return transport
 }
 
-/** What upgrades: by HTTP/1.1, since HTTP/2 cannot. */
-export function upgradesTo(reached: Reached, connecting: ConnectionOptions): Transport {
-  return proxyFor(reached, connecting, { allowH2: false, pipelining: 1 }) ?? http1To(reached, connecting)
+/** The transport for upgrades: HTTP/1.1, because HTTP/2 cannot upgrade. */
+export async function upgradeTransport(endpoint: Endpoint, connecting: ConnectionOptions): Promise<Transport> {
+  const options = { allowH2: false, pipelining: 1 }
+  if (endpoint.proxy !== undefined) return through(endpoint, endpoint.proxy, { connecting, options })
+  return http1To(endpoint, connecting)
 }
 
-function http1To({ server, tls }: Reached, connecting: ConnectionOptions): Http1Transport {
+async function through(
+  { tls, proxyTls }: Endpoint,
+  proxy: GoUrl,
+  { connecting, options }: { connecting: ConnectionOptions; options: Agent.Options },
+): Promise<Transport> {
+  const { proxied } = await import('./kube-proxies.ts')
+  return proxied({ proxy, tls, proxyTls, timeout: connectTimeout(connecting), options })
+}
+
+function http1To({ server, tls }: Endpoint, connecting: ConnectionOptions): Http1Transport {
   return new Http1Transport(server, tls, connectTimeout(connecting))
 }
 
-/** @param one how many connections, and which HTTP */
-function proxyFor(
-  { proxy, tls }: Reached,
-  { environment }: ConnectionOptions,
-  one: Agent.Options,
-): Transport | undefined {
-  if (proxy) return new ProxyAgent({ uri: proxy, requestTls: tls, ...one })
-  const httpsProxy = environment.HTTPS_PROXY ?? environment.https_proxy
-  const noProxy = environment.NO_PROXY ?? environment.no_proxy
-  if (!httpsProxy) return undefined
-  return new EnvHttpProxyAgent({ httpsProxy, ...(noProxy && { noProxy }), requestTls: tls, connect: tls, ...one })
-}
-
-function connectorFor({ tls }: Reached, connecting: ConnectionOptions, allowH2: boolean): buildConnector.connector {
+function connectorFor({ tls }: Endpoint, connecting: ConnectionOptions, allowH2: boolean): buildConnector.connector {
   const { opening } = connecting
   const connect = buildConnector({ ...tls, allowH2, timeout: connectTimeout(connecting) })
-  return opening === undefined ? connect : noted(connect, opening)
+  return opening === undefined ? connect : tracked(connect, opening)
 }
 
-function noted(connect: buildConnector.connector, opening: Set<Socket>): buildConnector.connector {
+function tracked(connect: buildConnector.connector, opening: Set<Socket>): buildConnector.connector {
   return (options, done) => {
-    // Not in its types: undici returns the socket.
+    // undici returns the socket, which its types do not say.
     const socket = connect(options, (...outcome) => {
       opening.delete(socket)
       done(...outcome)
@@ -134,20 +180,4 @@ function noted(connect: buildConnector.connector, opening: Set<Socket>): buildCo
 
 function connectTimeout({ timeout }: ConnectionOptions): number {
   return Math.min(timeout, CONNECT_TIMEOUT)
-}
-
-/** Impersonation headers: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation */
-function impersonation({ user, groups = [] }: Impersonation): Record<string, string | string[]> {
-  return {
-    ...(user === undefined ? {} : { 'impersonate-user': user }),
-    ...(groups.length > 0 ? { 'impersonate-group': groups } : {}),
-  }
-}
-
-function basic(auth: string | null | undefined): Record<string, string> {
-  return auth ? { authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {}
-}
-
-function withoutUndefined(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -1,9 +1,13 @@
-/** Reads kubeconfig files as kubectl does, where client-node differs (reference: kubectl's clientcmd loading rules). */
-import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, dirname, join, resolve } from 'node:path'
-import { KubeConfig } from '@kubernetes/client-node'
-import { parse as parseYaml } from 'yaml'
+/** Reads kubeconfig files like kubectl (reference: client-go's clientcmd loading rules; docs/decisions/0028). */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
 import { EXIT, UserError, usageError } from '../../errors.ts'
+import { type GoUrl, nodeUrl, parseUrl, serverUrl } from '../connecting/go-url.ts'
+import { decodeKubeconfig, type Entries, type KubeContext, type KubeconfigFile } from './decode.ts'
+import { readGoYaml } from './go-yaml.ts'
+import { podEntries } from './kube-pod.ts'
+import { clusterFault, userFault } from './kube-usable.ts'
 
 export interface KubeConfigChoice {
   /** `--kubeconfig`. */
@@ -14,107 +18,173 @@ export interface KubeConfigChoice {
   environment: NodeJS.ProcessEnv
 }
 
+/** What one run uses. */
+export interface KubeConfig extends Entries {
+  /** The API server's URL for Node: without a user, a query, and a slash at its end. */
+  server: string
+  /** The same as kubectl reads it. */
+  url: GoUrl
+  /** `proxy-url`. */
+  proxy: GoUrl | undefined
+}
+
 /**
- * @throws UserError KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN; exit 2 when a flag named what is not there
+ * @throws UserError KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN; with exit code 2 when a flag is wrong
  */
 export function loadKubeConfig(choice: KubeConfigChoice): KubeConfig {
   const paths = configPaths(choice)
-  const present = paths.filter((path) => existsSync(path))
-  if (present.length === 0) return withoutFile(choice, paths)
-  const config = merge(present)
-  const wanted = choice.context ?? config.getCurrentContext()
-  const known = config.getContexts().map(({ name }) => name)
-  if (!known.includes(wanted)) throw unknownContext(choice, wanted, known, present)
-  config.setCurrentContext(wanted)
-  if (config.getCurrentCluster() === null) {
-    throw new UserError(
-      'KUBECONFIG_INVALID',
-      `context "${wanted}" names a cluster that ${present.join(', ')} does not define`,
-      {
-        suggestions: ['kubectl config get-contexts'],
-      },
-    )
-  }
-  return config
+  const { files, present } = readAll(paths)
+  const wanted = choice.context || files.map((file) => file['current-context']).find(Boolean)
+  if (choice.file && present.length === 0) throw missing(choice, paths)
+  const alone = wanted === undefined ? withoutFile(choice.environment) : undefined
+  if (alone !== undefined) return complete(alone, present)
+  if (present.length === 0) throw missing(choice, paths)
+  return complete(entriesOf(files, wanted, { choice, present }), present)
 }
 
 function configPaths({ file, environment }: KubeConfigChoice): string[] {
-  if (file !== undefined) return [file]
-  const listed = (environment.KUBECONFIG ?? '').split(delimiter).filter((path) => path !== '')
-  return listed.length > 0 ? listed : [join(environment.HOME ?? environment.USERPROFILE ?? '', '.kube', 'config')]
+  if (file) return [file]
+  const { KUBECONFIG, HOME, USERPROFILE } = environment
+  if (!KUBECONFIG) return [join(HOME ?? USERPROFILE ?? '', '.kube', 'config')]
+  return [...new Set(KUBECONFIG.split(delimiter).filter((path) => path !== ''))]
 }
 
-/** In a pod there is no file but a service account; kubectl falls back to it, and so do we. */
-function withoutFile({ file, environment }: KubeConfigChoice, paths: string[]): KubeConfig {
-  if (file === undefined && environment.KUBERNETES_SERVICE_HOST !== undefined) {
-    const config = new KubeConfig()
-    config.loadFromCluster()
-    return config
+interface Read {
+  files: KubeconfigFile[]
+  /** Paths of those that exist. */
+  present: string[]
+}
+
+function readAll(paths: string[]): Read {
+  const read: Read = { files: [], present: [] }
+  for (const path of paths) {
+    const bytes = contentOf(path)
+    if (bytes === undefined) continue
+    read.files.push(parse(bytes, path))
+    read.present.push(path)
   }
-  throw new UserError('KUBECONFIG_MISSING', `there is no kubeconfig at ${paths.join(', ')}`, {
-    exitCode: file === undefined ? EXIT.failed : EXIT.usage,
+  return read
+}
+
+/** @returns undefined if there is no such file */
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw invalid(`${path} cannot be read: ${(error as Error).message}`, error)
+  }
+}
+
+/** Paths in it are relative to its directory. */
+function parse(bytes: Buffer, path: string): KubeconfigFile {
+  const directory = dirname(resolve(path))
+  const absolute = <T extends object>(of: T, ...keys: (keyof T)[]) => {
+    for (const key of keys) {
+      const value = of[key] as string | undefined
+      if (value !== undefined && !isAbsolute(value)) of[key] = join(directory, value) as T[keyof T]
+    }
+  }
+  try {
+    const file = decodeKubeconfig(readGoYaml(bytes))
+    for (const cluster of file.clusters?.values() ?? []) absolute(cluster, 'certificate-authority')
+    for (const user of file.users?.values() ?? []) {
+      absolute(user, 'client-certificate', 'client-key', 'tokenFile')
+      // A bare name is looked up on PATH.
+      if (user.exec && isPath(user.exec.command)) absolute(user.exec, 'command')
+    }
+    return file
+  } catch (error) {
+    throw invalid(`${path} is not a kubeconfig: ${(error as Error).message}`, error)
+  }
+}
+
+function isPath(command = ''): boolean {
+  return command.includes('/') || (process.platform === 'win32' && command.includes('\\'))
+}
+
+/** Without a context kubectl takes the service account of a pod, then KUBERNETES_MASTER. Its last resort, localhost:8080, nobody means today. */
+function withoutFile(environment: NodeJS.ProcessEnv): Entries | undefined {
+  const { KUBERNETES_MASTER } = environment
+  const ofMaster = {
+    context: 'KUBERNETES_MASTER',
+    cluster: { server: KUBERNETES_MASTER ?? '' },
+    user: {},
+    namespace: 'default',
+  }
+  return podEntries(environment) ?? (KUBERNETES_MASTER ? ofMaster : undefined)
+}
+
+/** The first file that names a context, cluster or user decides about all of it. */
+function entriesOf(
+  files: KubeconfigFile[],
+  wanted: string | undefined,
+  from: { choice: KubeConfigChoice; present: string[] },
+): Entries {
+  const context = files.find((file) => wanted !== undefined && file.contexts?.has(wanted))?.contexts?.get(wanted ?? '')
+  if (wanted === undefined || context === undefined) {
+    const known = files.flatMap((file) => [...(file.contexts?.keys() ?? [])])
+    throw unknownContext(from.choice, wanted ?? '', [...new Set(known)], from.present)
+  }
+  const { cluster, user = '', namespace = 'default' }: KubeContext = context
+  const ofCluster = files.find((file) => file.clusters?.has(cluster ?? ''))?.clusters?.get(cluster ?? '')
+  const index = files.findIndex((file) => file.users?.has(user))
+  if (ofCluster?.server === undefined)
+    throw invalid(
+      `context "${wanted}" names a cluster that ${from.present.join(', ')} ${ofCluster === undefined ? 'does not define' : 'defines without a server'}`,
+    )
+  return {
+    context: wanted,
+    cluster: ofCluster,
+    user: files[index]?.users?.get(user) ?? {},
+    userName: user,
+    ...(index < 0 ? {} : { userFile: from.present[index] as string }),
+    namespace,
+  }
+}
+
+/** @throws UserError KUBECONFIG_INVALID. URLs are not repeated, because they may contain a password. */
+function complete(entries: Entries, paths: string[]): KubeConfig {
+  const { cluster, user, context } = entries
+  const of = `context "${context}"${paths.length === 0 ? '' : ` of ${paths.join(', ')}`}`
+  const url = serverUrl(cluster.server ?? '')
+  const server = url && nodeUrl(url)
+  if (url === undefined || server === undefined) throw invalid(`the server of ${of} is not an http or https URL`)
+  const proxy = cluster['proxy-url'] === undefined ? undefined : parseUrl(cluster['proxy-url'])
+  if (cluster['proxy-url'] !== undefined && !['http', 'https', 'socks5'].includes(proxy?.scheme ?? ''))
+    throw invalid(`the proxy-url of ${of} is not a URL of a proxy: http, https or socks5`)
+  const fault = clusterFault(cluster) ?? userFault(user)
+  if (fault !== undefined) throw invalid(`${of}: ${fault}`)
+  return { ...entries, server, url, proxy }
+}
+
+function invalid(message: string, cause?: unknown): UserError {
+  return new UserError('KUBECONFIG_INVALID', message, {
+    suggestions: ['kubectl config view   # checks the file', 'kubectl config get-contexts'],
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+function missing({ file }: KubeConfigChoice, paths: string[]): UserError {
+  const where = paths.length === 0 ? 'KUBECONFIG names no file' : `no kubeconfig found at ${paths.join(', ')}`
+  return new UserError('KUBECONFIG_MISSING', where, {
+    exitCode: file ? EXIT.usage : EXIT.failed,
     suggestions: ['--kubeconfig FILE', 'export KUBECONFIG=FILE'],
   })
 }
 
-/** kubectl: of several files the first to name a cluster, user, context or current context wins. client-node throws or takes the last. */
-function merge(paths: string[]): KubeConfig {
-  const parts = paths.map(parse)
-  const first = <T extends { name: string }>(lists: T[][]) => [
-    ...new Map(
-      lists
-        .flat()
-        .reverse()
-        .map((item) => [item.name, item]),
-    ).values(),
-  ]
-  const merged = new KubeConfig()
-  merged.loadFromOptions({
-    clusters: first(parts.map((part) => part.clusters ?? [])),
-    users: first(parts.map((part) => part.users ?? [])),
-    contexts: first(parts.map((part) => part.contexts ?? [])),
-    currentContext: parts.map((part) => part.currentContext).find((name) => name) ?? '',
-  })
-  return merged
-}
-
-function parse(path: string): KubeConfig {
-  const config = new KubeConfig()
-  try {
-    config.loadFromFile(path)
-    readTokenFiles(config, path)
-  } catch (error) {
-    throw new UserError(
-      'KUBECONFIG_INVALID',
-      `${path} is not a kubeconfig: ${(error as Error).message.split('\n')[0]}`,
-      {
-        suggestions: ['kubectl config view   # says the same, or what is wrong'],
-        cause: error,
-      },
-    )
-  }
-  return config
-}
-
-/** client-node knows `token-file`; kubeconfig files say `tokenFile`. Relative to the file that says so, as all its paths. */
-function readTokenFiles(config: KubeConfig, path: string): void {
-  const text = readFileSync(path, 'utf8')
-  // Few have any, and parsing it all twice takes longer than asking the API server.
-  if (!text.includes('tokenFile')) return
-  const { users = [] } = parseYaml(text) as {
-    users?: { name: string; user?: { token?: string; tokenFile?: string } }[]
-  }
-  for (const { name, user: { token, tokenFile } = {} } of users) {
-    const known = config.users.find((one) => one.name === name)
-    if (known === undefined || token !== undefined || tokenFile === undefined) continue
-    Object.assign(known, { token: readFileSync(resolve(dirname(path), tokenFile), 'utf8').trim() })
-  }
+/** A fingerprint of the CAs in PEM that verify the API server; `undefined` without any. */
+export function verifierOf({ cluster }: KubeConfig): string | undefined {
+  const { 'certificate-authority': file, 'certificate-authority-data': data } = cluster
+  const pem = data === undefined ? file && readFileSync(file, 'utf8') : data.toString()
+  if (!pem || cluster['insecure-skip-tls-verify']) return undefined
+  // The same CA has other line ends in other files.
+  return `sha256:${createHash('sha256').update(pem.replace(/\s/g, '')).digest('hex')}`
 }
 
 function unknownContext({ context }: KubeConfigChoice, wanted: string, known: string[], paths: string[]): UserError {
-  const list = known.length === 0 ? 'it has none' : `known: ${known.join(', ')}`
-  if (context !== undefined)
-    return usageError('CONTEXT_UNKNOWN', `--context "${wanted}" is not in ${paths.join(', ')}; ${list}`)
+  const list = known.length === 0 ? 'there are no contexts' : `known: ${known.join(', ')}`
+  if (context) return usageError('CONTEXT_UNKNOWN', `--context "${wanted}" is not in ${paths.join(', ')}; ${list}`)
   return new UserError(
     'CONTEXT_UNKNOWN',
     wanted

@@ -1,12 +1,14 @@
 import { certExport } from '../../certifying/export.ts'
 import { exportArgs, exportFlags, firstLine } from '../../flags/cert.ts'
-import { renderCertExport, renderPassword } from '../../rendering/cert.ts'
+import { renderCertExport, renderExported } from '../../rendering/cert.ts'
 import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertExport extends TelemetryCommand {
-  static override summary = 'give out the authority, the certificate, or both and the key'
+  static override summary = 'Export the CA, the certificate, or both with the key'
   static override description =
-    `reads the TLS Secret, so any machine that may read it can. The authority's key is not in it.`
+    `Reads the TLS Secret, so every machine with permission to read it can export. The Secret does not contain the key of \
+the CA.`
+  static override usage = '<%= command.id %> ca|fullchain|pkcs12 [flags]'
   static override examples = [
     '<%= config.bin %> cert export ca > ca.crt',
     '<%= config.bin %> cert export fullchain -f fullchain.pem',
@@ -18,8 +20,9 @@ export default class CertExport extends TelemetryCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(CertExport)
     const { namespace, file, 'password-file': password } = flags
-    const request = { what: args.what, namespace, file, password: firstLine(password) }
+    const fingerprints = flags.fingerprint
+    const request = { what: args.what, namespace, file, fingerprints, password: firstLine(password) }
     const result = await certExport(request, await this.connect(flags))
-    this.answer(renderCertExport(result, flags.output), renderPassword(result, flags.output), true)
+    this.answer(renderCertExport(result, flags.output), renderExported(result, flags.output), true)
   }
 }

@@ -1,25 +1,26 @@
 import { certStatus, succeeded } from '../../certifying/status.ts'
-import { expiresIn, gatewayChoice } from '../../flags/cert.ts'
+import { expiresIn, gatewayFlags } from '../../flags/cert.ts'
 import { renderCertStatus } from '../../rendering/cert.ts'
-import { renderWarnings } from '../../rendering/findings.ts'
+import { renderFindings } from '../../rendering/findings.ts'
 import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class CertStatus extends TelemetryCommand {
-  static override summary = 'show the certificates: names, issuer, days left, what is really served, who trusts it'
+  static override summary = 'Show the certificates: issuer, days left, what the gateway serves, who trusts it'
   static override description =
-    `connects to the gateway and compares what it serves with what the Secret has. Exits with 1 when a certificate
-ends soon, lacks a name, is not there, or is not what is served. Changes nothing.`
+    `Connects to the gateway and compares the served certificate with the Secret. Exits with 1 when a certificate expires \
+soon, lacks a name, is missing, or is not the one that the gateway serves, and when the Gateway was deleted but not the \
+rest. Changes nothing.`
   static override examples = [
     '<%= config.bin %> cert status',
     '<%= config.bin %> cert status --expires-in 30d',
     '<%= config.bin %> cert status -o json',
   ]
-  static override flags = { ...gatewayChoice, 'expires-in': expiresIn }
+  static override flags = { ...gatewayFlags, 'expires-in': expiresIn }
 
   async run(): Promise<void> {
     const { flags } = await this.parse(CertStatus)
     const { namespace, 'ingress-ip': ingressAddress, 'expires-in': lasting } = flags
     const result = await certStatus({ namespace, ingressAddress, expiresIn: lasting }, await this.connect(flags))
-    this.answer(renderCertStatus(result, flags.output), renderWarnings(result.warnings), succeeded(result))
+    this.answer(renderCertStatus(result, flags.output), renderFindings(result.warnings), succeeded(result))
   }
 }

@@ -1,16 +1,15 @@
 import { scrapeStatusFlags } from '../../flags/scraping.ts'
-import { renderWarnings } from '../../rendering/findings.ts'
+import { renderFindings } from '../../rendering/findings.ts'
 import { renderScrapeStatus } from '../../rendering/scrape-status.ts'
 import { scrapeStatus, succeeded } from '../../scraping/status.ts'
 import { TelemetryCommand } from '../../telemetry-command.ts'
 
 export default class ScrapeSecureStatus extends TelemetryCommand {
-  static override summary =
-    'show what is scraped over Istio mutual TLS, how, whether it is up, and what is still in clear'
+  static override summary = 'Show which metrics are scraped over mutual TLS, and which are still plaintext'
   static override description =
-    `asks Prometheus for its targets, and a pod of each workload at the ports in clear. Exits with 1 when a target is
-not up or scraped twice, when pods are not replaced, or when what was written does not fit any more; metrics in clear alone
-are no failure. Changes nothing.`
+    `Queries Prometheus for its targets, and one pod of each workload for plaintext metrics. Exits with 1 when a target is \
+not up or is scraped twice, when pods are not replaced yet, or when the configuration no longer matches the workload. \
+Plaintext metrics do not change the exit code. Changes nothing.`
   static override examples = [
     '<%= config.bin %> scrape-secure status',
     '<%= config.bin %> scrape-secure status -n shop',
@@ -24,7 +23,7 @@ are no failure. Changes nothing.`
     const result = await scrapeStatus(request, await this.connect(flags))
     this.answer(
       renderScrapeStatus(result, request.namespaces, flags.output),
-      renderWarnings(result.warnings),
+      renderFindings(result.warnings),
       succeeded(result),
     )
   }

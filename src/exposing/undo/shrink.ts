@@ -1,39 +1,42 @@
-/** Takes hosts off what several add-ons share: the Gateway's list and the certificate's names. */
-import { trustedWith } from '../../certificates/authority.ts'
+/** Removes hosts from the objects that several add-ons share: the list of the Gateway and the names of the certificate. */
+import { trustBundle } from '../../certificates/authority.ts'
+import { findHttpsGateways } from '../../certifying/https-gateways.ts'
 import { requireCertificates } from '../../certifying/serving-certificate.ts'
+import { requireSignable } from '../../certifying/signing.ts'
 import { type Change, planChanges } from '../../changes/changes.ts'
 import type { KubeObject, ObjectName } from '../../cluster/cluster.ts'
 import type { Secret, Service } from '../../cluster/objects.ts'
-import { ownedLabels } from '../../cluster/ownership.ts'
+import { chosenService, EXPOSING, gatewayServiceOf, ownedLabels } from '../../cluster/ownership.ts'
+import { identify } from '../../cluster/reading.ts'
 import { gateways, SECRETS, SERVICES, typeOf, virtualServices } from '../../cluster/resources.ts'
-import { UserError } from '../../errors.ts'
+import type { Code } from '../../codes.ts'
+import { hasCode } from '../../errors.ts'
+import { type Finding, notes } from '../../findings.ts'
 import { type ExposedRoute, exposedRoutes } from '../../gateways/exposed-routes.ts'
-import { domainOf, serversIn } from '../../gateways/layout.ts'
+import { domainOf, serversIn, withoutVersions } from '../../gateways/layout.ts'
 import { type OwnPort, ownPorts } from '../../gateways/service-ports.ts'
+import { hostHere } from '../../manifests/gateway.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../../manifests/names.ts'
 import { servicePorts } from '../../manifests/service-ports.ts'
-import { tlsSecret } from '../../manifests/tls-secret.ts'
-import type { Dependencies, Warning } from '../../world.ts'
+import { keyFor, tlsSecret } from '../../manifests/tls-secret.ts'
+import type { Dependencies } from '../../world.ts'
 
 export interface Shrinking {
-  /** What stops serving: a port of the Service, a host of the Gateway. */
+  /** Changes that stop serving: a port of the Service, a host of the Gateway. */
   serving: Change[]
   secret: Change[]
-  warnings: Warning[]
+  warnings: Finding[]
 }
 
 type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 /**
- * @param version of Istio's networking API
- * @param staying names of the VirtualServices that stay
- * @param services those with ports of ours
+ * @param place the gateway's namespace, and the version of Istio's networking API
+ * @param rest names of the VirtualServices that stay, and the Services with our ports
  */
 export async function planShrinking(
-  namespace: string,
-  version: string,
-  staying: string[],
-  services: ObjectName[],
+  { namespace, version }: { namespace: string; version: string },
+  { staying, services }: { staying: string[]; services: ObjectName[] },
   dependencies: Needs,
 ): Promise<Shrinking> {
   const { cluster } = dependencies
@@ -48,71 +51,109 @@ export async function planShrinking(
   const domain = routes.map(domainOf).find((one) => one !== undefined)
   return {
     serving: [
-      ...withPorts.flatMap((service) => (service === undefined ? [] : shrunkPorts(service, routes))),
-      ...(gateway === undefined ? [] : shrunkGateway(gateway, version, routes)),
+      ...withPorts.flatMap((service) => (service === undefined ? [] : shrinkPorts(service, routes))),
+      ...(gateway === undefined ? [] : shrinkGateway(gateway, version, routes)),
     ],
-    ...(await reissued(namespace, domain, hosts, secret, dependencies)),
+    ...(await reissue(namespace, { domain, hosts, present: secret }, dependencies)),
   }
 }
 
-function shrunkPorts(present: Service, routes: ExposedRoute[]): Change[] {
+function shrinkPorts(present: Service, routes: ExposedRoute[]): Change[] {
   return planOwnPorts(
     present,
     ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port)),
   )
 }
 
-/** @param ports those of ours that stay; without any, all that we had applied is taken back, and the rest is left as it is */
+/** @param ports our ports that stay; if empty, all our ports are removed. The user's ports stay unchanged */
 export function planOwnPorts(present: Service, ports: OwnPort[]): Change[] {
   const { name, namespace = '' } = present.metadata
   return planChanges(
     [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }],
     [present],
+    EXPOSING,
   )
 }
 
-/** The servers that are there, each less the hosts that no route needs any more; those without a host go. */
-function shrunkGateway(present: KubeObject, version: string, routes: ExposedRoute[]): Change[] {
+/** The present servers without the hosts that no route needs any more; servers without a host are removed. */
+function shrinkGateway(present: KubeObject, version: string, routes: ExposedRoute[]): Change[] {
   const resource = gateways(version)
   const { namespace = '', name } = present.metadata
-  const { selector } = present.spec as { selector: Record<string, string> }
+  const { selector } = (present.spec ?? {}) as { selector: Record<string, string> }
   const servers = serversIn(present).flatMap((server) => {
+    const { port, tls } = server
     const isNeeded = (host: string) =>
-      routes.some((route) => route.host === host && (route.port ?? server.port.number) === server.port.number)
+      routes.some(
+        (route) => route.host === host && (tls?.httpsRedirect === true || (route.port ?? port.number) === port.number),
+      )
     const hosts = server.hosts.filter(isNeeded)
-    return hosts.length === 0 ? [] : [{ ...server, hosts }]
+    const names = routes.map(({ addon }) => addon)
+    const shrunk = { ...server, hosts: hosts.map(hostHere), port: { ...port, name: withoutVersions(port.name, names) } }
+    return hosts.length === 0 ? [] : [shrunk]
   })
-  const metadata = { name, namespace, labels: ownedLabels() }
+  const chosen = chosenService(gatewayServiceOf(present))
+  const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...chosen }
   const manifest = { ...typeOf(resource), metadata, spec: { selector, servers } }
-  return planChanges([{ resource, manifest }], [present])
+  return planChanges([{ resource, manifest }], [present], EXPOSING)
 }
 
-/** Only the machine that has the authority can reissue; elsewhere the certificate goes on with names that nothing serves. */
-async function reissued(
+/** Why the CA of this machine cannot or must not sign. */
+const UNUSABLE: Code[] = [
+  'CA_ELSEWHERE',
+  'CA_EXPIRED',
+  'CA_UNREADABLE',
+  'CA_NOT_FOR_GATEWAY',
+  'FORBIDDEN',
+  'NOT_OURS',
+  'SECRET_NOT_OURS',
+]
+
+/** What will be exposed. */
+interface Remaining {
+  domain: string
+  hosts: string[]
+  present: Secret
+}
+
+/** The hosts come from the cluster, so the record of this machine decides whether its CA signs for them. */
+async function requireSignableAt(
   namespace: string,
-  domain: string | undefined,
-  hosts: string[],
-  present: Secret | undefined,
+  { domain, hosts, present }: Remaining,
+  needs: Needs,
+): Promise<void> {
+  const { ours } = await findHttpsGateways({ namespace }, needs.cluster)
+  const { services = [] } = ours[0] ?? {}
+  const gateway = { namespace, secretName: TLS_SECRET_NAME, secret: present, services, hosts, domain }
+  await requireSignable(gateway, await identify(needs.cluster), needs)
+}
+
+/** Only the machine with the CA can reissue. On other machines the certificate keeps names that nothing serves. */
+async function reissue(
+  namespace: string,
+  { domain, hosts, present }: { domain: string | undefined; hosts: string[]; present: Secret | undefined },
   dependencies: Needs,
 ): Promise<Pick<Shrinking, 'secret' | 'warnings'>> {
   if (domain === undefined || present === undefined) return { secret: [], warnings: [] }
   try {
     if ((await dependencies.authorities.find(domain)) === undefined)
-      return certificateKept(`the authority of ${domain} is not on this machine`)
-    const { leaf, authority, signedOn } = await requireCertificates(domain, hosts, present, dependencies)
-    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: trustedWith(authority), signedOn })
-    return { secret: planChanges([{ resource: SECRETS, manifest }], [present]), warnings: [] }
+      return certificateKept(`the CA of ${domain} is not on this machine`)
+    await requireSignableAt(namespace, { domain, hosts, present }, dependencies)
+    const { leaf, authority, signedOn } = await requireCertificates({ domain, hosts, present }, dependencies)
+    const manifest = tlsSecret({ namespace, ...leaf, authorityCertificate: trustBundle(authority), signedOn })
+    const wanted = { resource: SECRETS, manifest, about: keyFor(hosts) }
+    return { secret: planChanges([wanted], [present], EXPOSING), warnings: [] }
   } catch (error) {
-    // An authority that is of no use must not keep an add-on exposed.
-    if (error instanceof UserError && error.code.startsWith('AUTHORITY_')) return certificateKept(error.message)
+    // An unusable CA must not keep an add-on exposed.
+    if (hasCode(error, ...UNUSABLE)) return certificateKept(error.message)
     throw error
   }
 }
 
 function certificateKept(why: string): Pick<Shrinking, 'secret' | 'warnings'> {
-  const remedy = 'harmless; run kubectl telemetry expose on the machine that has the authority to reissue it'
+  const remedy =
+    'run kubectl telemetry expose on the machine that has the CA, to reissue the certificate; the present one keeps working'
   return {
     secret: [],
-    warnings: [{ code: 'CERTIFICATE_KEPT', message: `${why}, so the certificate keeps the names that went`, remedy }],
+    warnings: [notes('CERTIFICATE_KEPT', `${why}, so the certificate keeps the names of the removed hosts`, remedy)],
   }
 }

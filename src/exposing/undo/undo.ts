@@ -1,110 +1,136 @@
-/** What a cleanup takes away and gives back. It finds everything in the cluster, so any machine can do it. */
-import { guardKinds } from '../../access/guard-plan.ts'
+/** How exposures are undone: all of them, those of named add-ons, those whose time is over, or those of one run. */
+
 import type { AddonChoice } from '../../addons/catalog.ts'
-import { LINKED_LABEL, linkedAddons } from '../../addons/kiali-links.ts'
+import { linkedAddons, restoreLinks } from '../../addons/kiali-links.ts'
 import type { Change } from '../../changes/changes.ts'
-import { findDocumentedSetup } from '../../cleaning/documented-setup.ts'
-import type { Cluster, KubeObject, Resource } from '../../cluster/cluster.ts'
+import { invalidRecords, isEdited } from '../../changes/edits.ts'
+import { type FoundObject, notSearched, type Undo, type UndoPlan, type UndoStep } from '../../changes/undo.ts'
+import type { Cluster, KubeObject } from '../../cluster/cluster.ts'
 import type { Service } from '../../cluster/objects.ts'
-import { appliedFields, componentOf, expiryOf, isOwned, OWNED } from '../../cluster/ownership.ts'
-import { findIstioVersion, readable } from '../../cluster/reading.ts'
-import {
-  CERT_MANAGER,
-  CERTIFICATES,
-  CONFIG_MAPS,
-  gateways,
-  SECRETS,
-  SERVICES,
-  virtualServices,
-} from '../../cluster/resources.ts'
-import { TLS_SECRET_NAME } from '../../manifests/names.ts'
-import type { Dependencies, Warning } from '../../world.ts'
+import { componentOf, EXPOSING, expiryOf } from '../../cluster/ownership.ts'
+import { type Sifted, sift } from '../../cluster/reading.ts'
+import { CONFIG_MAPS, SERVICES } from '../../cluster/resources.ts'
+import { type Finding, notes } from '../../findings.ts'
+import { whyNotOurPorts } from '../../gateways/service-ports.ts'
+import { serverTime } from '../../time/server-time.ts'
+import type { Dependencies } from '../../world.ts'
+import { clockFindings } from '../terms.ts'
+import { addonOf, findLinks, findOwned, findShared, type Inventory, namespaceOf, placeOf } from './find.ts'
+import { RemovedRoutes } from './removed-routes.ts'
 import { planOwnPorts, planShrinking } from './shrink.ts'
 
-export interface Owned {
-  resource: Resource
-  object: KubeObject
-}
-
-export interface CleanupPlan {
-  /** Fields that we added to others' objects: taken back first, since they lead to what goes then. */
-  restores: Change[]
-  /** ConfigMaps of Kiali with links of ours. */
-  links: KubeObject[]
-  /** What stays and serves less: before the deletes, so that no host is served with half of its objects. */
-  before: Change[]
-  /** In the order in which they go. */
-  deletes: Owned[]
-  /** What stays and is changed after the deletes. */
-  after: Change[]
-  warnings: Warning[]
-}
-
-export interface CleanupChoice {
-  /** Named ones: the others stay exposed. All: everything goes. */
+export interface ExposureChoice {
+  /** Named add-ons: the others stay exposed. All add-ons: every exposure is undone. */
   addons: AddonChoice
-  /** Of those, the ones whose time is over. */
+  /** Of those, only add-ons whose time is over. */
   expired?: boolean | undefined
-  /** Of those, the ones that were not there at an earlier look; what these share goes with the last of them. */
+  /** Of those, only add-ons that were not exposed at an earlier look. What they share is removed with the last of them. */
   since?: Inventory | undefined
-  /** Where Istio's page was followed by hand: what it made there goes too. */
-  documentedSetup?: string | undefined
 }
 
-/** What of ours was there at some moment. */
-export interface Inventory {
-  /** `NAMESPACE/ADDON` */
-  addons: Set<string>
-  /** Where anything of ours was. */
-  namespaces: Set<string>
-}
+type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine' | 'prober'>
 
-type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine'>
-
-/** Whether something of ours stays, whatever is found. */
-export function isPartial({ addons, expired = false, since }: CleanupChoice): boolean {
+/** Whether an exposure may stay. */
+export function isPartial({ addons, expired = false, since }: ExposureChoice): boolean {
   return addons.named || expired || since !== undefined
 }
 
-export async function takeInventory(cluster: Cluster): Promise<Inventory> {
-  const [owned, shared] = await Promise.all([findOwned(cluster, true), findShared(cluster)])
+/** @param findMore further objects to delete, before the others: those that a user created from Istio's page */
+export function undoExposures(
+  choice: ExposureChoice,
+  needs: Needs,
+  findMore: () => Promise<Sifted<FoundObject>> = async () => ({ ours: [], findings: [] }),
+): Undo {
+  const routes = new RemovedRoutes(needs)
   return {
-    addons: new Set(owned.filter(({ object }) => componentOf(object) !== undefined).map(placeOf)),
-    namespaces: new Set([...owned, ...(shared ?? [])].map(namespaceOf)),
+    part: EXPOSING,
+    plan: () => planUndo(choice, needs, findMore, (owned) => routes.remember(owned)),
+    beforeDeleting: (next) => routes.awaitGone(next),
+    remaining: (tried) => findRemaining(choice, tried, findMore, needs.cluster),
+    deletesNewObjects: true,
+    question: (objects) => `Clean up these ${objects}?`,
   }
 }
 
-export async function planCleanup(choice: CleanupChoice, dependencies: Needs): Promise<CleanupPlan> {
-  const { cluster } = dependencies
-  const [owned, foundShared, foundLinks, documented] = await Promise.all([
+/** The steps of one namespace, or of all: each list is taken before the next one. */
+interface Phases {
+  /** Fields that exposing added to users' objects: they lead to objects that are deleted afterwards. */
+  restores: UndoStep[]
+  /** Objects that stay and serve less: changed before the deletions, so that no host is served with half of its objects. */
+  before: Change[]
+  deletes: FoundObject[]
+  /** Objects that stay and are changed after the deletions. */
+  after: Change[]
+  warnings: Finding[]
+}
+
+async function planUndo(
+  choice: ExposureChoice,
+  needs: Needs,
+  findMore: () => Promise<Sifted<FoundObject>>,
+  remember: (owned: readonly FoundObject[]) => void,
+): Promise<UndoPlan> {
+  const { cluster } = needs
+  const [{ ours: owned, findings }, services, configMaps, more] = await Promise.all([
     findOwned(cluster, isPartial(choice)),
     findShared(cluster),
     findLinks(cluster),
-    findDocumented(choice, cluster),
+    findMore(),
   ])
-  const [shared, links] = [foundShared ?? [], foundLinks ?? []]
-  const warnings = [...notSearched('Services', foundShared), ...notSearched('ConfigMaps', foundLinks)]
-  const plan: CleanupPlan = { restores: [], links: [], before: [], deletes: documented, after: [], warnings }
+  remember(owned)
+  const shared = services?.ours ?? []
+  const links = (configMaps ?? []).filter((object) => isEdited(object, EXPOSING))
+  const unread = [
+    ...findings,
+    ...(choice.expired ? clockFindings(cluster.clockAhead) : []),
+    ...(services?.findings ?? []),
+    ...more.findings,
+    ...unlisted('Services', services?.ours),
+    ...unlisted('ConfigMaps', configMaps),
+    ...invalidRecords(configMaps ?? [], EXPOSING),
+  ]
   if (!isPartial(choice)) {
-    plan.deletes.push(...owned)
-    plan.restores = await planRestores(cluster, shared)
-    plan.links = links
-    return plan
+    const all = { ...(await restorePorts(shared, cluster)), before: [], deletes: owned, after: [] }
+    return ordered({ links, more: more.ours, unread }, [all], cluster)
   }
-  const going = chosenOf(owned, choice, dependencies.clock.now())
-  const names = choice.expired || choice.since !== undefined ? going.map(addonOf) : choice.addons.names
-  if (!choice.expired && choice.since === undefined) plan.warnings.push(...notExposed(names, going))
-  plan.links = links.filter((configMap) => ['kiali', ...linkedAddons(configMap)].some((name) => names.includes(name)))
-  for (const namespace of new Set([...going, ...left(shared, choice)].map(namespaceOf))) {
-    const isHere = (one: Owned) => namespaceOf(one) === namespace
-    const here = { owned: owned.filter(isHere), shared: shared.filter(isHere), going: going.filter(isHere) }
-    await planNamespace(namespace, here, plan, dependencies)
-  }
-  return plan
+  const going = chosenOf(owned, choice, serverTime(needs))
+  const named = !choice.expired && choice.since === undefined
+  const names = named ? choice.addons.names : going.map(addonOf)
+  const linked = links.filter((one) => ['kiali', ...linkedAddons(one)].some((name) => names.includes(name)))
+  const places = [...new Set([...going, ...interrupted(shared, choice)].map(namespaceOf))]
+  const phases = await Promise.all(
+    places.map((namespace) => {
+      const isHere = (one: FoundObject) => namespaceOf(one) === namespace
+      const here = { owned: owned.filter(isHere), shared: shared.filter(isHere), going: going.filter(isHere) }
+      return planNamespace(namespace, here, needs)
+    }),
+  )
+  const missing = named ? notExposed(names, going) : []
+  return ordered({ links: linked, more: more.ours, unread: [...unread, ...missing] }, phases, cluster)
 }
 
-/** The objects of the add-ons that go. */
-function chosenOf(owned: Owned[], { addons, expired = false, since }: CleanupChoice, now: Date): Owned[] {
+function ordered(
+  { links, more, unread }: { links: KubeObject[]; more: FoundObject[]; unread: Finding[] },
+  phases: Phases[],
+  cluster: Cluster,
+): UndoPlan {
+  const change = (one: Change): UndoStep => ({ does: 'change', change: one })
+  const deletion = (one: FoundObject): UndoStep => ({ does: 'delete', ...one })
+  return {
+    steps: [
+      ...links.map((configMap) => restoreLinks(configMap, cluster)),
+      ...phases.flatMap(({ restores }) => restores),
+      ...phases.flatMap(({ before }) => before.map(change)),
+      ...more.map(deletion),
+      ...phases.flatMap(({ deletes }) => deletes.map(deletion)),
+      ...phases.flatMap(({ after }) => after.map(change)),
+    ],
+    warnings: [...unread, ...phases.flatMap(({ warnings }) => warnings)],
+  }
+}
+
+/** The objects of the add-ons that are no longer to be exposed. */
+function chosenOf(owned: FoundObject[], { addons, expired = false, since }: ExposureChoice, now: Date): FoundObject[] {
   const over = new Set(owned.filter(({ object }) => isOver(object, now)).map(placeOf))
   return owned.filter((one) => {
     const addon = componentOf(one.object)
@@ -117,116 +143,93 @@ function chosenOf(owned: Owned[], { addons, expired = false, since }: CleanupCho
   })
 }
 
-/** A time that cannot be read is not over: what was meant is not ours to guess. */
+/** A time that cannot be read counts as not over. @param now by the API server's clock, which set the time of expiry */
 function isOver(object: KubeObject, now: Date): boolean {
   return Date.parse(expiryOf(object) ?? '') <= now.getTime()
 }
 
-/** Services with our ports where nothing of ours was: a run that was interrupted got no further. */
-function left(shared: Owned[], { since }: CleanupChoice): Owned[] {
+/** Services with ports of an exposure in namespaces where nothing was exposed before: an interrupted run got no further. */
+function interrupted(shared: FoundObject[], { since }: ExposureChoice): FoundObject[] {
   return shared.filter((one) => since !== undefined && !since.namespaces.has(namespaceOf(one)))
-}
-
-function addonOf({ object }: Owned): string {
-  return componentOf(object) ?? ''
-}
-
-function placeOf(one: Owned): string {
-  return `${namespaceOf(one)}/${addonOf(one)}`
-}
-
-function namespaceOf({ object }: Owned): string {
-  return object.metadata.namespace ?? ''
 }
 
 async function planNamespace(
   namespace: string,
-  { owned, shared, going }: { owned: Owned[]; shared: Owned[]; going: Owned[] },
-  plan: CleanupPlan,
-  dependencies: Needs,
-): Promise<void> {
+  { owned, shared, going }: { owned: FoundObject[]; shared: FoundObject[]; going: FoundObject[] },
+  needs: Needs,
+): Promise<Phases> {
   const staying = owned.filter((one) => one.resource.kind === 'VirtualService' && !going.includes(one))
   const [route] = staying
   if (route === undefined) {
-    plan.deletes.push(...owned)
-    plan.restores.push(...(await planRestores(dependencies.cluster, shared)))
-    return
+    return { ...(await restorePorts(shared, needs.cluster)), before: [], deletes: owned, after: [] }
   }
   const names = staying.map(({ object }) => object.metadata.name)
   const services = shared.map(({ object }) => object.metadata)
-  const shrinking = await planShrinking(namespace, route.resource.version, names, services, dependencies)
-  plan.before.push(...shrinking.serving)
-  plan.deletes.push(...going.filter(({ object }) => componentOf(object) !== undefined))
-  plan.after.push(...shrinking.secret)
-  plan.warnings.push(...shrinking.warnings)
+  const place = { namespace, version: route.resource.version }
+  const { serving, secret, warnings } = await planShrinking(place, { staying: names, services }, needs)
+  const deletes = going.filter(({ object }) => componentOf(object) !== undefined)
+  return { restores: [], before: serving, deletes, after: secret, warnings }
 }
 
-/** One who may not list them has hardly changed them; another may have. */
-function notSearched(kinds: string, found: unknown[] | undefined): Warning[] {
+/** Removes all ports that exposing added. */
+async function restorePorts(shared: FoundObject[], cluster: Cluster): Promise<Pick<Phases, 'restores' | 'warnings'>> {
+  const services = await Promise.all(shared.map(({ object }) => cluster.get<Service>(SERVICES, object.metadata)))
+  const present = services.filter((service) => service !== undefined)
+  const { ours, findings } = sift(present, (service) => service, whyNotOurPorts)
+  return {
+    restores: ours.map((object) => ({
+      does: 'restore',
+      resource: SERVICES,
+      object,
+      changes: planOwnPorts(object, []),
+    })),
+    warnings: findings,
+  }
+}
+
+async function findRemaining(
+  choice: ExposureChoice,
+  tried: ReadonlySet<string>,
+  findMore: () => Promise<Sifted<FoundObject>>,
+  cluster: Cluster,
+): Promise<FoundObject[]> {
+  const partial = isPartial(choice)
+  const [{ ours: owned }, shared, links = [], more] = await Promise.all([
+    findOwned(cluster, partial),
+    partial ? undefined : findShared(cluster),
+    partial ? [] : findLinks(cluster),
+    findMore(),
+  ])
+  const still = owned.filter(({ object }) => !partial || tried.has(object.metadata.uid ?? ''))
+  const linked = links.filter((object) => isEdited(object, EXPOSING))
+  return [
+    ...still,
+    ...(shared?.ours ?? []),
+    ...linked.map((object) => ({ resource: CONFIG_MAPS, object })),
+    ...more.ours,
+  ]
+}
+
+/** A user who may not list them has hardly changed them; another user may have. */
+function unlisted(kinds: string, found: unknown[] | undefined): Finding[] {
   if (found !== undefined) return []
-  const message = `${kinds} could not be listed: what was added to them, by --layout ports or --link, was not looked for`
-  return [{ code: 'NOT_SEARCHED', message, remedy: 'run cleanup with the rights in docs/rbac.md' }]
+  return [
+    notSearched(
+      `could not list ${kinds}, so changes of --layout ports and --link in them were not searched for`,
+      'run cleanup with the permissions in docs/rbac.md',
+    ),
+  ]
 }
 
-function notExposed(names: string[], going: Owned[]): Warning[] {
+function notExposed(names: string[], going: FoundObject[]): Finding[] {
   const gone = going.map(({ object }) => componentOf(object))
   return names
     .filter((name) => !gone.includes(name))
-    .map((name) => ({
-      code: 'NOT_EXPOSED',
-      message: `${name} is not exposed`,
-      remedy: 'kubectl telemetry cleanup --dry-run=client   # shows everything of ours',
-    }))
-}
-
-/**
- * Everything of ours, in the order in which it is removed: the Gateway, its routes, what guarded them, the TLS Secret (without its
- * data). Who may not list guards has none of their own, since nothing is guarded without that right.
- * @param partial whoever may not list Secrets looks for ours beside the rest of ours, where it alone can be needed
- */
-export async function findOwned(cluster: Cluster, partial = false): Promise<Owned[]> {
-  const version = await findIstioVersion(cluster)
-  const list = (resource: Resource) => cluster.list(resource, { labels: OWNED, metadataOnly: true })
-  const issuing = (await cluster.servedVersions(CERT_MANAGER)).includes(CERTIFICATES.version)
-  const serving = version === undefined ? [] : [gateways(version), virtualServices(version)]
-  // Who may not list these has not asked for any. cert-manager makes a Secret anew for as long as there is the Certificate.
-  const optional = [...(version === undefined ? [] : guardKinds(version)), ...(issuing ? [CERTIFICATES] : [])]
-  const kinds = [...serving, ...optional]
-  const [secrets, ...lists] = await Promise.all([
-    partial ? readable(list(SECRETS)) : list(SECRETS),
-    ...kinds.map((resource) => (optional.includes(resource) ? readable(list(resource)) : list(resource))),
-  ])
-  const found = kinds.flatMap((resource, index) => (lists[index] ?? []).map((object) => ({ resource, object })))
-  const beside = secrets ?? (await secretsBeside(found, cluster))
-  return [...found, ...beside.map((object) => ({ resource: SECRETS, object }))]
-}
-
-async function secretsBeside(found: Owned[], cluster: Cluster): Promise<KubeObject[]> {
-  const namespaces = [...new Set(found.map(namespaceOf))]
-  const read = namespaces.map((namespace) => cluster.get(SECRETS, { name: TLS_SECRET_NAME, namespace }))
-  return (await Promise.all(read)).filter((secret) => secret !== undefined && isOwned(secret)) as KubeObject[]
-}
-
-/** Objects of others in which fields are ours: Services with our ports. `undefined` when they may not be listed. */
-export async function findShared(cluster: Cluster): Promise<Owned[] | undefined> {
-  const services = await readable(cluster.list(SERVICES, { metadataOnly: true }))
-  return services
-    ?.filter((object) => appliedFields(object) !== undefined)
-    .map((object) => ({ resource: SERVICES, object }))
-}
-
-/** ConfigMaps of Kiali with links of ours. `undefined` when they may not be listed. */
-export function findLinks(cluster: Cluster): Promise<KubeObject[] | undefined> {
-  return readable(cluster.list(CONFIG_MAPS, { labels: LINKED_LABEL, metadataOnly: true }))
-}
-
-async function planRestores(cluster: Cluster, shared: Owned[]): Promise<Change[]> {
-  const services = await Promise.all(shared.map(({ object }) => cluster.get<Service>(SERVICES, object.metadata)))
-  return services.filter((service) => service !== undefined).flatMap((service) => planOwnPorts(service, []))
-}
-
-export async function findDocumented({ documentedSetup }: CleanupChoice, cluster: Cluster): Promise<Owned[]> {
-  const version = documentedSetup === undefined ? undefined : await findIstioVersion(cluster)
-  if (documentedSetup === undefined || version === undefined) return []
-  return findDocumentedSetup(cluster, version, documentedSetup)
+    .map((name) =>
+      notes(
+        'NOT_EXPOSED',
+        `${name} is not exposed`,
+        'kubectl telemetry cleanup --dry-run=client   # shows all exposures',
+      ),
+    )
 }

@@ -1,41 +1,41 @@
-/** Asks a tunnel now and then whether it is still there, while connections in it wait. */
+/** Pings a silent tunnel from time to time while connections in it wait for an answer. */
 import type { Timers } from '../../time/timers.ts'
 
-/** Milliseconds in which nothing came, after which it is asked, */
+/** Milliseconds of silence before the first ping. Each later silence is twice as long. */
 const FIRST = 500
-/** then twice as long each time, up to this. */
+/** Longest silence between two pings, in milliseconds. */
 const LONGEST = 16_000
 
 /**
- * An API server that has lost its connection to the kubelet was seen to keep the tunnel open until somebody writes into it: a request that
- * had been sent just before was never answered. A long poll costs a few pings.
+ * An API server that has lost its connection to the kubelet was seen to keep the tunnel open until the next write: a request that had
+ * been sent just before was never answered. For a long poll this costs a few pings.
  */
 export class QuietWatch {
   readonly #timers: Timers
-  readonly #ask: () => void
-  #moved = false
+  readonly #ping: () => void
+  #hasReceived = false
   #pause = 0
   #callOff = () => {}
 
-  constructor(timers: Timers, ask: () => void) {
+  constructor(timers: Timers, ping: () => void) {
     this.#timers = timers
-    this.#ask = ask
+    this.#ping = ping
   }
 
-  /** Somebody waits for an answer from now on. */
+  /** Call it when a connection begins to wait for an answer. */
   start(): void {
-    this.#moved = true
+    this.#hasReceived = true
     if (this.#pause === FIRST) return
     this.#callOff()
     this.#wait(FIRST)
   }
 
-  /** Something came. */
-  moved(): void {
-    this.#moved = true
+  /** Call it when data arrives. */
+  received(): void {
+    this.#hasReceived = true
   }
 
-  /** Nobody waits any more. */
+  /** Call it when no connection waits any more. */
   stop(): void {
     this.#callOff()
     this.#pause = 0
@@ -44,9 +44,9 @@ export class QuietWatch {
   #wait(milliseconds: number): void {
     this.#pause = milliseconds
     this.#callOff = this.#timers.after(milliseconds, () => {
-      const isQuiet = !this.#moved
-      this.#moved = false
-      if (isQuiet) this.#ask()
+      const isQuiet = !this.#hasReceived
+      this.#hasReceived = false
+      if (isQuiet) this.#ping()
       this.#wait(isQuiet ? Math.min(milliseconds * 2, LONGEST) : FIRST)
     })
   }

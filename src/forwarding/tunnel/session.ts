@@ -1,4 +1,4 @@
-/** One tunnel to a pod and the connections in it, as pairs of SPDY streams. */
+/** One tunnel to a pod, and its connections as pairs of SPDY streams. */
 import type { Upgraded } from '../../cluster/cluster.ts'
 import type { Timers } from '../../time/timers.ts'
 import { QuietWatch } from './quiet-watch.ts'
@@ -8,7 +8,7 @@ import { type Failure, type Stream, type StreamEvents, StreamPair } from './stre
 import { type Tunnel, type TunnelEvents, tunnelOver } from './tunnel.ts'
 
 const NONE = Buffer.alloc(0)
-/** Milliseconds for which one that was blocked is taken for one that will be again. */
+/** Milliseconds for which a session counts as slow after it was blocked. */
 const SLOW = 1_000
 const LOST = 'the connection to the API server was lost'
 
@@ -17,9 +17,9 @@ export class Session {
   readonly #port: string
   readonly #timers: Timers
   readonly #reader = new FrameReader()
-  readonly #taking = (frame: Frame) => this.#take(frame)
+  readonly #onFrame = (frame: Frame) => this.#handle(frame)
   readonly #streams = new Map<number, StreamPair>()
-  /** Streams whose local end has no room: SPDY has no flow control for each, so the whole session waits. */
+  /** Streams whose client is slow to read. SPDY has no flow control per stream, so the whole session is paused. */
   readonly #full = new Set<StreamPair>()
   readonly #closed: (session: Session) => void
   #nextStream = 1
@@ -32,7 +32,7 @@ export class Session {
   #heard = true
   readonly #silence: SilenceAlarm
   readonly #quiet: QuietWatch
-  /** The peer said what cannot be understood, or was given up. */
+  /** Whether the session was given up, or the peer sent bytes that cannot be parsed. */
   #broken = false
 
   /** @param closed called once, when the tunnel is gone */
@@ -40,12 +40,12 @@ export class Session {
     this.#port = String(port)
     this.#timers = timers
     this.#closed = closed
-    this.#silence = new SilenceAlarm(timers, () => this.#fallenSilent())
-    this.#quiet = new QuietWatch(timers, () => this.#ask())
+    this.#silence = new SilenceAlarm(timers, () => this.#onSilence())
+    this.#quiet = new QuietWatch(timers, () => this.#ping())
     const events: TunnelEvents = {
       data: (bytes) => this.#read(bytes),
-      drain: () => this.#drained(),
-      close: () => this.#lost(),
+      drain: () => this.#onDrain(),
+      close: () => this.#onClose(),
     }
     this.#tunnel = tunnelOver(upgraded, events)
   }
@@ -54,22 +54,22 @@ export class Session {
     return this.#tunnel.protocol
   }
 
-  /** Connections in it. */
+  /** How many connections are open. */
   get load(): number {
     return this.#count
   }
 
-  /** Connections that there have been. */
+  /** How many connections have been opened so far. */
   get opened(): number {
     return this.#nextRequest
   }
 
-  /** Whether a slow reader or a slow server makes everything in it wait. */
+  /** Whether a slow reader or a slow server blocks all connections. */
   get blocked(): boolean {
     return this.#full.size > 0 || this.#waitsForRoom
   }
 
-  /** Whether it is blocked or was a moment ago: a slow reader takes what there is now and then. */
+  /** Whether the session is blocked or was a moment ago: a slow reader reads from time to time. */
   get slow(): boolean {
     return this.blocked || this.#timers.now() < this.#slowUntil
   }
@@ -78,21 +78,21 @@ export class Session {
     return this.#accepts && this.#alive
   }
 
-  /** Whether it was wanted to end. */
+  /** Whether it takes no more connections, because of `retire`, `destroy` or the peer. */
   get retired(): boolean {
     return !this.#accepts
   }
 
-  /** Whether it may lead nowhere: nothing comes back. */
+  /** Whether the tunnel may be dead: an answer is overdue. */
   get doubtful(): boolean {
     return this.#silence.rings
   }
 
-  /** Takes it for one that leads nowhere until it answers. */
+  /** Treats the tunnel as dead until it answers a ping. */
   question(): void {
     if (!this.#alive || this.#full.size > 0) return
     this.#silence.doubt()
-    this.#ask()
+    this.#ping()
   }
 
   /**
@@ -114,7 +114,7 @@ export class Session {
     const opening = [syn(error, 'error', error === 1, true), syn(data, 'data', false, false)]
     if (first.length > 0) opening.push(dataHead(data, first.length), first)
     this.#send(Buffer.concat(opening))
-    // Each stream is replied to at once, whatever the pod does.
+    // The peer replies to each new stream at once, whatever the pod does.
     if (this.#alive) {
       this.#silence.set()
       this.#quiet.start()
@@ -127,49 +127,49 @@ export class Session {
     }
   }
 
-  /** Takes no more connections, and ends with the last one. */
+  /** Takes no more connections, and ends after the last one. */
   retire(): void {
     this.#accepts = false
     if (this.#count === 0 && this.#alive) this.#tunnel.end()
   }
 
-  /** There is a better place for what has not been answered. */
+  /** Asks connections that have no answer yet to move to another pod. */
   leave(): void {
     for (const pair of new Set(this.#streams.values())) pair.events.leave()
   }
 
-  /** Ends at once, with everything in it. */
+  /** Ends at once, with all connections. */
   destroy(): void {
     this.#accepts = false
     this.#giveUp()
   }
 
-  /** Called now and then: keeps idle tunnels open, and finds those whose other end is gone without a word. */
+  /** Call it regularly: keeps an idle tunnel open, and ends one that does not answer. */
   beat(): void {
     if (!this.#alive) return
-    // One that was blocked may have been answered without reading it; one that has ended has nothing to wait for.
+    // The answer to a blocked session may not have been read yet; a retired session without connections need not wait for it.
     const isOver = !this.#accepts && this.#count === 0
     if (!this.#heard && (isOver || !this.blocked)) {
       this.#giveUp()
       return
     }
     this.#heard = false
-    this.#ask()
+    this.#ping()
   }
 
-  #ask(): void {
+  #ping(): void {
     this.#silence.set()
     this.#send(ping(1))
   }
 
-  #fallenSilent(): void {
-    // What we do not read cannot be heard.
+  #onSilence(): void {
+    // While reading is paused, answers are not seen.
     if (this.#full.size > 0) this.#silence.stop()
     else if (this.#count === 0) this.#giveUp()
     else for (const pair of new Set(this.#streams.values())) pair.events.silent()
   }
 
-  #hear(): void {
+  #noteAnswer(): void {
     this.#heard = true
     this.#silence.heard()
   }
@@ -181,7 +181,7 @@ export class Session {
 
   #write(pair: StreamPair, bytes: Buffer): boolean {
     if (!this.#streams.has(pair.data)) return true
-    if (this.#silence.isQuiet) this.#ask()
+    if (this.#silence.isQuiet) this.#ping()
     this.#quiet.start()
     return this.#send(dataHead(pair.data, bytes.length), bytes)
   }
@@ -202,7 +202,7 @@ export class Session {
     return room
   }
 
-  #drained(): void {
+  #onDrain(): void {
     this.#waitsForRoom = false
     this.#slowUntil = this.#timers.now() + SLOW
     this.#heard = true
@@ -211,26 +211,26 @@ export class Session {
 
   #read(bytes: Buffer): void {
     if (this.#broken) return
-    this.#hear()
+    this.#noteAnswer()
     try {
-      this.#reader.read(bytes, this.#taking)
+      this.#reader.read(bytes, this.#onFrame)
     } catch {
       this.#giveUp()
     }
   }
 
-  #take(frame: Frame): void {
+  #handle(frame: Frame): void {
     if (frame.kind === 'ping') {
-      // An odd one is the echo of ours.
+      // An odd id is the reply to our own ping.
       if ((frame.bytes.readUInt32BE(8) & 1) === 0) this.#send(frame.bytes)
     } else if (frame.kind === 'goaway') this.retire()
     else if (frame.kind === 'reset') this.#streams.get(frame.stream)?.reset(frame.stream)
-    else if (frame.kind === 'data') this.#taken(frame.stream, frame.bytes, frame.fin)
+    else if (frame.kind === 'data') this.#onData(frame.stream, frame.bytes, frame.fin)
   }
 
-  #taken(id: number, bytes: Buffer, fin: boolean): void {
+  #onData(id: number, bytes: Buffer, fin: boolean): void {
     const pair = this.#streams.get(id)
-    this.#quiet.moved()
+    this.#quiet.received()
     if (pair !== undefined && !pair.take(id, bytes, fin)) this.#block(pair)
   }
 
@@ -248,8 +248,8 @@ export class Session {
   #unblock(pair: StreamPair): void {
     if (!this.#full.delete(pair) || this.#full.size > 0) return
     this.#slowUntil = this.#timers.now() + SLOW
-    // What came meanwhile is still to be read.
-    this.#hear()
+    // Answers that arrived during the pause have not been read yet.
+    this.#noteAnswer()
     this.#tunnel.resume()
   }
 
@@ -263,7 +263,7 @@ export class Session {
     if (!this.#accepts && this.#count === 0) this.#tunnel.end()
   }
 
-  #lost(): void {
+  #onClose(): void {
     this.#alive = false
     this.#silence.stop()
     this.#quiet.stop()

@@ -1,13 +1,13 @@
-/** Notices that nothing comes back through a tunnel any more, long before TCP does: laptops sleep, NATs forget, cables are pulled. */
+/** Notices a dead tunnel long before TCP does: laptops sleep, NATs forget connections, cables are pulled. */
 import type { Timers } from '../../time/timers.ts'
 
-/** Milliseconds that an answer may take at least, */
-const PATIENCE = 600
-/** as many times as long as the last one took, */
-const SLOWER = 4
-/** and at most. */
+/** Shortest time limit for an answer, in milliseconds. */
+const SHORTEST = 600
+/** The time limit is this many times the duration of the last answer, between SHORTEST and LONGEST. */
+const FACTOR = 4
+/** Longest time limit for an answer, in milliseconds. */
 const LONGEST = 3_000
-/** Milliseconds without a word, after which it is asked whether there is still somebody. */
+/** Milliseconds of silence after which the tunnel should be pinged. */
 const QUIET = 1_000
 
 export class SilenceAlarm {
@@ -35,12 +35,12 @@ export class SilenceAlarm {
     return this.#setAt === undefined && this.#timers.now() - this.#heardAt > QUIET
   }
 
-  /** Something was sent that is answered at once. */
+  /** Call it after sending something that the peer answers at once. */
   set(): void {
     if (this.#setAt !== undefined) return
     this.#setAt = this.#timers.now()
-    const half = Math.min(Math.max(PATIENCE, this.#lastAnswer * SLOWER), LONGEST) / 2
-    // In halves: a process that was stopped, and finds that its time is up, reads what has come meanwhile before the second one is over.
+    const half = Math.min(Math.max(SHORTEST, this.#lastAnswer * FACTOR), LONGEST) / 2
+    // Two halves: a process that was suspended reads the answers that have arrived before the second half is over.
     this.#callOff = this.#timers.after(half, () => {
       this.#callOff = this.#timers.after(half, () => {
         this.#rings = true
@@ -49,7 +49,7 @@ export class SilenceAlarm {
     })
   }
 
-  /** Rings without asking anybody, until something is heard: others have fallen silent. */
+  /** Rings until an answer comes, because other tunnels have become silent. */
   doubt(): void {
     this.#rings = true
   }

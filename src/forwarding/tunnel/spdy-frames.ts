@@ -1,12 +1,12 @@
 /**
- * SPDY/3.1 as far as port-forwarding needs it: bytes to frames and back, pure. There is no per-stream flow control in it
+ * Pure: reads and writes the frames of SPDY/3.1 that port-forwarding needs. There is no flow control per stream
  * (moby/spdystream has none), and header blocks are only written, never read.
  * https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/
  */
 
 export const FIN = 1
 
-/** What a peer says, in the order in which it says it. A long data frame comes in parts, without waiting for its end. */
+/** A frame of the peer. A long data frame is passed on in parts as they arrive. */
 export type Frame =
   | { kind: 'data'; stream: number; bytes: Buffer; fin: boolean }
   | { kind: 'reset'; stream: number }
@@ -14,16 +14,16 @@ export type Frame =
   | { kind: 'goaway' }
   | { kind: 'other' }
 
-/** A frame of the peer that is not SPDY, or longer than anything that port-forwarding sends. */
+/** The peer sent a frame that is not SPDY, or is longer than any frame of port-forwarding. */
 export class FrameError extends Error {}
 
 const NONE = Buffer.alloc(0)
 const HEADER = 8
-/** Of a SYN_STREAM: its own id, another one's, and a priority. */
+/** Length of the ids and the priority in a SYN_STREAM. */
 const STREAM_IDS = 10
-/** The head of a stored block (RFC 1951, section 3.2.4). */
+/** Length of the head of a stored block (RFC 1951, section 3.2.4). */
 const STORED = 5
-/** Before each text. */
+/** Length of the number before each text. */
 const LENGTH = 4
 const CONTROL = 0x80
 const VERSION = 3
@@ -31,13 +31,14 @@ const TYPE = { synStream: 1, reset: 3, ping: 6, goaway: 7 } as const
 /** SYN_REPLY and SETTINGS are some dozens of bytes. */
 const LONGEST_CONTROL = 64 * 1024
 
-/** The preset dictionary's id in a zlib header (RFC 1950): named once in a session, then taken for granted. */
+/** A zlib header with the id of the preset dictionary (RFC 1950): only in the first header block of a session. */
 const ZLIB_HEADER = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2])
-/** An empty stored block (RFC 1951): without it Go's inflate keeps the block before to itself. */
+/** An empty stored block (RFC 1951): without it Go's inflate does not hand out the block before. */
 const ZLIB_FLUSH = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff])
 
 /**
- * Name and value pairs, "compressed" by stored blocks: readers need zlib, writers do not. In one buffer: every connection begins with two.
+ * Opens a stream. Its headers are "compressed" as stored blocks, so that no zlib is needed to write them. Written into one buffer,
+ * because every connection opens two streams.
  * @param first whether it is the session's first header block
  * @param headers at most 64 KiB, of ASCII
  */
@@ -63,7 +64,7 @@ export function synStream(stream: number, headers: Record<string, string>, first
   return frame
 }
 
-/** The head of a data frame; its bytes follow. */
+/** The head of a data frame, to be written before its bytes. */
 export function dataHead(stream: number, length: number, fin = false): Buffer {
   const head = Buffer.allocUnsafe(HEADER)
   head.writeUInt32BE(stream, 0)
@@ -71,7 +72,7 @@ export function dataHead(stream: number, length: number, fin = false): Buffer {
   return head
 }
 
-/** CANCEL. */
+/** A RST_STREAM with the status CANCEL. */
 export function resetStream(stream: number): Buffer {
   const frame = Buffer.alloc(HEADER + 8)
   writeControl(frame, TYPE.reset, 0, 8)
@@ -94,7 +95,7 @@ function writeControl(frame: Buffer, type: number, flags: number, length: number
   frame.writeUInt32BE((flags << 24) | length, 4)
 }
 
-/** Bytes as they come, in chunks of any size, to frames. Data is passed on without copying. */
+/** Reads frames from chunks of any size. Data is passed on without copying. */
 export class FrameReader {
   #head: Buffer = NONE
   #control: Buffer[] | undefined
@@ -108,7 +109,7 @@ export class FrameReader {
     this.#head = NONE
     for (let at = 0; at < bytes.length; ) {
       if (this.#left > 0) {
-        // A view costs more than it looks: none is made of all there is.
+        // A view is surprisingly expensive: none is made of a whole chunk.
         const isAll = at === 0 && bytes.length <= this.#left
         const part = isAll ? bytes : bytes.subarray(at, at + this.#left)
         at += part.length
@@ -125,7 +126,7 @@ export class FrameReader {
     }
   }
 
-  /** Reads a frame's head, all of which is there. */
+  /** Reads a complete frame head. */
   #begin(bytes: Buffer, at: number): void {
     this.#left = bytes.readUIntBE(at + 5, 3)
     this.#fin = ((bytes[at + 4] ?? 0) & FIN) !== 0

@@ -1,4 +1,4 @@
-/** A connection in a tunnel as Node's streams have them: TLS can be spoken over it. */
+/** A connection in a tunnel as a Node stream, so that TLS can run over it. */
 import { Duplex } from 'node:stream'
 import type { Session } from './session.ts'
 import type { Stream } from './stream-pair.ts'
@@ -17,7 +17,7 @@ export class StreamDuplex extends Duplex {
         written?.()
       },
       end: () => void this.push(null),
-      // It is for short questions with a time limit of their own.
+      // Not needed: requests over this stream are short and have their own time limit.
       silent: () => {},
       leave: () => {},
       fail: (reason) => this.destroy(new Error(reason)),

@@ -1,24 +1,27 @@
-/** A connection in a tunnel: its pair of SPDY streams, and what they say of how it ends. */
+/** A connection in a tunnel: its data stream, and its error stream that reports how it ends. */
 import type { Timers } from '../../time/timers.ts'
 
-/** What the pod's end of a connection does. */
+/** Events from the pod's end of a connection. */
 export interface StreamEvents {
-  /** @returns false when there is no room for more: then `resumed` has to be called once there is */
+  /** @returns false when the local buffer is full: then call `resumed` when it has room again */
   data(bytes: Buffer): boolean
   /** There is room for writing again. */
   drain(): void
-  /** The pod has said all that it will. */
+  /** The pod will send nothing more. */
   end(): void
-  /** Nothing has come back through the tunnel for a while. It may be over, or go on later. */
+  /** No answer has come through the tunnel for a while. The tunnel may be dead or recover. */
   silent(): void
-  /** Its pod is going, and another one is Ready: what is not answered yet may never be. */
+  /** The pod terminates and another one is Ready: requests without an answer should move there. */
   leave(): void
   /** The connection is broken, for this reason. */
   fail(reason: string, how: Failure): void
 }
 
-/** `refused`: it never reached the server. `reset`: the server broke it off. `lost`: the tunnel broke, and nobody knows how far it came. */
-export type Failure = 'refused' | 'reset' | 'lost'
+/**
+ * `refused`: the connection never reached the server. `reset`: the server reset it. `lost`: the tunnel broke at an unknown moment.
+ * `unclear`: it failed at the pod's node, before or after it reached the server.
+ */
+export type Failure = 'refused' | 'reset' | 'lost' | 'unclear'
 
 /** A connection's end at the tunnel. */
 export interface Stream {
@@ -26,18 +29,29 @@ export interface Stream {
   write(bytes: Buffer): boolean
   /** Nothing more will be written. */
   end(): void
-  /** There is room for data again. */
+  /** Call it when the local buffer has room again. */
   resumed(): void
-  /** Ends it at once, in both directions. */
+  /** Ends the connection at once, in both directions. */
   close(): void
 }
 
-/** The error stream's text follows the data stream's end in the same burst (containerd 1.6): so long an end is held back. */
+/** Milliseconds for which an end is held back: the error stream's text follows the data stream's end in the same burst (containerd 1.6). */
 const BURST = 250
-/** More of an error's text is not kept. */
+/** Longest error text that is kept. */
 const LONGEST_MESSAGE = 4096
-/** In an error's text: the pod's port had been reached. Anything else is said before that. */
-const BROKEN_OFF = /reset by peer|broken pipe/i
+/** Matches error texts of connections that the server reset. */
+const RESET = /reset by peer|broken pipe/i
+/**
+ * Matches error texts of connections that never reached the server: the dial failed (containerd, CRI-O; socat of cri-dockerd and of old
+ * containerd), or the runtime found no pod to dial in. A POST is sent again only after one of these.
+ * https://github.com/containerd/containerd/blob/main/internal/cri/server/sandbox_portforward_linux.go
+ * https://github.com/cri-o/cri-o/blob/main/internal/oci/runtime_oci.go
+ */
+const REFUSED =
+  /failed to (connect to localhost:|dial )|\bdial tcp|socat\[\d+\] E connect\(|\b(socat|nsenter) not found|network namespace for sandbox "[^"]*" is closed|\b(sandbox|container|pod)\b.* not (found|running)/i
+/** Matches texts that speak of a connection after its dial, whatever else they contain. */
+const CARRIED =
+  /signal:|exit status (?!1\b)|\b(read|write) tcp|closed network connection|\bEOF\b|context (canceled|deadline)/i
 
 export class StreamPair {
   readonly error: number
@@ -45,17 +59,16 @@ export class StreamPair {
   readonly events: StreamEvents
   readonly #timers: Timers
   readonly #fail: (reason: string, how: Failure) => void
-  /** What the error stream says: text, if anything is wrong. */
+  /** Text of the error stream; empty if nothing is wrong. */
   #message = Buffer.alloc(0)
   #dataEnded = false
   #errorEnded = false
-  /** Whether its end was told. */
-  #told = false
+  #endReported = false
   #callOff = () => {}
 
   /**
-   * @param error number of its error stream; the data stream is the next one of a client
-   * @param fail whoever has the tunnel lets go of it, and tells
+   * @param error id of the error stream; the data stream has the next id of a client
+   * @param fail removes the pair from its session and reports the failure
    */
   constructor(
     error: number,
@@ -70,12 +83,12 @@ export class StreamPair {
     this.#fail = (reason, how) => fail(this, reason, how)
   }
 
-  /** Whether the pod's side has nothing more to say on either stream. */
+  /** Whether the pod has ended both streams. */
   get isOver(): boolean {
     return this.#dataEnded && this.#errorEnded
   }
 
-  /** @returns false when there is no room for more */
+  /** @returns false when the local buffer is full */
   take(id: number, bytes: Buffer, fin: boolean): boolean {
     let room = true
     if (id === this.error) {
@@ -89,7 +102,7 @@ export class StreamPair {
     return room
   }
 
-  /** The pod resets one of the streams. */
+  /** Call it when the pod resets one of the streams. */
   reset(id: number): void {
     if (id === this.data) {
       this.#fail('the pod reset the connection', 'reset')
@@ -99,22 +112,29 @@ export class StreamPair {
     this.#settle()
   }
 
-  /** Holds nothing back any more. */
+  /** Cancels an end that is held back. */
   stop(): void {
     this.#callOff()
   }
 
-  /** A reset is told by text on the error stream; an end is one only when that stream ended without. */
+  /** Text on the error stream means a reset; without text the end of both streams is a normal end. */
   #settle(): void {
     const message = this.#message.toString('utf8')
-    if (this.#errorEnded && message !== '') this.#fail(message, BROKEN_OFF.test(message) ? 'reset' : 'refused')
+    if (this.#errorEnded && message !== '') this.#fail(message, failureOf(message))
     else if (this.isOver) this.#end()
     else if (this.#dataEnded) this.#callOff = this.#timers.after(BURST, () => this.#end())
   }
 
   #end(): void {
     this.#callOff()
-    if (!this.#told) this.events.end()
-    this.#told = true
+    if (!this.#endReported) this.events.end()
+    this.#endReported = true
   }
+}
+
+function failureOf(message: string): Failure {
+  if (RESET.test(message)) return 'reset'
+  // The end of a text of this length may be missing.
+  const isWhole = message.length < LONGEST_MESSAGE
+  return isWhole && REFUSED.test(message) && !CARRIED.test(message) ? 'refused' : 'unclear'
 }

@@ -1,4 +1,4 @@
-/** A byte stream through the API server to a pod's portforward endpoint, whichever way it was opened. */
+/** A byte stream through the API server to a pod's portforward endpoint, over WebSocket or SPDY. */
 import type { Duplex } from 'node:stream'
 import type { Upgraded } from '../../cluster/cluster.ts'
 import { binaryHead, closeFrame, pong, WebSocketReader } from './websocket-frames.ts'
@@ -20,16 +20,16 @@ export interface Tunnel {
   destroy(): void
 }
 
-/** Small payloads are copied beside their heads: one write is one packet. */
-const COPIED = 4096
-/** So many bytes may wait to be sent before whoever writes is told to wait. */
+/** Shorter payloads are copied behind their heads, so that both are one packet. */
+const MAX_COPIED = 4096
+/** How many bytes may wait to be sent before `write` returns false. */
 const ROOM = 256 * 1024
 
 export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents): Tunnel {
   const tunnel = protocol === 'websocket' ? webSocketTunnel(socket, events) : plainTunnel(socket, events)
   let open = true
   socket.on('drain', () => events.drain())
-  // An error is followed by close, which says all that matters here.
+  // Each error is followed by `close`, which is handled below.
   socket.on('error', () => {})
   socket.on('end', () => socket.end())
   const close = () => {
@@ -37,13 +37,13 @@ export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents)
     open = false
   }
   socket.on('close', close)
-  // It may have gone before anybody listened.
+  // The socket may have closed before the listener was added.
   if (socket.destroyed) queueMicrotask(close)
   socket.on('data', (bytes: Buffer) => {
     try {
       tunnel.read(bytes)
     } catch {
-      // What the peer says cannot be understood, and nothing after it could be either.
+      // Bytes that cannot be parsed make all later ones useless too.
       socket.destroy()
     }
   })
@@ -57,24 +57,24 @@ export function tunnelOver({ socket, protocol }: Upgraded, events: TunnelEvents)
   }
 }
 
-type Coded = Pick<Tunnel, 'write' | 'end'> & { read(bytes: Buffer): void }
+type Codec = Pick<Tunnel, 'write' | 'end'> & { read(bytes: Buffer): void }
 
-function webSocketTunnel(socket: Duplex, events: TunnelEvents): Coded {
+function webSocketTunnel(socket: Duplex, events: TunnelEvents): Codec {
   const reader = new WebSocketReader()
-  const taking = {
+  const handlers = {
     payload: (bytes: Buffer) => events.data(bytes),
     ping: (payload: Buffer) => void (socket.writable && socket.write(pong(payload))),
     pong: () => {},
     close: () => void socket.end(),
   }
   return {
-    read: (bytes) => reader.read(bytes, taking),
+    read: (bytes) => reader.read(bytes, handlers),
     write: (head, bytes) => writeAll(socket, [binaryHead(head.length + (bytes?.length ?? 0)), head], bytes),
     end: () => void (socket.writable && socket.end(closeFrame())),
   }
 }
 
-function plainTunnel(socket: Duplex, events: TunnelEvents): Coded {
+function plainTunnel(socket: Duplex, events: TunnelEvents): Codec {
   return {
     read: (bytes) => events.data(bytes),
     write: (head, bytes) => writeAll(socket, [head], bytes),
@@ -85,13 +85,13 @@ function plainTunnel(socket: Duplex, events: TunnelEvents): Coded {
 function writeAll(socket: Duplex, heads: Buffer[], bytes: Buffer | undefined): boolean {
   if (!socket.writable) return true
   if (bytes === undefined) socket.write(heads.length === 1 ? heads[0] : Buffer.concat(heads))
-  else if (bytes.length < COPIED) socket.write(Buffer.concat([...heads, bytes]))
+  else if (bytes.length < MAX_COPIED) socket.write(Buffer.concat([...heads, bytes]))
   else {
     socket.cork()
     for (const head of heads) socket.write(head)
     socket.write(bytes)
     socket.uncork()
   }
-  // Not what write() says: the socket's own limit is 16 KiB, and one read of the client's is 64.
+  // The result of write() is of no use: the socket's own limit is 16 KiB, and one read from the client has up to 64 KiB.
   return socket.writableLength < ROOM
 }

@@ -1,9 +1,9 @@
-/** WebSocket framing of a client, over a stream whose message borders mean nothing: pure. RFC 6455, section 5. */
+/** Pure: WebSocket framing of a client. Message borders have no meaning here. RFC 6455, section 5. */
 
 const OPCODE = { continuation: 0, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const FINAL = 0x80
 const MASKED = 0x80
-/** Set by extensions only, and none was agreed on. */
+/** Only extensions set these bits, and we ask for none. */
 const RESERVED = 0x70
 const KNOWN: number[] = Object.values(OPCODE)
 const NONE = Buffer.alloc(0)
@@ -11,19 +11,19 @@ const NONE = Buffer.alloc(0)
 const LONGEST_CONTROL = 125
 
 /**
- * The head of one final binary frame. Clients have to mask; a key of zero leaves the bytes as they are, which servers accept and
- * which costs nothing (masking was a quarter of the CPU per uploaded GiB).
+ * The head of one final binary frame. Clients have to mask. A key of zero leaves the bytes unchanged: servers accept it, and it
+ * costs nothing (masking was a quarter of the CPU per uploaded GiB).
  */
 export function binaryHead(length: number): Buffer {
   return head(OPCODE.binary, length)
 }
 
-/** A pong with the ping's own payload. */
+/** The reply to a ping, with the same payload. */
 export function pong(payload: Buffer): Buffer {
   return Buffer.concat([head(OPCODE.pong, payload.length), payload])
 }
 
-/** Status 1000: all is well. */
+/** A close frame with status 1000, a normal end. */
 export function closeFrame(): Buffer {
   return Buffer.concat([head(OPCODE.close, 2), Buffer.from([0x03, 0xe8])])
 }
@@ -46,10 +46,10 @@ export interface WebSocketEvents {
   close(): void
 }
 
-/** What no server sends to a client that asked for binary frames without extensions. */
+/** The peer sent a frame that breaks the protocol. */
 export class WebSocketError extends Error {}
 
-/** Bytes as they come, in chunks of any size, to payload. */
+/** Reads payload from chunks of any size. */
 export class WebSocketReader {
   #head: Buffer = NONE
   #left = 0
@@ -80,7 +80,7 @@ export class WebSocketReader {
     }
   }
 
-  /** @returns how long the frame's head is; 0 when it is not all there */
+  /** @returns length of the frame's head; 0 while it is incomplete */
   #begin(bytes: Buffer, at: number): number {
     const [first = 0, second = 0] = [bytes[at], bytes[at + 1]]
     const short = second & 0x7f
@@ -92,7 +92,7 @@ export class WebSocketReader {
     return size
   }
 
-  /** A tunnel that is no longer understood is given up: guessing on would hand noise to somebody as data. */
+  /** A tunnel with a broken frame is given up: guessing would pass noise on as data. */
   #check(first: number, second: number): void {
     if ((first & RESERVED) !== 0 || (second & MASKED) !== 0 || !KNOWN.includes(this.#opcode))
       throw new WebSocketError(`a frame that begins with ${first}, ${second}`)
@@ -110,7 +110,7 @@ export class WebSocketReader {
   }
 }
 
-/** A view costs more than it looks: none is made of all there is. */
+/** A view is surprisingly expensive: none is made of a whole chunk. */
 function slice(bytes: Buffer, at: number, longest: number): Buffer {
   return at === 0 && bytes.length <= longest ? bytes : bytes.subarray(at, at + longest)
 }

@@ -1,9 +1,8 @@
-/** How a gateway's pods come to their proxy. Pure. */
-import type { WorkloadObject } from '../workload.ts'
+/** How a gateway's pods get their proxy. Pure. */
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
+import { PROXY_CONTAINER } from '../workload.ts'
 
-export const PROXY_CONTAINER = 'istio-proxy'
-
-/** Whether Istio's injector makes the container (chart `gateway`: image `auto`), or it is there in full (istioctl install). */
+/** Whether Istio's injector creates the container (chart `gateway`: image `auto`). Else the template contains it in full (istioctl install). */
 export function isInjectedGateway({ spec }: WorkloadObject): boolean {
   const proxy = spec.template.spec.containers.find(({ name }) => name === PROXY_CONTAINER)
   return proxy === undefined || proxy.image === 'auto'

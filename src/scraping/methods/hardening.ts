@@ -1,29 +1,31 @@
-/** Closing the ports in clear, 15090 and 15020, to other pods. Pure. */
-import type { Workload, WorkloadObject } from '../workload.ts'
-import { isInjectedGateway, PROXY_CONTAINER } from './gateway-pods.ts'
+/** Closes the plaintext ports, 15090 and 15020, to other pods. Pure. */
+
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
+import { PROXY_CONFIG, PROXY_CONTAINER, type Workload } from '../workload.ts'
+import { isInjectedGateway } from './gateway-pods.ts'
 import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Scene } from './planner.ts'
-import { PROXY_CONFIG, type TemplateChange } from './template.ts'
+import type { TemplateChange } from './template.ts'
 
 const [VARIABLE = ''] = Object.keys(LOCALHOST_ONLY)
 
 /**
- * Variables of the proxy by which both ports answer their own pod alone; read since Istio 1.22, whatever the method. What was closed stays
- * closed when it is not asked for again.
+ * Variables of the proxy with which both ports answer only their own pod, for both methods; Istio 1.22 and newer read them. A hardened
+ * workload stays hardened without --harden.
  */
-export function hardening({ object }: Workload, { wishes }: Pick<Scene, 'wishes'>): Record<string, string> {
-  return wishes.harden || isHardened(object) ? { ...LOCALHOST_ONLY } : {}
+export function hardening({ object }: Workload, { options }: Pick<Scene, 'options'>): Record<string, string> {
+  return options.harden || isHardened(object) ? { ...LOCALHOST_ONLY } : {}
 }
 
-/** Whether its pods are told to close both ports. */
+/** Whether its pod template closes both ports. */
 export function isHardened({ spec }: WorkloadObject): boolean {
   return spec.template.metadata?.annotations?.[PROXY_CONFIG]?.includes(VARIABLE) ?? false
 }
 
 /**
- * Variables of a gateway's proxy. Where the injector makes the container (template `gateway`), `proxy.istio.io/config` says them all. Where it
- * does not (istioctl install), ports and the rule of 15020 are read from the container's environment alone, that of 15090 from
- * `proxy.istio.io/config` alone: each was tried.
+ * Variables of a gateway's proxy. If the injector creates the container (template `gateway`), the proxy reads all of them from
+ * `proxy.istio.io/config`. If it does not (istioctl install), the proxy reads the ports and the rule of 15020 only from the container's
+ * environment, and the rule of 15090 only from `proxy.istio.io/config`: each was tried.
  * @param ports variables for the proxy's own ports
  */
 export function gatewayVariables(

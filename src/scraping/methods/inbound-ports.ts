@@ -1,24 +1,24 @@
-/** The ports at which a workload's pods are reached through Services, as Istio makes inbound listeners of them. Pure. */
+/** The ports at which Services lead to a workload's pods; Istio creates an inbound listener for each. Pure. */
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { matchesSelector, type Pod, type Service } from '../../cluster/objects.ts'
-import type { WorkloadObject } from '../workload.ts'
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
 
 export interface InboundPort {
-  /** Of the pod. */
+  /** The port of the pod. */
   number: number
   name?: string
-  /** As Istio names protocols; `''` when Istio is to find out by itself. */
+  /** Istio's name of the protocol; `''` lets Istio detect it. */
   protocol: string
 }
 
-/** What Istio knows by a port's name or appProtocol: pkg/config/protocol/instance.go. */
+/** The protocols that Istio reads from a port's name or appProtocol: pkg/config/protocol/instance.go. */
 const PROTOCOLS = ['tcp', 'grpc', 'http', 'http_proxy', 'http2', 'https', 'tls', 'mongo', 'redis', 'mysql']
 const APP_PROTOCOLS: Record<string, string> = {
   'kubernetes.io/h2c': 'HTTP2',
   'kubernetes.io/ws': 'HTTP',
   'kubernetes.io/wss': 'HTTPS',
 }
-/** Istio says TCP for SMTP, DNS, MySQL and MongoDB, because there the server may speak first: pkg/config/kube/conversion.go. */
+/** Istio uses TCP for SMTP, DNS, MySQL and MongoDB, because their servers may send first: pkg/config/kube/conversion.go. */
 const SERVER_FIRST = [25, 53, 3306, 27017]
 
 interface NamedPort {
@@ -35,8 +35,8 @@ interface ServiceEntrySpec {
 }
 
 /**
- * One port of the pod for each that Services and ServiceEntries lead to. Where several lead to the same one, the oldest says its protocol, as
- * in Istio (`SetServiceTargets`). UDP is left out: no proxy captures it.
+ * The ports of the pod that Services and ServiceEntries lead to. If several lead to the same port, the oldest decides its protocol, as in
+ * Istio (`SetServiceTargets`). UDP is left out: no proxy captures it.
  * @param serviceEntries of the workload's namespace; those without a workloadSelector lead elsewhere
  */
 export function inboundPorts(
@@ -52,8 +52,8 @@ export function inboundPorts(
     .filter(({ spec }) => spec.type !== 'ExternalName' && selects(spec.selector))
     .map((service) => ({ object: service, ports: (service.spec.ports ?? []) as NamedPort[] }))
   const entries = serviceEntries
-    .filter(({ spec }) => selects((spec as ServiceEntrySpec).workloadSelector?.labels))
-    .map((object) => ({ object, ports: ((object.spec as ServiceEntrySpec).ports ?? []).map(portOfEntry) }))
+    .filter(({ spec }) => selects(((spec ?? {}) as ServiceEntrySpec).workloadSelector?.labels))
+    .map((object) => ({ object, ports: (((object.spec ?? {}) as ServiceEntrySpec).ports ?? []).map(portOfEntry) }))
   const ports = [...behind, ...entries]
     .sort((a, b) => order(a.object, b.object))
     .flatMap(({ ports }) => ports)
@@ -87,7 +87,7 @@ function inboundPort(port: NamedPort, pods: Pick<Pod, 'spec'>[]): InboundPort[] 
   return [{ number, ...named, protocol: protocolOf(port) }]
 }
 
-/** A name is looked for in the containers, as the endpoints' controller does; without a container that has it, nothing listens. */
+/** Finds a named port in the containers, as the endpoints controller does. If no container has it, nothing listens. */
 function targetNumber({ port, targetPort = port }: NamedPort, pods: Pick<Pod, 'spec'>[]): number | undefined {
   if (typeof targetPort === 'number') return targetPort
   return pods
@@ -107,7 +107,7 @@ function protocolOf({ port, name = '', appProtocol }: NamedPort): string {
   return SERVER_FIRST.includes(port) ? 'TCP' : ''
 }
 
-/** The oldest first, then by name: `NAME.NAMESPACE.svc`, so within a namespace by name. */
+/** The oldest first, then by `NAME.NAMESPACE.svc`, which is the name within one namespace. */
 function order(a: KubeObject, b: KubeObject): number {
   return created(a).localeCompare(created(b)) || (`${a.metadata.name}.` < `${b.metadata.name}.` ? -1 : 1)
 }

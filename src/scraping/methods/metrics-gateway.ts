@@ -1,41 +1,38 @@
-/** A gateway's metrics over mutual TLS with an Istio that has no ports of its own for it: a Gateway for one more port of its pods. Pure. */
+/** A gateway's metrics over mutual TLS if Istio has no native ports: a Gateway object for one more port of its pods. Pure. */
+import type { Wanted } from '../../changes/changes.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
-import { isOwned } from '../../cluster/ownership.ts'
+import { isOwnedBy, SCRAPING } from '../../cluster/ownership.ts'
 import { gateways, serviceEntries, virtualServices } from '../../cluster/resources.ts'
 import { metricsGateway } from '../../manifests/metrics-gateway.ts'
 import { metricsRoute } from '../../manifests/metrics-route.ts'
 import { metricsGatewayName } from '../../manifests/names.ts'
 import { agentEntry } from '../../manifests/service-entry.ts'
-import { METRICS_PATH, SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from '../workload.ts'
+import { AGENT_PORT, METRICS_PATH, SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from '../workload.ts'
 import { planAccess } from './access.ts'
 import { gatewayVariables } from './hardening.ts'
-import type { Planner, Scene, Writing } from './planner.ts'
+import type { Planner, Scene } from './planner.ts'
 import { ownLabels, takes } from './selection.ts'
+import { podPortTaken, selectorShared } from './skips.ts'
 import { planTemplate } from './template.ts'
-
-const AGENT_PORT = 15020
 
 interface GatewaySpec {
   selector?: Record<string, string>
   servers?: { port?: { number?: number } }[]
 }
 
-/** The Gateway comes last of the three: until then nothing answers at the port. Never added to a Service: for Prometheus alone. */
+/** The Gateway comes last of the three: before it, nothing answers at the port. The port is only for Prometheus, so no Service gets it. */
 export const planMetricsGateway: Planner = (workload, scene) => {
   const { name: workloadName, namespace = '' } = workload.object.metadata
   const selector = ownLabels(workload.object, scene)
   if (selector === undefined)
     return {
-      skip: {
-        code: 'SELECTOR_SHARED',
-        reason: 'no labels of its pods are theirs alone, so a Gateway would be for other pods as well',
-      },
+      skip: selectorShared('a Gateway'),
     }
-  const taken = portTaken(workload, scene)
+  const taken = whyPortTaken(workload, scene)
   if (taken !== undefined) return { skip: taken }
   const request = { name: metricsGatewayName(workloadName), namespace, selector, port: SIDECAR_PORT }
   const version = scene.istioVersion
-  const objects: Writing[] = [
+  const objects: Wanted[] = [
     {
       resource: serviceEntries(version),
       manifest: agentEntry(serviceEntries(version), { ...request, port: AGENT_PORT }),
@@ -49,28 +46,29 @@ export const planMetricsGateway: Planner = (workload, scene) => {
     { resource: gateways(version), manifest: metricsGateway(gateways(version), request), by: 'owning' },
   ]
   const access = planAccess(workload, selector, 'metrics', scene)
+  if ('skip' in access) return access
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     ...gatewayVariables(workload, scene, {}),
   })
-  return 'skip' in template ? template : { writings: [...access, ...objects, template] }
+  return 'skip' in template ? template : { writings: [...access.writings, ...objects, template] }
 }
 
-function portTaken({ object }: Workload, scene: Scene): Skip | undefined {
-  const theirs = scene.others.find(
-    (one) => one.kind === 'Gateway' && !isOwned(one) && opensPort(one) && selects(one, object, scene),
+function whyPortTaken({ object }: Workload, scene: Scene): Skip | undefined {
+  const existing = scene.objects.find(
+    (one) => one.kind === 'Gateway' && !isOwnedBy(one, SCRAPING) && opensPort(one) && selects(one, object, scene),
   )
-  if (theirs === undefined) return undefined
-  const { name, namespace } = theirs.metadata
-  return { code: 'PORT_TAKEN', reason: `Gateway ${namespace}/${name} uses port ${SIDECAR_PORT} of its pods` }
+  if (existing === undefined) return undefined
+  const { name, namespace } = existing.metadata
+  return podPortTaken(`Gateway ${namespace}/${name} uses port ${SIDECAR_PORT} of its pods`)
 }
 
 function opensPort({ spec }: KubeObject): boolean {
-  return ((spec as GatewaySpec).servers ?? []).some(({ port }) => port?.number === SIDECAR_PORT)
+  return (((spec ?? {}) as GatewaySpec).servers ?? []).some(({ port }) => port?.number === SIDECAR_PORT)
 }
 
-/** A Gateway without a selector is for every gateway's pods. */
+/** A Gateway without a selector applies to the pods of every gateway. */
 function selects({ spec }: KubeObject, object: Workload['object'], { pods }: Scene): boolean {
-  const { selector = {} } = spec as GatewaySpec
+  const { selector = {} } = (spec ?? {}) as GatewaySpec
   return Object.keys(selector).length === 0 || takes(selector, object, pods)
 }

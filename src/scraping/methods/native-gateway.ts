@@ -1,4 +1,5 @@
-/** A gateway's own ports for its metrics over mutual TLS, Istio 1.31 and newer. It captures nothing, so no port has to be excluded. Pure. */
+/** Native ports of a gateway, Istio 1.31 and newer. A gateway captures no traffic, so no port has to be excluded. Pure. */
+
 import { ENVOY_PORT, MERGED_PORT, SECURE_PORT } from '../workload.ts'
 import { gatewayVariables } from './hardening.ts'
 import { NATIVE_PORTS } from './native-ports.ts'

@@ -1,17 +1,15 @@
-/** Ports that the proxy opens itself are beside Istio's policies: there a NetworkPolicy says that only Prometheus may reach them. Pure. */
+/** Istio's policies do not apply to native ports, so a NetworkPolicy lets only Prometheus reach them. Pure. */
+
 import type { KubeObject } from '../../cluster/cluster.ts'
-import { isOwned } from '../../cluster/ownership.ts'
+import { isSelected, type LabelSelector } from '../../cluster/label-selector.ts'
+import { isOwnedBy, SCRAPING } from '../../cluster/ownership.ts'
 import { NETWORK_POLICIES } from '../../cluster/resources.ts'
 import { scrapingName } from '../../manifests/names.ts'
 import { securePorts } from '../../manifests/network-policy.ts'
-import type { Workload } from '../workload.ts'
-import type { Planned, Scene } from './planner.ts'
+import { skipped, type Workload } from '../workload.ts'
+import type { PlanResult, Scene } from './planner.ts'
 import { ownLabels } from './selection.ts'
-
-interface Selector {
-  matchLabels?: Record<string, string>
-  matchExpressions?: { key: string; operator: string; values?: string[] }[]
-}
+import { selectorShared } from './skips.ts'
 
 interface PolicyPort {
   protocol?: string
@@ -20,30 +18,30 @@ interface PolicyPort {
 }
 
 interface PolicySpec {
-  podSelector?: Selector
+  podSelector?: LabelSelector
   policyTypes?: string[]
   ingress?: { ports?: PolicyPort[] }[]
 }
 
-/** Nothing, when it was not asked for. @param ports that the proxy opens */
-export function planOnlyPrometheus({ resource: { kind }, object }: Workload, scene: Scene, ports: number[]): Planned {
-  const { onlyPrometheus: scraper } = scene.wishes
+/** @param ports the native ports. @returns nothing to write without --only-prometheus */
+export function planOnlyPrometheus(
+  { resource: { kind }, object }: Workload,
+  scene: Scene,
+  ports: number[],
+): PlanResult {
+  const { onlyPrometheus: scraper } = scene.options
   if (scraper === undefined) return { writings: [] }
   const { name, namespace = '' } = object.metadata
   const labels = ownLabels(object, scene)
-  if (labels === undefined)
-    return skipped(
-      'SELECTOR_SHARED',
-      'no labels of its pods are theirs alone, so a NetworkPolicy would be for other pods as well',
-    )
-  const theirs = scene.others.filter((policy) =>
+  if (labels === undefined) return { skip: selectorShared('a NetworkPolicy') }
+  const usersPolicies = scene.objects.filter((policy) =>
     isolates(policy, object.spec.template.metadata.labels ?? {}, namespace),
   )
-  const wide = theirs.find(({ spec }) => admits(spec as PolicySpec, ports))
-  if (wide !== undefined)
+  const admitting = usersPolicies.find(({ spec }) => admits(spec as PolicySpec, ports))
+  if (admitting !== undefined)
     return skipped(
       'NETWORK_POLICY_WIDE',
-      `NetworkPolicy ${wide.metadata.name} lets others reach port ${ports.join(' and ')}, and policies add up: narrow it`,
+      `NetworkPolicy ${admitting.metadata.name} allows others to reach port ${ports.join(' and ')}, and NetworkPolicies only add access: restrict it`,
     )
   const request = {
     name: scrapingName({ kind, name }),
@@ -51,19 +49,20 @@ export function planOnlyPrometheus({ resource: { kind }, object }: Workload, sce
     labels,
     ports,
     from: scraper,
-    isolated: theirs.length > 0,
+    hasOtherPolicies: usersPolicies.length > 0,
   }
   return { writings: [{ resource: NETWORK_POLICIES, manifest: securePorts(request), by: 'owning' }] }
 }
 
-/** Whether somebody else's policy says what may reach these pods. Ingress is meant where no type is named. */
+/** Whether a user's policy restricts what may reach these pods. A policy without types is for ingress. */
 function isolates(policy: KubeObject, labels: Record<string, string>, namespace: string): boolean {
-  if (policy.kind !== 'NetworkPolicy' || policy.metadata.namespace !== namespace || isOwned(policy)) return false
-  const { podSelector = {}, policyTypes = ['Ingress'] } = (policy.spec ?? {}) as PolicySpec
-  return policyTypes.includes('Ingress') && selects(podSelector, labels)
+  if (policy.kind !== 'NetworkPolicy' || policy.metadata.namespace !== namespace || isOwnedBy(policy, SCRAPING))
+    return false
+  const { podSelector, policyTypes = ['Ingress'] } = (policy.spec ?? {}) as PolicySpec
+  return policyTypes.includes('Ingress') && isSelected(labels, podSelector)
 }
 
-/** Whether one of its rules is for one of the ports. One by name is for a port that a container has, which these are not. */
+/** Whether one of its rules admits one of the ports. A named port is a port of a container, and the native ports are not. */
 function admits({ ingress = [] }: PolicySpec, ports: number[]): boolean {
   return ingress.some(({ ports: named = [] }) => {
     if (named.length === 0) return true
@@ -73,22 +72,4 @@ function admits({ ingress = [] }: PolicySpec, ports: number[]): boolean {
       return typeof port === 'number' && ports.some((one) => port <= one && one <= (endPort ?? port))
     })
   })
-}
-
-/** An empty selector takes every pod: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/label-selector/ */
-function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Record<string, string>): boolean {
-  return (
-    Object.entries(matchLabels).every(([name, value]) => labels[name] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key]
-      if (operator === 'Exists') return value !== undefined
-      if (operator === 'DoesNotExist') return value === undefined
-      const listed = value !== undefined && values.includes(value)
-      return operator === 'In' ? listed : !listed
-    })
-  )
-}
-
-function skipped(code: string, reason: string): Planned {
-  return { skip: { code, reason } }
 }

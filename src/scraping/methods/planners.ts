@@ -1,4 +1,5 @@
-/** Which planner plans what. */
+/** The planner for each kind of proxy and each method. */
+
 import type { Method, Workload } from '../workload.ts'
 import { planMetricsGateway } from './metrics-gateway.ts'
 import { planNativeGateway } from './native-gateway.ts'

@@ -1,25 +1,28 @@
 /**
- * A workload's metrics over mutual TLS with an Istio that has no ports of its own for it: a Sidecar and a PeerAuthentication for its pods
- * alone. A Sidecar with listeners takes away those that Istio makes of Services, so it has them all. Pure.
+ * A workload's metrics over mutual TLS if Istio has no native ports: a Sidecar and a PeerAuthentication for only its pods. A Sidecar with
+ * listeners replaces those that Istio creates for Services, so it lists all of them. Pure.
  */
-import type { KubeObject } from '../../cluster/cluster.ts'
-import { appliedFields, changedForScraping, isOwned } from '../../cluster/ownership.ts'
+
+import type { Wanted } from '../../changes/changes.ts'
+import type { KubeObject, Resource } from '../../cluster/cluster.ts'
+import { appliedFields, changedLabels, isOwnedBy, SCRAPING } from '../../cluster/ownership.ts'
 import { peerAuthentications, sidecars } from '../../cluster/resources.ts'
 import { scrapingName } from '../../manifests/names.ts'
 import { strictPort, strictPortIn } from '../../manifests/peer-authentication.ts'
 import { type IngressListener, ingressOf, sidecar } from '../../manifests/sidecar.ts'
-import { SECURE_PORT, SIDECAR_PORT, type Skip, type Workload } from '../workload.ts'
+import { AGENT_PORT, SECURE_PORT, SIDECAR_PORT, type Skip, skipped, type Workload } from '../workload.ts'
 import { planAccess } from './access.ts'
+import { whyNotCaptured } from './capture.ts'
 import { hardening } from './hardening.ts'
 import { inboundPorts } from './inbound-ports.ts'
-import type { Planned, Planner, Scene } from './planner.ts'
+import type { Planner, PlanResult, Scene } from './planner.ts'
 import { oldest, ownLabels, takes, takesOthers } from './selection.ts'
+import { podPortTaken, selectorShared } from './skips.ts'
 import { planTemplate } from './template.ts'
 
-/** Where the agent serves the merged metrics, whatever the probes of the pod are. */
-const AGENT = '127.0.0.1:15020'
+const AGENT = `127.0.0.1:${AGENT_PORT}`
 
-const OURS: IngressListener = {
+const METRICS_LISTENER: IngressListener = {
   port: { number: SIDECAR_PORT, name: 'http-telemetry-metrics', protocol: 'HTTP' },
   defaultEndpoint: AGENT,
 }
@@ -37,91 +40,126 @@ interface PeerAuthenticationSpec {
   portLevelMtls?: Record<string, { mode?: string }>
 }
 
-/** The policy comes first, so that the port never answers in clear; the annotation by which Prometheus finds it comes last. */
+/** The policy comes first, so that the port never serves plaintext. The annotation with which Prometheus finds the port comes last. */
 export const planSidecar: Planner = (workload, scene) => {
-  const labels = ownLabels(workload.object, scene)
-  if (labels === undefined)
-    return skipped(
-      'SELECTOR_SHARED',
-      'no labels of its pods are theirs alone, so a Sidecar would be for other pods as well',
-    )
-  const obstacle = uncaptured(workload) ?? inRootNamespace(workload, scene)
+  const labels = labelsFor(workload, scene)
+  if (labels === undefined) return { skip: selectorShared('a Sidecar') }
+  if ('skip' in labels) return labels
+  const obstacle = whyNotCaptured(workload, scene) ?? whyNotInRoot(workload, scene)
   if (obstacle !== undefined) return { skip: obstacle }
-  const policy = planPolicy(workload, labels, scene)
+  const policy = planPolicy(workload, labels.labels, scene)
   if ('skip' in policy) return policy
-  const access = planAccess(workload, labels, 'agent', scene)
-  const listener = planListener(workload, labels, scene)
+  const access = planAccess(workload, labels.labels, 'agent', scene)
+  if ('skip' in access) return access
+  const listener = planListener(workload, labels.labels, scene)
   if ('skip' in listener) return listener
   const template = planTemplate(workload, {
     annotations: { [SECURE_PORT]: String(SIDECAR_PORT) },
     proxyMetadata: hardening(workload, scene),
   })
-  return 'skip' in template ? template : { writings: [...policy.writings, ...access, ...listener.writings, template] }
+  if ('skip' in template) return template
+  return { writings: [...policy.writings, ...access.writings, ...listener.writings, template] }
 }
 
-function planPolicy(workload: Workload, labels: Labels, scene: Scene): Planned {
+/**
+ * Labels for the policies. If the port is opened in the user's Sidecar, they select every pod that the Sidecar selects: a pod that comes
+ * later would serve the agent to everybody.
+ */
+function labelsFor({ object }: Workload, scene: Scene): { labels: Labels } | { skip: Skip } | undefined {
+  const existing = usersSidecar(object, scene)
+  const isOpened = existing !== undefined && (isOpenedBy(existing) || !hasMetricsListener(existing))
+  const labels = ownLabels(object, scene, isOpened ? selectorOf(existing.spec) : undefined)
+  if (labels !== undefined) return { labels }
+  if (existing === undefined || ownLabels(object, scene) === undefined) return undefined
+  return skipped(
+    'SIDECAR_SHARED',
+    `Sidecar ${existing.metadata.name} may also select other pods, which would then serve port ${SIDECAR_PORT} as plaintext`,
+  )
+}
+
+/** Whether we opened the port in the user's Sidecar. */
+function isOpenedBy(existing: KubeObject): boolean {
+  return appliedFields(existing, SCRAPING)?.['f:spec']?.['f:ingress'] !== undefined
+}
+
+function hasMetricsListener({ spec }: KubeObject): boolean {
+  return ((spec ?? {}) as SidecarSpec).ingress?.some(isMetricsListener) ?? false
+}
+
+/** The user's Sidecar for these pods. */
+function usersSidecar(object: Workload['object'], scene: Scene): KubeObject | undefined {
+  const present = usersObjects(scene, 'Sidecar', object.metadata.namespace ?? '')
+  return oldest(present.filter(({ spec }) => takes(selectorOf(spec), object, scene.pods)))
+}
+
+function planPolicy(workload: Workload, labels: Labels, scene: Scene): PlanResult {
   const { object } = workload
   const { name, namespace = '' } = object.metadata
   const resource = peerAuthentications(scene.istioVersion)
-  const theirs = oldest(
-    othersOf(scene, 'PeerAuthentication', namespace).filter(({ spec }) =>
-      takes((spec as PeerAuthenticationSpec).selector?.matchLabels, object, scene.pods),
+  const existing = oldest(
+    usersObjects(scene, 'PeerAuthentication', namespace).filter(({ spec }) =>
+      takes(((spec ?? {}) as PeerAuthenticationSpec).selector?.matchLabels, object, scene.pods),
     ),
   )
   const request = { name: scrapingName({ kind: workload.resource.kind, name }), namespace, labels, port: SIDECAR_PORT }
-  if (theirs === undefined) return { writings: [{ resource, manifest: strictPort(resource, request), by: 'owning' }] }
-  if (hasOurs(scene, 'PeerAuthentication', request)) return both(theirs)
-  const present = (theirs.spec as PeerAuthenticationSpec).portLevelMtls?.[SIDECAR_PORT]
+  if (existing === undefined) return { writings: [{ resource, manifest: strictPort(resource, request), by: 'owning' }] }
+  const present = ((existing.spec ?? {}) as PeerAuthenticationSpec).portLevelMtls?.[SIDECAR_PORT]
   if (present !== undefined && present.mode !== 'STRICT')
-    return skipped(
-      'PORT_TAKEN',
-      `PeerAuthentication ${theirs.metadata.name} says ${present.mode ?? 'UNSET'} for port ${SIDECAR_PORT}`,
-    )
-  // Also when it is there: then it may be ours, and an apply without it would take it away.
-  return { writings: [{ resource, manifest: strictPortIn(resource, theirs, SIDECAR_PORT), by: 'sharing' }] }
+    return {
+      skip: podPortTaken(
+        `PeerAuthentication ${existing.metadata.name} sets mode ${present.mode ?? 'UNSET'} for port ${SIDECAR_PORT}`,
+      ),
+    }
+  // Written even if the field exists: it may be ours, and an apply without it would remove it.
+  const port: Wanted = { resource, manifest: strictPortIn(resource, existing, SIDECAR_PORT), by: 'sharing' }
+  return { writings: [port, ...planReplaced(scene, resource, request)] }
 }
 
-function planListener(workload: Workload, labels: Labels, scene: Scene): Planned {
+function planListener(workload: Workload, labels: Labels, scene: Scene): PlanResult {
   const { object } = workload
   const { name: workloadName, namespace = '' } = object.metadata
   const resource = sidecars(scene.istioVersion)
-  const present = othersOf(scene, 'Sidecar', namespace)
-  const theirs = oldest(present.filter(({ spec }) => takes(selectorOf(spec), object, scene.pods)))
+  const existing = usersSidecar(object, scene)
   const name = scrapingName({ kind: workload.resource.kind, name: workloadName })
-  if (theirs !== undefined)
-    return hasOurs(scene, 'Sidecar', { name, namespace }) ? both(theirs) : planMerged(workload, theirs, scene)
-  const wide = (objects: KubeObject[]) =>
+  if (existing !== undefined) {
+    const replaced = planReplaced(scene, resource, { name, namespace })
+    const merged = planMerged(workload, existing, scene)
+    if ('skip' in merged) return replaced.length === 0 ? merged : whyBoth(existing)
+    return { writings: [...merged.writings, ...replaced] }
+  }
+  const present = usersObjects(scene, 'Sidecar', namespace)
+  const withoutSelector = (objects: KubeObject[]) =>
     oldest(objects.filter(({ spec }) => Object.keys(selectorOf(spec)).length === 0))
-  const general = wide(present) ?? wide(othersOf(scene, 'Sidecar', scene.rootNamespace))
-  const { ingress, workloadSelector: _, ...inherited } = (general?.spec ?? {}) as SidecarSpec
-  const listeners = withOurs(ingress ?? listenersOf(workload, scene))
+  const inheritedFrom = withoutSelector(present) ?? withoutSelector(usersObjects(scene, 'Sidecar', scene.rootNamespace))
+  const { ingress, workloadSelector: _, ...inherited } = (inheritedFrom?.spec ?? {}) as SidecarSpec
+  const listeners = withMetricsListener(ingress ?? listenersOf(workload, scene))
   if ('skip' in listeners) return listeners
   const manifest = sidecar(resource, { name, namespace, labels, ingress: listeners.ingress, inherited })
   return { writings: [{ resource, manifest, by: 'owning' }] }
 }
 
-/** Of several Sidecars with selectors Istio takes the oldest for a pod and ignores the rest: ours would do nothing beside theirs. */
-function planMerged({ object }: Workload, theirs: KubeObject, scene: Scene): Planned {
-  const spec = theirs.spec as SidecarSpec
-  const name = `Sidecar ${theirs.metadata.name}`
-  const added = appliedFields(theirs)?.['f:spec']?.['f:ingress'] !== undefined
-  if (!added && spec.ingress?.some(isOurs)) return { writings: [] }
+/** Istio uses only the oldest Sidecar with a selector for a pod, so a second one would have no effect: the listeners go into the user's. */
+function planMerged({ object }: Workload, existing: KubeObject, scene: Scene): PlanResult {
+  const spec = (existing.spec ?? {}) as SidecarSpec
+  const name = `Sidecar ${existing.metadata.name}`
+  const added = isOpenedBy(existing)
+  if (!added && hasMetricsListener(existing)) return { writings: [] }
   if (takesOthers(selectorOf(spec), scene))
     return skipped(
       'SIDECAR_SHARED',
-      `${name} is for other pods as well; they would answer at port ${SIDECAR_PORT} in clear`,
+      `${name} also selects other pods, which would then serve port ${SIDECAR_PORT} as plaintext`,
     )
   if (!added && spec.ingress !== undefined)
-    return skipped('SIDECAR_EXISTS', `${name} has listeners of its own; add one for port ${SIDECAR_PORT} to them`)
-  const listeners = withOurs(listenersOf({ object }, scene))
+    return skipped('SIDECAR_EXISTS', `${name} has its own listeners; add one for port ${SIDECAR_PORT} to them`)
+  const listeners = withMetricsListener(listenersOf({ object }, scene))
   if ('skip' in listeners) return listeners
   const resource = sidecars(scene.istioVersion)
-  const manifest = ingressOf(resource, theirs, listeners.ingress, changedForScraping())
+  const manifest = ingressOf(resource, existing, listeners.ingress, changedLabels(SCRAPING))
   return { writings: [{ resource, manifest, by: 'sharing' }] }
 }
 
 function listenersOf({ object }: Pick<Workload, 'object'>, scene: Scene): IngressListener[] {
-  const entries = scene.others.filter(
+  const entries = scene.objects.filter(
     ({ kind, metadata }) => kind === 'ServiceEntry' && metadata.namespace === object.metadata.namespace,
   )
   const ports = inboundPorts(object, scene.pods, scene.services, entries)
@@ -132,69 +170,61 @@ function listenersOf({ object }: Pick<Workload, 'object'>, scene: Scene): Ingres
   }))
 }
 
-/** What Istio's own listeners are bound to, which is part of their names and of their statistics'. Left out, it would be the pod's address. */
+/** The address that Istio's own listeners bind to, which is part of the names of listeners and statistics. The default would be the pod's address. */
 function wildcard({ pods }: Scene): string {
   const addresses = pods.flatMap(({ status }) => status?.podIPs ?? []).map(({ ip }) => ip)
   return addresses.length > 0 && addresses.every((ip) => ip.includes(':')) ? '::' : '0.0.0.0'
 }
 
-function withOurs(listeners: IngressListener[]): { ingress: IngressListener[] } | { skip: Skip } {
-  if (listeners.some(isOurs)) return { ingress: listeners }
+function withMetricsListener(listeners: IngressListener[]): { ingress: IngressListener[] } | { skip: Skip } {
+  if (listeners.some(isMetricsListener)) return { ingress: listeners }
   if (listeners.some(({ port }) => port.number === SIDECAR_PORT))
-    return skipped('PORT_TAKEN', `port ${SIDECAR_PORT} of its pods is used for something else`)
-  return { ingress: [...listeners, OURS] }
+    return { skip: podPortTaken(`something else already uses port ${SIDECAR_PORT} of its pods`) }
+  return { ingress: [...listeners, METRICS_LISTENER] }
 }
 
-function isOurs({ port, defaultEndpoint, tls }: IngressListener): boolean {
+function isMetricsListener({ port, defaultEndpoint, tls }: IngressListener): boolean {
   const { number, protocol } = port
   return number === SIDECAR_PORT && protocol.toUpperCase() === 'HTTP' && defaultEndpoint === AGENT && tls === undefined
 }
 
-/** The Sidecar's listeners get only what the kernel leads to Envoy. */
-function uncaptured({ object }: Workload): Skip | undefined {
-  const { annotations = {} } = object.spec.template.metadata
-  const of = (name: string) => annotations[`traffic.sidecar.istio.io/${name}`]?.split(',').map((port) => port.trim())
-  const included = of('includeInboundPorts')
-  const excluded = of('excludeInboundPorts') ?? []
-  const port = String(SIDECAR_PORT)
-  if (annotations['sidecar.istio.io/interceptionMode'] === 'NONE')
-    return { code: 'NOT_CAPTURED', reason: 'its sidecar captures no traffic (sidecar.istio.io/interceptionMode: NONE)' }
-  if (excluded.includes(port) || (included !== undefined && !included.includes('*') && !included.includes(port)))
-    return {
-      code: 'NOT_CAPTURED',
-      reason: `its sidecar does not capture port ${port} (traffic.sidecar.istio.io/includeInboundPorts, excludeInboundPorts)`,
-    }
-  return undefined
-}
-
-/** A PeerAuthentication there is for the whole mesh, and one with a selector is not looked at: pilot/pkg/security/authn/policy_applier.go. */
-function inRootNamespace({ object }: Workload, { rootNamespace }: Scene): Skip | undefined {
+/** A PeerAuthentication in the root namespace is for the whole mesh; Istio ignores one with a selector there: pilot/pkg/security/authn/policy_applier.go. */
+function whyNotInRoot({ object }: Workload, { rootNamespace }: Scene): Skip | undefined {
   if (object.metadata.namespace !== rootNamespace) return undefined
-  return { code: 'ROOT_NAMESPACE', reason: `in ${rootNamespace} Istio has no mutual TLS for one port of some pods` }
+  return {
+    code: 'ROOT_NAMESPACE',
+    reason: `it is in ${rootNamespace}, where Istio cannot require mutual TLS for one port of some pods`,
+  }
 }
 
-/** Made after ours: Istio takes the older, so theirs does nothing while ours is there. */
-function both({ kind, metadata: { name } }: KubeObject): { skip: Skip } {
+/** The user's object was created after ours, has its own listeners, and has no effect while ours exists: Istio uses the older. */
+function whyBoth({ kind, metadata: { name } }: KubeObject): { skip: Skip } {
   return skipped(
-    'MADE_BESIDE_OURS',
-    `${kind} ${name} and ours are both for its pods, and Istio takes but one: cleanup --scraping, then again`,
+    'OBJECT_SINCE_ADDED',
+    `${kind} ${name} was added for the same pods, and Istio uses only one: run kubectl telemetry cleanup --scraping, then scrape-secure again`,
   )
 }
 
-function hasOurs({ others }: Scene, kind: string, { name, namespace }: { name: string; namespace: string }): boolean {
-  return others.some(
-    (one) => one.kind === kind && one.metadata.name === name && one.metadata.namespace === namespace && isOwned(one),
+/** Our object, where the user has added one since: the user's would have no effect while ours exists, since Istio uses the older. */
+function planReplaced(
+  { objects }: Scene,
+  resource: Resource,
+  { name, namespace }: { name: string; namespace: string },
+): Wanted[] {
+  const ours = objects.filter(
+    (one) =>
+      one.kind === resource.kind &&
+      one.metadata.name === name &&
+      one.metadata.namespace === namespace &&
+      isOwnedBy(one, SCRAPING),
   )
+  return ours.map((manifest) => ({ resource, manifest, by: 'removing' }))
 }
 
-function othersOf({ others }: Scene, kind: string, namespace: string): KubeObject[] {
-  return others.filter((one) => one.kind === kind && one.metadata.namespace === namespace && !isOwned(one))
+function usersObjects({ objects }: Scene, kind: string, namespace: string): KubeObject[] {
+  return objects.filter((one) => one.kind === kind && one.metadata.namespace === namespace && !isOwnedBy(one, SCRAPING))
 }
 
 function selectorOf(spec: unknown): Labels {
   return (spec as SidecarSpec | undefined)?.workloadSelector?.labels ?? {}
-}
-
-function skipped(code: string, reason: string): { skip: Skip } {
-  return { skip: { code, reason } }
 }

@@ -1,65 +1,65 @@
 /**
- * What changes in a pod template: fields that nobody has, so that rollouts keep them and an empty apply takes them away. Where somebody
- * has such an annotation of his own, ours goes into it, with a record of what it was. Pure.
+ * The changes of a pod template. New fields are applied, so that rollouts keep them and an empty apply removes them. If the user has such an
+ * annotation already, the new entries go into it, with a record of its value before. Pure.
  */
-import { type Edit, edited, isEdited, type Parts } from '../../changes/edits.ts'
+import type { Wanted } from '../../changes/changes.ts'
+import { type Edit, edited, type Fragments, isEdited } from '../../changes/edits.ts'
 import { type Entry, withEntries, withoutEntries } from '../../changes/yaml-text.ts'
-import { appliedFields, changedForScraping, type FieldSet } from '../../cluster/ownership.ts'
+import { appliedFields, changedLabels, type FieldSet, SCRAPING } from '../../cluster/ownership.ts'
 import { typeOf } from '../../cluster/resources.ts'
 import { UserError } from '../../errors.ts'
-import type { Skip, Workload, WorkloadObject } from '../workload.ts'
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
+import { EXCLUDED_PORTS, portsOf } from '../injector.ts'
+import { PROXY_CONFIG, type Skip, skipped, type Workload } from '../workload.ts'
 import { LOCALHOST_ONLY, NATIVE_PORTS } from './native-ports.ts'
-import type { Writing } from './planner.ts'
-
-/** What Istio's injector and agent read: https://istio.io/latest/docs/reference/config/annotations/ */
-export const PROXY_CONFIG = 'proxy.istio.io/config'
-/** Ports that the kernel does not lead to Envoy's inbound listener. */
-const EXCLUDED_PORTS = 'traffic.sidecar.istio.io/excludeInboundPorts'
 
 export interface TemplateChange {
   annotations: Record<string, string>
-  /** Variables of the proxy, as `proxy.istio.io/config` has them. */
+  /** Variables of the proxy, for `proxy.istio.io/config`. */
   proxyMetadata?: Record<string, string>
-  /** Ports that are not captured, beside those that are excluded already. */
-  excludedPorts?: number[]
-  /** Variables of the container itself, where nobody injects it. */
+  /** Ports that must not be captured, in addition to the user's. */
+  excludedPorts?: string[]
+  /** Variables of the container, for a proxy that is not injected. */
   env?: { container: string; variables: Record<string, string> }
 }
 
-/** How ours is taken out of a text that somebody has edited since. */
-export const TEMPLATE_PARTS: Parts = {
+/** Removes our entries from a text that the user has edited after we did. */
+export const TEMPLATE_FRAGMENTS: Fragments = {
   'proxy-metrics': (present, before) =>
     withoutEntries(present as string, before as string | undefined, entriesOf({ ...NATIVE_PORTS, ...LOCALHOST_ONLY })),
   'excluded-ports': (present, before) => {
-    const theirs = portsOf(before as string | undefined)
-    const ours = Object.values(NATIVE_PORTS)
-    const left = portsOf(present as string).filter((port) => theirs.includes(port) || !ours.includes(port))
+    const portsBefore = portsOf(before as string | undefined)
+    const addedPorts = Object.values(NATIVE_PORTS)
+    const left = portsOf(present as string).filter((port) => portsBefore.includes(port) || !addedPorts.includes(port))
     return left.length === 0 && before === undefined ? undefined : left.join(',')
   },
 }
 
-export function planTemplate({ resource, object }: Workload, change: TemplateChange): Writing | { skip: Skip } {
+export function planTemplate({ resource, object }: Workload, change: TemplateChange): Wanted | { skip: Skip } {
   const wanted = annotationsOf(change)
-  // Hardening, which may come later, needs the proxy's configuration, and what was applied by then cannot become a record.
+  // A later --harden needs the proxy's configuration, and applied fields cannot become a record then. So its annotation counts too.
   const taken = [...Object.keys(wanted), PROXY_CONFIG].find((one) => isOthers(object, one))
-  if (taken === undefined && !isEdited(object)) {
+  if (taken === undefined && !isEdited(object, SCRAPING)) {
     const { name, namespace } = object.metadata
     const manifest = {
       ...typeOf(resource),
-      metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: changedForScraping() },
+      metadata: { name, ...(namespace === undefined ? {} : { namespace }), labels: changedLabels(SCRAPING) },
       spec: { template: { metadata: { annotations: wanted }, ...podSpecOf(change) } },
     }
-    return { resource, manifest, by: 'sharing', saying: 'restart' }
+    return { resource, manifest, by: 'sharing', restarts: true }
   }
-  // One object has either fields that we applied or a record: each would take the label of the other away.
-  if (appliedFields(object) !== undefined)
-    return skipped('ANNOTATED', `somebody has changed the annotation ${taken} of its pods since`)
+  // An object has either applied fields or a record, never both: each would remove the label of the other.
+  if (appliedFields(object, SCRAPING) !== undefined)
+    return skipped(
+      'ANNOTATED',
+      `the annotation ${taken} of its pods was changed by another field manager after scrape-secure ran`,
+    )
   try {
     return {
       resource,
-      manifest: edited(object, editsOf(object, change), TEMPLATE_PARTS),
+      manifest: edited(object, editsOf(object, change), SCRAPING, TEMPLATE_FRAGMENTS),
       by: 'replacing',
-      saying: 'restart',
+      restarts: true,
     }
   } catch (error) {
     if (error instanceof UserError) return skipped(error.code, error.message)
@@ -90,19 +90,19 @@ function podSpecOf({ env }: TemplateChange): object {
   return { spec: { containers: [{ name: env.container, env: variables }] } }
 }
 
-/** @throws UserError YAML_INVALID (an annotation that is there) */
+/** @throws UserError YAML_INVALID (an existing annotation) */
 function editsOf(object: WorkloadObject, { annotations, proxyMetadata, excludedPorts, env }: TemplateChange): Edit[] {
   const present = object.spec.template.metadata?.annotations ?? {}
   const path = (name: string) => ['spec', 'template', 'metadata', 'annotations', name]
   const said = entriesOf(proxyMetadata ?? {})
   const config =
     said.length === 0 ? undefined : withEntries(present[PROXY_CONFIG], said, `its annotation ${PROXY_CONFIG}`)
-  const excluded = excludedPorts && withPorts(present[EXCLUDED_PORTS], excludedPorts.map(String))
+  const excluded = excludedPorts && withPorts(present[EXCLUDED_PORTS], excludedPorts)
   const variables = Object.entries(env?.variables ?? {})
   const container = ['spec', 'template', 'spec', 'containers', { name: env?.container ?? '' }]
   return [
-    ...(config === undefined ? [] : [{ path: path(PROXY_CONFIG), value: config, part: 'proxy-metrics' }]),
-    ...(excluded === undefined ? [] : [{ path: path(EXCLUDED_PORTS), value: excluded, part: 'excluded-ports' }]),
+    ...(config === undefined ? [] : [{ path: path(PROXY_CONFIG), value: config, fragment: 'proxy-metrics' }]),
+    ...(excluded === undefined ? [] : [{ path: path(EXCLUDED_PORTS), value: excluded, fragment: 'excluded-ports' }]),
     ...Object.entries(annotations).map(([name, value]) => ({ path: path(name), value })),
     ...variables.map(([name, value]) => ({ path: [...container, 'env', { name }], value: { name, value } })),
   ]
@@ -118,20 +118,10 @@ function withPorts(present: string | undefined, added: string[]): string {
   return missing.length === 0 ? (present ?? '') : [...ports, ...missing].join(',')
 }
 
-function portsOf(text = ''): string[] {
-  return text
-    .split(',')
-    .map((port) => port.trim())
-    .filter((port) => port !== '')
-}
-
-function isOthers(object: WorkloadObject, annotation: string): boolean {
+/** Whether the pod template has an annotation that we did not apply. */
+export function isOthers(object: WorkloadObject, annotation: string): boolean {
   if (object.spec.template.metadata?.annotations?.[annotation] === undefined) return false
   const path = ['f:spec', 'f:template', 'f:metadata', 'f:annotations', `f:${annotation}`]
-  const own = path.reduce<FieldSet | undefined>((fields, step) => fields?.[step], appliedFields(object))
+  const own = path.reduce<FieldSet | undefined>((fields, step) => fields?.[step], appliedFields(object, SCRAPING))
   return own === undefined
-}
-
-function skipped(code: string, reason: string): { skip: Skip } {
-  return { skip: { code, reason } }
 }

@@ -1,13 +1,15 @@
-/** Waits until Prometheus itself reports every pod UP over mutual TLS, by scrapes that began after the change. */
-import type { Cluster } from '../../cluster/cluster.ts'
 import type { Pod } from '../../cluster/objects.ts'
-import { PODS } from '../../cluster/resources.ts'
-import { UserError } from '../../errors.ts'
-import { PrometheusApi } from '../../prometheus/api.ts'
+import { isChangedBy, SCRAPING } from '../../cluster/ownership.ts'
+import { hasCode, UserError } from '../../errors.ts'
+import { PrometheusApi, prometheusUnreachable } from '../../prometheus/api.ts'
 import type { FoundPrometheus } from '../../prometheus/find.ts'
+import type { Target } from '../../prometheus/target.ts'
+import { sh } from '../../shell.ts'
+import { until } from '../../time/until.ts'
 import type { Dependencies } from '../../world.ts'
+import { proxyIn } from '../find.ts'
 import { SECURE_PORT } from '../workload.ts'
-import { byJob, type ExpectedPod, judge, type PodTarget, type Target, whyUnknown } from './targets.ts'
+import { byJob, type ExpectedPod, judge, type PodTarget, whyUnknown } from './targets.ts'
 
 type Needs = Pick<Dependencies, 'cluster' | 'clock'>
 
@@ -15,87 +17,107 @@ export interface TargetsReport {
   pods: PodTarget[]
   up: number
   total: number
-  /** Those that scrape these pods, over mutual TLS or in clear. */
+  /** The jobs that scrape these pods, over mutual TLS or as plaintext. */
   jobs: { name: string; up: number; total: number }[]
 }
 
 export interface TargetsWait {
   found: FoundPrometheus
-  /** Read again at each look: pods come and go. */
+  /** Called for each look, because pods come and go. */
   expected(): Promise<ExpectedPod[]>
   /** Milliseconds; at least one look is taken. */
   timeout: number
-  /** The job that scrapes over mutual TLS: to say why a pod is not known. */
+  /** The job that scrapes over mutual TLS, for the reason why a pod is not discovered. */
   job?: string | undefined
-  /** By Prometheus' clock, in seconds; from the first look on when left out. */
+  /** Seconds of Prometheus' clock; older scrapes do not count. Left out: the time of the first look. */
   since?: number | undefined
-  /** Told after each look. @param elapsed milliseconds */
+  /** Called after each look. @param elapsed milliseconds */
   tell?(report: TargetsReport, elapsed: number): void
 }
 
-/** Milliseconds. Prometheus scrapes every few seconds at best. */
+/** Milliseconds. With the strategy Recreate, a restart leaves no Ready pod for some seconds. */
+const STARTING = 20_000
+/** Milliseconds. Prometheus scrapes at most every few seconds. */
 const PAUSE = 1_000
 
-/** @returns the last look: `up` is less than `total` when the time was over */
+/** @returns the last look: `up` is less than `total` if the time was over */
 export async function awaitTargets(wait: TargetsWait, { cluster, clock }: Needs): Promise<TargetsReport> {
   const api = new PrometheusApi(cluster, wait.found)
-  const started = clock.now().getTime()
   const since = new Map<string, number>()
-  let last: TargetsReport | undefined
-  for (;;) {
-    let failure: unknown
-    try {
-      last = await look(api, wait, since)
-      wait.tell?.(last, clock.now().getTime() - started)
-      if (last.total > 0 && last.up === last.total) return last
-    } catch (error) {
-      // It may be starting; only what lasts is told.
-      if ((error as { code?: string }).code !== 'PROMETHEUS_UNREACHABLE') throw error
-      failure = error
-    }
-    if (clock.now().getTime() - started >= wait.timeout) {
-      if (failure !== undefined || last === undefined) throw failure
-      return last
-    }
-    await clock.sleep(PAUSE)
-  }
+  const last = await until<TargetsReport | UserError>(
+    {
+      look: () => look(api, wait, since).catch(unreachable),
+      isDone: (report) => !(report instanceof UserError) && report.total > 0 && report.up === report.total,
+      pause: PAUSE,
+      timeout: wait.timeout,
+      progress: (report, elapsed) => report instanceof UserError || wait.tell?.(report, elapsed),
+    },
+    clock,
+  )
+  if (last instanceof UserError) throw last
+  return last
 }
 
-/** One look: every Prometheus pod has to have every target UP. */
+/** Prometheus may be starting, so an error is thrown only after the timeout. */
+function unreachable(error: unknown): UserError {
+  if (hasCode(error, 'PROMETHEUS_UNREACHABLE')) return error
+  throw error
+}
+
+/** One look: a target is UP if one shard has it, and each replica of that shard reports it as UP. */
 async function look(api: PrometheusApi, wait: TargetsWait, since: Map<string, number>): Promise<TargetsReport> {
   const [servers, expected] = await Promise.all([api.pods(), wait.expected()])
-  if (servers.length === 0) throw notReady(wait.found)
+  if (servers.length === 0) throw noReadyPod(wait.found)
   const views = await Promise.all(
     servers.map(async (server) => {
       const uid = server.metadata.uid ?? server.metadata.name
-      const begun = wait.since ?? since.get(uid) ?? (await api.time(server))
-      since.set(uid, begun)
+      const started = wait.since ?? since.get(uid) ?? (await api.time(server))
+      since.set(uid, started)
       const targets = await api.targets(server)
-      return { begun, targets, unknown: await explained(api, server, targets, wait.job) }
+      const shard = server.metadata.labels?.[SHARD] ?? ''
+      return { shard, started, targets, unknown: await whyJobIsUnknown(api, server, targets, wait.job) }
     }),
   )
   return reportOf(expected, views)
 }
 
-/** Asked only while the job has no target at all. */
-async function explained(api: PrometheusApi, server: Pod, targets: Target[], job: string | undefined) {
+/** Reads the configuration only while the job has no target at all. */
+async function whyJobIsUnknown(api: PrometheusApi, server: Pod, targets: Target[], job: string | undefined) {
   if (job === undefined || targets.some(({ scrapePool }) => scrapePool === job)) return undefined
   return whyUnknown(await api.configuration(server), job)
 }
 
-type View = { targets: Target[]; begun: number; unknown: string | undefined }
+type View = { shard: string; targets: Target[]; started: number; unknown: string | undefined }
+
+/** Label of Prometheus Operator on pods: each shard scrapes a part of the targets. https://prometheus-operator.dev/docs/platform/high-availability/#sharding */
+const SHARD = 'operator.prometheus.io/shard'
 
 function reportOf(expected: ExpectedPod[], views: View[]): TargetsReport {
-  const judged = views.map(({ targets, begun, unknown }) => judge(expected, targets, begun, unknown))
-  const pods = expected.map((_, index) => {
-    const each = judged.flatMap((one) => one[index] ?? [])
-    return each.find(({ up }) => !up) ?? (each[0] as PodTarget)
+  const shards = [...Map.groupBy(views, ({ shard }) => shard).values()]
+  const judged = shards.map((replicas) => {
+    const each = replicas.map(({ targets, started, unknown }) => judge(expected, targets, started, unknown))
+    return expected.map((_, index) => worstOf(each.flatMap((one) => one[index] ?? [])))
   })
-  const jobs = byJob(views[0]?.targets ?? [], expected)
+  const pods = expected.map((_, index) => bestOf(judged.flatMap((one) => one[index] ?? [])))
+  const jobs = byJob(
+    shards.flatMap(([first]) => first?.targets ?? []),
+    expected,
+  )
   return { pods, up: pods.filter(({ up }) => up).length, total: pods.length, jobs }
 }
 
-/** What Prometheus scrapes at this moment, whenever it was scraped last. @param job see TargetsWait */
+/** Of the replicas of one shard: each has to scrape the pod. */
+function worstOf(each: PodTarget[]): PodTarget {
+  return each.find(({ up }) => !up) ?? (each[0] as PodTarget)
+}
+
+/** Of all shards: one has to scrape the pod, and none of them as plaintext. */
+function bestOf(shards: PodTarget[]): PodTarget {
+  const best = shards.find(({ up }) => up) ?? shards.find(({ jobs }) => jobs.length > 0) ?? (shards[0] as PodTarget)
+  return { ...best, plaintextJobs: [...new Set(shards.flatMap(({ plaintextJobs }) => plaintextJobs))] }
+}
+
+/** The present targets of Prometheus; the time of the last scrape does not matter. @param job see TargetsWait */
 export function readTargets(
   found: FoundPrometheus,
   expected: ExpectedPod[],
@@ -105,24 +127,43 @@ export function readTargets(
   return awaitTargets({ found, expected: async () => expected, timeout: 0, since: 0, job }, needs)
 }
 
-/** Pods that say at which port they are scraped over mutual TLS, and have an address. @param namespace every one when left out */
-export async function securePods(cluster: Cluster, namespace?: string): Promise<ExpectedPod[]> {
-  return (await cluster.list<Pod>(PODS, namespace === undefined ? {} : { namespace })).flatMap(
-    (pod) => secureOf(pod) ?? [],
-  )
-}
-
-/** `undefined` when it is not to be scraped: it goes, has ended, or says no port. */
+/** `undefined` if the pod is not scraped: it is being deleted, has ended, or has no secure port. */
 export function secureOf({ metadata, status }: Pod): ExpectedPod | undefined {
-  const port = Number(metadata.annotations?.[SECURE_PORT])
+  const port = portIn(metadata.annotations?.[SECURE_PORT])
   const ip = (status as { podIP?: string } | undefined)?.podIP
   const runs = status?.phase === 'Running' && metadata.deletionTimestamp === undefined
-  if (!runs || ip === undefined || !Number.isInteger(port) || port === 0) return undefined
+  if (!runs || ip === undefined || port === undefined) return undefined
   return { namespace: metadata.namespace ?? '', name: metadata.name, ip, port }
 }
 
-function notReady({ namespace, name }: FoundPrometheus): UserError {
-  return new UserError('PROMETHEUS_UNREACHABLE', `no pod of Prometheus ${namespace}/${name} is Ready`, {
-    suggestions: [`kubectl -n ${namespace} get pods`],
-  })
+/** Anybody may have written the annotation. */
+function portIn(text = ''): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536 ? Number(text) : undefined
+}
+
+/**
+ * Asks Prometheus before anything is changed: what it does not answer now would be missing after every pod was restarted.
+ * @throws UserError PROMETHEUS_UNREACHABLE, PROMETHEUS_PROTECTED, FORBIDDEN
+ */
+export async function requireAnswers(found: FoundPrometheus, { cluster, clock }: Needs): Promise<void> {
+  const api = new PrometheusApi(cluster, found)
+  const isDone = (pods: Pod[]) => pods.length > 0
+  const pods = await until({ look: () => api.pods(), isDone, pause: PAUSE, timeout: STARTING }, clock)
+  // After an interrupted run it may be restarting.
+  if (pods.length === 0 && !isChangedBy(found.object, SCRAPING)) throw noReadyPod(found)
+  await Promise.all(
+    pods.map((pod) =>
+      api.time(pod).catch((error: unknown) => {
+        // Its own sidecar may refuse plaintext (STRICT); after the change it captures nothing.
+        if (!hasCode(error, 'PROMETHEUS_UNREACHABLE') || proxyIn(pod) === undefined) throw error
+      }),
+    ),
+  )
+}
+
+function noReadyPod({ namespace, name }: FoundPrometheus): UserError {
+  return prometheusUnreachable(
+    `no pod of Prometheus ${namespace}/${name} is Ready`,
+    sh`kubectl -n ${namespace} get pods`,
+  )
 }

@@ -1,44 +1,33 @@
-/** Prometheus gets a certificate of the mesh and a job that uses it; and both go again. */
+/** Plans and applies the changes at Prometheus: a certificate of the mesh and a job that uses it. */
 import { createHash } from 'node:crypto'
 import { applyChanges, type Change, planChanges } from '../../changes/changes.ts'
-import { isEdited } from '../../changes/edits.ts'
 import { at } from '../../changes/fields.ts'
-import { applyEdit, type ObjectEdit, planEdit, revertEdits } from '../../changes/object-edits.ts'
+import { applyEdit, type ObjectEdit, planEdit } from '../../changes/object-edits.ts'
 import type { Progress } from '../../changes/progress.ts'
-import { type Cluster, type KubeObject, kindName, type Resource } from '../../cluster/cluster.ts'
+import type { Cluster, KubeObject } from '../../cluster/cluster.ts'
 import type { ConfigMap } from '../../cluster/objects.ts'
-import { isOwned, SCRAPING } from '../../cluster/ownership.ts'
-import { listIfServed } from '../../cluster/reading.ts'
-import {
-  CONFIG_MAPS,
-  DEPLOYMENTS,
-  MONITORING,
-  POD_MONITORS,
-  PROMETHEUSES,
-  STATEFUL_SETS,
-} from '../../cluster/resources.ts'
+import { SCRAPING } from '../../cluster/ownership.ts'
+import { CONFIG_MAPS, POD_MONITORS, PROMETHEUSES } from '../../cluster/resources.ts'
+import { type Finding, warns } from '../../findings.ts'
 import { prometheusName } from '../../prometheus/find.ts'
-import type { Warning } from '../../world.ts'
-import { configurationEdits, PROMETHEUS_PARTS, secured, sidecarEdits } from './edits.ts'
+import { configurationEdits, PROMETHEUS_FRAGMENTS, secured, sidecarEdits } from './edits.ts'
 import { isPlaintextMonitor, monitorEdits, ownPodMonitor, type PodMonitor, scrapeClassEdits } from './operator.ts'
 import { SECURE_JOB } from './secure-job.ts'
 import type { PrometheusSurvey } from './survey.ts'
 
 export interface PrometheusPlan {
-  survey: PrometheusSurvey
-  /** Objects of ours, made first. */
-  owned: Change[]
-  /** In the order in which they are made: a pod that starts anew reads the new prometheus.yml at once. */
-  edits: ObjectEdit[]
-  /** The same, to be rehearsed and shown. */
-  changes: Change[]
-  /** Whether its pods are replaced. */
-  restarts: boolean
-  /** The text of prometheus.yml before and after; none where an operator writes it. */
-  configuration: { name: string; before: string; after: string } | undefined
-  /** The job that scrapes over mutual TLS: ours, or one that was there. */
-  job: string
-  warnings: Warning[]
+  readonly survey: PrometheusSurvey
+  /** Objects that kubectl telemetry creates, before the edits. */
+  readonly owned: readonly Change[]
+  /** In order: a pod that restarts reads the new prometheus.yml at once. */
+  readonly edits: readonly ObjectEdit[]
+  /** The same changes, for the rehearsal and the page. */
+  readonly changes: readonly Change[]
+  /** Whether the pods of Prometheus are replaced. */
+  readonly restarts: boolean
+  /** The job that scrapes over mutual TLS: ours, or one that the user already has. */
+  readonly job: string
+  readonly warnings: readonly Finding[]
 }
 
 /** @throws UserError YAML_INVALID (line and column), PROMETHEUS_CONFIG_UNKNOWN */
@@ -52,30 +41,27 @@ export function planPrometheus(survey: PrometheusSurvey): PrometheusPlan {
       resource: CONFIG_MAPS,
       object: configMap,
       edits: (object) => configurationEdits(object as ConfigMap, key, certificates.directory),
-      parts: PROMETHEUS_PARTS,
+      part: SCRAPING,
+      fragments: PROMETHEUS_FRAGMENTS,
     },
     {
       resource: found.resource,
       object: found.object,
       edits: (object) => podEdits(survey, object, text),
-      parts: PROMETHEUS_PARTS,
+      part: SCRAPING,
+      fragments: PROMETHEUS_FRAGMENTS,
     },
   ]
   const { restarts, ...planned } = planOf(survey, edits)
   return {
     ...planned,
     restarts,
-    configuration: {
-      name: `${key} in ConfigMap ${configMap.metadata.namespace}/${configMap.metadata.name}`,
-      before: configMap.data?.[key] ?? '',
-      after: text,
-    },
     job,
     warnings: [...(restarts ? dataLost(survey) : []), ...otherFiles(files)],
   }
 }
 
-/** The operator restarts Prometheus itself, and tells it of monitors. */
+/** The operator restarts Prometheus, and reloads it for monitors. */
 function planOperator(survey: PrometheusSurvey): PrometheusPlan {
   const { found, certificates, labels } = survey
   const edits = survey.monitors.filter(isPlaintextMonitor).map(
@@ -83,7 +69,8 @@ function planOperator(survey: PrometheusSurvey): PrometheusPlan {
       resource: POD_MONITORS,
       object,
       edits: (monitor) => monitorEdits(monitor as PodMonitor),
-      parts: PROMETHEUS_PARTS,
+      part: SCRAPING,
+      fragments: PROMETHEUS_FRAGMENTS,
     }),
   )
   edits.push({
@@ -93,16 +80,16 @@ function planOperator(survey: PrometheusSurvey): PrometheusPlan {
       ...(certificates.present ? [] : sidecarEdits(found, labels, object)),
       ...scrapeClassEdits(certificates.directory),
     ],
-    parts: PROMETHEUS_PARTS,
+    part: SCRAPING,
+    fragments: PROMETHEUS_FRAGMENTS,
   })
   const monitor = { resource: POD_MONITORS, manifest: ownPodMonitor(found) }
   const { changes, ...planned } = planOf(survey, edits)
-  const owned = planChanges([monitor], survey.monitors)
+  const owned = planChanges([monitor], survey.monitors, SCRAPING)
   return {
     ...planned,
     owned,
     changes: [...owned, ...changes],
-    configuration: undefined,
     job: `podMonitor/${found.namespace}/${SECURE_JOB}/0`,
     warnings: planned.restarts ? dataLost(survey) : [],
   }
@@ -115,7 +102,7 @@ function planOf(survey: PrometheusSurvey, edits: ObjectEdit[]) {
   return { survey, owned: [] as Change[], edits, changes, restarts }
 }
 
-/** Where nothing tells Prometheus of another prometheus.yml, it is started anew for it. */
+/** If nothing reloads Prometheus after a change of prometheus.yml, an annotation restarts it. */
 function podEdits({ found, labels, certificates }: PrometheusSurvey, object: KubeObject, text: string) {
   const path = ['spec', 'template', 'metadata', 'annotations', 'kubectl-telemetry/restarted-for']
   const mark = createHash('sha256').update(text).digest('hex').slice(0, 12)
@@ -123,62 +110,30 @@ function podEdits({ found, labels, certificates }: PrometheusSurvey, object: Kub
   return [...(certificates.present ? [] : sidecarEdits(found, labels, object)), ...restart]
 }
 
-/** Makes the changes; whoever calls waits for what comes of them. @returns whether anything was changed */
+/** Makes the changes; the caller waits for the pods. */
 export async function applyPrometheus(
   cluster: Cluster,
   { owned, edits }: PrometheusPlan,
   progress: Progress,
-): Promise<boolean> {
-  const made = await applyChanges(cluster, owned, progress)
-  let any = made.some(({ action }) => action !== 'unchanged')
-  for (const edit of edits) {
-    const { changed } = await applyEdit(cluster, edit, progress)
-    any ||= changed
-  }
-  return any
+): Promise<void> {
+  await applyChanges(cluster, owned, progress)
+  for (const edit of edits) await applyEdit(cluster, edit, progress)
 }
 
-/** Where others' objects have fields of ours: configurations before the pods that read them. */
-const CHANGED: Resource[] = [CONFIG_MAPS, STATEFUL_SETS, DEPLOYMENTS]
-const CHANGED_BY_OPERATOR: Resource[] = [POD_MONITORS, PROMETHEUSES]
-
-/** What was changed with a record, and what of ours is Prometheus' alone. */
-export async function findEdited(cluster: Cluster): Promise<{ resource: Resource; object: KubeObject }[]> {
-  const operator = (await cluster.servedVersions(MONITORING)).length > 0 ? CHANGED_BY_OPERATOR : []
-  const lists = await Promise.all(
-    [...CHANGED, ...operator].map(async (resource) => {
-      const objects = await listIfServed(cluster, resource, { labels: SCRAPING, metadataOnly: true })
-      return objects.map((object) => ({ resource, object }))
-    }),
-  )
-  return lists.flat().filter(({ object }) => isEdited(object) || isOwned(object))
-}
-
-/** Gives back what was changed, each object by itself, and deletes ours: cut off anywhere, the next run goes on. */
-export async function restoreEdited(cluster: Cluster, progress: Progress): Promise<void> {
-  for (const { resource, object } of await findEdited(cluster)) {
-    const { name, namespace = '' } = object.metadata
-    if (isOwned(object)) {
-      await cluster.delete(resource, object)
-      progress.deleted(`${kindName(resource)}/${name}`)
-    } else await revertEdits(cluster, resource, { name, namespace }, progress, PROMETHEUS_PARTS)
-  }
-}
-
-function dataLost({ found }: PrometheusSurvey): Warning[] {
+function dataLost({ found }: PrometheusSurvey): Finding[] {
   if (!found.losesData) return []
-  const message = `Prometheus ${prometheusName(found)} keeps its data in its pod: what it has collected is lost when it is restarted`
-  return [{ code: 'PROMETHEUS_DATA_LOST', message, remedy: 'give it a persistent volume first, where that matters' }]
+  const message = `Prometheus ${prometheusName(found)} keeps its data in its pod, and loses the data when it restarts`
+  return [warns('PROMETHEUS_DATA_LOST', message, 'give Prometheus a persistent volume first, to keep the data')]
 }
 
-function otherFiles(files: string[]): Warning[] {
+function otherFiles(files: string[]): Finding[] {
   if (files.length === 0) return []
-  const message = `jobs in ${files.join(', ')} (scrape_config_files) were not looked at: they may scrape the same pods in clear`
+  const message = `jobs in ${files.join(', ')} (scrape_config_files) were not read; they may still scrape the same pods as plaintext`
   return [
-    {
-      code: 'SCRAPE_FILES_UNREAD',
+    warns(
+      'SCRAPE_FILES_UNREAD',
       message,
-      remedy: 'kubectl telemetry scrape-secure status   # shows pods that are scraped twice',
-    },
+      'kubectl telemetry scrape-secure status   # shows pods that are scraped twice',
+    ),
   ]
 }

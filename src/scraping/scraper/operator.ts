@@ -1,15 +1,16 @@
-/** With Prometheus Operator: a scrape class with the certificate, a PodMonitor of ours, and others' that leave the same pods alone. Pure. */
+/** With Prometheus Operator: a scrape class with the certificate, our PodMonitor, and rules in the users' PodMonitors that exclude the same pods. Pure. */
+
 import type { Edit } from '../../changes/edits.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
-import { scrapingLabels } from '../../cluster/ownership.ts'
+import { isSelected, type LabelSelector } from '../../cluster/label-selector.ts'
+import { ownedLabels, SCRAPING } from '../../cluster/ownership.ts'
 import { POD_MONITORS, typeOf } from '../../cluster/resources.ts'
-import type { FoundPrometheus, LabelSelector, PrometheusObject } from '../../prometheus/find.ts'
+import type { FoundPrometheus, PrometheusObject } from '../../prometheus/find.ts'
 import { METRICS_PATH } from '../workload.ts'
-import { isSelected } from './injection.ts'
-import { PLAINTEXT } from './prometheus-yml.ts'
-import { DROP_RULE, RELABELINGS, type Relabeling, SECURE_JOB } from './secure-job.ts'
+import { areForPlaintext } from './prometheus-jobs.ts'
+import { DROP_RULE, FORMER_DROP_RULE, RELABELINGS, type Relabeling, SECURE_JOB } from './secure-job.ts'
 
-/** Files may be named in a Prometheus object alone; monitors refer to the class. https://prometheus-operator.dev/docs/developer/scrapeclass/ */
+/** Only a Prometheus object may name files; monitors refer to its class. https://prometheus-operator.dev/docs/developer/scrapeclass/ */
 const SCRAPE_CLASS = 'kubectl-telemetry-istio'
 
 export interface PodMonitor extends KubeObject {
@@ -38,7 +39,7 @@ export function scrapeClassEdits(certificates: string): Edit[] {
   return [{ path, value: { name: SCRAPE_CLASS, tlsConfig } }]
 }
 
-/** In Prometheus' namespace, with the labels that it selects its monitors by. */
+/** Our PodMonitor, in Prometheus' namespace, with labels that match its podMonitorSelector. */
 export function ownPodMonitor({ namespace, object }: FoundPrometheus): KubeObject {
   const { podMonitorSelector } = (object as PrometheusObject).spec
   const endpoint = {
@@ -49,7 +50,7 @@ export function ownPodMonitor({ namespace, object }: FoundPrometheus): KubeObjec
   }
   return {
     ...typeOf(POD_MONITORS),
-    metadata: { name: SECURE_JOB, namespace, labels: { ...labelsFor(podMonitorSelector), ...scrapingLabels() } },
+    metadata: { name: SECURE_JOB, namespace, labels: { ...labelsFor(podMonitorSelector), ...ownedLabels(SCRAPING) } },
     spec: {
       scrapeClass: SCRAPE_CLASS,
       namespaceSelector: { any: true },
@@ -59,21 +60,21 @@ export function ownPodMonitor({ namespace, object }: FoundPrometheus): KubeObjec
   }
 }
 
-/** Why Prometheus would not read our PodMonitor, if so. */
+/** Why Prometheus would not read our PodMonitor; undefined if it would. */
 export function whyNotSelected(
   { object, namespace }: FoundPrometheus,
   namespaceLabels: Record<string, string>,
 ): string | undefined {
   const { podMonitorSelector, podMonitorNamespaceSelector } = (object as PrometheusObject).spec
-  if (podMonitorSelector === undefined) return 'it has no podMonitorSelector, and so reads no PodMonitor'
+  if (podMonitorSelector === undefined) return 'it has no podMonitorSelector, so it reads no PodMonitor'
   if (!isSelected(labelsFor(podMonitorSelector), podMonitorSelector))
-    return 'its podMonitorSelector asks for labels that cannot be guessed'
+    return 'no set of labels is certain to match its podMonitorSelector'
   if (podMonitorNamespaceSelector !== undefined && !isSelected(namespaceLabels, podMonitorNamespaceSelector))
-    return `its podMonitorNamespaceSelector leaves out its own namespace ${namespace}`
+    return `its podMonitorNamespaceSelector excludes its own namespace ${namespace}`
   return undefined
 }
 
-/** Whether a PodMonitor scrapes Istio's pods in clear. */
+/** Whether a PodMonitor scrapes Istio's pods as plaintext. */
 export function isPlaintextMonitor({ spec, metadata }: PodMonitor): boolean {
   const endpoints = spec.podMetricsEndpoints ?? []
   return metadata.name !== SECURE_JOB && endpoints.some(isPlaintext)
@@ -82,40 +83,52 @@ export function isPlaintextMonitor({ spec, metadata }: PodMonitor): boolean {
 export function monitorEdits(monitor: PodMonitor): Edit[] {
   const endpoints = monitor.spec.podMetricsEndpoints ?? []
   const value = endpoints.map((endpoint) =>
-    isPlaintext(endpoint) && !hasRule(endpoint)
-      ? { ...endpoint, relabelings: [inOperatorsWords(DROP_RULE), ...(endpoint.relabelings ?? [])] }
+    isPlaintext(endpoint) && !(endpoint.relabelings ?? []).some(isCurrentRule)
+      ? { ...endpoint, relabelings: [...withoutRule(endpoint), inOperatorsWords(DROP_RULE)] }
       : endpoint,
   )
-  return [{ path: ['spec', 'podMetricsEndpoints'], value, part: MONITOR_PART }]
+  return [{ path: ['spec', 'podMetricsEndpoints'], value, fragment: MONITOR_FRAGMENT }]
 }
 
-/** Names `withoutRules` in a record. */
-export const MONITOR_PART = 'podMetricsEndpoints'
+/** The name of `withoutRules` in a record. */
+export const MONITOR_FRAGMENT = 'podMetricsEndpoints'
 
-/** Endpoints that somebody has edited since, less our rules. */
+/** Removes our rules from endpoints that the user has edited after we did. */
 export function withoutRules(present: unknown, before: unknown): unknown {
   if (!Array.isArray(present)) return present
   const had = Array.isArray(before) ? (before as Endpoint[]) : []
   return (present as Endpoint[]).map((endpoint, index) => {
     const earlier = had[index]
     if (!hasRule(endpoint) || (earlier !== undefined && hasRule(earlier))) return endpoint
-    const { relabelings = [], ...rest } = endpoint
-    const left = relabelings.filter((rule) => !isRule(rule))
+    const { relabelings: _, ...rest } = endpoint
+    const left = withoutRule(endpoint)
     return left.length === 0 && earlier?.relabelings === undefined ? rest : { ...endpoint, relabelings: left }
   })
 }
 
-function isPlaintext({ scheme, relabelings }: Endpoint): boolean {
-  return scheme?.toLowerCase() !== 'https' && PLAINTEXT.test(JSON.stringify(relabelings ?? []))
+function isPlaintext(endpoint: Endpoint): boolean {
+  return endpoint.scheme?.toLowerCase() !== 'https' && areForPlaintext(withoutRule(endpoint))
 }
 
 function hasRule({ relabelings = [] }: Endpoint): boolean {
   return relabelings.some(isRule)
 }
 
-function isRule({ action, sourceLabels = [], regex }: OperatorRelabeling): boolean {
-  const sameLabels = sourceLabels.join() === DROP_RULE.source_labels?.join()
-  return action?.toLowerCase() === 'drop' && sameLabels && regex === DROP_RULE.regex
+function withoutRule({ relabelings = [] }: Endpoint): OperatorRelabeling[] {
+  return relabelings.filter((rule) => !isRule(rule))
+}
+
+/** Whether a rule is ours, as this version or an earlier one writes it. */
+function isRule(rule: OperatorRelabeling): boolean {
+  return isCurrentRule(rule) || isSame(rule, FORMER_DROP_RULE)
+}
+
+function isCurrentRule(rule: OperatorRelabeling): boolean {
+  return isSame(rule, DROP_RULE)
+}
+
+function isSame({ action, sourceLabels = [], regex }: OperatorRelabeling, ours: Relabeling): boolean {
+  return action?.toLowerCase() === 'drop' && sourceLabels.join() === ours.source_labels?.join() && regex === ours.regex
 }
 
 function inOperatorsWords({
@@ -130,7 +143,7 @@ function inOperatorsWords({
   }
 }
 
-/** Labels that a selector takes, as far as it says so. */
+/** Labels that match a selector, as far as they can be derived from it. */
 function labelsFor({ matchLabels = {}, matchExpressions = [] }: LabelSelector = {}): Record<string, string> {
   const named = matchExpressions
     .filter(({ operator }) => operator === 'In' || operator === 'Exists')

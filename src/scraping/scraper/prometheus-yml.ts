@@ -1,18 +1,14 @@
-/** prometheus.yml with a job of ours, and without it again. Pure, over its text: comments, order and every other byte stay. */
+/**
+ * Adds our job to prometheus.yml, and removes it. Edits the text: comments, order and every other byte stay. Each text is parsed again
+ * after the edit; it is refused if anything but our job and our rules differs. Pure.
+ */
 import { isDeepStrictEqual } from 'node:util'
+import { type Document, isMap, isSeq, stringify, type YAMLMap } from 'yaml'
 import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  type Pair,
-  parseDocument,
-  stringify,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml'
-import {
+  atEndOfList,
+  endOfFirst,
   fieldOf,
+  type ItemText,
   inPlaceOfNull,
   intoList,
   intoMap,
@@ -23,29 +19,34 @@ import {
   resolved,
   type Splice,
   spliced,
+  valuesOf,
 } from '../../changes/splices.ts'
-import { UserError } from '../../errors.ts'
-import { DROP_RULE, type ScrapeJob, SECURE_JOB, SECURE_PORT_LABEL, secureJob } from './secure-job.ts'
+import {
+  configUnknown,
+  contentOf,
+  filesOf,
+  hasRule,
+  isFormerRule,
+  isPlaintext,
+  isRule,
+  isSecure,
+  JOBS,
+  type Json,
+  jobsOf,
+  RULES,
+  withoutOurs,
+} from './prometheus-jobs.ts'
+import { DROP_RULE, type ScrapeJob, SECURE_JOB, secureJob } from './secure-job.ts'
 
-const JOBS = 'scrape_configs'
-const RULES = 'relabel_configs'
-/** Begins each comment of ours. */
+/** The beginning of each comment that we write. */
 const MARK = '# kubectl-telemetry:'
 const MARKED = /^\s*# kubectl-telemetry:/
-/** What jobs ask for that scrape Istio's pods in clear. */
-export const PLAINTEXT = /_pod_annotation(?:present)?_prometheus_io_scrape|envoy-prom|\b(?:15090|15020)\b/
-
-const UNSAFE = 'it is written in a way that could not be changed without harm'
-
-type Json = Record<string, unknown>
 
 export interface SecuredConfiguration {
   text: string
-  /** The job that scrapes over mutual TLS: ours, or one that was there. */
+  /** The job that scrapes over mutual TLS: ours, or one that the user already has. */
   job: string
-  /** Jobs that leave those pods alone from now on. */
-  excluding: string[]
-  /** Files with more jobs, which are not looked at. */
+  /** Files with more jobs, which are not read. */
   files: string[]
 }
 
@@ -58,119 +59,156 @@ export function withSecureJob(text: string, what: string, certificates: string):
   const before = contentOf(parsed(text, what), what)
   const jobs = jobsOf(before)
   const own = jobs.find(({ job_name }) => job_name === SECURE_JOB)
-  const theirs = own === undefined ? jobs.find(isSecure) : undefined
-  const plain = jobs.filter((job) => isPlaintext(job) && !hasRule(job))
+  const usersJob = own === undefined ? jobs.find(isSecure) : undefined
   const honors = jobs.some((job) => isPlaintext(job) && job.honor_labels === true)
   const job = secureJob(certificates, honors)
-  let after = text
-  if (theirs === undefined && !isDeepStrictEqual(own, job))
-    after = withJob(own ? withoutJob(after, what) : after, job, what)
-  for (const { job_name } of plain) after = withRule(after, job_name, what)
+  const isOutdated = own !== undefined && !isDeepStrictEqual(own, job)
+  // A user may have written the rule of the earlier version, but not its comment.
+  let after = without(text, what, { job: isOutdated, rule: (rule, { marked }) => marked && isFormerRule(rule) })
+  if (usersJob === undefined && (own === undefined || isOutdated)) after = withJob(after, job, what)
+  after = withRules(after, what)
   const content = contentOf(parsed(after, what), what)
-  requireOnlyOurs(before, content, what)
-  const excluding = jobsOf(content).filter(hasRule)
-  const done = theirs !== undefined || jobsOf(content).some((one) => isDeepStrictEqual(one, job))
-  if (!done || jobsOf(content).some((one) => isPlaintext(one) && !hasRule(one))) throw unknown(what, UNSAFE)
-  return {
-    text: after,
-    job: theirs?.job_name ?? SECURE_JOB,
-    excluding: excluding.map(({ job_name }) => job_name),
-    files: ((before.scrape_config_files ?? []) as unknown[]).map(String),
-  }
+  const done = usersJob !== undefined || jobsOf(content).some((one) => isDeepStrictEqual(one, job))
+  const isSafe = isDeepStrictEqual(withoutOurs(before), withoutOurs(content)) && keepsOtherDocuments(text, after, what)
+  if (!isSafe || !done || jobsOf(content).some((one) => isPlaintext(one) && !hasRule(one)))
+    throw configUnknown(what, 'the job cannot be added without changing other parts of the text')
+  return { text: after, job: usersJob?.job_name ?? SECURE_JOB, files: filesOf(before) }
 }
 
-/** The text less our job and our rules, where somebody has edited the rest of it since. @param before as it was before us */
+/**
+ * Removes our job and our rules from a text that the user has edited after we did.
+ * @param before the text before our first edit
+ * @throws UserError YAML_INVALID, PROMETHEUS_CONFIG_UNKNOWN if that would change other parts of the text
+ */
 export function withoutSecureJob(present: string, before: string | undefined): string {
   const what = 'the scrape configuration'
-  const ruled = jobsOf(contentOf(parsed(before ?? '', what), what)).filter(hasRule)
-  const hadBefore = new Set(ruled.map(({ job_name }) => job_name))
-  let after = withoutJob(present, what)
-  for (const job of jobsOf(contentOf(parsed(after, what), what))) {
-    if (hasRule(job) && !hadBefore.has(job.job_name)) after = withoutRule(after, job.job_name, what)
-  }
-  return after
+  const earlier = jobsOf(contentOf(parsed(before ?? '', what), what))
+  const hadBefore = new Set(earlier.filter(hasRule).map(({ job_name }) => job_name))
+  const after = unmarked(
+    without(present, what, { job: true, rule: (rule, { job }) => isRule(rule) && !hadBefore.has(job) }),
+    what,
+  )
+  const [was, is] = [present, after].map((text) => contentOf(parsed(text, what), what))
+  const left = jobsOf(is ?? {}).some(
+    (job) => job.job_name === SECURE_JOB || (hasRule(job) && !hadBefore.has(job.job_name)),
+  )
+  if (
+    !left &&
+    isDeepStrictEqual(withoutOurs(was ?? {}), withoutOurs(is ?? {})) &&
+    keepsOtherDocuments(present, after, what)
+  )
+    return after
+  throw configUnknown(what, `its job ${SECURE_JOB} cannot be removed without changing other parts of the text`)
+}
+
+/** Removes comments of ours that the user has moved away from what they explain. A line in a text block is no comment. */
+function unmarked(text: string, what: string): string {
+  const end = endOfFirst(text, what)
+  const lines = text.slice(0, end).split(/(?<=\n)/)
+  const cut = lines.filter((line) => !MARKED.test(line)).join('') + text.slice(end)
+  const [was, is] = [text, cut].map((one) => valuesOf(parsed(one, what), what))
+  return isDeepStrictEqual(was, is) ? cut : text
+}
+
+/** Programs in Go read only the first document. The others stay, whatever is in them. */
+function keepsOtherDocuments(before: string, after: string, what: string): boolean {
+  return before.slice(endOfFirst(before, what)) === after.slice(endOfFirst(after, what))
 }
 
 function withJob(text: string, job: ScrapeJob, what: string): string {
   const document = parsed(text, what)
-  const lines = [`${MARK} pods with mutual TLS; kubectl telemetry cleanup --scraping takes it away`, ...item(job)]
-  const flow = inline(job)
+  const comment = `${MARK} pods with mutual TLS; kubectl telemetry cleanup --scraping removes this job`
+  const item = itemText(job, comment)
   const root = document.contents
-  if (!isMap(root)) return `${ended(text)}${[`${JOBS}:`, ...lines].join(lineEndOf(text))}${lineEndOf(text)}`
-  return spliced(text, [intoField(text, document, root, JOBS, lines, flow)])
+  if (isMap(root)) return spliced(text, [intoField(text, { document, map: root, name: JOBS }, item, intoList)])
+  return `${ended(text)}${[`${JOBS}:`, ...item.lines].join(lineEndOf(text))}${lineEndOf(text)}`
 }
 
-function withRule(text: string, jobName: string, what: string): string {
+/** Our rule is the last one: only after the others is it known which port of a pod a target is. */
+function withRules(text: string, what: string): string {
   const document = parsed(text, what)
-  const job = jobNodes(document).find((one) => one.get('job_name') === jobName)
-  if (job === undefined || hasRule(job.toJS(document) as ScrapeJob)) return text
-  const lines = [`${MARK} these are scraped by job ${SECURE_JOB}`, ...item(DROP_RULE)]
-  return spliced(text, [intoField(text, document, job, RULES, lines, inline(DROP_RULE))])
+  const jobs = jobNodes(document).filter((node) => {
+    const job = valuesIn(document, node) as ScrapeJob
+    return isPlaintext(job) && !hasRule(job)
+  })
+  const item = itemText(DROP_RULE, `${MARK} these are scraped by job ${SECURE_JOB}`)
+  const splices = jobs.map((map) => intoField(text, { document, map, name: RULES }, item, atEndOfList))
+  // Jobs may share one list.
+  return spliced(
+    text,
+    splices.filter((one, index) => splices.findIndex(({ at }) => at === one.at) === index),
+  )
 }
 
-/** Into the list that a field of a map has, or is to have. */
+/** Inserts an item into the list of a field, or creates the list. */
 function intoField(
   text: string,
-  document: Document,
-  map: YAMLMap,
-  name: string,
-  lines: string[],
-  flow: string,
+  { document, map, name }: { document: Document; map: YAMLMap; name: string },
+  item: ItemText,
+  insert: typeof intoList,
 ): Splice {
   const pair = fieldOf(document, map, name)
   const list = pair && resolved(document, pair.value)
-  if (isSeq(list)) return intoList(text, list, lines, flow)
-  if (pair !== undefined) return inPlaceOfNull(pair, flow)
-  return intoMap(text, map, [`${name}:`, ...lines], `${name}: [${flow}]`)
+  if (isSeq(list)) return insert(text, list, item)
+  if (pair !== undefined) return inPlaceOfNull(pair, item.flow)
+  return intoMap(text, map, [`${name}:`, ...item.lines], `${name}: [${item.flow}]`)
 }
 
-function withoutJob(text: string, what: string): string {
-  return without(text, what, (document) => {
-    const pair = isMap(document.contents) ? fieldOf(document, document.contents, JOBS) : undefined
-    const index = (job: unknown) => isMap(job) && job.get('job_name') === SECURE_JOB
-    return { map: document.contents as YAMLMap, pair, index }
-  })
+/** What is removed. @param rule is asked about each rule: the name of its job, and whether our comment is above it */
+interface Removing {
+  job: boolean
+  rule(rule: Json, of: { job: string; marked: boolean }): boolean
 }
 
-function withoutRule(text: string, jobName: string, what: string): string {
-  return without(text, what, (document) => {
-    const map = jobNodes(document).find((one) => one.get('job_name') === jobName)
-    const pair = map && fieldOf(document, map, RULES)
-    return { map, pair, index: (rule) => isMap(rule) && isRule(rule.toJS(document)) }
-  })
-}
-
-type Place = { map: YAMLMap | undefined; pair: Pair | undefined; index: (item: unknown) => boolean }
-
-/** Takes an item out of the list of a field, and the field when nothing is left; printed anew where that cannot be cut out. */
-function without(text: string, what: string, find: (document: Document) => Place): string {
+/** Cuts our items out of their lists; a list that has no other item goes with its field. */
+function without(text: string, what: string, removing: Removing): string {
   const document = parsed(text, what)
-  const { map, pair, index } = find(document)
+  const root = isMap(document.contents) ? document.contents : undefined
+  const jobs = root && removing.job ? cuts(text, { document, map: root, name: JOBS }, isOurJob) : []
+  const rules = jobNodes(document).flatMap((map) =>
+    isOurJob(map)
+      ? []
+      : cuts(text, { document, map, name: RULES }, (rule, marked) => {
+          const value = valuesIn(document, rule)
+          const isRuleMap = isMap(rule) && typeof value === 'object' && value !== null
+          return isRuleMap && removing.rule(value as Json, { job: String(map.get('job_name')), marked })
+        }),
+  )
+  const splices = [...jobs, ...rules]
+  return spliced(
+    text,
+    splices.filter((one, index) => splices.findIndex(({ at }) => at === one.at) === index),
+  )
+}
+
+function cuts(
+  text: string,
+  { document, map, name }: { document: Document; map: YAMLMap; name: string },
+  isOurs: (item: unknown, marked: boolean) => boolean,
+): Splice[] {
+  const pair = fieldOf(document, map, name)
   const list = pair && resolved(document, pair.value)
-  const position = isSeq(list) ? list.items.findIndex(index) : -1
-  if (map === undefined || pair === undefined || !isSeq(list) || position < 0) return text
-  const wanted = withoutItem(document, map, pair, list, position)
-  const lone = list.items.length === 1 && list === pair.value && map.items.includes(pair)
-  const splice = lone ? outOfMap(text, map, pair, MARKED) : outOfList(text, list, position, MARKED)
-  const cut = splice && spliced(text, [splice])
-  return cut !== undefined && isDeepStrictEqual(contentOrNothing(cut), wanted.content) ? cut : wanted.text
+  if (pair === undefined || !isSeq(list)) return []
+  const items = list.items.flatMap((item, index) => {
+    const cut = outOfList(text, list, index, MARKED)
+    return cut !== undefined && isOurs(resolved(document, item), MARKED.test(text.slice(cut.at))) ? [cut] : []
+  })
+  const isWhole =
+    items.length === list.items.length && items.length > 0 && list === pair.value && map.items.includes(pair)
+  const field = isWhole ? outOfMap(text, map, pair, MARKED) : undefined
+  return (field === undefined ? items : [field]).map((cut) => keepingComments(text, cut))
 }
 
-function withoutItem(document: Document, map: YAMLMap, pair: Pair, list: YAMLSeq, position: number) {
-  const copy = parseDocument(document.toString({ lineWidth: 0 }), { merge: true })
-  const path = pathTo(document, map)
-  const name = isScalar(pair.key) ? String(pair.key.value) : ''
-  if (path === undefined || list !== pair.value) return { text: document.toString(), content: undefined }
-  if (list.items.length === 1) copy.deleteIn([...path, name])
-  else copy.deleteIn([...path, name, position])
-  return { text: copy.toString({ lineWidth: 0 }), content: copy.toJS() as unknown }
+/** The user's comments in what is removed stay, each in a line of its own. */
+function keepingComments(text: string, { at, remove }: Splice): Splice {
+  if (at > 0 && text[at - 1] !== '\n') return { at, remove, insert: '' }
+  const lines = text.slice(at, at + remove).split(/(?<=\n)/)
+  const kept = lines.flatMap((line) => (MARKED.test(line) ? [] : (/(?:^|\s)(#[^\n]*\n?)$/.exec(line)?.[1] ?? [])))
+  return { at, remove, insert: kept.join('') }
 }
 
-/** Where a map is: the root, or one of the jobs. */
-function pathTo(document: Document, map: YAMLMap): (string | number)[] | undefined {
-  if (document.contents === map) return []
-  const index = jobNodes(document).indexOf(map)
-  return index < 0 ? undefined : [JOBS, index]
+function isOurJob(job: unknown): boolean {
+  return isMap(job) && job.get('job_name') === SECURE_JOB
 }
 
 function jobNodes(document: Document): YAMLMap[] {
@@ -179,79 +217,16 @@ function jobNodes(document: Document): YAMLMap[] {
   return isSeq(list) ? list.items.map((job) => resolved(document, job)).filter((job) => isMap(job)) : []
 }
 
-/** @throws UserError PROMETHEUS_CONFIG_UNKNOWN when it is not what Prometheus takes */
-function contentOf(document: Document, what: string): Json {
-  const content: unknown = document.toJS() ?? {}
-  const isObject = typeof content === 'object' && content !== null && !Array.isArray(content)
-  const jobs: unknown = isObject ? (content as Json)[JOBS] : undefined
-  if (isObject && (jobs === undefined || jobs === null || Array.isArray(jobs))) return content as Json
-  throw unknown(what, isObject ? `${JOBS} is no list` : 'it is no map')
+function valuesIn(document: Document, node: unknown): unknown {
+  return isMap(node) ? (node.toJS(document) as unknown) : undefined
 }
 
-function contentOrNothing(text: string): unknown {
-  const document = parseDocument(text, { merge: true })
-  return document.errors.length > 0 ? undefined : (document.toJS() as unknown)
-}
-
-function jobsOf(content: Json): ScrapeJob[] {
-  return ((content[JOBS] ?? []) as ScrapeJob[]).filter((job) => typeof job === 'object' && job !== null)
-}
-
-/** In clear, and pods: those of Services too, since what is known of the pod behind is known there. */
-function isPlaintext({ job_name, kubernetes_sd_configs: found, [RULES]: rules }: ScrapeJob): boolean {
-  const roles = (Array.isArray(found) ? (found as { role?: string }[]) : []).map((one) => one?.role ?? '')
-  const pods = roles.some((role) => ['pod', 'endpoints', 'endpointslice'].includes(role))
-  return job_name !== SECURE_JOB && pods && PLAINTEXT.test(JSON.stringify(rules ?? []))
-}
-
-/** Somebody's own job for such pods, as Istio's secure sample has it. */
-function isSecure({ scheme, [RULES]: rules }: ScrapeJob): boolean {
-  return scheme === 'https' && rulesOf(rules).some((rule) => rule.action === 'keep' && readsPort(rule))
-}
-
-function readsPort({ source_labels: labels }: Json): boolean {
-  return isDeepStrictEqual(labels, [SECURE_PORT_LABEL])
-}
-
-function hasRule({ [RULES]: rules }: ScrapeJob): boolean {
-  return rulesOf(rules).some(isRule)
-}
-
-function isRule(rule: Json): boolean {
-  return rule.action === 'drop' && readsPort(rule) && rule.regex === DROP_RULE.regex
-}
-
-function rulesOf(rules: unknown): Json[] {
-  return (Array.isArray(rules) ? rules : []).filter((rule) => typeof rule === 'object' && rule !== null)
-}
-
-/** Nothing but our job and our rules may be different. */
-function requireOnlyOurs(before: Json, after: Json, what: string): void {
-  const rest = (content: Json) => ({
-    ...content,
-    [JOBS]: jobsOf(content)
-      .filter(({ job_name }) => job_name !== SECURE_JOB)
-      .map((job) => ({ ...job, [RULES]: rulesOf(job[RULES]).filter((rule) => !isRule(rule)) })),
-  })
-  if (isDeepStrictEqual(rest(before), rest(after))) return
-  throw unknown(what, UNSAFE)
-}
-
-function item(value: object): string[] {
-  return stringify([value], { lineWidth: 0, indentSeq: false }).trimEnd().split('\n')
-}
-
-/** JSON is YAML. */
-function inline(value: object): string {
-  return JSON.stringify(value)
+function itemText(value: object, comment: string): ItemText {
+  const lines = stringify([value], { lineWidth: 0, indentSeq: false }).trimEnd().split('\n')
+  // JSON is valid YAML.
+  return { lines: [comment, ...lines], flow: JSON.stringify(value) }
 }
 
 function ended(text: string): string {
   return text === '' || text.endsWith('\n') ? text : `${text}${lineEndOf(text)}`
-}
-
-function unknown(what: string, why: string): UserError {
-  return new UserError('PROMETHEUS_CONFIG_UNKNOWN', `${what} cannot be changed: ${why}`, {
-    suggestions: [`put a job ${SECURE_JOB} in by hand: docs/decisions/0017-secure-scraping.md`],
-  })
 }

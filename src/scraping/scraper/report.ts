@@ -1,35 +1,41 @@
-/** What the Prometheus that scrapes says of its targets, and whether it is still as `scrape-secure` made it. Changes nothing. */
-import { isThere } from '../../changes/changes.ts'
-import { UserError } from '../../errors.ts'
-import type { FoundPrometheus } from '../../prometheus/find.ts'
-import type { Dependencies, Warning } from '../../world.ts'
-import type { ScrapeStatusResult } from '../status.ts'
+/** Reads the targets of the Prometheus that scrapes, and checks whether its configuration is still current. Changes nothing. */
+
+import { isInPlace } from '../../changes/changes.ts'
+import { mayHaveReset } from '../../changes/managed-elsewhere.ts'
+import type { Code } from '../../codes.ts'
+import { hasCode, type UserError } from '../../errors.ts'
+import { type Finding, fails, notes, warns } from '../../findings.ts'
+import { type FoundPrometheus, prometheusName } from '../../prometheus/find.ts'
+import { sh } from '../../shell.ts'
+import type { Dependencies } from '../../world.ts'
+import type { ScrapeStatusResult } from '../status-result.ts'
 import { readTargets, type TargetsReport } from './await-targets.ts'
 import { type PrometheusPlan, planPrometheus } from './change.ts'
-import { findScraper, surveyFound } from './survey.ts'
+import { type ChosenPrometheus, findScraper, kindAndName, surveyFound } from './survey.ts'
 import type { ExpectedPod } from './targets.ts'
 
 export interface ScraperReport {
   found?: FoundPrometheus
   prometheus?: NonNullable<ScrapeStatusResult['prometheus']>
-  /** Left out when it does not say. */
+  /** Left out if Prometheus could not be asked. */
   targets?: TargetsReport
-  warnings: Warning[]
+  warnings: Finding[]
 }
 
 type Needs = Pick<Dependencies, 'cluster' | 'clock'>
 
 /**
  * @param named `NAMESPACE/NAME`
- * @throws UserError CLUSTER_UNREACHABLE and the like; what Prometheus does not say is a warning
+ * @throws UserError CLUSTER_UNREACHABLE and the like; an error of Prometheus is a finding
  */
 export async function readScraper(
   named: string | undefined,
   expected: ExpectedPod[],
   needs: Needs,
 ): Promise<ScraperReport> {
-  const found = await orWarning(findScraper(named, needs.cluster), targetsUnknown)
-  if ('code' in found) return { warnings: [found] }
+  const chosen = await orWarning(findScraper(named, needs.cluster), targetsUnknown)
+  if ('code' in chosen) return { warnings: [chosen] }
+  const { found } = chosen
   const plan = await orWarning(surveyFound(found, needs.cluster).then(planPrometheus), fitUnknown)
   const known = 'code' in plan ? undefined : plan
   const targets = await orWarning(readTargets(found, expected, needs, known?.job), targetsUnknown)
@@ -37,51 +43,79 @@ export async function readScraper(
     found,
     prometheus: { namespace: found.namespace, name: found.name, kind: found.resource.kind },
     ...('code' in targets ? {} : { targets }),
-    warnings: [...('code' in plan ? [plan] : changed(plan)), ...('code' in targets ? [targets] : [])],
+    warnings: [
+      ...amongOthers(chosen),
+      ...('code' in plan ? [plan] : changed(plan)),
+      ...('code' in targets ? [targets] : []),
+    ],
   }
 }
 
-/** A cluster that is not reached is an error of the whole. */
-async function orWarning<T extends object>(reading: Promise<T>, warning: (error: UserError) => Warning) {
+/** Everything that tells the servers apart can be set up by whoever runs one, so the reader has to know that there are others. */
+function amongOthers({ found, others }: ChosenPrometheus): Finding[] {
+  const [first] = others
+  if (first === undefined) return []
+  const message = `the report is about ${kindAndName(found)}, the only one of ${others.length + 1} Prometheus servers that has a certificate of the mesh or a record of scrape-secure; the others: ${others.map(kindAndName).join(', ')}`
+  return [
+    notes('PROMETHEUS_CHOSEN', message, sh`--prometheus ${prometheusName(first)}   # the report about another one`),
+  ]
+}
+
+/** Errors that concern only Prometheus, its configuration or its targets. */
+const UNKNOWN: Code[] = [
+  ...(['FORBIDDEN', 'NOT_FOUND', 'YAML_INVALID'] as const),
+  ...(['SEVERAL_PROMETHEUS', 'PROMETHEUS_NOT_FOUND', 'PROMETHEUS_UNREACHABLE', 'PROMETHEUS_PROTECTED'] as const),
+  ...(['PROMETHEUS_CONFIG_FIXED', 'PROMETHEUS_CONFIG_UNKNOWN', 'PROMETHEUS_NOT_INJECTABLE'] as const),
+]
+
+/** Turns an error of Prometheus into a finding. An unreachable cluster stays an error of the command. */
+async function orWarning<T extends object>(reading: Promise<T>, warning: (error: UserError) => Finding) {
   try {
     return await reading
   } catch (error) {
-    if (
-      !(error instanceof UserError) ||
-      !/^(FORBIDDEN|NOT_FOUND|SEVERAL_PROMETHEUS|PROMETHEUS_|YAML_)/.test(error.code)
-    )
-      throw error
+    if (!hasCode(error, ...UNKNOWN)) throw error
     return warning(error)
   }
 }
 
-function targetsUnknown({ message, suggestions }: UserError): Warning {
-  return {
-    code: 'TARGETS_UNKNOWN',
-    message: `what Prometheus scrapes is not known: ${message}`,
-    remedy: suggestions[0] ?? 'kubectl auth can-i get pods/proxy   # docs/rbac.md has what is needed',
-  }
+function targetsUnknown({ message, suggestions }: UserError): Finding {
+  return fails(
+    'TARGETS_UNKNOWN',
+    `cannot tell what Prometheus scrapes: ${message}`,
+    ...orElse(suggestions, ['get', 'pods/proxy']),
+  )
 }
 
-function fitUnknown({ code, message, suggestions }: UserError): Warning {
-  const remedy = suggestions[0] ?? 'kubectl auth can-i --list   # docs/rbac.md has what is needed'
-  if (code !== 'FORBIDDEN') return { code, message, remedy }
-  return { code: 'FIT_UNCHECKED', message: `whether Prometheus is as it was made is not known: ${message}`, remedy }
+function fitUnknown({ code, message, suggestions }: UserError): Finding {
+  const remedies = orElse(suggestions, ['--list'])
+  if (code !== 'FORBIDDEN') return fails(code, message, ...remedies)
+  return warns(
+    'PROMETHEUS_UNCHECKED',
+    `cannot tell whether the configuration of Prometheus is still current: ${message}`,
+    ...remedies,
+  )
 }
 
-function changed({ changes, survey: { found } }: PrometheusPlan): Warning[] {
-  const missing = changes.filter((change) => !isThere(change))
+/** @param words arguments of `kubectl auth can-i` */
+function orElse(suggestions: string[], words: string[]): string[] {
+  return suggestions.length > 0
+    ? suggestions
+    : [sh`kubectl auth can-i ${words}   # docs/rbac.md lists the permissions that are needed`]
+}
+
+function changed({ changes, survey: { found } }: PrometheusPlan): Finding[] {
+  const missing = changes.filter((change) => !isInPlace(change))
   if (missing.length === 0) return []
   const names = missing.map(
     ({ resource, manifest: { metadata } }) => `${resource.kind} ${metadata.namespace}/${metadata.name}`,
   )
-  const message = `${names.join(' and ')} ${names.length > 1 ? 'have' : 'has'} not all that scraping over mutual TLS needs any more`
-  const prometheus = `--prometheus ${found.namespace}/${found.name}`
+  const message = `${names.join(' and ')} ${names.length > 1 ? 'were changed and no longer contain' : 'was changed and no longer contains'} everything that scraping over mutual TLS needs${mayHaveReset(missing)}`
+  const prometheus = ['--prometheus', `${found.namespace}/${found.name}`]
   return [
-    {
-      code: 'PROMETHEUS_CHANGED',
+    fails(
+      'PROMETHEUS_CHANGED',
       message,
-      remedy: `kubectl telemetry scrape-secure WORKLOAD -n NAMESPACE ${prometheus}   # one that is scraped already; writes it again`,
-    },
+      sh`kubectl telemetry scrape-secure WORKLOAD -n NAMESPACE ${prometheus}   # with any workload that is scraped already: writes the configuration again`,
+    ),
   ]
 }

@@ -1,11 +1,11 @@
-/** The job of ours in prometheus.yml, and the rule that keeps other jobs from scraping the same pods. */
-import { METRICS_PATH } from '../workload.ts'
+/** Our job in prometheus.yml, and the rule that excludes its pods from other jobs. */
+import { METRICS_PATH, PLAINTEXT_PORTS } from '../workload.ts'
 
 export const SECURE_JOB = 'kubectl-telemetry-istio-secure'
-/** Where Istio's agent writes the certificate in Prometheus' pod. */
+/** The directory in Prometheus' pod in which Istio's agent writes the certificate. */
 export const CERTIFICATES = '/etc/istio-certs'
 
-/** As Prometheus names the annotation `prometheus.istio.io/secure-port`. */
+/** Prometheus' label for the annotation `prometheus.istio.io/secure-port`. */
 export const SECURE_PORT_LABEL = '__meta_kubernetes_pod_annotation_prometheus_istio_io_secure_port'
 
 export interface Relabeling {
@@ -16,10 +16,23 @@ export interface Relabeling {
   replacement?: string
 }
 
-/** Drops what our job scrapes. */
-export const DROP_RULE: Relabeling = { action: 'drop', source_labels: [SECURE_PORT_LABEL], regex: '.+' }
+/** Prometheus' label for the annotation `prometheus.istio.io/merge-metrics`. */
+const MERGE_LABEL = '__meta_kubernetes_pod_annotation_prometheus_istio_io_merge_metrics'
 
-/** As the pod jobs of Istio's sample and of the chart do it, so that dashboards find the labels they know. */
+/**
+ * Excludes Istio's plaintext ports of the pods that our job scrapes, by port or (`statusPort` may be another) by path. Other ports stay:
+ * without merging, the metrics of the application are only at its own port. It has to be the last rule, which sees the final address.
+ */
+export const DROP_RULE: Relabeling = {
+  action: 'drop',
+  source_labels: [SECURE_PORT_LABEL, '__address__', '__metrics_path__', MERGE_LABEL],
+  regex: `.+;(?:.+:(?:${PLAINTEXT_PORTS.join('|')});.*|.*;${METRICS_PATH};(?:true)?)`,
+}
+
+/** As an earlier version excluded these pods, with all their ports. */
+export const FORMER_DROP_RULE: Relabeling = { action: 'drop', source_labels: [SECURE_PORT_LABEL], regex: '.+' }
+
+/** The same labels as in the pod jobs of Istio's sample and of the chart, so that dashboards keep working. */
 export const RELABELINGS: Relabeling[] = [
   { action: 'keep', source_labels: [SECURE_PORT_LABEL], regex: '[0-9]+' },
   { action: 'drop', source_labels: ['__meta_kubernetes_pod_phase'], regex: 'Pending|Succeeded|Failed|Completed' },
@@ -48,7 +61,7 @@ export interface ScrapeJob {
   [setting: string]: unknown
 }
 
-/** @param certificates the directory; @param honorLabels as the other jobs have it */
+/** @param certificates the directory; @param honorLabels the setting of the other jobs */
 export function secureJob(certificates: string, honorLabels: boolean): ScrapeJob {
   return {
     job_name: SECURE_JOB,
@@ -60,7 +73,7 @@ export function secureJob(certificates: string, honorLabels: boolean): ScrapeJob
       ca_file: `${certificates}/root-cert.pem`,
       cert_file: `${certificates}/cert-chain.pem`,
       key_file: `${certificates}/key.pem`,
-      // Istio's certificates name a SPIFFE identity and no host, which Prometheus cannot check.
+      // Istio's certificates contain a SPIFFE identity and no host name. Prometheus cannot check that.
       insecure_skip_verify: true,
     },
     relabel_configs: RELABELINGS,

@@ -1,70 +1,77 @@
-/** What is done at the Prometheus that scrapes: before the workloads it gets a certificate and a job, after them it proves them. */
+/** The changes at Prometheus: it gets a certificate and a job before the workloads are changed, and proves them afterwards. */
+
 import type { Change } from '../../changes/changes.ts'
 import type { Progress } from '../../changes/progress.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Deployment, Pod } from '../../cluster/objects.ts'
+import { isChangedBy, SCRAPING } from '../../cluster/ownership.ts'
 import { PODS, PROMETHEUSES } from '../../cluster/resources.ts'
-import type { Timers } from '../../time/timers.ts'
+import { type Finding, fails } from '../../findings.ts'
 import { awaitRollout } from '../../workloads/await-rollout.ts'
-import type { Dependencies, Warning } from '../../world.ts'
+import { workloadNames } from '../../workloads/workload-names.ts'
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
+import type { Dependencies } from '../../world.ts'
 import { ownerOf } from '../find.ts'
 import type { Scraper } from '../methods/planner.ts'
+import { namingUndo } from '../naming-undo.ts'
 import type { PlannedWorkload } from '../plan.ts'
-import { type Proof, proveScraping } from '../proof.ts'
-import { type ScrapeSecureResult, workloadPath } from '../result.ts'
-import type { WorkloadObject } from '../workload.ts'
-import { awaitTargets, secureOf, type TargetsReport } from './await-targets.ts'
+import { type AskOverTls, type Proof, proveScraping } from '../proof.ts'
+import type { ScrapeSecureResult } from '../result.ts'
+import { awaitTargets, requireAnswers, secureOf, type TargetsReport } from './await-targets.ts'
 import { applyPrometheus, type PrometheusPlan, planPrometheus } from './change.ts'
+import { requireRollable } from './rolling.ts'
 import { surveyPrometheus } from './survey.ts'
+import { scrapedTwice, targetDown } from './target-findings.ts'
 
-/** What Prometheus says, and what fresh connections show. */
-export interface ScrapeProof extends Required<Pick<ScrapeSecureResult, 'targets' | 'plaintext' | 'warnings'>> {
-  /** Somebody who is to be refused was answered. */
-  breached: boolean
-}
+/** The targets of Prometheus, and the results of new connections. */
+export type ScrapeProof = Required<Pick<ScrapeSecureResult, 'targets' | 'plaintext' | 'warnings'>>
 
-/** How far it is, for people who watch. @param elapsed milliseconds */
+/** How far the wait for targets has come, for the progress line. `elapsed`: milliseconds. */
 export interface TargetsProgress {
   up: number
   total: number
   elapsed: number
 }
 
-export interface AtPrometheus {
+export interface ScraperSetup {
   found: NonNullable<ScrapeSecureResult['prometheus']>
-  /** As policies name it. */
+  /** Prometheus as policies identify it. */
   scraper: Scraper
-  /** To be rehearsed and shown. */
-  changes: Change[]
-  warnings: Warning[]
-  /** Makes the changes, and waits until its pods are back. */
+  /** For the rehearsal and the page. */
+  readonly changes: readonly Change[]
+  readonly warnings: readonly Finding[]
+  /** Makes the changes, and waits until its pods are ready. */
   apply(progress: Progress): Promise<void>
-  /** Waits until it has scraped every pod of these workloads, and asks each for what it has to refuse. */
-  prove(workloads: PlannedWorkload[], tell?: (state: TargetsProgress) => void): Promise<ScrapeProof>
+  /** Waits until Prometheus has scraped every pod of these workloads, and sends requests that the pods must refuse. */
+  prove(workloads: readonly PlannedWorkload[], tell?: (state: TargetsProgress) => void): Promise<ScrapeProof>
 }
 
-type Needs = Pick<Dependencies, 'cluster' | 'clock' | 'random' | 'generateKey'> & { timers: Timers }
+type Needs = Pick<Dependencies, 'cluster' | 'clock' | 'random' | 'generateKey'> & { askOverTls: AskOverTls }
 
 /**
  * @param named `NAMESPACE/NAME`
  * @param timeout milliseconds, for its pods and for its targets
- * @throws UserError; see survey.ts and change.ts
+ * @throws UserError with the codes of survey.ts and change.ts
  */
-export async function atPrometheus(named: string | undefined, timeout: number, needs: Needs): Promise<AtPrometheus> {
+export async function prepareScraper(named: string | undefined, timeout: number, needs: Needs): Promise<ScraperSetup> {
   const plan = planPrometheus(await surveyPrometheus(named, needs.cluster))
   const { found } = plan.survey
+  const blocked = plan.restarts ? await requireRollable(found, needs.cluster) : []
+  await requireAnswers(found, needs).catch((error: unknown) => {
+    throw namingUndo(error, isChangedBy(found.object, SCRAPING))
+  })
   const { namespace, name, resource } = found
   return {
     found: { namespace, name, kind: resource.kind },
     scraper: { namespace, serviceAccount: serviceAccountOf(plan), labels: found.podLabels },
     changes: plan.changes,
-    warnings: plan.warnings,
+    warnings: [...plan.warnings, ...blocked],
     apply: async (progress) => {
       await applyPrometheus(needs.cluster, plan, progress)
-      // The operator's own StatefulSet follows when the operator has seen it; its targets are waited for in any case.
-      if (resource !== PROMETHEUSES) await awaitRollout(resource, found.object as WorkloadObject, timeout, needs)
+      // The operator changes its StatefulSet some time later. No wait for its pods: the wait for targets covers it.
+      if (resource !== PROMETHEUSES) await awaitRollout(resource, found.object as WorkloadObject, { timeout }, needs)
     },
-    prove: (workloads, tell) => prove(plan, workloads, timeout, needs, tell),
+    prove: (workloads, tell) => prove(plan, workloads, { timeout, tell }, needs),
   }
 }
 
@@ -75,43 +82,43 @@ function serviceAccountOf({ survey: { found } }: PrometheusPlan): string {
 
 async function prove(
   { survey: { found } }: PrometheusPlan,
-  workloads: PlannedWorkload[],
-  timeout: number,
+  workloads: readonly PlannedWorkload[],
+  { timeout, tell }: { timeout: number; tell: ((state: TargetsProgress) => void) | undefined },
   needs: Needs,
-  tell?: (state: TargetsProgress) => void,
 ): Promise<ScrapeProof> {
   const done = workloads.filter(({ skip }) => skip === undefined)
-  if (done.length === 0)
-    return { targets: { up: 0, total: 0, jobs: [] }, plaintext: { open: [] }, warnings: [], breached: false }
+  if (done.length === 0) return { targets: { up: 0, total: 0, jobs: [] }, plaintext: { open: [] }, warnings: [] }
   const expected = async () => (await podsOf(done, needs.cluster)).flatMap(({ pod }) => secureOf(pod) ?? [])
-  const told =
+  const progress =
     tell === undefined ? {} : { tell: ({ up, total }: TargetsReport, elapsed: number) => tell({ up, total, elapsed }) }
-  const report = await awaitTargets({ found, expected, timeout, ...told }, needs)
-  const asked = (await podsOf(done, needs.cluster)).flatMap(({ pod, of }) => {
+  const report = await awaitTargets({ found, expected, timeout, ...progress }, needs)
+  const running = (await podsOf(done, needs.cluster)).flatMap(({ pod, of }) => {
     const secure = secureOf(pod)
     return secure === undefined ? [] : [{ pod: secure, of }]
   })
-  const first = done.flatMap((one) => asked.find(({ of }) => of === one) ?? [])
+  const samples = done.flatMap((one) => running.find(({ of }) => of === one) ?? [])
   const proofs = await proveScraping(
-    first.map(({ pod, of }) => ({ pod, servedBy: isCaptured(of) ? ('virtual' as const) : ('own listener' as const) })),
+    samples.map(({ pod, of }) => ({
+      pod,
+      servedBy: isCaptured(of) ? ('virtual' as const) : ('own listener' as const),
+    })),
     needs,
   )
   return {
     targets: { up: report.up, total: report.total, jobs: report.jobs },
-    plaintext: { open: proofs.flatMap((proof, index) => openPorts(proof, first[index]?.of)) },
+    plaintext: { open: proofs.flatMap((proof, index) => openPorts(proof, samples[index]?.of)) },
     warnings: [...report.pods.flatMap(notUp), ...proofs.flatMap(notRefused)],
-    breached: proofs.some(({ clear, anonymous, stranger }) => [clear, anonymous, stranger].includes('answered')),
   }
 }
 
-/** Where Istio's inbound listener takes the port, rather than the proxy's own. */
+/** Whether Istio's inbound listener receives the port, and not a listener of the proxy's own. */
 function isCaptured({ method, candidate }: PlannedWorkload): boolean {
   return method === 'sidecar' && candidate.proxy === 'sidecar'
 }
 
-/** Their pods by now, read in one list for each namespace, or in one for all. */
+/** The present pods of the workloads: one list for each of a few namespaces, or one list of all namespaces. */
 async function podsOf(workloads: PlannedWorkload[], cluster: Cluster): Promise<{ pod: Pod; of: PlannedWorkload }[]> {
-  const byName = new Map(workloads.map((one) => [titleOf(one), one]))
+  const byName = new Map(workloads.map((one) => [workloadNames(one.candidate).title, one]))
   const namespaces = [...new Set(workloads.map(({ candidate }) => candidate.object.metadata.namespace ?? ''))]
   const places = namespaces.length > 3 ? [{}] : namespaces.map((namespace) => ({ namespace }))
   const lists = await Promise.all(places.map((place) => cluster.list<Pod>(PODS, place)))
@@ -121,36 +128,28 @@ async function podsOf(workloads: PlannedWorkload[], cluster: Cluster): Promise<{
   })
 }
 
-function titleOf({ candidate: { resource, object } }: PlannedWorkload): string {
-  return `${resource.kind} ${object.metadata.namespace}/${object.metadata.name}`
-}
-
 function openPorts({ plaintextOpen }: Proof, of: PlannedWorkload | undefined): string[] {
-  return of === undefined ? [] : plaintextOpen.map((port) => `${workloadPath(of.candidate)}:${port}`)
+  return of === undefined ? [] : plaintextOpen.map((port) => `${workloadNames(of.candidate).path}:${port}`)
 }
 
-function notUp({ pod, up, reason, plaintextJobs }: TargetsReport['pods'][number]): Warning[] {
+function notUp({ pod, up, reason, plaintextJobs }: TargetsReport['pods'][number]): Finding[] {
   const what = `pod ${pod.namespace}/${pod.name}`
-  const twice = {
-    code: 'SCRAPED_TWICE',
-    message: `${what} is scraped in clear as well, by ${plaintextJobs.join(', ')}`,
-    remedy: 'kubectl telemetry scrape-secure   # again, when Prometheus has read its configuration',
-  }
-  const down = {
-    code: 'TARGET_DOWN',
-    message: `${what} is not up at port ${pod.port}: ${reason ?? 'Prometheus says no more'}`,
-    remedy: `kubectl -n ${pod.namespace} logs ${pod.name} -c istio-proxy`,
-  }
+  const twice = scrapedTwice(
+    'warns',
+    `${what} is also scraped as plaintext, by ${plaintextJobs.join(', ')}`,
+    'kubectl telemetry scrape-secure   # run it again after Prometheus has read its configuration',
+  )
+  const down = targetDown(`${what} is not up at port ${pod.port}: ${reason ?? 'Prometheus gives no reason'}`, pod)
   return [...(up ? [] : [down]), ...(plaintextJobs.length > 0 ? [twice] : [])]
 }
 
-function notRefused({ pod, clear, anonymous, stranger, why }: Proof): Warning[] {
-  if (![clear, anonymous, stranger].includes('answered')) return []
+function notRefused({ pod, plaintext, anonymous, foreign, why }: Proof): Finding[] {
+  if (![plaintext, anonymous, foreign].includes('answered')) return []
   return [
-    {
-      code: 'NOT_REFUSED',
-      message: `port ${pod.port} of pod ${pod.namespace}/${pod.name} answers whom it has to refuse (${why.join('; ')})`,
-      remedy: 'kubectl telemetry cleanup --scraping   # to undo it',
-    },
+    fails(
+      'NOT_REFUSED',
+      `port ${pod.port} of pod ${pod.namespace}/${pod.name} answers requests that it must refuse (${why.join('; ')})`,
+      'kubectl telemetry cleanup --scraping   # to undo it',
+    ),
   ]
 }

@@ -1,11 +1,12 @@
-/** Which Prometheus is to scrape over mutual TLS, and whether it can: read before anything is changed. */
+/** Finds the Prometheus that will scrape over mutual TLS, and checks whether it can. Changes nothing. */
+
 import { isEdited } from '../../changes/edits.ts'
 import type { Cluster, KubeObject, ListOptions, Resource } from '../../cluster/cluster.ts'
 import type { ConfigMap, Deployment } from '../../cluster/objects.ts'
-import { isForScraping } from '../../cluster/ownership.ts'
-import { listIfServed } from '../../cluster/reading.ts'
+import { SCRAPING } from '../../cluster/ownership.ts'
+import { inStayingNamespaces, listIfServed } from '../../cluster/reading.ts'
 import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../../cluster/resources.ts'
-import { UserError, usageError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import {
   type FoundPrometheus,
   findPrometheuses,
@@ -14,6 +15,7 @@ import {
   type PrometheusObject,
   prometheusName,
 } from '../../prometheus/find.ts'
+import { sh } from '../../shell.ts'
 import { certificatesOf } from './edits.ts'
 import { labelsForSidecar, type Webhooks } from './injection.ts'
 import { isPlaintextMonitor, type PodMonitor, whyNotSelected } from './operator.ts'
@@ -21,13 +23,13 @@ import { CERTIFICATES, SECURE_JOB } from './secure-job.ts'
 
 export interface PrometheusSurvey {
   found: FoundPrometheus
-  /** With prometheus.yml in it; none where an operator writes that. */
+  /** The ConfigMap with prometheus.yml; undefined if an operator writes it. */
   configMap: ConfigMap | undefined
-  /** Of the operator: others' PodMonitors that scrape Istio's pods in clear, and ours. */
+  /** With the operator: the users' PodMonitors that scrape Istio's pods as plaintext, and ours. */
   monitors: PodMonitor[]
-  /** With which its pods get a sidecar. */
+  /** The labels with which its pods get a sidecar. */
   labels: Record<string, string>
-  /** The directory with its certificate, and whether somebody else has put it there. */
+  /** The directory with its certificate, and whether the user has already set that up. */
   certificates: { directory: string; present: boolean }
 }
 
@@ -36,25 +38,42 @@ export interface PrometheusSurvey {
  * @throws UserError PROMETHEUS_NOT_FOUND, SEVERAL_PROMETHEUS, PROMETHEUS_NOT_INJECTABLE, PROMETHEUS_CONFIG_UNKNOWN
  */
 export async function surveyPrometheus(named: string | undefined, cluster: Cluster): Promise<PrometheusSurvey> {
-  return surveyFound(chosen(await readPrometheuses(cluster), named), cluster)
+  return surveyFound(requireOne(await readPrometheuses(cluster), named), cluster)
+}
+
+/** A Prometheus, and the servers that it was chosen from. */
+export interface ChosenPrometheus {
+  found: FoundPrometheus
+  /** Empty if it was named. */
+  others: FoundPrometheus[]
 }
 
 /**
- * The one that scrapes already: of several that were not named the one that we changed.
+ * The Prometheus that scrapes already. Without a name, it is the only one that may do so, or the only one. A label decides nothing: any
+ * tenant can set it at a Prometheus of its own, which would then be reported instead of the real one.
  * @throws UserError PROMETHEUS_NOT_FOUND, SEVERAL_PROMETHEUS, FORBIDDEN
  */
-export async function findScraper(named: string | undefined, cluster: Cluster): Promise<FoundPrometheus> {
+export async function findScraper(named: string | undefined, cluster: Cluster): Promise<ChosenPrometheus> {
   const all = await readPrometheuses(cluster, named?.split('/')[0])
-  const changed = all.filter(({ object }) => isForScraping(object))
-  return chosen(named === undefined && changed.length === 1 ? changed : all, named)
+  const scraping = all.filter(mayScrape)
+  const found = requireOne(named === undefined && scraping.length === 1 ? scraping : all, named)
+  return { found, others: named === undefined ? all.filter((one) => one !== found) : [] }
+}
+
+/**
+ * Whether a Prometheus may scrape over mutual TLS: it has a certificate of the mesh, whoever set that up, or a record of scrape-secure, whose
+ * change something else may have reset.
+ */
+function mayScrape(found: FoundPrometheus): boolean {
+  return isEdited(found.object, SCRAPING) || certificatesOf(found) !== undefined
 }
 
 /** @throws UserError PROMETHEUS_NOT_INJECTABLE, PROMETHEUS_CONFIG_UNKNOWN */
 export async function surveyFound(found: FoundPrometheus, cluster: Cluster): Promise<PrometheusSurvey> {
   const maker = makerOf(found.object)
-  if (maker !== undefined) throw refused(found, `${maker} makes it, and would undo the change`)
-  // What we put there is ours to keep up.
-  const present = isEdited(found.object) ? undefined : certificatesOf(found)
+  if (maker !== undefined) throw notInjectable(found, `${maker} manages it and would revert the change`)
+  // A certificate that we set up is not the user's: it is planned again.
+  const present = isEdited(found.object, SCRAPING) ? undefined : certificatesOf(found)
   const [configMap, monitors, labels] = await Promise.all([
     readConfiguration(found, cluster),
     readMonitors(found, cluster),
@@ -69,17 +88,17 @@ export async function surveyFound(found: FoundPrometheus, cluster: Cluster): Pro
   }
 }
 
-/** @param namespace every one when left out */
-export async function readPrometheuses(cluster: Cluster, namespace?: string): Promise<FoundPrometheus[]> {
+/** @param namespace left out: all */
+async function readPrometheuses(cluster: Cluster, namespace?: string): Promise<FoundPrometheus[]> {
   const place = namespace === undefined ? {} : { namespace }
-  const [made, ...workloads] = await Promise.all([
-    readMade(cluster, place),
+  const [operated, ...workloads] = await Promise.all([
+    readOperated(cluster, place),
     ...PROMETHEUS_WORKLOADS.map((resource) => readWorkloads(resource, cluster, place)),
   ])
-  return findPrometheuses(workloads.flat(), made)
+  return inStayingNamespaces(findPrometheuses(workloads.flat(), operated), cluster)
 }
 
-async function readMade(cluster: Cluster, place: ListOptions): Promise<PrometheusObject[]> {
+async function readOperated(cluster: Cluster, place: ListOptions): Promise<PrometheusObject[]> {
   const versions = await cluster.servedVersions(MONITORING)
   return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES, place) : []
 }
@@ -88,22 +107,24 @@ async function readWorkloads(resource: Resource, cluster: Cluster, place: ListOp
   return (await cluster.list<Deployment>(resource, place)).map((object) => ({ resource, object }))
 }
 
-function chosen(all: FoundPrometheus[], named: string | undefined): FoundPrometheus {
-  if (named !== undefined && !/^[^/]+\/[^/]+$/.test(named))
-    throw usageError('PROMETHEUS_UNCLEAR', `--prometheus ${named}: it has to be NAMESPACE/NAME`)
+function requireOne(all: FoundPrometheus[], named: string | undefined): FoundPrometheus {
   const names = [...new Set(all.map(prometheusName))]
   const fitting = named === undefined ? all : all.filter((one) => prometheusName(one) === named)
   const [first] = fitting
   if (first !== undefined && fitting.length === 1) return first
-  const suggestions = names.map((name) => `--prometheus ${name}`)
+  const suggestions = names.map((name) => sh`--prometheus ${name}`)
   if (fitting.length > 1)
-    throw new UserError('SEVERAL_PROMETHEUS', `there are ${fitting.length}: ${fitting.map(described).join(', ')}`, {
-      suggestions,
-    })
+    throw new UserError(
+      'SEVERAL_PROMETHEUS',
+      `there are ${fitting.length} Prometheus servers: ${fitting.map(kindAndName).join(', ')}`,
+      {
+        suggestions,
+      },
+    )
   const what = named === undefined ? 'no Prometheus was found' : `there is no Prometheus ${named}`
   throw new UserError(
     'PROMETHEUS_NOT_FOUND',
-    `${what} (a Deployment, a StatefulSet, or one of Prometheus Operator's)`,
+    `${what} among Deployments, StatefulSets, and Prometheus objects of Prometheus Operator`,
     {
       suggestions: suggestions.length > 0 ? suggestions : ['https://istio.io/latest/docs/ops/integrations/prometheus/'],
     },
@@ -116,14 +137,14 @@ async function readConfiguration(found: FoundPrometheus, cluster: Cluster): Prom
   const name = configuration?.configMap
   const configMap = name === undefined ? undefined : await cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace })
   if (configuration === undefined || configMap?.data?.[configuration.key] === undefined)
-    throw unchangeable(found, `${configFile} does not come from a ConfigMap`)
+    throw configFixed(found, `${configFile} does not come from a ConfigMap`)
   const maker = makerOf(configMap)
-  if (maker !== undefined) throw unchangeable(found, `${maker} makes ConfigMap ${name}, and would undo the change`)
-  if (configMap.immutable === true) throw unchangeable(found, `ConfigMap ${name} is immutable`)
+  if (maker !== undefined) throw configFixed(found, `${maker} manages ConfigMap ${name} and would revert the change`)
+  if (configMap.immutable === true) throw configFixed(found, `ConfigMap ${name} is immutable`)
   return configMap
 }
 
-/** @throws UserError PROMETHEUS_CONFIG_UNKNOWN when it would not read a PodMonitor of ours */
+/** @throws UserError PROMETHEUS_CONFIG_FIXED if it would not read our PodMonitor */
 async function readMonitors(found: FoundPrometheus, cluster: Cluster): Promise<PodMonitor[]> {
   if (found.resource !== PROMETHEUSES) return []
   const [all, namespace] = await Promise.all([
@@ -131,10 +152,10 @@ async function readMonitors(found: FoundPrometheus, cluster: Cluster): Promise<P
     cluster.get<KubeObject>(NAMESPACES, { name: found.namespace }),
   ])
   const why = whyNotSelected(found, labelsOf(namespace, found.namespace))
-  if (why !== undefined) throw unchangeable(found, why)
-  const isOurs = ({ metadata: { name, namespace: where } }: PodMonitor) =>
+  if (why !== undefined) throw configFixed(found, why)
+  const isOwnMonitor = ({ metadata: { name, namespace: where } }: PodMonitor) =>
     name === SECURE_JOB && where === found.namespace
-  return all.filter((monitor) => isOurs(monitor) || isPlaintextMonitor(monitor))
+  return all.filter((monitor) => isOwnMonitor(monitor) || isPlaintextMonitor(monitor))
 }
 
 function labelsOf(namespace: KubeObject | undefined, name: string): Record<string, string> {
@@ -145,23 +166,23 @@ function labelsOf(namespace: KubeObject | undefined, name: string): Record<strin
 async function sidecarLabels(found: FoundPrometheus, cluster: Cluster): Promise<Record<string, string>> {
   const { spec = {} } = found.object as { spec?: { hostNetwork?: boolean; template?: Deployment['spec']['template'] } }
   if (spec.hostNetwork || spec.template?.spec.hostNetwork)
-    throw refused(found, 'it uses the network of its node (hostNetwork), where Istio puts no sidecar')
+    throw notInjectable(found, 'it uses the network of its node (hostNetwork), where Istio injects no sidecar')
   const [namespace, webhooks] = await Promise.all([
     cluster.get<KubeObject>(NAMESPACES, { name: found.namespace }),
     cluster.list<Webhooks>(WEBHOOKS),
   ])
-  const around = namespace?.metadata.labels ?? {}
+  const namespaceLabels = namespace?.metadata.labels ?? {}
   const own = { ...spec.template?.metadata.labels, ...podMetadataOf(found.object) }
-  const ambient = (own['istio.io/dataplane-mode'] ?? around['istio.io/dataplane-mode']) === 'ambient'
-  if (ambient) throw refused(found, 'it is in ambient mode, where pods have no certificate of their own')
+  const ambient = (own['istio.io/dataplane-mode'] ?? namespaceLabels['istio.io/dataplane-mode']) === 'ambient'
+  if (ambient) throw notInjectable(found, 'it is in ambient mode, where pods have no certificate of their own')
   const labels = namespace && labelsForSidecar(webhooks, namespace, own)
   if (labels !== undefined) return labels
-  const disabled = around['istio-injection'] === 'disabled'
-  throw refused(
+  const disabled = namespaceLabels['istio-injection'] === 'disabled'
+  throw notInjectable(
     found,
     disabled
       ? `namespace ${found.namespace} is labelled istio-injection=disabled`
-      : `no injection webhook of Istio takes pods of namespace ${found.namespace}`,
+      : `no injection webhook of Istio selects pods in namespace ${found.namespace}`,
   )
 }
 
@@ -169,18 +190,27 @@ function podMetadataOf(object: KubeObject): Record<string, string> {
   return (object as PrometheusObject).spec.podMetadata?.labels ?? {}
 }
 
-function described(found: FoundPrometheus): string {
+/** `Deployment istio-system/prometheus` */
+export function kindAndName(found: FoundPrometheus): string {
   return `${found.resource.kind} ${prometheusName(found)}`
 }
 
-function refused(found: FoundPrometheus, why: string): UserError {
-  return new UserError('PROMETHEUS_NOT_INJECTABLE', `${described(found)} can have no certificate of the mesh: ${why}`, {
-    suggestions: ['--prometheus NAMESPACE/NAME   # another one'],
-  })
+function notInjectable(found: FoundPrometheus, why: string): UserError {
+  return new UserError(
+    'PROMETHEUS_NOT_INJECTABLE',
+    `${kindAndName(found)} cannot get a certificate of the mesh: ${why}`,
+    {
+      suggestions: ['--prometheus NAMESPACE/NAME   # choose another one'],
+    },
+  )
 }
 
-function unchangeable(found: FoundPrometheus, why: string): UserError {
-  return new UserError('PROMETHEUS_CONFIG_UNKNOWN', `the jobs of ${described(found)} cannot be changed: ${why}`, {
-    suggestions: ['--prometheus NAMESPACE/NAME   # another one'],
-  })
+function configFixed(found: FoundPrometheus, why: string): UserError {
+  return new UserError(
+    'PROMETHEUS_CONFIG_FIXED',
+    `the scrape jobs of ${kindAndName(found)} cannot be changed: ${why}`,
+    {
+      suggestions: ['--prometheus NAMESPACE/NAME   # choose another one'],
+    },
+  )
 }

@@ -8,13 +8,14 @@ import { promisify } from 'node:util'
 import { after, before, describe, it } from 'mocha'
 import { type Authority, issueLeaf } from '../../../src/certificates/authority.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
+import { buildGoClient } from '../go-client/build.ts'
 import { Workplace } from '../mesh.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 const HOST = `grafana.${DOMAIN}`
 const FOREIGN = 'grafana.bank.example'
 
-/** The verdict of Node: undefined when it trusts the server. */
+/** The error of a Node client; undefined when it trusts the server. */
 function nodeVerdict(ca: string, host: string, address: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, servername: host, ca }, () => {
@@ -25,7 +26,7 @@ function nodeVerdict(ca: string, host: string, address: string, port: number): P
   })
 }
 
-describe('the certificate that is served, on the real mesh', () => {
+describe('the served certificate, on the real mesh', () => {
   const workplace = new Workplace()
   const ca = join(workplace.environment.XDG_DATA_HOME ?? '', 'kubectl-telemetry', 'authorities', DOMAIN, 'ca.crt')
   const goClient = join(workplace.directory, 'go-client')
@@ -37,15 +38,7 @@ describe('the certificate that is served, on the real mesh', () => {
     await loadBalancer('on')
     const { exitCode, stderr } = workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y')
     assert.equal(exitCode, 0, stderr)
-    const built = workplace.run('go', [
-      'build',
-      '-C',
-      new URL('../go-client', import.meta.url).pathname,
-      '-o',
-      goClient,
-      '.',
-    ])
-    assert.equal(built.exitCode, 0, built.stderr)
+    buildGoClient(workplace, goClient)
     const served = workplace.run('openssl', [
       's_client',
       '-connect',
@@ -64,7 +57,7 @@ describe('the certificate that is served, on the real mesh', () => {
     workplace.end()
   })
 
-  /** A server with a certificate that our authority really signed, for a domain that is not its own. */
+  /** A server with a certificate that our CA signed for another domain than its own. */
   async function serveForeign(): Promise<Server> {
     const authority: Authority = {
       domain: DOMAIN,
@@ -115,12 +108,12 @@ describe('the certificate that is served, on the real mesh', () => {
     assert.equal(await nodeVerdict(readFileSync(ca, 'utf8'), HOST, loadBalancerAddress, 443), undefined)
   })
 
-  it('is accepted by Go, which then gets 200 over HTTP/2', () => {
+  it('is accepted by Go, which gets 200 over HTTP/2', () => {
     const { stdout, stderr } = workplace.run(goClient, [ca, HOST, '443', loadBalancerAddress])
     assert.equal(stdout, '200 HTTP/2.0\n', stderr)
   })
 
-  describe('for another domain, signed by the same authority,', () => {
+  describe('for another domain, signed by the same CA,', () => {
     it('is refused by openssl', () => {
       const { stderr, exitCode } = workplace.run('openssl', [
         'verify',
@@ -141,7 +134,7 @@ describe('the certificate that is served, on the real mesh', () => {
     })
 
     it('is refused by Go', async () => {
-      // Not workplace.run: it would stop this process, and with it the server.
+      // Not workplace.run: it would block this process, and with it the server.
       const words = [ca, FOREIGN, String(foreignPort), '127.0.0.1']
       await assert.rejects(promisify(execFile)(goClient, words), /not permitted by any constraint/)
     })

@@ -1,4 +1,4 @@
-/** The API server judges our Certificate by cert-manager's own schema; the test is the controller. */
+/** The API server validates our Certificate with cert-manager's own schema; the test plays the controller. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
-import { running } from '../plugin-runs.ts'
+import { runPlugin } from '../plugin-runs.ts'
 
 const MODULE = 'github.com/cert-manager/cert-manager@v1.21.2'
 const DOMAIN = `${loadBalancerAddress}.nip.io`
@@ -33,15 +33,15 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
     workplace.kubectl('delete', '-f', definition, '--ignore-not-found')
   })
 
-  it('is refused on a cluster without it', () => {
+  it('is refused on a cluster without cert-manager', () => {
     assertOneError(workplace.telemetry(...expose), 'CERT_MANAGER_NOT_FOUND')
   })
 
-  it('writes a Certificate that the schema takes, serves once the Secret is there, and is cleaned up without a trace', async () => {
+  it('writes a valid Certificate, serves once the Secret exists, and cleanup removes everything', async () => {
     workplace.kubectl('apply', '-f', definition)
-    await known()
+    await awaitKind()
     const before = dump(workplace)
-    const exposing = running(workplace, ...expose, '-o', 'json')
+    const exposing = runPlugin(workplace, ...expose, '-o', 'json')
     workplace.kubectl('-n', 'istio-system', 'wait', '--for=create', 'certificate/kubectl-telemetry', '--timeout=60s')
     const certificate = await issue()
     const { stdout, stderr, exitCode } = await exposing
@@ -54,21 +54,21 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  /** The API server tells of a new kind before or after it serves it. */
-  async function known(): Promise<void> {
+  /** Waits for the kind Certificate. Discovery may report it before or after the API server serves it. */
+  async function awaitKind(): Promise<void> {
     const isServed = () => workplace.run('kubectl', ['get', 'certificates.cert-manager.io', '-A']).exitCode === 0
-    const isTold = () =>
+    const isDiscovered = () =>
       workplace
         .run('kubectl', ['api-resources', '--api-group=cert-manager.io', '-o', 'name'])
         .stdout.includes('certificates.')
     for (let asked = 0; asked < 300; asked++) {
-      if (isTold() && isServed()) return
+      if (isDiscovered() && isServed()) return
       await sleep(100)
     }
     throw new Error('the API server does not serve certificates.cert-manager.io')
   }
 
-  /** What cert-manager does with our Certificate. */
+  /** Writes the Secret as cert-manager would. */
   async function issue(): Promise<string> {
     const json = workplace.kubectl('-n', 'istio-system', 'get', 'certificate', 'kubectl-telemetry', '-o', 'json')
     const { spec } = JSON.parse(json) as {

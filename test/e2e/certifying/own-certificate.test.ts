@@ -6,6 +6,7 @@ import { after, afterEach, before, describe, it } from 'mocha'
 import { opensslMake } from '../../certificates/openssl.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
+import { buildGoClient } from '../go-client/build.ts'
 import { type Outcome, Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 
@@ -21,7 +22,7 @@ const CA = [
   'keyUsage=critical,keyCertSign',
 ]
 
-describe('certificates that people bring, on the real mesh', () => {
+describe('certificates of the user, on the real mesh', () => {
   const workplace = new Workplace()
   const goClient = join(workplace.directory, 'go-client')
   const root = opensslMake(...CA)
@@ -31,9 +32,7 @@ describe('certificates that people bring, on the real mesh', () => {
     await loadBalancer('on')
     writeFileSync(file('root.crt'), root.certificate)
     writeFileSync(file('root.key'), root.key)
-    const client = new URL('../go-client', import.meta.url).pathname
-    const built = workplace.run('go', ['build', '-C', client, '-o', goClient, '.'])
-    assert.equal(built.exitCode, 0, built.stderr)
+    buildGoClient(workplace, goClient)
   })
   afterEach(() => {
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
@@ -44,7 +43,7 @@ describe('certificates that people bring, on the real mesh', () => {
   const expose = (...words: string[]): Outcome =>
     workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y', ...words)
 
-  /** A leaf of openssl's making, for a host. */
+  /** A leaf for a host, made by openssl. */
   function leafFor(host: string): { certificate: string; key: string } {
     const request = opensslMake('-subj', '/CN=ours', '-addext', `subjectAltName=DNS:${host}`)
     writeFileSync(file('request.csr'), request.certificate)
@@ -71,7 +70,7 @@ describe('certificates that people bring, on the real mesh', () => {
     workplace.apply({ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData })
   }
 
-  it('a Secret is served with, shown by status, and left as it was by cleanup', () => {
+  it('serves the certificate of a Secret, which status shows and cleanup leaves unchanged', () => {
     const leaf = leafFor(HOST)
     applySecret(leaf)
     const before = dump(workplace)
@@ -90,12 +89,12 @@ describe('certificates that people bring, on the real mesh', () => {
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  it('a Secret that cannot serve is refused before anything is changed', () => {
+  it('refuses an unusable Secret before anything is changed', () => {
     const [good, other] = [leafFor(HOST), leafFor(`kiali.${DOMAIN}`)]
     for (const [pair, why] of [
       [{ ...good, key: other.key }, /tls\.key is not the key of tls\.crt/],
       [other, /is not for grafana\./],
-      [{ certificate: 'garbage', key: 'garbage' }, /tls\.crt is no certificate/],
+      [{ certificate: 'garbage', key: 'garbage' }, /tls\.crt is not a certificate/],
     ] as const) {
       applySecret(pair)
       const before = dump(workplace)
@@ -104,9 +103,9 @@ describe('certificates that people bring, on the real mesh', () => {
     }
   })
 
-  it('an authority signs what Go and openssl then accept, and can be changed for another', () => {
-    const brought = ['--ca-cert', file('root.crt'), '--ca-key', file('root.key')]
-    const { exitCode, stderr } = expose(...brought)
+  it("signs certificates with the user's CA that Go and openssl accept, and changes to another CA", () => {
+    const ownAuthority = ['--ca-cert', file('root.crt'), '--ca-key', file('root.key')]
+    const { exitCode, stderr } = expose(...ownAuthority)
     assert.equal(exitCode, 0, stderr)
     assert.equal(workplace.telemetry('cert', 'export', 'ca').stdout, root.certificate)
     assert.equal(workplace.run(goClient, [file('root.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
@@ -127,14 +126,17 @@ describe('certificates that people bring, on the real mesh', () => {
     )
   })
 
-  it('the authority of another machine is asked for by its name, and works here once its files are here', () => {
+  it('names the machine that has the CA; after its files were copied here, it signs for what was exposed from here', () => {
     assert.equal(expose('--domain', DOMAIN).exitCode, 0)
     const other = new Workplace()
     try {
-      assertOneError(other.telemetry('cert', 'rotate', '-y'), 'AUTHORITY_ELSEWHERE', /its key is on \w+@/)
+      assertOneError(other.telemetry('cert', 'rotate', '-y'), 'CA_ELSEWHERE', /its key is on \w+@/)
       const kept = join(workplace.environment.XDG_DATA_HOME ?? '', 'kubectl-telemetry', 'authorities', DOMAIN)
       const files = ['--ca-cert', join(kept, 'ca.crt'), '--ca-key', join(kept, 'ca.key')]
       assert.equal(other.telemetry('cert', 'create', ...files).exitCode, 0)
+      assertOneError(other.telemetry('cert', 'rotate', '-y'), 'CA_NOT_FOR_GATEWAY', /has not used its CA of /)
+      const words = ['expose', 'grafana', '--allow-anonymous', '--domain', DOMAIN, '-y']
+      assert.equal(other.telemetry(...words).exitCode, 0)
       const { exitCode, stderr } = other.telemetry('cert', 'rotate', '-y')
       assert.equal(exitCode, 0, stderr)
     } finally {

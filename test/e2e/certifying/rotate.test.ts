@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'mocha'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { Load } from '../load.ts'
 import { Workplace } from '../mesh.ts'
-import { running } from '../plugin-runs.ts'
+import { runPlugin } from '../plugin-runs.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 const HOST = `grafana.${DOMAIN}`
@@ -36,7 +36,7 @@ describe('rotating certificates, on the real mesh', () => {
     workplace.kubectl('-n', 'istio-system', 'get', 'secret', 'kubectl-telemetry-tls', '-o', 'jsonpath={.metadata.uid}')
 
   async function rotate(...words: string[]): Promise<string> {
-    const { stdout, stderr, exitCode } = await running(workplace, 'cert', 'rotate', ...words, '-y', '-o', 'json')
+    const { stdout, stderr, exitCode } = await runPlugin(workplace, 'cert', 'rotate', ...words, '-y', '-o', 'json')
     assert.equal(exitCode, 0, stdout + stderr)
     const { certificates } = JSON.parse(stdout) as {
       certificates: { fingerprint: string; served: { matches: boolean } }[]
@@ -46,18 +46,18 @@ describe('rotating certificates, on the real mesh', () => {
     return certificates[0]?.fingerprint ?? ''
   }
 
-  it('loses no request of 50 a second for 30 s, leaf or authority, and the new certificate is served within 10 s, by the same pod', async () => {
+  it('rotates leaf and CA without losing one of 50 requests a second, and the same pod serves the new certificate within 10 s', async () => {
     const [pods, uid] = [gatewayPods(), secretUid()]
     const load = new Load({ host: HOST, address: loadBalancerAddress, port: 443, ca })
     const rotated: { fingerprint: string; at: number }[] = []
     try {
-      // A client that reads the file of authorities for each connection, as curl does, trusts as documented.
+      // Like curl, the client reads the CA file for each connection.
       for (const words of [[], ['--ca', '--key-type', 'rsa3072'], ['--finish']]) {
         await sleep(3_000)
         const at = Date.now()
         rotated.push({ fingerprint: await rotate(...words), at })
       }
-      // 50 a second for 30 s; a busy machine takes longer for as many.
+      // 50 a second for 30 s; a busy machine needs more time for this number.
       await load.sent(1_500)
     } finally {
       await load.end()
@@ -65,7 +65,7 @@ describe('rotating certificates, on the real mesh', () => {
     assert.deepEqual(load.failures, [])
     assert.ok(load.answered >= 1_500, `${load.answered} answers`)
     const [leaf, overlap, finished] = rotated
-    assert.equal(overlap?.fingerprint, leaf?.fingerprint, 'while both are handed out, the leaf stays')
+    assert.equal(overlap?.fingerprint, leaf?.fingerprint, 'the leaf stays while both CAs are distributed')
     const changed = [leaf, finished]
     assert.deepEqual(
       load.seen.slice(1).map(({ fingerprint }) => fingerprint),

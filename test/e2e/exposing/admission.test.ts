@@ -5,7 +5,7 @@ import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
-import { ours } from '../plugin-runs.ts'
+import { ownObjects } from '../plugin-runs.ts'
 
 const EXPOSE = ['expose', 'all', '--allow-anonymous', '-y']
 const NAME = 'telemetry-e2e.example.com'
@@ -19,7 +19,7 @@ const RULE = {
 const ROUTES = ['grafana', 'kiali', 'prometheus', 'tracing'].map(
   (addon) => `virtualservice.networking.istio.io/kubectl-telemetry-${addon}`,
 )
-const BEFORE_GATEWAY = ['secret/kubectl-telemetry-tls', ...ROUTES]
+const BEFORE_GATEWAY = [...ROUTES, 'secret/kubectl-telemetry-tls']
 
 /** Rejects every Gateway for which the expression (CEL) is false. */
 function policy(expression: string): object[] {
@@ -41,7 +41,7 @@ function policy(expression: string): object[] {
   ]
 }
 
-/** Asks a server that is not there, and lets nothing pass without its leave: a policy engine that is down. */
+/** A policy engine that is down: its server does not exist, and without its answer every request is rejected. */
 function webhook(): object {
   return {
     apiVersion: `${GROUP}/v1`,
@@ -61,7 +61,7 @@ function webhook(): object {
   }
 }
 
-describe('expose all where Gateways are not admitted, on the real mesh', () => {
+describe('expose all when admission rejects the Gateway, on the real mesh', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
 
@@ -82,8 +82,8 @@ describe('expose all where Gateways are not admitted, on the real mesh', () => {
   })
   after(() => workplace.end())
 
-  /** The API server takes a new rule up a moment after it is there. */
-  async function inForce(dryRun: boolean): Promise<void> {
+  /** Waits until the API server enforces a new rule. */
+  async function awaitEnforcement(dryRun: boolean): Promise<void> {
     const probe = {
       apiVersion: 'networking.istio.io/v1',
       kind: 'Gateway',
@@ -99,30 +99,30 @@ describe('expose all where Gateways are not admitted, on the real mesh', () => {
     assert.fail('the rule is not in force after 10 seconds')
   }
 
-  it('by a ValidatingAdmissionPolicy: REJECTED in its own words, and nothing is changed', async () => {
+  it('reports the message of a ValidatingAdmissionPolicy as REJECTED, and changes nothing', async () => {
     workplace.apply(...policy('false'))
-    await inForce(true)
+    await awaitEnforcement(true)
     const before = dump(workplace)
     const outcome = workplace.telemetry(...EXPOSE)
     assertOneError(outcome, 'REJECTED', /gateway\S*\/kubectl-telemetry[\s\S]*Gateways are the platform team’s/)
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  it('by a webhook that is down: SERVER_FAILED, naming it, and nothing is changed', async () => {
+  it('reports the name of a webhook that is down as SERVER_FAILED, and changes nothing', async () => {
     workplace.apply(webhook())
-    await inForce(true)
+    await awaitEnforcement(true)
     const before = dump(workplace)
     const outcome = workplace.telemetry(...EXPOSE)
     assertOneError(outcome, 'SERVER_FAILED', new RegExp(`failed calling webhook.*${NAME}`))
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  it('by a policy that lets a dry run pass: one error, which says what had been changed and how to undo it', async () => {
+  it('lists the changed objects and the command that removes them, when a policy accepts only dry runs', async () => {
     workplace.apply(...policy('request.dryRun'))
-    await inForce(false)
+    await awaitEnforcement(false)
     const outcome = workplace.telemetry(...EXPOSE)
     assertOneError(outcome, 'REJECTED', new RegExp(`; changed before that: ${BEFORE_GATEWAY.join(', ')} \\(`))
     assert.match(outcome.stderr, /^ {2}try: kubectl telemetry cleanup/m)
-    assert.deepEqual(ours(workplace), [...BEFORE_GATEWAY].sort())
+    assert.deepEqual(ownObjects(workplace), [...BEFORE_GATEWAY].sort())
   })
 })

@@ -7,20 +7,20 @@ import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { cable, hostAddress } from '../../lab/layout.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { ALL_WELL, statusOf, tenant, tenantStatuses } from '../tenant.ts'
+import { ALL_WELL, startTenant, statusOf, type Tenant, tenantStatuses } from '../tenant.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 const OFFICE = hostAddress.replace(/\d+$/, '9')
 const ELSEWHERE = hostAddress
 const TRAFFIC = (policy: string) => JSON.stringify({ spec: { externalTrafficPolicy: policy } })
 
-/** The Host header as it may be spelled; a name that leads nowhere is as good as a refusal. */
+/** Spellings of the Host header; a 404 is as good as a refusal. */
 const SPELLINGS = ['HOST:443', 'HOST:1', 'HOST:', 'HOST:x', 'HOST.', 'HOST.:443', 'hOST', 'HOST ', ' HOST', 'x@HOST']
 
 describe('--allow-cidr, on the real mesh', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
-  let neighbour: { leave(): void }
+  let neighbour: Tenant
   let traffic: string
 
   const service = (...words: string[]) => workplace.kubectl('-n', 'istio-system', ...words)
@@ -32,7 +32,7 @@ describe('--allow-cidr, on the real mesh', () => {
     spawnSync('ip', ['addr', 'add', `${OFFICE}/32`, 'dev', cable])
     traffic = service('get', 'service', 'istio-ingressgateway', '-o', 'jsonpath={.spec.externalTrafficPolicy}')
     setTraffic('Local')
-    neighbour = await tenant(workplace)
+    neighbour = await startTenant(workplace)
     untouched = dump(workplace)
   })
   afterEach(() => {
@@ -40,7 +40,7 @@ describe('--allow-cidr, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
   after(() => {
-    neighbour.leave()
+    neighbour.remove()
     setTraffic(traffic)
     spawnSync('ip', ['addr', 'del', `${OFFICE}/32`, 'dev', cable])
     workplace.end()
@@ -55,18 +55,18 @@ describe('--allow-cidr, on the real mesh', () => {
   const codes = ({ warnings }: ExposeResult) =>
     warnings.map(({ code }) => code).filter((code) => !code.startsWith('DNS_'))
 
-  it('lets in and keeps out, counts the 403 as reached, and leaves everybody else at the gateway alone', () => {
+  it('lets in only the allowed addresses, counts a 403 as reached, and does not change other pages of the gateway', () => {
     const result = expose('grafana', 'kiali', '--allow-cidr', OFFICE, '--allow-cidr', '2001:db8::/32')
     for (const { url, probe, guard } of result.exposures) {
       assert.deepEqual([probe?.ok, probe?.status, probe?.hop], [true, 403, 'access'])
       assert.deepEqual(guard, { cidrs: [`${OFFICE}/32`, '2001:db8::/32'] })
       assert.deepEqual(seen(url), [200, 403], url)
     }
-    assert.deepEqual(codes(result), ['KEPT_OUT', 'KEPT_OUT'])
+    assert.deepEqual(codes(result), ['CLIENT_NOT_ALLOWED', 'CLIENT_NOT_ALLOWED'])
     assert.deepEqual(tenantStatuses(), ALL_WELL)
   })
 
-  it('is not got round by another spelling of the host, another connection, or X-Forwarded-For', () => {
+  it('cannot be bypassed by another spelling of the host, another connection, or X-Forwarded-For', () => {
     const [exposed] = expose('grafana', 'kiali', '--allow-cidr', OFFICE).exposures
     const host = exposed?.host ?? ''
     for (const spelling of SPELLINGS) {
@@ -81,7 +81,7 @@ describe('--allow-cidr, on the real mesh', () => {
   })
 
   for (const words of [['--insecure'], ['--layout', 'ports'], ['--layout', 'ports', '--insecure']]) {
-    it(`does so with ${words.join(' ')}`, () => {
+    it(`lets in only the allowed addresses with ${words.join(' ')}`, () => {
       const result = expose('grafana', 'prometheus', '--allow-cidr', OFFICE, ...words)
       for (const { url } of result.exposures) assert.equal(seen(url)[1], 403, url)
       assert.equal(seen(result.exposures[0]?.url ?? '')[0], 200)
@@ -89,7 +89,7 @@ describe('--allow-cidr, on the real mesh', () => {
     })
   }
 
-  it('is each add-on’s own: stays when others come, go and move, and goes when it is lifted', () => {
+  it('belongs to one add-on: stays when others are exposed, moved and removed, and ends with --allow-cidr any', () => {
     const at = (addon: string, { exposures }: ExposeResult) => exposures.find((one) => one.addon === addon)?.url ?? ''
     const grafana = at('grafana', expose('grafana', '--allow-cidr', OFFICE))
     const kiali = at('kiali', expose('kiali', '--allow-anonymous'))
@@ -104,22 +104,22 @@ describe('--allow-cidr, on the real mesh', () => {
     assert.deepEqual(seen(grafana), [200, 200])
   })
 
-  it('says what to set when nodes hide the client’s address, and is right about it', async () => {
+  it('reports that nodes hide the client’s address, with a command that repairs it', async () => {
     setTraffic('Cluster')
     try {
       const result = expose('grafana', '--allow-cidr', OFFICE)
-      assert.deepEqual(codes(result), ['CLIENT_ADDRESS_HIDDEN', 'KEPT_OUT'])
+      assert.deepEqual(codes(result), ['CLIENT_ADDRESS_HIDDEN', 'CLIENT_NOT_ALLOWED'])
       assert.deepEqual(seen(result.exposures[0]?.url ?? ''), [403, 403])
-      const remedy = result.warnings.find(({ code }) => code === 'CLIENT_ADDRESS_HIDDEN')?.remedy ?? ''
+      const remedy = result.warnings.find(({ code }) => code === 'CLIENT_ADDRESS_HIDDEN')?.remedies[0] ?? ''
       assert.equal(workplace.run('sh', ['-c', remedy]).exitCode, 0)
-      // kube-proxy hears of it a moment later.
+      // kube-proxy applies the change a moment later.
       const url = result.exposures[0]?.url ?? ''
       for (let attempt = 0; seen(url).join() !== '200,403' && attempt < 50; attempt++) await sleep(200)
       assert.deepEqual(seen(url), [200, 403])
     } finally {
       workplace.telemetry('cleanup', '-y')
       setTraffic('Local')
-      // The Service has a new port for health checks now.
+      // The Service now has another port for health checks.
       untouched = dump(workplace)
     }
   })

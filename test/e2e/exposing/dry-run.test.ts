@@ -18,13 +18,13 @@ describe('dry runs, on the real mesh', () => {
   })
 
   for (const words of [['--layout', 'hosts'], ['--layout', 'ports'], ['--insecure']]) {
-    it(`without a cluster makes manifests that this cluster takes: ${words.join(' ')}`, () => {
+    it(`without a cluster print manifests that this cluster accepts: ${words.join(' ')}`, () => {
       const nowhere = { environment: { KUBECONFIG: '/nowhere/kubeconfig', HOME: workplace.directory } }
       const expose = ['expose', 'all', '--dry-run=client', '--domain', 'example.com', '-o', 'yaml', ...words]
       const { stdout, stderr, exitCode } = workplace.run('kubectl-telemetry', expose, nowhere)
       assert.equal(exitCode, 0, stderr)
       assert.match(stderr, /CLUSTER_ABSENT/)
-      // The Service is somebody else's, and ours is a part of it: kubectl apply --server-side would destroy it (decision 9).
+      // The Service belongs to the user, and our manifest is only a part of it: kubectl apply --server-side would destroy it (decision 9).
       const manifests = stdout.split('\n---\n').filter((manifest) => !manifest.includes('kind: Service\n'))
       assert.equal(manifests.length, words.includes('--insecure') ? 5 : 6)
       const applied = workplace.run('kubectl', ['apply', '--dry-run=server', '-f', '-'], {
@@ -34,19 +34,20 @@ describe('dry runs, on the real mesh', () => {
     })
   }
 
-  it('--diff shows what is there and what is planned, without values of Secrets, and changes nothing', () => {
+  it('with --diff show existing and planned objects without values of Secrets, and change nothing', () => {
     const { stdout, exitCode } = workplace.telemetry('expose', 'grafana', '--diff', '--layout', 'ports')
     assert.equal(exitCode, 0)
-    assert.match(stdout, /^--- service\/istio-ingressgateway in namespace istio-system\tas it is$/m)
+    assert.match(stdout, /^--- service\/istio-ingressgateway in namespace istio-system\tlive$/m)
     assert.match(stdout, /^\+ +port: 15031$/m)
-    assert.doesNotMatch(stdout, /^-[^-]/m, 'nothing goes')
+    assert.doesNotMatch(stdout, /^-[^-]/m, 'no line is removed')
     assert.match(stdout, /tls\.key: "\*\*\*"/)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
     assert.equal(workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y').exitCode, 0)
     assert.equal(workplace.telemetry('expose', 'grafana', '--diff').stdout, 'no differences\n')
     workplace.telemetry('cleanup', '-y')
   })
 
-  it('cleanup --dry-run shows what would go and be given back', () => {
+  it('of cleanup show the objects that would be deleted and restored', () => {
     workplace.telemetry('expose', 'grafana', '--layout', 'ports', '--allow-anonymous', '-y')
     for (const side of ['client', 'server']) {
       const before = dump(workplace)

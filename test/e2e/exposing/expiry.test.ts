@@ -8,12 +8,12 @@ import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { ours } from '../plugin-runs.ts'
-import { ALL_WELL, tenant, tenantStatuses } from '../tenant.ts'
+import { ownObjects } from '../plugin-runs.ts'
+import { ALL_WELL, startTenant, tenantStatuses } from '../tenant.ts'
 
 const WHILE_RUNNING = ['expose', 'grafana', 'kiali', '--while-running', '--allow-anonymous', '-y', '--layout', 'ports']
 const ACCOUNT = 'system:serviceaccount:istio-system:telemetry-expiry'
-/** Milliseconds. What is promised is 5 s; this machine may be busy with other things. */
+/** Milliseconds. The promise is 5 s; a busy machine is slower. */
 const SOON = 15_000
 
 describe('exposures that end, on the real mesh', () => {
@@ -30,15 +30,18 @@ describe('exposures that end, on the real mesh', () => {
   })
   after(() => workplace.end())
 
-  /** A run, from when it has said these words on stderr. */
-  async function until(said: RegExp, words: string[]): Promise<{ child: ChildProcess; ended: Promise<number | null> }> {
+  /** Starts a run and waits until its stderr matches. */
+  async function startUntil(
+    pattern: RegExp,
+    words: string[],
+  ): Promise<{ child: ChildProcess; ended: Promise<number | null> }> {
     const child = spawn('kubectl-telemetry', words, { env: workplace.environment, stdio: ['ignore', 'ignore', 'pipe'] })
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     let stderr = ''
     await new Promise<void>((resolve, reject) => {
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         stderr += text
-        if (said.test(stderr)) resolve()
+        if (pattern.test(stderr)) resolve()
       })
       child.once('close', () => reject(new Error(`it ended: ${stderr}`)))
     })
@@ -46,9 +49,9 @@ describe('exposures that end, on the real mesh', () => {
   }
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    it(`--while-running: nothing is left after ${signal}`, async () => {
-      const { child, ended } = await until(/exposed until/, WHILE_RUNNING)
-      assert.equal(ours(workplace).length, 4)
+    it(`with --while-running leave nothing after ${signal}`, async () => {
+      const { child, ended } = await startUntil(/exposed until/, WHILE_RUNNING)
+      assert.equal(ownObjects(workplace).length, 4)
       const started = performance.now()
       child.kill(signal)
       assert.equal(await ended, 0)
@@ -57,15 +60,15 @@ describe('exposures that end, on the real mesh', () => {
       assert.ok(took < SOON, `${took} ms`)
     })
 
-    it(`--while-running: nothing is left after ${signal} in the middle of writing, and the exit code is 130`, async () => {
-      const { child, ended } = await until(/^PATCH \S+\/virtualservices\/\S+ .* ms$/m, [...WHILE_RUNNING, '-v'])
+    it(`with --while-running leave nothing after ${signal} between two writes; the exit code is 130`, async () => {
+      const { child, ended } = await startUntil(/^PATCH \S+\/virtualservices\/\S+ .* ms$/m, [...WHILE_RUNNING, '-v'])
       child.kill(signal)
       assert.equal(await ended, 130)
       assert.deepEqual(difference(untouched, dump(workplace)), [])
     })
   }
 
-  it('--while-running: nothing is left after Ctrl-C on a terminal, or when the terminal is closed', async () => {
+  it('with --while-running leave nothing after Ctrl-C on a terminal, or after the terminal was closed', async () => {
     const { screen, exitCode } = await workplace.onTerminal(WHILE_RUNNING, [{ prompt: /exposed until/, type: '\x03' }])
     assert.equal(exitCode, 0, screen)
     assert.match(screen, /gateway\.networking\.istio\.io "kubectl-telemetry" deleted/)
@@ -84,18 +87,18 @@ describe('exposures that end, on the real mesh', () => {
       })
     })
     terminal.kill('SIGKILL')
-    for (let waited = 0; ours(workplace).length > 0 && waited < SOON; waited += 200) await sleep(200)
+    for (let waited = 0; ownObjects(workplace).length > 0 && waited < SOON; waited += 200) await sleep(200)
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
-  it('after SIGKILL, --ttl has it expired, and cleanup --expired removes just that', async () => {
-    const neighbour = await tenant(workplace)
+  it('expire by --ttl after SIGKILL, and cleanup --expired removes only the expired one', async () => {
+    const neighbour = await startTenant(workplace)
     const withNeighbour = dump(workplace)
     try {
       assert.equal(workplace.telemetry('expose', 'tracing', '--allow-anonymous', '-y').exitCode, 0)
-      const before = ours(workplace)
+      const before = ownObjects(workplace)
       const words = ['expose', 'grafana', '--allow-cidr', '10.0.0.0/8', '--while-running', '--ttl', '8s', '-y']
-      const { child, ended } = await until(/exposed until/, words)
+      const { child, ended } = await startUntil(/exposed until/, words)
       child.kill('SIGKILL')
       await ended
       const { stdout } = workplace.telemetry('expose', 'grafana', '--dry-run=server', '-o', 'yaml')
@@ -104,16 +107,16 @@ describe('exposures that end, on the real mesh', () => {
       const cleaned = workplace.telemetry('cleanup', '--expired', '-y')
       assert.equal(cleaned.exitCode, 0, cleaned.stderr)
       assert.match(cleaned.stdout, /authorizationpolicy.*"kubectl-telemetry-grafana" deleted/)
-      assert.deepEqual(ours(workplace), before)
+      assert.deepEqual(ownObjects(workplace), before)
       assert.deepEqual(tenantStatuses(), ALL_WELL)
       assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
       assert.deepEqual(difference(withNeighbour, dump(workplace)), [])
     } finally {
-      neighbour.leave()
+      neighbour.remove()
     }
   })
 
-  it('the CronJob and the Role of docs/expiry.md are accepted, and their rights suffice', async () => {
+  it('are removed with the permissions of the CronJob in docs/expiry.md, whose objects the API server accepts', async () => {
     const [, text = ''] = /```yaml\n(.*?)```/s.exec(readFileSync('docs/expiry.md', 'utf8')) ?? []
     const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string })
     assert.equal(objects.length, 6)
@@ -141,10 +144,9 @@ describe('exposures that end, on the real mesh', () => {
       assert.match(one.stdout, /virtualservice.*"kubectl-telemetry-grafana" deleted/)
       const last = await expired(expose('kiali', '--ttl', '1s'))
       assert.equal(last.exitCode, 0, last.stderr)
-      assert.deepEqual(ours(workplace), [])
+      assert.deepEqual(ownObjects(workplace), [])
     } finally {
-      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-      workplace.run('kubectl', ['delete', '-f', '-'], { input })
+      workplace.delete(...objects)
     }
   })
 })

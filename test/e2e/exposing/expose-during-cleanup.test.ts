@@ -6,9 +6,9 @@ import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { FaultyApiServer } from '../faulty-api-server.ts'
-import { raw } from '../http2.ts'
+import { rawRequest } from '../http2.ts'
 import { type Outcome, Workplace } from '../mesh.ts'
-import { ours, running } from '../plugin-runs.ts'
+import { ownObjects, runPlugin } from '../plugin-runs.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 const PAGES = { grafana: '/', kiali: '/kiali/', prometheus: '/-/healthy', tracing: '/jaeger/' }
@@ -40,7 +40,7 @@ describe('expose all during cleanup, on the real mesh', () => {
   afterEach(() => {
     const { stderr, exitCode } = workplace.telemetry('cleanup', '-y')
     assert.equal(exitCode, 0, stderr)
-    assert.deepEqual(ours(workplace), [])
+    assert.deepEqual(ownObjects(workplace), [])
   })
   after(() => {
     server.close()
@@ -48,7 +48,7 @@ describe('expose all during cleanup, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [], 'a plain cleanup left something')
   })
 
-  /** The statuses of the four pages over new connections; once more while one is missing, since Envoy hears of changes late. */
+  /** Statuses of the four pages over new connections, repeated while one is not 200, because Envoy gets changes late. */
   async function pages(): Promise<number[]> {
     const directory = join(workplace.environment.XDG_DATA_HOME ?? '', 'kubectl-telemetry', 'authorities', DOMAIN)
     const ca = readFileSync(join(directory, 'ca.crt'), 'utf8')
@@ -56,28 +56,30 @@ describe('expose all during cleanup, on the real mesh', () => {
     for (let attempt = 0; attempt < 15 && !statuses.every((status) => status === 200 && attempt > 0); attempt++) {
       await sleep(100)
       statuses = await Promise.all(
-        Object.entries(PAGES).map(([name, path]) => raw(loadBalancerAddress, `${name}.${DOMAIN}`, ca, 'GET', path)),
+        Object.entries(PAGES).map(([name, path]) =>
+          rawRequest(loadBalancerAddress, `${name}.${DOMAIN}`, ca, 'GET', path),
+        ),
       )
     }
     return statuses
   }
 
-  /** Whole or clean, never half. */
+  /** Asserts that the exposure is complete or removed, never half. */
   async function assertSettled(exposed: Outcome, cleaned: Outcome): Promise<void> {
     for (const { exitCode, stdout, stderr } of [exposed, cleaned]) {
       assert.ok([0, 1].includes(exitCode), `exit code ${exitCode}`)
       assert.doesNotMatch(stdout + stderr, /^\s+at /m)
     }
-    const there = ours(workplace)
-    if (there.length === 0) return
-    if (there.length === OBJECTS && (await pages()).every((status) => status === 200)) return
-    const said = [exposed, cleaned].map(({ stdout, stderr, exitCode }) => `exit ${exitCode}: ${stdout}${stderr}`)
-    assert.fail(`half:\n${there.join('\n')}\n${said.join('\n')}`)
+    const objects = ownObjects(workplace)
+    if (objects.length === 0) return
+    if (objects.length === OBJECTS && (await pages()).every((status) => status === 200)) return
+    const outputs = [exposed, cleaned].map(({ stdout, stderr, exitCode }) => `exit ${exitCode}: ${stdout}${stderr}`)
+    assert.fail(`half:\n${objects.join('\n')}\n${outputs.join('\n')}`)
   }
 
-  it(`at once, expose ${OFFSETS[0]} to ${OFFSETS.at(-1)} ms later: whole or clean in the end`, async () => {
+  it(`ends complete or removed when it starts ${OFFSETS[0]} to ${OFFSETS.at(-1)} ms after cleanup`, async () => {
     for (const offset of OFFSETS) {
-      const later = (by: number, words: string[]) => sleep(by).then(() => running(workplace, ...words))
+      const later = (by: number, words: string[]) => sleep(by).then(() => runPlugin(workplace, ...words))
       const [exposed, cleaned] = await Promise.all([
         later(Math.max(offset, 0), EXPOSE),
         later(Math.max(-offset, 0), CLEANUP),
@@ -88,30 +90,30 @@ describe('expose all during cleanup, on the real mesh', () => {
   })
 
   /** Holds one run before its n-th write until the other has ended. */
-  async function heldBefore(n: number, held: string[], other: string[]): Promise<[Outcome, Outcome]> {
+  async function holdBefore(n: number, held: string[], other: string[]): Promise<[Outcome, Outcome]> {
     let second: Promise<Outcome> | undefined
     server.reset(async ({ write, nth }) => {
       if (!write || nth !== n) return undefined
-      second ??= running(workplace, ...other)
+      second ??= runPlugin(workplace, ...other)
       await second
       return undefined
     })
-    const first = await running(workplace, ...held, '--kubeconfig', kubeconfig)
+    const first = await runPlugin(workplace, ...held, '--kubeconfig', kubeconfig)
     assert.ok(second, `there was no write ${n}`)
     return [first, await second]
   }
 
   for (let n = 1; n <= OBJECTS; n++) {
-    it(`all of it between two deletes of cleanup, before the one numbered ${n}`, async () => {
-      const [cleaned, exposed] = await heldBefore(n, CLEANUP, EXPOSE)
+    it(`ends complete or removed when it runs as a whole before delete ${n} of cleanup`, async () => {
+      const [cleaned, exposed] = await holdBefore(n, CLEANUP, EXPOSE)
       await assertSettled(exposed, cleaned)
     })
   }
 
   for (let n = 1; n <= OBJECTS; n++) {
-    it(`all of cleanup between two writes of a first expose, before the one numbered ${n}`, async () => {
+    it(`ends complete or removed when cleanup runs as a whole before write ${n} of a first expose`, async () => {
       workplace.telemetry(...CLEANUP)
-      const [exposed, cleaned] = await heldBefore(n, EXPOSE, CLEANUP)
+      const [exposed, cleaned] = await holdBefore(n, EXPOSE, CLEANUP)
       await assertSettled(exposed, cleaned)
     })
   }

@@ -18,7 +18,10 @@ describe('expose grafana, on the real mesh', () => {
   it('serves Grafana at the load balancer address over HTTP/2, as curl sees it too', () => {
     const { stdout, stderr, exitCode } = workplace.telemetry(...EXPOSE)
     assert.equal(exitCode, 0, stderr)
-    assert.match(stdout, new RegExp(`^grafana +istio-system +https://${HOST}/ +200 by HTTP/2 in \\d+ ms$`, 'm'))
+    assert.match(
+      stdout,
+      new RegExp(`^grafana +istio-system/grafana +https://${HOST}/ +200 over HTTP/2 in \\d+ ms$`, 'm'),
+    )
     const [, line = ''] = /^try +(curl .*)$/m.exec(stdout) ?? []
     const curl = workplace.run('sh', ['-c', `${line} -sS -o /dev/null -w '%{http_code} HTTP/%{http_version}'`])
     assert.equal(curl.stdout, '200 HTTP/2', curl.stderr)
@@ -37,7 +40,7 @@ describe('expose grafana, on the real mesh', () => {
     }
   })
 
-  it('changes nothing the second time, and says unchanged', () => {
+  it('changes nothing the second time, and reports all objects as unchanged', () => {
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     const versions = () =>
       workplace.kubectl(
@@ -59,13 +62,13 @@ describe('expose grafana, on the real mesh', () => {
     assert.equal(versions(), first)
   })
 
-  it('uses a domain of your own', () => {
+  it('uses the domain of --domain', () => {
     const { stdout, exitCode } = workplace.telemetry(...EXPOSE, '--domain', 'mesh.example.com')
     assert.equal(exitCode, 0)
-    assert.match(stdout, /^grafana +istio-system +https:\/\/grafana\.mesh\.example\.com\/ +200 by HTTP\/2/m)
+    assert.match(stdout, /^grafana +istio-system\/grafana +https:\/\/grafana\.mesh\.example\.com\/ +200 over HTTP\/2/m)
   })
 
-  it('finds Grafana and the gateway without being told, and takes --gateway and --ingress-ip', () => {
+  it('uses the gateway of --gateway and the address of --ingress-ip', () => {
     const { stdout, stderr, exitCode } = workplace.telemetry(
       ...EXPOSE,
       '--gateway',
@@ -77,7 +80,7 @@ describe('expose grafana, on the real mesh', () => {
     assert.match(stdout, new RegExp(`https://grafana\\.${nodeAddress}\\.nip\\.io:\\d+/ +200`))
   })
 
-  it('prints manifests that pass the API server and istiod’s webhook', () => {
+  it('prints manifests that the API server and istiod’s webhook accept', () => {
     const { stdout, exitCode } = workplace.telemetry('expose', 'grafana', '--dry-run=server', '-o', 'yaml')
     assert.equal(exitCode, 0)
     const applied = workplace.run('kubectl', ['apply', '--dry-run=server', '-f', '-'], { input: stdout })
@@ -89,14 +92,14 @@ describe('expose grafana, on the real mesh', () => {
     ])
   })
 
-  it('raises no new message of istioctl analyze', () => {
+  it('causes no new message of istioctl analyze', () => {
     const messages = () => workplace.run('istioctl', ['analyze', '-A', '-o', 'json']).stdout
     const before = messages()
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
     assert.equal(messages(), before)
   })
 
-  it('and cleanup leave every object of every API group as it was', () => {
+  it('and cleanup leave every object of every API group unchanged', () => {
     const before = dump(workplace)
     assert.ok(before.size > 100, `only ${before.size} objects were seen`)
     assert.equal(workplace.telemetry(...EXPOSE).exitCode, 0)
@@ -118,7 +121,10 @@ describe('expose grafana, on the real mesh', () => {
       'secret "kubectl-telemetry-tls" deleted from istio-system namespace',
     ])
     assert.deepEqual(difference(before, dump(workplace)), [])
-    assert.equal(workplace.telemetry('cleanup', '-y').stdout, 'nothing of ours is in the cluster\n')
+    assert.equal(
+      workplace.telemetry('cleanup', '-y').stdout,
+      'nothing to remove: the cluster has no exposure of kubectl telemetry\n',
+    )
   })
 
   it('names the hop that fails when Grafana is down', () => {
@@ -133,7 +139,7 @@ describe('expose grafana, on the real mesh', () => {
     }
   })
 
-  it('keeps the authority’s key to its owner', () => {
+  it('stores the CA’s key so that only its owner can read it, and not in the cluster', () => {
     workplace.telemetry(...EXPOSE)
     const directory = join(
       workplace.environment.XDG_DATA_HOME ?? '',

@@ -1,45 +1,34 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, before, describe, it } from 'mocha'
-import { parse, stringify } from 'yaml'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { Beside } from '../node-server.ts'
+import { MeshSettings } from '../mesh-settings.ts'
+import { NodeServer } from '../node-server.ts'
 import { assertOneError } from '../one-error.ts'
-import { ALL_WELL, statusOf, tenant, tenantStatuses } from '../tenant.ts'
+import { ALL_WELL, startTenant, statusOf, type Tenant, tenantStatuses } from '../tenant.ts'
 
-/** Lets in whoever has the cookie; leads others to its login, as oauth2-proxy does. */
+/** Lets in requests with the cookie, and redirects others to its login, like oauth2-proxy. */
 const AUTHORIZER = `const known = (request.headers.cookie ?? '').includes('session=good')
   response.writeHead(known ? 200 : 302, known ? {} : { location: 'https://login.example.com/' }).end()`
 
 describe('--auth ext-authz, on the real mesh', () => {
   const workplace = new Workplace()
 
-  let authorizer: Beside
-  let neighbour: { leave(): void }
-  let mesh: string
+  let authorizer: NodeServer
+  let neighbour: Tenant
+  let mesh: MeshSettings
   let untouched: Map<string, string>
-
-  const CONFIG_MAP = 'configmap/istio'
-  const setMesh = (text: string) => {
-    const patch = JSON.stringify({ data: { mesh: text } })
-    workplace.kubectl('-n', 'istio-system', 'patch', CONFIG_MAP, '--type=merge', '-p', patch)
-  }
 
   before(async () => {
     await loadBalancer('on')
-    neighbour = await tenant(workplace)
-    authorizer = await Beside.start(workplace, 'authorizer', AUTHORIZER)
-    mesh = workplace.kubectl('-n', 'istio-system', 'get', CONFIG_MAP, '-o', 'jsonpath={.data.mesh}')
+    neighbour = await startTenant(workplace)
+    authorizer = await NodeServer.start(workplace, 'authorizer', AUTHORIZER)
+    mesh = new MeshSettings(workplace)
     const envoyExtAuthzHttp = { service: authorizer.host, port: 8080, includeRequestHeadersInCheck: ['cookie'] }
-    const extensionProviders = [
-      ...((parse(mesh) as { extensionProviders?: object[] }).extensionProviders ?? []),
-      { name: 'small', envoyExtAuthzHttp },
-      { name: 'spare', envoyExtAuthzHttp },
-    ]
-    setMesh(stringify({ ...parse(mesh), extensionProviders }))
+    mesh.addProviders({ name: 'small', envoyExtAuthzHttp }, { name: 'spare', envoyExtAuthzHttp })
     untouched = dump(workplace)
   })
   afterEach(() => {
@@ -47,9 +36,9 @@ describe('--auth ext-authz, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
   after(() => {
-    setMesh(mesh)
+    mesh.restore()
     authorizer.end()
-    neighbour.leave()
+    neighbour.remove()
     workplace.end()
   })
 
@@ -61,42 +50,42 @@ describe('--auth ext-authz, on the real mesh', () => {
   const cookie = (value: string) => ({ headers: { Cookie: `session=${value}` } })
   const seen = (url: string) => [statusOf(url), statusOf(url, cookie('bad')), statusOf(url, cookie('good'))]
 
-  /** istiod reads its configuration again by itself, a moment after it has changed. */
-  async function untilSeen(url: string, expected: number[]): Promise<void> {
+  /** Waits for the statuses, because istiod reloads its configuration a moment after a change. */
+  async function awaitSeen(url: string, expected: number[]): Promise<void> {
     for (let attempt = 0; attempt < 50 && seen(url).join() !== expected.join(); attempt++) await sleep(200)
     assert.deepEqual(seen(url), expected, url)
   }
 
   for (const words of [[], ['--insecure'], ['--layout', 'ports']]) {
-    it(`lets in whom the authorizer lets in, and leads others to its login: ${words.join(' ') || 'hosts'}`, async () => {
+    it(`lets in requests that the authorizer accepts, and redirects others to its login: ${words.join(' ') || 'hosts'}`, async () => {
       const result = expose('grafana', 'kiali', '--auth', 'ext-authz=small', ...words)
       for (const { url, probe, guard } of result.exposures) {
         assert.deepEqual([probe?.ok, probe?.hop], [true, 'access'])
         assert.deepEqual(guard, { login: { kind: 'ext-authz', provider: 'small' } })
-        await untilSeen(url, [302, 302, 200])
+        await awaitSeen(url, [302, 302, 200])
       }
       assert.deepEqual(tenantStatuses(), ALL_WELL)
     })
   }
 
-  it('stays when another add-on comes and goes, and goes when it is lifted', async () => {
+  it('stays when another add-on is exposed and removed, and ends with --auth none', async () => {
     const url = expose('grafana', '--auth', 'ext-authz=small').exposures[0]?.url ?? ''
     const kiali = expose('kiali', '--allow-anonymous').exposures[0]?.url ?? ''
     assert.equal(statusOf(kiali), 200)
-    await untilSeen(url, [302, 302, 200])
+    await awaitSeen(url, [302, 302, 200])
     assert.equal(workplace.telemetry('cleanup', 'kiali', '-y').exitCode, 0)
     assert.equal(expose('grafana').exposures[0]?.probe?.hop, 'access')
     assert.equal(expose('grafana', '--auth', 'none', '--allow-anonymous').exposures[0]?.probe?.status, 200)
     assert.deepEqual(seen(url), [200, 200, 200])
   })
 
-  it('refuses a provider that is not there, with those that are', () => {
+  it('refuses an unknown provider, and lists the known ones', () => {
     const refused = workplace.telemetry('expose', 'grafana', '--auth', 'ext-authz=nobody', '-y')
     assertOneError(refused, 'PROVIDER_UNKNOWN', /known: small, spare/)
   })
 
-  it('refuses a second provider at the gateway: Istio would refuse the requests of both', () => {
-    const theirs = {
+  it('refuses a second provider at the gateway, because Istio would deny the requests of both', () => {
+    const policy = {
       apiVersion: 'security.istio.io/v1',
       kind: 'AuthorizationPolicy',
       metadata: { name: 'shop', namespace: 'istio-system' },
@@ -107,10 +96,14 @@ describe('--auth ext-authz, on the real mesh', () => {
         rules: [{ to: [{ operation: { hosts: ['shop.example.com'], paths: ['/private'] } }] }],
       },
     }
-    workplace.apply(theirs)
+    workplace.apply(policy)
     try {
       const refused = workplace.telemetry('expose', 'grafana', '--auth', 'ext-authz=small', '-y')
-      assertOneError(refused, 'PROVIDER_CONFLICT', /asks spare for AuthorizationPolicy istio-system\/shop already/)
+      assertOneError(
+        refused,
+        'PROVIDER_CONFLICT',
+        /already uses the external authorizer spare \(for AuthorizationPolicy istio-system\/shop\)/,
+      )
     } finally {
       workplace.kubectl('-n', 'istio-system', 'delete', 'authorizationpolicies.security.istio.io', 'shop')
     }

@@ -4,21 +4,21 @@ import { after, afterEach, before, describe, it } from 'mocha'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
-import { CARRIED_OUT, type Fault, FaultyApiServer, type Passing } from '../faulty-api-server.ts'
+import { EXECUTED, type Fault, FaultyApiServer, type ProxiedRequest } from '../faulty-api-server.ts'
 import { type Outcome, Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
-import { ours, running } from '../plugin-runs.ts'
+import { ownObjects, runPlugin } from '../plugin-runs.ts'
 
-/** In the order in which they are written. */
+/** In the order in which expose writes them. */
 const OBJECTS = [
-  'secret/kubectl-telemetry-tls',
   ...['grafana', 'kiali', 'prometheus', 'tracing'].map(
     (addon) => `virtualservice.networking.istio.io/kubectl-telemetry-${addon}`,
   ),
+  'secret/kubectl-telemetry-tls',
   'gateway.networking.istio.io/kubectl-telemetry',
 ]
 
-describe('expose all behind an API server that misbehaves, on the real mesh', () => {
+describe('expose all with a faulty API server, on the real mesh', () => {
   const workplace = new Workplace()
   const kubeconfig = join(workplace.directory, 'kubeconfig')
   let server: FaultyApiServer
@@ -33,7 +33,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
   afterEach(() => {
     const { stderr, exitCode } = workplace.telemetry('cleanup', '-y')
     assert.equal(exitCode, 0, stderr)
-    assert.deepEqual(ours(workplace), [])
+    assert.deepEqual(ownObjects(workplace), [])
   })
   after(() => {
     server.close()
@@ -43,7 +43,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
 
   function expose(fault: FaultyApiServer['fault'], ...words: string[]): Promise<Outcome> {
     server.reset(fault)
-    return running(workplace, 'expose', 'all', '--allow-anonymous', '-y', '--kubeconfig', kubeconfig, ...words)
+    return runPlugin(workplace, 'expose', 'all', '--allow-anonymous', '-y', '--kubeconfig', kubeconfig, ...words)
   }
 
   const passing: [title: string, fault: Fault][] = [
@@ -55,7 +55,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
     ['a connection that breaks in the middle of the answer', 'cut half-way'],
   ]
   for (const [title, fault] of passing) {
-    it(`${title}, at the first try of every write: tried again, and every page answers`, async () => {
+    it(`repeats every write whose first attempt met ${title}, and every page answers`, async () => {
       const { stdout, stderr, exitCode } = await expose(
         ({ write, attempt }) => (write && attempt === 1 ? fault : undefined),
         ...['-o', 'json'],
@@ -70,7 +70,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
     })
   }
 
-  it('503 at the first try of everything that is read or rehearsed: tried again', async () => {
+  it('repeats every read and rehearsal whose first attempt met 503', async () => {
     const { stderr, exitCode } = await expose(({ write, attempt }) =>
       !write && attempt === 1 ? { status: 503 } : undefined,
     )
@@ -78,7 +78,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
     assert.ok(server.injected > OBJECTS.length, `${server.injected} faults`)
   })
 
-  it('a connection that breaks under the rehearsal’s parallel requests: tried again', async () => {
+  it('repeats the parallel requests of the rehearsal after their connection broke', async () => {
     let broken = false
     const { stderr, exitCode } = await expose(({ write, method }) => {
       if (write || method !== 'PATCH' || broken) return undefined
@@ -98,7 +98,7 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
     ['503', 6, { status: 503 }, 'SERVER_FAILED'],
   ]
   for (const [title, from, fault, code] of lasting) {
-    it(`${title}, from write ${from} on: one error, which says what had been changed`, async () => {
+    it(`ends with one error that lists the changed objects: ${title}, from write ${from} on`, async () => {
       const outcome = await expose(
         ({ write, nth }) => (write && nth >= from ? fault : undefined),
         ...['--request-timeout', '2s'],
@@ -106,14 +106,14 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
       const done = OBJECTS.slice(0, from - 1)
       const says = new RegExp(`; changed before that: ${done.join(', ')}(?![,/])`)
       assertOneError(outcome, code, done.length > 0 ? says : /injected 500 \(/)
-      const there = CARRIED_OUT.includes(fault) ? from : from - 1
-      assert.deepEqual(ours(workplace), OBJECTS.slice(0, there).sort())
+      const count = EXECUTED.includes(fault) ? from : from - 1
+      assert.deepEqual(ownObjects(workplace), OBJECTS.slice(0, count).sort())
     })
   }
 
-  const unread: [title: string, of: (passing: Passing) => boolean, fault: Fault, code: string][] = [
+  const unread: [title: string, of: (passing: ProxiedRequest) => boolean, fault: Fault, code: string][] = [
     ['500 for every list of Services', ({ path }) => path === '/api/v1/services', { status: 500 }, 'SERVER_FAILED'],
-    ['lists of pods that come too late', ({ path }) => path === '/api/v1/pods', 'slow', 'CLUSTER_UNREACHABLE'],
+    ['lists of pods that come too late', ({ path }) => path.endsWith('/pods'), 'slow', 'CLUSTER_UNREACHABLE'],
     [
       'connections that break at every rehearsal',
       ({ method }) => method === 'PATCH',
@@ -128,11 +128,11 @@ describe('expose all behind an API server that misbehaves, on the real mesh', ()
     ],
   ]
   for (const [title, of, fault, code] of unread) {
-    it(`${title}: one error, and nothing is changed`, async () => {
+    it(`ends with one error and changes nothing: ${title}`, async () => {
       const outcome = await expose((passing) => (of(passing) ? fault : undefined), ...['--request-timeout', '2s'])
       assertOneError(outcome, code)
       assert.doesNotMatch(outcome.stderr, /changed before that/)
-      assert.deepEqual(ours(workplace), [])
+      assert.deepEqual(ownObjects(workplace), [])
     })
   }
 })

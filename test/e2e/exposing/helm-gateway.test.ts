@@ -15,18 +15,18 @@ const RELEASE = 'istio-ingress'
 const EXPOSE = ['expose', 'all', '--allow-anonymous', '-y']
 
 /**
- * `helm template istio-ingress istio/gateway -n istio-ingress`, where there is no helm: istioctl has its library inside and renders any
- * chart that lies where it looks for its own gateway's. The chart is the one in Istio's module, as it is.
+ * The output of `helm template istio-ingress istio/gateway -n istio-ingress` without helm: istioctl contains helm's library, and renders
+ * any chart at the path of its own gateway's chart. The chart is the one in Istio's module, unchanged.
  */
 async function chart(directory: string): Promise<string> {
   const manifests = join(await moduleSources(`istio-${defaultIstioVersion}`, 'istio.io/istio'), 'manifests')
   const place = join(directory, 'charts', 'gateways', 'istio-ingress')
   await cp(join(manifests, 'profiles'), join(directory, 'profiles'), { recursive: true })
-  // Without the schema, and with --force: istioctl has values of its own, and does not know those of this chart.
+  // Without the schema and with --force, because istioctl adds its own values and does not know those of this chart.
   const filter = (path: string) => !path.endsWith('values.schema.json')
   await cp(join(manifests, 'charts', 'gateway'), place, { recursive: true, filter })
   const resources = { requests: { cpu: '10m', memory: '64Mi' } } // a small machine
-  // Said before istiod puts the image's name in: of `auto` the API server would make "pull always".
+  // Set before istiod replaces the image `auto`, for which the API server's default is to pull always.
   const values = { name: RELEASE, imagePullPolicy: 'IfNotPresent', resources, terminationGracePeriodSeconds: 1 }
   const ingressGateways = [{ name: RELEASE, namespace: RELEASE, enabled: true }]
   const spec = { profile: 'empty', components: { ingressGateways }, values }
@@ -57,7 +57,7 @@ describe('the gateway of helm’s chart, on the real mesh', () => {
     workplace.end()
   })
 
-  function served(...words: string[]): void {
+  function assertServes(...words: string[]): void {
     const { stdout, stderr, exitCode } = workplace.telemetry(...EXPOSE, ...words, '-o', 'json')
     assert.equal(exitCode, 0, stdout + stderr)
     const { gateway, objects, exposures } = JSON.parse(stdout) as ExposeResult
@@ -74,15 +74,15 @@ describe('the gateway of helm’s chart, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   }
 
-  it('beside the installed one has to be named', () => {
+  it('has to be named when the installed one runs too', () => {
     assertOneError(workplace.telemetry(...EXPOSE), 'GATEWAY_AMBIGUOUS', /--gateway istio-ingress\/istio-ingress$/m)
   })
 
   it('serves every add-on when it is named, with all objects in its own namespace, and cleanup leaves nothing', () => {
-    served('--gateway', `${RELEASE}/${RELEASE}`)
+    assertServes('--gateway', `${RELEASE}/${RELEASE}`)
   })
 
-  it('is found when it is the only one that runs', () => {
+  it('is found when no other gateway runs', () => {
     const scale = (replicas: number) =>
       workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/istio-ingressgateway', `--replicas=${replicas}`)
     scale(0)
@@ -90,7 +90,7 @@ describe('the gateway of helm’s chart, on the real mesh', () => {
       const pods = ['-l', 'istio=ingressgateway', '--timeout=60s']
       workplace.kubectl('-n', 'istio-system', 'wait', '--for=delete', 'pod', ...pods)
       untouched = dump(workplace)
-      served()
+      assertServes()
     } finally {
       scale(1)
       const words = ['rollout', 'status', 'deployment/istio-ingressgateway', '--timeout=60s']

@@ -13,7 +13,7 @@ describe('layouts, on the real mesh', () => {
   before(() => loadBalancer('on'))
   after(() => workplace.end())
 
-  /** The status that curl gets at a URL of ours, with our authority and without DNS. */
+  /** The status that curl gets for an exposed URL, with our CA and without DNS. */
   function status({ authority, gateway }: ExposeResult, url: string): string {
     const { hostname, port, protocol } = new URL(url)
     const number = port || { 'https:': '443', 'http:': '80' }[protocol]
@@ -28,7 +28,7 @@ describe('layouts, on the real mesh', () => {
     return JSON.parse(stdout) as ExposeResult
   }
 
-  function everyPageAnswersAndNothingIsLeft(words: string[]): ExposeResult {
+  function assertPagesAnswerAndNothingIsLeft(words: string[]): ExposeResult {
     const untouched = dump(workplace)
     const result = expose('all', ...words)
     assert.equal(result.exposures.length, 4)
@@ -46,7 +46,7 @@ describe('layouts, on the real mesh', () => {
     { place: 'at a node', balancer: 'off', address: nodeAddress },
   ] as const
   for (const { place, balancer, address } of PLACES) {
-    describe(`${place}: every page answers, twice is once, cleanup leaves nothing`, () => {
+    describe(`${place}: every page answers, a second run changes nothing, cleanup leaves nothing`, () => {
       before(() => loadBalancer(balancer))
       after(() => loadBalancer('on'))
 
@@ -57,7 +57,7 @@ describe('layouts, on the real mesh', () => {
         ['ports', ['--insecure'], 'http:'],
       ] as const) {
         it(`${layout} by ${protocol}`, () => {
-          const result = everyPageAnswersAndNothingIsLeft(['--layout', layout, ...more])
+          const result = assertPagesAnswerAndNothingIsLeft(['--layout', layout, ...more])
           assert.equal(result.gateway.address, address)
           assert.deepEqual([...new Set(result.exposures.map(({ url }) => new URL(url).protocol))], [protocol])
         })
@@ -65,14 +65,14 @@ describe('layouts, on the real mesh', () => {
     })
   }
 
-  it('leads from HTTP to HTTPS, with path and query', () => {
+  it('redirect from HTTP to HTTPS, and keep path and query', () => {
     const result = expose('grafana')
     const host = result.exposures[0]?.host
     assert.equal(status(result, `http://${host}/d/x?orgId=1`), `301 https://${host}/d/x?orgId=1`)
     workplace.telemetry('cleanup', '-y')
   })
 
-  it('moves what is exposed from one layout to the other, and gives the ports back', () => {
+  it('can be changed: exposed add-ons move, and the Service’s ports are removed', () => {
     const untouched = workplace.kubectl(...SERVICE, 'jsonpath={.spec}')
     expose('grafana', 'kiali', '--layout', 'ports')
     const result = expose('kiali', '--layout', 'hosts')
@@ -91,7 +91,7 @@ describe('layouts, on the real mesh', () => {
     workplace.telemetry('cleanup', '-y')
   })
 
-  it('takes the ports of one add-on back, and leaves the others', () => {
+  it('lose only the ports of one add-on by its cleanup', () => {
     const result = expose('grafana', 'kiali', '--layout', 'ports')
     assert.equal(workplace.telemetry('cleanup', 'grafana', '-y').exitCode, 0)
     assert.match(workplace.kubectl(...SERVICE, 'jsonpath={.spec.ports[*].port}'), /^15021 80 443 15029$/)
@@ -103,14 +103,15 @@ describe('layouts, on the real mesh', () => {
     before(() => loadBalancer('off'))
     after(() => loadBalancer('on'))
 
-    it('are those that were asked for', () => {
-      const result = expose('grafana', '--layout', 'ports', '--node-port', '31531')
-      assert.equal(result.exposures[0]?.port, 31531)
+    it('are those of --node-port', () => {
+      // The API server gives the first 86 ports to nobody who does not ask for one.
+      const result = expose('grafana', '--layout', 'ports', '--node-port', '30053')
+      assert.equal(result.exposures[0]?.port, 30053)
       assert.equal(status(result, result.exposures[0]?.url ?? ''), '200')
       workplace.telemetry('cleanup', '-y')
     })
 
-    it('are refused with one clear error and nothing changed', () => {
+    it('that are invalid are refused with one clear error, and nothing is changed', () => {
       const untouched = dump(workplace)
       const taken = workplace.kubectl(...SERVICE, 'jsonpath={.spec.ports[0].nodePort}')
       const cases: [string, string[], number, string][] = [

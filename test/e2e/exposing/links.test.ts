@@ -12,7 +12,7 @@ describe('expose --link, on the real mesh', () => {
   before(() => loadBalancer('on'))
   after(() => {
     workplace.end()
-    workplace.rolledOut('kiali')
+    workplace.waitForRollout('kiali')
   })
 
   const expose = (...words: string[]) => {
@@ -23,7 +23,7 @@ describe('expose --link, on the real mesh', () => {
   const podTemplate = () =>
     workplace.kubectl('-n', 'istio-system', 'get', 'deployment', 'kiali', '-o', 'jsonpath={.spec.template.metadata}')
 
-  it('sets Kiali’s addresses of Grafana and tracing, restarts it, and cleanup leaves nothing of it', () => {
+  it('sets Kiali’s addresses of Grafana and tracing and restarts Kiali; cleanup restores its configuration', () => {
     const untouched = dump(workplace)
     const config = workplace.kubectl(...KIALI, 'jsonpath={.data.config\\.yaml}')
     const template = podTemplate()

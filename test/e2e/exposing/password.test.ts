@@ -8,14 +8,14 @@ import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
-import { ALL_WELL, statusOf, tenant, tenantStatuses } from '../tenant.ts'
+import { ALL_WELL, startTenant, statusOf, type Tenant, tenantStatuses } from '../tenant.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 /** `htpasswd -nbs me "correct horse battery staple"` */
 const USER = 'me:{SHA}q/eq1kOINtvlJqojGr3i0O73TUI='
 const ECHO = 'telemetry-e2e'
 
-/** A Grafana that answers with the headers it was asked with. */
+/** A pod with Grafana's label that answers with the headers of the request. */
 function echo(): object[] {
   const labels = { 'app.kubernetes.io/name': 'grafana' }
   const metadata = { name: 'echo', namespace: ECHO, labels }
@@ -35,11 +35,11 @@ function echo(): object[] {
 describe('--auth basic, on the real mesh', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
-  let neighbour: { leave(): void }
+  let neighbour: Tenant
 
   before(async () => {
     await loadBalancer('on')
-    neighbour = await tenant(workplace)
+    neighbour = await startTenant(workplace)
     untouched = dump(workplace)
   })
   afterEach(() => {
@@ -47,7 +47,7 @@ describe('--auth basic, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
   after(() => {
-    neighbour.leave()
+    neighbour.remove()
     workplace.end()
   })
 
@@ -59,7 +59,7 @@ describe('--auth basic, on the real mesh', () => {
   const userOf = ({ credentials }: ExposeResult) => `${credentials?.user}:${credentials?.password}`
 
   for (const words of [[], ['--insecure'], ['--layout', 'ports'], ['--layout', 'ports', '--insecure']]) {
-    it(`is 401 for strangers and 200 with the password, for others nothing has changed: ${words.join(' ') || 'hosts'}`, () => {
+    it(`answers 401 to strangers and 200 with the password, and does not change other pages: ${words.join(' ') || 'hosts'}`, () => {
       const result = expose('grafana', 'kiali', '--auth', 'basic', ...words)
       const user = userOf(result)
       for (const { url, probe } of result.exposures) {
@@ -73,7 +73,7 @@ describe('--auth basic, on the real mesh', () => {
     })
   }
 
-  it('is asked for by its host alone, whatever the connection was opened for and however the host is spelled', () => {
+  it('applies only to its host, whatever host the connection was opened for and however the host is spelled', () => {
     const result = expose('grafana', '--auth', 'basic')
     expose('kiali', '--allow-anonymous')
     const [grafana, kiali] = [`https://grafana.${DOMAIN}/`, `https://kiali.${DOMAIN}/kiali/`]
@@ -86,7 +86,7 @@ describe('--auth basic, on the real mesh', () => {
     }
   })
 
-  it('is in front of an allow list’s addresses, and of what Prometheus lets through', () => {
+  it('applies together with an allow list, and before the rules for Prometheus’ own paths', () => {
     const result = expose('prometheus', '--auth', 'basic', '--allow-cidr', '192.0.2.0/24')
     assert.deepEqual([result.exposures[0]?.probe?.status, result.exposures[0]?.probe?.hop], [403, 'access'])
     const opened = expose('prometheus', '--allow-cidr', 'any')
@@ -100,8 +100,8 @@ describe('--auth basic, on the real mesh', () => {
     assert.deepEqual([post(), post('-u', userOf(result))], ['401', '403'])
   })
 
-  it('keeps the password to itself: the add-on gets no Authorization header, nor does the cluster get the password', () => {
-    const around = dump(workplace)
+  it('passes no Authorization header to the add-on, and stores no password in the cluster', () => {
+    const before = dump(workplace)
     workplace.apply(...echo())
     try {
       workplace.kubectl('-n', ECHO, 'wait', 'pod/echo', '--for=condition=Ready', '--timeout=60s')
@@ -122,10 +122,10 @@ describe('--auth basic, on the real mesh', () => {
       workplace.telemetry('cleanup', '-y')
       workplace.kubectl('delete', 'namespace', ECHO, '--wait=true')
     }
-    assert.deepEqual(difference(around, dump(workplace)), [])
+    assert.deepEqual(difference(before, dump(workplace)), [])
   })
 
-  it('takes users from a file of htpasswd, and refuses what Envoy cannot read', () => {
+  it('takes users from an htpasswd file, and refuses hashes that Envoy cannot read', () => {
     const file = join(workplace.directory, 'htpasswd')
     writeFileSync(file, `${USER}\n`)
     const { exposures, credentials } = expose('grafana', '--auth', 'basic', '--htpasswd', file)
@@ -138,7 +138,29 @@ describe('--auth basic, on the real mesh', () => {
     assertOneError(workplace.telemetry(...words, '/nowhere'), 'FILE_UNREADABLE', /ENOENT/, 2)
   })
 
-  it('stays when another add-on comes and goes, and goes when it is lifted', () => {
+  it('whose object somebody has emptied is not replaced by none, but by a new one or by cleanup', () => {
+    expose('grafana', '--auth', 'basic')
+    const object = ['envoyfilters.networking.istio.io', 'kubectl-telemetry-grafana']
+    const text = workplace.kubectl('-n', 'istio-system', 'get', ...object, '--show-managed-fields', '-o', 'json')
+    const { apiVersion, kind, metadata, spec } = JSON.parse(text)
+    const { name, namespace, labels, managedFields } = metadata
+    // With an empty list of users Envoy would refuse the whole listener.
+    spec.configPatches = []
+    workplace.applyAs(managedFields[0].manager, { apiVersion, kind, metadata: { name, namespace, labels }, spec })
+    const refused = (...words: string[]) =>
+      assertOneError(workplace.telemetry('expose', ...words, '-y'), 'GUARDS_UNREADABLE', /EnvoyFilter istio-system/)
+    refused('all', '--allow-anonymous')
+    refused('grafana', '--allow-cidr', '10.0.0.0/8')
+    refused('kiali', '--allow-anonymous', '--domain', 'example.com')
+    const { stdout } = workplace.telemetry('status', '-o', 'json')
+    assert.match(stdout, /"GUARD_DIFFERS"/)
+    expose('kiali', '--allow-anonymous')
+    const result = expose('grafana', '--auth', 'basic')
+    const grafana = `https://grafana.${DOMAIN}/`
+    assert.deepEqual([statusOf(grafana), statusOf(grafana, { user: userOf(result) })], [401, 200])
+  })
+
+  it('stays when another add-on is exposed and removed, and ends with --auth none', () => {
     const grafana = `https://grafana.${DOMAIN}/`
     const user = userOf(expose('grafana', '--auth', 'basic'))
     expose('kiali', '--allow-anonymous')

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'mocha'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
-import { overOneConnection, raw } from '../http2.ts'
+import { overOneConnection, rawRequest } from '../http2.ts'
 import { Workplace } from '../mesh.ts'
 
 const HOST = `prometheus.${loadBalancerAddress}.nip.io`
 
-/** Spellings of paths that end, reload or change Prometheus, for every layer that might tidy them up. */
+/** Spellings of paths that end, reload or change Prometheus, for every layer that may normalize paths. */
 const SPELLINGS = ['quit', 'reload'].flatMap((verb) => [
   `/-/${verb}`,
   `/-%2F${verb}`,
@@ -76,10 +76,9 @@ describe('Prometheus behind the gateway, on the real mesh', () => {
 
   it(`cannot be ended, reloaded or changed: ${SPELLINGS.length + ADMIN.length} paths, POST, PUT and DELETE, HTTP/1.1 and HTTP/2`, async () => {
     const before = restarts()
-    // Not /query and /targets: the lab's Prometheus is built from its Go module, which lacks the pages' files.
     for (const path of [...SPELLINGS, ...ADMIN]) {
       for (const method of ['POST', 'PUT', 'DELETE']) {
-        const one = await raw(loadBalancerAddress, HOST, ca, method, path)
+        const one = await rawRequest(loadBalancerAddress, HOST, ca, method, path)
         assert.ok([403, 400].includes(one), `${method} ${path} over HTTP/1.1: ${one}`)
         const [two = -1] = await overOneConnection(loadBalancerAddress, HOST, ca, [{ authority: HOST, path, method }])
         assert.ok([403, 400, 0].includes(two), `${method} ${path} over HTTP/2: ${two}`)
@@ -108,5 +107,55 @@ describe('Prometheus behind the gateway, on the real mesh', () => {
       curl('--data', 'query=up&start=0&end=1&step=1', `https://${HOST}/api/v1/query_range`),
       /"status":"success"/,
     )
+  })
+})
+
+describe('Prometheus below a path, on the real mesh', () => {
+  const NAMESPACE = 'prometheus-below'
+  const workplace = new Workplace()
+  const labels = { app: 'prometheus', component: 'server' }
+
+  before(async () => {
+    await loadBalancer('on')
+    const image = workplace.kubectl(
+      ...['-n', 'istio-system', 'get', 'deployment', 'prometheus'],
+      ...['-o', 'jsonpath={.spec.template.spec.containers[?(@.name=="prometheus-server")].image}'],
+    )
+    const args = ['--config.file=/dev/null', '--storage.tsdb.path=/tmp', '--web.external-url=https://x.test/prom']
+    const metadata = { name: 'prometheus', namespace: NAMESPACE, labels }
+    const readinessProbe = { httpGet: { path: '/prom/-/ready', port: 9090 }, periodSeconds: 1 }
+    const container = { name: 'prometheus', image, imagePullPolicy: 'Never', args, readinessProbe }
+    workplace.apply(
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: { selector: labels, ports: [{ port: 9090, name: 'http' }] },
+      },
+      { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [container], terminationGracePeriodSeconds: 0 } },
+    )
+    workplace.kubectl('-n', NAMESPACE, 'wait', 'pod/prometheus', '--for=condition=Ready', '--timeout=60s')
+  })
+  after(() => {
+    workplace.telemetry('cleanup', '-y')
+    workplace.kubectl('delete', 'namespace', NAMESPACE, '--timeout=90s')
+    workplace.end()
+  })
+
+  it('is exposed there, and only its pages', () => {
+    const words = ['expose', 'prometheus', '-n', NAMESPACE, '--allow-anonymous', '-y', '-o', 'json']
+    const { stdout, stderr, exitCode } = workplace.telemetry(...words)
+    assert.equal(exitCode, 0, stdout + stderr)
+    const { exposures, authority } = JSON.parse(stdout) as ExposeResult
+    assert.deepEqual([exposures[0]?.url, exposures[0]?.probe?.hop], [`https://${HOST}/prom/`, 'upstream'])
+    const statusOf = (path: string, ...words: string[]) =>
+      workplace.run('curl', [
+        ...['-sS', '-o', '/dev/null', '-w', '%{http_code} %header{location}', '--cacert', authority?.certificate ?? ''],
+        ...['--resolve', `${HOST}:443:${loadBalancerAddress}`, ...words, `https://${HOST}${path}`],
+      ]).stdout
+    const seen = ['/', '/prom/-/ready', '/prom/api/v1/query?query=up', '/-/ready'].map((path) => statusOf(path))
+    assert.deepEqual(seen, [`302 https://${HOST}/prom/`, '200 ', '200 ', '403 '])
+    assert.equal(statusOf('/prom/-/quit', '-X', 'POST'), '403 ')
   })
 })

@@ -35,7 +35,7 @@ describe('several add-ons, on the real mesh', () => {
   }
   const names = (list: string[]) => list.map((name) => `${name}.${DOMAIN}`)
 
-  /** What is there: the Gateway's hosts and the certificate's names. */
+  /** The hosts of the Gateway, and the names in the certificate. */
   function served(): { hosts: string[]; certified: string[] } {
     const hosts = workplace.kubectl(
       '-n',
@@ -56,10 +56,13 @@ describe('several add-ons, on the real mesh', () => {
       'jsonpath={.data.tls\\.crt}',
     )
     const { subjectAltName = '' } = new X509Certificate(Buffer.from(secret, 'base64'))
-    return { hosts: hosts.split(' '), certified: subjectAltName.split(', ').map((name) => name.slice(4)) }
+    return {
+      hosts: hosts.replaceAll('./', '').split(' '),
+      certified: subjectAltName.split(', ').map((name) => name.slice(4)),
+    }
   }
 
-  it('all of them answer, at the paths where their pages are, and `/` leads there', async () => {
+  it('answer at the paths of their pages, and `/` redirects there', async () => {
     const result = expose('all')
     assert.deepEqual(
       result.exposures.map(({ url, probe }) => [url, probe?.ok]),
@@ -87,7 +90,7 @@ describe('several add-ons, on the real mesh', () => {
     assert.equal(curl(`kiali.${DOMAIN}`), `302 https://kiali.${DOMAIN}/kiali/`)
   })
 
-  it('one HTTP/2 connection, opened for Kiali’s host, serves the other three', async () => {
+  it('are all served over one HTTP/2 connection that was opened for Kiali’s host', async () => {
     const { authority } = expose('all')
     const requests = Object.entries(PAGES).map(([name, path]) => ({ authority: `${name}.${DOMAIN}`, path }))
     const ca = readFileSync(authority?.certificate ?? '', 'utf8')
@@ -97,7 +100,7 @@ describe('several add-ons, on the real mesh', () => {
     )
   })
 
-  it('where the documented four Gateways answer 404 (the control)', async () => {
+  it('answer 404 over such a connection with the four Gateways of Istio’s page (the control)', async () => {
     const { authority } = expose('all')
     const ca = readFileSync(authority?.certificate ?? '', 'utf8')
     const { data } = JSON.parse(
@@ -115,12 +118,11 @@ describe('several add-ons, on the real mesh', () => {
       }
       assert.deepEqual(statuses, [404, 200, 404, 404])
     } finally {
-      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: documented })
-      workplace.run('kubectl', ['delete', '-f', '-'], { input })
+      workplace.delete(...documented)
     }
   })
 
-  it('a further one extends the Gateway and the certificate, and leaves the others’ routes alone', () => {
+  it('share the Gateway and the certificate, which a further one extends without a change of other routes', () => {
     expose('grafana')
     const route = () =>
       workplace.kubectl(
@@ -138,7 +140,7 @@ describe('several add-ons, on the real mesh', () => {
     assert.equal(route(), before)
   })
 
-  it('cleanup of one takes its host off both, and the last one takes everything', () => {
+  it('are removed one by one from the Gateway and the certificate, and the last cleanup removes everything', () => {
     const untouched = dump(workplace)
     expose('grafana', 'kiali')
     assert.equal(workplace.telemetry('cleanup', 'grafana', '-y').exitCode, 0)
@@ -147,7 +149,7 @@ describe('several add-ons, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
-  it('four runs at once agree in the end: every host on the Gateway and in the certificate', async () => {
+  it('are all on the Gateway and in the certificate after four runs at once', async () => {
     expose('grafana')
     workplace.telemetry('cleanup', '-y')
     const runs = NAMES.map(

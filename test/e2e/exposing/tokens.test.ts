@@ -7,9 +7,9 @@ import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { Beside } from '../node-server.ts'
+import { NodeServer } from '../node-server.ts'
 import { assertOneError } from '../one-error.ts'
-import { ALL_WELL, statusOf, tenant, tenantStatuses } from '../tenant.ts'
+import { ALL_WELL, startTenant, statusOf, type Tenant, tenantStatuses } from '../tenant.ts'
 
 const ISSUER = 'https://issuer.example.com'
 
@@ -34,15 +34,15 @@ describe('--auth jwt, on the real mesh', () => {
   const workplace = new Workplace()
   const issuer = new Issuer()
   const file = join(workplace.directory, 'jwks.json')
-  let service: Beside
-  let neighbour: { leave(): void }
+  let service: NodeServer
+  let neighbour: Tenant
   let untouched: Map<string, string>
 
   before(async () => {
     await loadBalancer('on')
-    neighbour = await tenant(workplace)
+    neighbour = await startTenant(workplace)
     const answer = `response.setHeader('content-type', 'application/json'); response.end(${JSON.stringify(issuer.keys)})`
-    service = await Beside.start(workplace, 'issuer', answer)
+    service = await NodeServer.start(workplace, 'issuer', answer)
     writeFileSync(file, issuer.keys)
     untouched = dump(workplace)
   })
@@ -52,7 +52,7 @@ describe('--auth jwt, on the real mesh', () => {
   })
   after(() => {
     service.end()
-    neighbour.leave()
+    neighbour.remove()
     workplace.end()
   })
 
@@ -63,7 +63,7 @@ describe('--auth jwt, on the real mesh', () => {
   }
   const bearing = (url: string, token: string) => statusOf(url, { headers: { Authorization: `Bearer ${token}` } })
 
-  /** No token, a good one, an expired one, one of another issuer, one that another key signed, and what is no token. */
+  /** Statuses without a token, with a valid one, an expired one, one of another issuer, one that another key signed, and one that is no token. */
   const seen = (url: string) => [
     statusOf(url),
     bearing(url, issuer.token()),
@@ -74,20 +74,23 @@ describe('--auth jwt, on the real mesh', () => {
   ]
 
   for (const words of [[], ['--insecure'], ['--layout', 'ports']]) {
-    it(`keys from a Service: a good token is let in, all else is 401: ${words.join(' ') || 'hosts'}`, () => {
-      const keys = ['--issuer', ISSUER, '--jwks-uri', `http://${service.host}:8080/jwks.json`]
+    it(`lets in a valid token, and answers 401 to all else, with keys from a Service: ${words.join(' ') || 'hosts'}`, () => {
+      const keys = ['--issuer', ISSUER, '--jwks-uri', `http://${service.host}:8080/jwks.json`, '--audience', 'any']
       const result = expose('grafana', 'kiali', '--auth', 'jwt', ...keys, ...words)
+      assert.equal(result.warnings.filter(({ code }) => code === 'AUDIENCE_ANY').length, 2)
       for (const { url, probe, guard } of result.exposures) {
         assert.deepEqual([probe?.ok, probe?.status, probe?.hop], [true, 401, 'access'])
         assert.deepEqual(guard, { login: { kind: 'jwt', issuer: ISSUER, audiences: [] } })
         assert.deepEqual(seen(url), [401, 200, 401, 401, 401, 401], url)
+        // What the finding says.
+        assert.equal(bearing(url, issuer.token({ aud: 'another' })), 200)
       }
-      // Theirs have tokens of other issuers.
+      // The tenant's requests have tokens of another issuer.
       assert.deepEqual(tenantStatuses(), ALL_WELL)
     })
   }
 
-  it('keys from a file, for an audience; by its host alone, over whatever connection', () => {
+  it('takes keys from a file, checks the audience, and applies only to its host, over any connection', () => {
     const result = expose('grafana', '--auth', 'jwt', '--issuer', ISSUER, '--jwks', file, '--audience', 'telemetry')
     expose('kiali', '--allow-anonymous')
     const url = result.exposures[0]?.url ?? ''
@@ -100,22 +103,31 @@ describe('--auth jwt, on the real mesh', () => {
     assert.deepEqual(seen(url), [401, 200, 401, 401, 401, 401])
   })
 
-  it('gives way to a password, and back, without a moment in which anyone gets in', () => {
-    const { exposures } = expose('grafana', '--auth', 'jwt', '--issuer', ISSUER, '--jwks', file)
+  it('is replaced by a password: then the token is refused', () => {
+    const keys = ['--issuer', ISSUER, '--jwks', file, '--audience', 'telemetry']
+    const { exposures } = expose('grafana', '--auth', 'jwt', ...keys)
     const { credentials } = expose('grafana', '--auth', 'basic')
     const url = exposures[0]?.url ?? ''
     const user = `${credentials?.user}:${credentials?.password}`
     assert.deepEqual([statusOf(url), bearing(url, issuer.token()), statusOf(url, { user })], [401, 401, 200])
   })
 
-  it('refuses a Service that is not there, and what is no key set', () => {
-    const words = ['expose', 'grafana', '-y', '--auth', 'jwt', '--issuer', ISSUER]
+  it('refuses a Service that does not exist, and a file that is no key set', () => {
+    const words = ['expose', 'grafana', '-y', '--auth', 'jwt', '--issuer', ISSUER, '--audience', 'telemetry']
     const refused = (code: string, exitCode: number, says: RegExp, ...more: string[]) =>
       assertOneError(workplace.telemetry(...words, ...more), code, says, exitCode)
-    refused('JWKS_SERVICE_NOT_FOUND', 1, /no such Service/, '--jwks-uri', 'http://nobody.default.svc:8080/')
+    refused('JWKS_SERVICE_NOT_FOUND', 1, /the Service does not exist/, '--jwks-uri', 'http://nobody.default.svc:8080/')
     refused('JWKS_SERVICE_NOT_FOUND', 1, /no port 81/, '--jwks-uri', `http://${service.host}:81/`)
-    refused('JWKS_URI_INVALID', 2, /in clear/, '--jwks-uri', 'http://issuer.example.com/')
-    refused('JWKS_INVALID', 2, /no JSON Web Key Set/, '--jwks', join(workplace.directory, 'bin', 'kubectl-telemetry'))
+    refused('JWKS_URI_INVALID', 2, /is plaintext/, '--jwks-uri', 'http://issuer.example.com/')
+    refused(
+      'JWKS_INVALID',
+      2,
+      /not a JSON Web Key Set/,
+      '--jwks',
+      join(workplace.directory, 'bin', 'kubectl-telemetry'),
+    )
     refused('AUTH_INVALID', 2, /the issuer and its keys/)
+    const without = workplace.telemetry('expose', 'grafana', '-y', '--auth', 'jwt', '--issuer', ISSUER, '--jwks', file)
+    assertOneError(without, 'AUTH_INVALID', /needs --audience/, 2)
   })
 })

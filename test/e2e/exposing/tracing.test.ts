@@ -12,10 +12,10 @@ interface Backend {
   title: string
   path: string
   page: string
-  /** What it adds to what Jaeger's sample has under the same names. */
+  /** Objects of the sample with other names than those of Jaeger's sample. */
   own: string[]
-  /** The Service that has to be pointed out: Jaeger's Service zipkin stays, and looks like a page of Jaeger's. */
-  pointedOut?: string
+  /** The Service that needs the annotation, because Jaeger's Service zipkin stays and looks like Jaeger's page. */
+  annotated?: string
 }
 
 const BACKENDS: Backend[] = [
@@ -29,7 +29,7 @@ const BACKENDS: Backend[] = [
       ...['oap', 'ui'].map((part) => `deployment/skywalking-${part}`),
       ...['tracing-ui', 'skywalking-oap', 'skywalking-ui'].map((name) => `service/${name}`),
     ],
-    pointedOut: 'skywalking-ui',
+    annotated: 'skywalking-ui',
   },
 ]
 
@@ -45,13 +45,13 @@ describe('tracing that is not Jaeger, on the real mesh', function () {
   })
   after(async () => {
     workplace.end()
-    // Service tracing went from Jaeger's sample to the others' and back.
-    assert.deepEqual(difference(untouched, dump(workplace)), [], 'the mesh is not as it was')
+    // Service tracing was replaced by that of the other samples, and restored.
+    assert.deepEqual(difference(untouched, dump(workplace)), [], 'the mesh has changed')
   })
 
   const istioSystem = (...words: string[]) => workplace.kubectl('-n', 'istio-system', ...words)
 
-  /** The status, where it leads, and the title of the page there. */
+  /** Status, target of a redirect, and title of the page. */
   function fetched(path: string, ca: string): string[] {
     const to = ['--cacert', ca, '--resolve', `${HOST}:443:${loadBalancerAddress}`, `https://${HOST}${path}`]
     const { stdout } = workplace.run('curl', ['-sS', '-w', '\n%{http_code} %{redirect_url}', ...to])
@@ -59,18 +59,18 @@ describe('tracing that is not Jaeger, on the real mesh', function () {
     return [status, leads, /<title>(.*?)<\/title>/.exec(stdout)?.[1] ?? '']
   }
 
-  for (const { sample, title, path, page, own, pointedOut } of BACKENDS) {
+  for (const { sample, title, path, page, own, annotated } of BACKENDS) {
     describe(title, () => {
       before(async () => {
         await addons([sample])
-        if (pointedOut) istioSystem('annotate', 'service', pointedOut, 'kubectl-telemetry/addon=tracing')
+        if (annotated) istioSystem('annotate', 'service', annotated, 'kubectl-telemetry/addon=tracing')
       })
       after(async () => {
         istioSystem('delete', ...own)
         await addons(['jaeger'])
       })
 
-      it(`is what \`expose tracing\` serves, at ${path}, and \`/\` leads there`, () => {
+      it(`is served by \`expose tracing\` at ${path}, and \`/\` redirects there`, () => {
         const before = dump(workplace)
         const { stdout, stderr, exitCode } = workplace.telemetry(
           ...['expose', 'tracing', '--allow-anonymous', '-y', '-o', 'json'],

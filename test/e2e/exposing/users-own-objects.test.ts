@@ -4,16 +4,16 @@ import { after, before, describe, it } from 'mocha'
 import { issueLeaf } from '../../../src/certificates/authority.ts'
 import { authorityOf, issuing } from '../../certificates/issuing.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
-import { raw } from '../http2.ts'
+import { rawRequest } from '../http2.ts'
 import { Workplace } from '../mesh.ts'
-import { running } from '../plugin-runs.ts'
+import { runPlugin } from '../plugin-runs.ts'
 
 const NAMESPACE = 'istio-system'
 const HOST = 'shop.example.com'
 const NOW = { now: new Date() }
 
-/** What a user has beside ours on the same gateway: another host on 443 that leads to Grafana, with a rule for it. */
-async function theirs(): Promise<{ objects: object[]; ca: string }> {
+/** A user's objects at the same gateway: another host on 443 with a route to Grafana, and a rule for it. */
+async function usersObjects(): Promise<{ objects: object[]; ca: string }> {
   const authority = await authorityOf('example.com', 0, NOW)
   const leaf = await issueLeaf(authority, [HOST], issuing(1, NOW))
   const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -57,7 +57,7 @@ async function theirs(): Promise<{ objects: object[]; ca: string }> {
   return { objects, ca: authority.certificate }
 }
 
-describe('a user’s own objects beside ours, on the real mesh', () => {
+describe('a user’s own objects at the same gateway, on the real mesh', () => {
   const workplace = new Workplace()
   const port = { name: 'tcp-shop', port: 31400, targetPort: 31400, protocol: 'TCP' }
   let objects: object[] = []
@@ -65,7 +65,7 @@ describe('a user’s own objects beside ours, on the real mesh', () => {
 
   before(async () => {
     await loadBalancer('on')
-    ;({ objects, ca } = await theirs())
+    ;({ objects, ca } = await usersObjects())
     workplace.apply(...objects)
     patchService([{ op: 'add', path: '/spec/ports/-', value: port }])
     for (let attempt = 0; attempt < 50 && (await shop()) !== 200; attempt++) await sleep(200)
@@ -76,18 +76,17 @@ describe('a user’s own objects beside ours, on the real mesh', () => {
     const ports = JSON.parse(kubectl('get', 'service', 'istio-ingressgateway', '-o', 'json')).spec.ports as object[]
     const index = ports.findIndex((one) => 'name' in one && one.name === port.name)
     patchService([{ op: 'remove', path: `/spec/ports/${index}` }])
-    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    workplace.run('kubectl', ['delete', '-f', '-'], { input })
+    workplace.delete(...objects)
   })
 
   const kubectl = (...words: string[]) => workplace.kubectl('-n', NAMESPACE, ...words)
-  const shop = () => raw(loadBalancerAddress, HOST, ca, 'GET', '/api/health')
+  const shop = () => rawRequest(loadBalancerAddress, HOST, ca, 'GET', '/api/health')
 
   function patchService(patch: object[]): void {
     kubectl('patch', 'service', 'istio-ingressgateway', '--type=json', '-p', JSON.stringify(patch))
   }
 
-  /** Every byte the API server has of them. */
+  /** The user's objects as the API server stores them. */
   function bytes(): string {
     const kinds = ['destinationrules', 'virtualservices', 'gateways'].map((kind) => `${kind}.networking.istio.io`)
     const names = [`${kinds[0]}/grafana`, `${kinds[1]}/shop`, `${kinds[2]}/shop`]
@@ -110,14 +109,14 @@ describe('a user’s own objects beside ours, on the real mesh', () => {
     const look = (async () => {
       for (; looking; await sleep(10)) statuses.push(await shop())
     })()
-    const exposed = await running(workplace, 'expose', 'all', '--allow-anonymous', '-y')
+    const exposed = await runPlugin(workplace, 'expose', 'all', '--allow-anonymous', '-y')
     assert.equal(exposed.exitCode, 0, exposed.stderr)
     assert.equal(bytes(), before)
-    const again = await running(workplace, 'expose', 'all', '--allow-anonymous', '-y', '--domain', 'mesh.example.com')
+    const again = await runPlugin(workplace, 'expose', 'all', '--allow-anonymous', '-y', '--domain', 'mesh.example.com')
     assert.equal(again.exitCode, 0, again.stderr)
-    assert.equal((await running(workplace, 'cleanup', 'kiali', '-y')).exitCode, 0)
-    assert.equal((await running(workplace, 'cleanup', '-y')).exitCode, 0)
-    await sleep(1_000) // Envoy hears of it a moment later
+    assert.equal((await runPlugin(workplace, 'cleanup', 'kiali', '-y')).exitCode, 0)
+    assert.equal((await runPlugin(workplace, 'cleanup', '-y')).exitCode, 0)
+    await sleep(1_000) // Envoy gets the change a moment later
     looking = false
     await look
     assert.equal(bytes(), before)

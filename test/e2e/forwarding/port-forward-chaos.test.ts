@@ -4,25 +4,24 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, before, describe, it } from 'mocha'
 import * as faults from '../../lab/faults.ts'
-import { Asking, ask, Forwarding, firstServed, unserved } from '../forwarding.ts'
+import { ask, firstServed, RequestLoop, RunningForward, unserved } from '../forwarding.ts'
 import { Workplace } from '../mesh.ts'
 import { Middlebox } from '../middlebox.ts'
-import { running } from '../plugin-runs.ts'
+import { runPlugin } from '../plugin-runs.ts'
 import { WIRE_HTTP, wireServer } from '../wire-server.ts'
 
 const WIRE = ['-n', 'wire']
 const SERVICE = [`svc/wire:${WIRE_HTTP}`, ...WIRE, '-p', '3456']
 /**
- * Milliseconds after which it serves again. Under 1,000 is the promise (docs/decisions/0012); a machine that is busy with other things
- * takes its time.
+ * Milliseconds until requests are served again. docs/decisions/0012 promises less than 1,000; a busy machine is slower.
  */
 const SOON = 4_000
 
 describe('port-forward when something breaks, ten requests a second, on the real mesh', () => {
   const workplace = new Workplace()
-  const forwardings: Forwarding[] = []
+  const forwardings: RunningForward[] = []
   const start = async (...words: string[]) => {
-    const forwarding = await Forwarding.start(workplace, ...words)
+    const forwarding = await RunningForward.start(workplace, ...words)
     forwardings.push(forwarding)
     return forwarding
   }
@@ -43,28 +42,28 @@ describe('port-forward when something breaks, ten requests a second, on the real
     }
   })
   after(() => {
-    workplace.kubectl('delete', 'namespace', 'wire', '--wait=false')
+    workplace.kubectl('delete', 'namespace', 'wire')
     workplace.end()
   })
 
-  /** Asks while the fault lasts, and for two seconds after it. @returns what was asked, and when the fault was over */
-  async function during(forwarding: Forwarding, fault: () => Promise<void>) {
-    const asking = new Asking(forwarding.url('wire'))
+  /** Sends requests during the fault and for two seconds after it. @returns the requests, and when the fault was over */
+  async function during(forwarding: RunningForward, fault: () => Promise<void>) {
+    const asking = new RequestLoop(forwarding.url('wire'))
     await sleep(500)
-    let mended: number
+    let repaired: number
     try {
       await fault()
     } finally {
-      mended = performance.now()
+      repaired = performance.now()
       await sleep(2_000)
       await asking.stop()
     }
     const asked = await asking.stop()
-    assert.ok(firstServed(asked, mended) < SOON, `served again after ${firstServed(asked, mended)} ms`)
-    assert.deepEqual(unserved(asked, mended), [])
-    return { asked, mended }
+    assert.ok(firstServed(asked, repaired) < SOON, `served again after ${firstServed(asked, repaired)} ms`)
+    assert.deepEqual(unserved(asked, repaired), [])
+    return { asked, repaired }
   }
-  const said = ({ events }: Forwarding) => events.map(({ event }) => event)
+  const eventNames = ({ events }: RunningForward) => events.map(({ event }) => event)
 
   it('loses no request when connections to the kubelet are cut', async () => {
     const forwarding = await start(...SERVICE)
@@ -77,21 +76,21 @@ describe('port-forward when something breaks, ten requests a second, on the real
     const forwarding = await start(...SERVICE)
     const { asked } = await during(forwarding, async () => {
       scale(0)
-      await forwarding.until((now) => said(now).includes('waiting'), 'it did not notice')
+      await forwarding.until((now) => eventNames(now).includes('waiting'), 'it did not notice')
       scale(1)
     })
     assert.deepEqual(unserved(asked), [])
-    assert.deepEqual(said(forwarding), ['listening', 'connected', 'waiting', 'connected'])
+    assert.deepEqual(eventNames(forwarding), ['listening', 'connected', 'waiting', 'connected'])
   })
 
-  it('serves at once after a sleep, in which every connection has died without a word and the pod was replaced', async () => {
+  it('serves at once after a sleep in which all connections died silently and the pod was replaced', async () => {
     const middlebox = await Middlebox.start()
     try {
       const kubeconfig = join(workplace.directory, 'kubeconfig')
       middlebox.writeKubeConfig(kubeconfig)
       const forwarding = await start(...SERVICE, '--kubeconfig', kubeconfig)
       const url = forwarding.url('wire')
-      // Several tunnels, so that there are several to be found dead.
+      // Opens several tunnels, so that several have to be found dead.
       await Promise.all(Array.from({ length: 8 }, () => ask(`${url}wait?ms=300`)))
       middlebox.forget()
       workplace.kubectl(...WIRE, 'delete', 'pod', '--all')
@@ -105,7 +104,7 @@ describe('port-forward when something breaks, ten requests a second, on the real
     }
   })
 
-  it('ends at once on Ctrl-C while nothing answers', async () => {
+  it('ends at once on Ctrl-C while the API server does not answer', async () => {
     const middlebox = await Middlebox.start()
     try {
       const kubeconfig = join(workplace.directory, 'kubeconfig')
@@ -124,10 +123,10 @@ describe('port-forward when something breaks, ten requests a second, on the real
     }
   })
 
-  // From here on Kubernetes' own controllers may be half a minute late with EndpointSlices: they wait before they watch again.
-  it('lives through 20 s without an API server and says so; with --exit-on-loss it ends with 1', async () => {
+  // After this test Kubernetes' own controllers may update EndpointSlices half a minute late: they pause before they watch again.
+  it('survives 20 s without an API server and reports it; with --exit-on-loss it ends with 1', async () => {
     const forwarding = await start(...SERVICE)
-    const leaving = running(workplace, 'port-forward', 'kiali', '-p', '3457', '--exit-on-loss')
+    const leaving = runPlugin(workplace, 'port-forward', 'kiali', '-p', '3457', '--exit-on-loss')
     await untilServed('http://127.0.0.1:3457/kiali/')
     const { asked } = await during(forwarding, async () => {
       await faults.stopApiServer()
@@ -139,9 +138,9 @@ describe('port-forward when something breaks, ten requests a second, on the real
     })
     for (const { status, body } of unserved(asked)) {
       assert.equal(status, 502)
-      assert.match(body, /no pod of wire that answers within 10 s: .*(cannot be reached|was lost)/)
+      assert.match(body, /no pod of wire answered within 10 s: .*(cannot be reached|was lost)/)
     }
-    const [, , lost = '', ...rest] = said(forwarding)
+    const [, , lost = '', ...rest] = eventNames(forwarding)
     assert.deepEqual([lost, rest.at(-1)], ['lost', 'connected'])
     const { stdout, stderr, exitCode } = await leaving
     assert.equal(exitCode, 1)

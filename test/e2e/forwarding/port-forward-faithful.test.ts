@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
 import { Agent, fetch, WebSocket } from 'undici'
 import { footprint } from '../footprint.ts'
-import { type Asked, Asking, ask, Forwarding, firstServed, unserved } from '../forwarding.ts'
+import { ask, firstServed, RequestLoop, RunningForward, type SentRequest, unserved } from '../forwarding.ts'
 import { Workplace } from '../mesh.ts'
 import { Middlebox } from '../middlebox.ts'
 import { RawClient } from '../raw-client.ts'
@@ -14,29 +14,29 @@ import { WIRE_HTTP, WIRE_RAW, wireContent, wireServer, wireSum } from '../wire-s
 
 const WIRE = ['-n', 'wire-faithful']
 const MEBI = 1024 * 1024
-/** SHA-256 of nothing. */
+/** SHA-256 of no bytes. */
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const [HTTP, RAW, ASLEEP, IDLE] = [3460, 3461, 3462, 3463]
-/** MiB that a forward may have had at the most, with 256 MiB for a slow reader or to a slow server under way. It takes some 160. */
+/** Highest peak memory of a forward in MiB while 256 MiB go to a slow reader or a slow server. It was about 160 when measured. */
 const MOST = 240
 
-/** As a laptop does: the process stands still, and connections stay. */
+/** Milliseconds for which the process is suspended, as on a laptop that sleeps, while its connections stay open. */
 const SLEEP = 60_000
-/** Longer than a proxy waits that cuts what is idle for 30 s. */
+/** Milliseconds, longer than the time after which the proxy closes idle connections. */
 const QUIET = 65_000
 
-describe('port-forward carries what it is given, on the real mesh', () => {
+describe('port-forward carries every byte and every end, on the real mesh', () => {
   const workplace = new Workplace()
-  const forwardings: Forwarding[] = []
-  let http: Forwarding
-  let raw: Forwarding
+  const forwardings: RunningForward[] = []
+  let http: RunningForward
+  let raw: RunningForward
   let middlebox: Middlebox
-  // What has to last a minute lasts it beside the other tests.
-  let slept: Promise<{ asked: Asked[]; awake: number }>
+  // Each takes a minute and runs at the same time as the other tests.
+  let slept: Promise<{ asked: SentRequest[]; awake: number }>
   let idled: Promise<string>
 
   const start = async (port: number, at: number, ...words: string[]) => {
-    const forwarding = await Forwarding.start(workplace, `svc/wire:${port}`, ...WIRE, '-p', String(at), ...words)
+    const forwarding = await RunningForward.start(workplace, `svc/wire:${port}`, ...WIRE, '-p', String(at), ...words)
     forwardings.push(forwarding)
     return forwarding
   }
@@ -60,12 +60,12 @@ describe('port-forward carries what it is given, on the real mesh', () => {
       await once(child, 'close')
     }
     middlebox.close()
-    workplace.kubectl('delete', 'namespace', 'wire-faithful', '--wait=false')
+    workplace.kubectl('delete', 'namespace', 'wire-faithful')
     workplace.end()
   })
 
-  async function sleeps(forwarding: Forwarding): Promise<{ asked: Asked[]; awake: number }> {
-    const asking = new Asking(forwarding.url('wire'))
+  async function sleeps(forwarding: RunningForward): Promise<{ asked: SentRequest[]; awake: number }> {
+    const asking = new RequestLoop(forwarding.url('wire'))
     await sleep(500)
     forwarding.child.kill('SIGSTOP')
     await sleep(SLEEP)
@@ -75,8 +75,8 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     return { asked: await asking.stop(), awake }
   }
 
-  /** @returns what comes back over a connection that has been idle for longer than the proxy likes */
-  async function idles(forwarding: Forwarding): Promise<string> {
+  /** @returns the answer over a connection that was idle for longer than the proxy allows */
+  async function idles(forwarding: RunningForward): Promise<string> {
     const client = new RawClient(Number(new URL(forwarding.url('wire')).port), 'echo')
     client.socket.write('before')
     await sleep(QUIET)
@@ -86,13 +86,13 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     return (await client.received).text
   }
 
-  it('a reply after the client has ended', async () => {
+  it('carries an answer after the client has ended', async () => {
     const client = new RawClient(RAW, `bytes ${MEBI}`)
     client.socket.end()
     assert.deepEqual(await client.received, { bytes: MEBI, sha256: await wireSum(MEBI), text: '', end: 'FIN' })
   })
 
-  it('the end of a server that ends first, to a client that goes on for a while', async () => {
+  it('carries the end of a server that ends first to a client that keeps sending', async () => {
     const client = new RawClient(RAW, 'nothing')
     assert.deepEqual(await client.received, { bytes: 0, sha256: EMPTY, text: '', end: 'FIN' })
     const other = new RawClient(RAW, `bytes ${MEBI}`)
@@ -101,7 +101,7 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     assert.deepEqual([bytes, sha256, end], [MEBI, await wireSum(MEBI), 'FIN'])
   })
 
-  it('nothing of a client that has ended its side and gone, once the system has been asked for it', async () => {
+  it('detects by keep-alive that a client that had ended its side is gone', async () => {
     const client = new RawClient(RAW, 'hold')
     while (client.bytes === 0) await sleep(10)
     client.socket.end()
@@ -112,21 +112,21 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     client.socket.destroy()
   })
 
-  it('an upload to a server that answers when it has all, without an end', async () => {
+  it('carries an upload to a server that answers when it has all bytes, without an end', async () => {
     const client = new RawClient(RAW, `upload ${MEBI}`)
     await client.send(wireContent(MEBI))
     assert.equal((await client.received).text, `${MEBI} ${await wireSum(MEBI)}\n`)
   })
 
-  it('the reset of one connection among 50 to this one alone', async () => {
+  it('carries the reset of one connection among 50 only to this one', async () => {
     const others = Array.from({ length: 49 }, () => new RawClient(RAW, 'echo'))
     for (const { socket } of others) socket.write('before ')
-    await all(others, 'before '.length)
+    await awaitBytes(others, 'before '.length)
     const client = new RawClient(RAW, 'reset 100')
     const { bytes, end } = await client.received
     assert.deepEqual([bytes, end], [100, 'ECONNRESET'])
     for (const { socket } of others) socket.end('and after')
-    await all(others, 'before and after'.length)
+    await awaitBytes(others, 'before and after'.length)
     for (const { socket } of others) socket.destroy()
     assert.deepEqual(
       [...new Set((await Promise.all(others.map(({ received }) => received))).map(({ text }) => text))],
@@ -135,28 +135,28 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     assert.equal(raw.child.exitCode, null)
   })
 
-  it('256 MiB to a reader of 1 MiB/s and as much to a fast one beside it, byte for byte, in bounded memory', async () => {
+  it('carries 256 MiB to a reader of 1 MiB/s and as much to a fast one at the same time, byte for byte, in bounded memory', async () => {
     const size = 256 * MEBI
     const sha256 = await wireSum(size)
     const slow = new RawClient(RAW, `bytes ${size}`)
     slow.rate = MEBI
     const started = performance.now()
-    const beside = new RawClient(RAW, `bytes ${size}`)
-    const state = () => `slow ${slow.bytes}, fast ${beside.bytes} bytes\n${raw.stderr}`
-    const fast = await inTime(beside.received, state)
+    const other = new RawClient(RAW, `bytes ${size}`)
+    const state = () => `slow ${slow.bytes}, fast ${other.bytes} bytes\n${raw.stderr}`
+    const fast = await inTime(other.received, state)
     assert.deepEqual([fast.bytes, fast.sha256, fast.end], [size, sha256, 'FIN'])
-    const between = new RawClient(RAW, 'upload 10')
-    between.socket.write('0123456789')
-    assert.match((await inTime(between.received, state)).text, /^10 /)
+    const third = new RawClient(RAW, 'upload 10')
+    third.socket.write('0123456789')
+    assert.match((await inTime(third.received, state)).text, /^10 /)
     await sleep(Math.max(0, 15_000 - (performance.now() - started)))
     assert.ok(slow.bytes < 32 * MEBI, `${slow.bytes} bytes`)
     slow.rate = undefined
     const late = await inTime(slow.received, state)
     assert.deepEqual([late.bytes, late.sha256, late.end], [size, sha256, 'FIN'])
-    bounded(raw)
+    assertBounded(raw)
   })
 
-  it('256 MiB to a server that reads slowly and as much to a fast one beside it, byte for byte, in bounded memory', async () => {
+  it('carries 256 MiB to a server that reads slowly and as much to a fast one at the same time, byte for byte, in bounded memory', async () => {
     const size = 256 * MEBI
     const answer = JSON.stringify({ bytes: size, sha256: await wireSum(size) })
     const upload = async (query: string) => (await send(`upload${query}`, size)).trim()
@@ -170,24 +170,24 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     assert.equal(isOver, false)
     assert.equal(await fast, answer)
     assert.equal(await slow, answer)
-    bounded(http)
+    assertBounded(http)
   })
 
-  it('1 GiB in one answer, byte for byte', async () => {
+  it('carries 1 GiB in one answer, byte for byte', async () => {
     const size = 1024 * MEBI
     const client = new RawClient(RAW, `bytes ${size}`)
     const { bytes, sha256, end } = await client.received
     assert.deepEqual([bytes, sha256, end], [size, await wireSum(size), 'FIN'])
-    bounded(raw)
+    assertBounded(raw)
   })
 
-  it('a long poll', async () => {
+  it('carries a long poll', async () => {
     const { status, body, milliseconds } = await ask(`${http.url('wire')}wait?ms=12000`)
     assert.deepEqual([status, body, milliseconds >= 12_000], [200, 'waited\n', true])
   })
 
-  it('a WebSocket', async () => {
-    const grafana = await Forwarding.start(workplace, 'grafana', '-p', '3464')
+  it('carries a WebSocket', async () => {
+    const grafana = await RunningForward.start(workplace, 'grafana', '-p', '3464')
     forwardings.push(grafana)
     const dispatcher = new Agent({ allowH2: false })
     const socket = new WebSocket('ws://localhost:3464/api/live/ws', {
@@ -212,14 +212,14 @@ describe('port-forward carries what it is given, on the real mesh', () => {
     await dispatcher.destroy()
   })
 
-  it('requests after it was stopped for a minute', async () => {
+  it('serves requests after it was suspended for a minute', async () => {
     const { asked, awake } = await slept
-    // Under a second on a machine that has nothing else to do; here a GiB is under way beside it, and clients of a whole minute are served first.
+    // Under a second on an idle machine. Here a GiB is carried at the same time, and the clients of the whole minute are served first.
     assert.ok(firstServed(asked, awake) < 15_000, `served again after ${firstServed(asked, awake)} ms`)
     assert.deepEqual(unserved(asked, awake), [])
   })
 
-  it('a connection that is idle for a minute, behind a proxy that cuts what is idle for half of one', async () => {
+  it('keeps a connection that is idle for a minute, behind a proxy that closes connections idle for 30 s', async () => {
     assert.equal(await idled, 'before and after')
     assert.equal(middlebox.cuts, 0)
   })
@@ -231,16 +231,16 @@ describe('port-forward carries what it is given, on the real mesh', () => {
   }
 })
 
-function bounded({ child }: Forwarding): void {
+function assertBounded({ child }: RunningForward): void {
   const { peak } = footprint(child.pid ?? 0)
-  assert.ok(peak < MOST, `it has had ${Math.round(peak)} MiB`)
+  assert.ok(peak < MOST, `its peak was ${Math.round(peak)} MiB`)
 }
 
-async function all(clients: RawClient[], bytes: number): Promise<void> {
+async function awaitBytes(clients: RawClient[], bytes: number): Promise<void> {
   for (const client of clients) while (client.bytes < bytes && !client.socket.destroyed) await sleep(10)
 }
 
-/** It hung once, and nobody knows where: this one says how far it came. */
+/** The reason of a past hang is unknown: the error shows how far the test got. */
 function inTime<T>(promise: Promise<T>, state: () => string): Promise<T> {
   return new Promise((resolve, reject) => {
     const patience = setTimeout(() => reject(new Error(`it hangs: ${state()}`)), 35_000)

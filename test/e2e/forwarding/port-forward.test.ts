@@ -3,21 +3,21 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, describe, it } from 'mocha'
-import { Asking, ask, Forwarding } from '../forwarding.ts'
+import { ask, RequestLoop, RunningForward } from '../forwarding.ts'
 import { Workplace } from '../mesh.ts'
-import { running } from '../plugin-runs.ts'
+import { runPlugin } from '../plugin-runs.ts'
 
 const GRAFANA = ['-n', 'istio-system']
 
 describe('port-forward, on the real mesh', () => {
   const workplace = new Workplace()
-  const started: Forwarding[] = []
+  const started: RunningForward[] = []
   const start = async (...words: string[]) => {
-    const forwarding = await Forwarding.start(workplace, ...words)
+    const forwarding = await RunningForward.start(workplace, ...words)
     started.push(forwarding)
     return forwarding
   }
-  const ready = () => workplace.rolledOut('grafana')
+  const ready = () => workplace.waitForRollout('grafana')
 
   afterEach(async () => {
     for (const { child } of started.splice(0)) {
@@ -34,6 +34,7 @@ describe('port-forward, on the real mesh', () => {
 
   it('serves every add-on at its path, on 127.0.0.1 and ::1, and ends with 0 on Ctrl-C', async () => {
     const forwarding = await start()
+    await forwarding.untilConnected(4)
     assert.deepEqual([...new Set(forwarding.events.map(({ addon }) => addon))].sort(), [
       ...['grafana', 'kiali', 'prometheus', 'tracing'],
     ])
@@ -54,13 +55,13 @@ describe('port-forward, on the real mesh', () => {
     assert.equal((await ask(forwarding.url('grafana'))).status, 0, 'the port is closed')
   })
 
-  it('refuses requests under a foreign name, as DNS rebinding sends them', async () => {
+  it('refuses requests for a foreign host, as DNS rebinding sends them', async () => {
     const forwarding = await start('grafana')
     const { status, body } = await ask(forwarding.url('grafana'), { host: 'evil.test' })
-    assert.deepEqual([status, body.includes('localhost only')], [403, true])
+    assert.deepEqual([status, body.includes('only for localhost')], [403, true])
   })
 
-  it('takes the next free port when the usual one is in use, and the one asked for only', async () => {
+  it('takes the next free port when the usual one is in use, but only the requested one with -p', async () => {
     const busy = createServer().listen(3000, '127.0.0.1')
     await once(busy, 'listening')
     try {
@@ -81,7 +82,7 @@ describe('port-forward, on the real mesh', () => {
 
   it('loses no request when the pod is deleted, ten a second', async () => {
     const forwarding = await start('grafana')
-    const asking = new Asking(forwarding.url('grafana'))
+    const asking = new RequestLoop(forwarding.url('grafana'))
     await sleep(500)
     workplace.kubectl(...GRAFANA, 'delete', 'pod', '-l', 'app.kubernetes.io/name=grafana', '--wait=false')
     await sleep(1_000)
@@ -102,7 +103,7 @@ describe('port-forward, on the real mesh', () => {
 
   it('loses no request while the Deployment is rolled', async () => {
     const forwarding = await start('grafana')
-    const asking = new Asking(forwarding.url('grafana'))
+    const asking = new RequestLoop(forwarding.url('grafana'))
     workplace.kubectl(...GRAFANA, 'rollout', 'restart', 'deployment/grafana')
     ready()
     await sleep(1_000)
@@ -117,20 +118,20 @@ describe('port-forward, on the real mesh', () => {
     workplace.kubectl(...GRAFANA, 'scale', 'deployment/grafana', '--replicas=0')
     await forwarding.until(({ events }) => events.some(({ event }) => event === 'waiting'), 'it did not notice')
     const { status, body } = await ask(forwarding.url('grafana'))
-    assert.deepEqual([status, body.includes('no Ready pod of grafana within 1 s')], [502, true])
+    assert.deepEqual([status, body.includes('grafana had no Ready pod within 1 s')], [502, true])
     workplace.kubectl(...GRAFANA, 'scale', 'deployment/grafana', '--replicas=1')
     ready()
     await sleep(1_000)
     assert.equal((await ask(forwarding.url('grafana'))).status, 200)
   })
 
-  it('ends by itself with --for', () => {
+  it('ends after --for', () => {
     const { stdout, exitCode } = workplace.telemetry('port-forward', 'grafana', '--for', '2s', '-o', 'json')
     assert.equal(exitCode, 0)
     assert.equal(JSON.parse(stdout.trim().split('\n').at(-1) ?? '').event, 'closed')
   })
 
-  it('names what is wrong with its input', () => {
+  it('reports wrong input with code and exit code', () => {
     const cases: [string[], string, number][] = [
       [['grafanna'], 'ADDON_UNKNOWN', 2],
       [['grafana', '--for', '-1'], 'DURATION_INVALID', 2],
@@ -148,7 +149,7 @@ describe('port-forward, on the real mesh', () => {
     }
   })
 
-  it('says that only root may have a low port, and takes another one unless it was asked for', () => {
+  it('uses a port above 8000 instead of a low one, and refuses a requested low port', () => {
     const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'low', namespace: 'default' } }
     workplace.apply({ ...service, spec: { selector: { app: 'nobody' }, ports: [{ port: 80 }] } })
     const unprivileged = (...words: string[]) =>
@@ -163,15 +164,15 @@ describe('port-forward, on the real mesh', () => {
     workplace.kubectl('-n', 'default', 'delete', 'service', 'low')
   })
 
-  it('says at once that it waits when there is no Ready pod, and 502 to whoever waits longer than --wait', async () => {
+  it('reports at once that there is no Ready pod, and answers 502 after --wait', async () => {
     const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'empty', namespace: 'default' } }
     workplace.apply({ ...service, spec: { selector: { app: 'nobody' }, ports: [{ port: 8123 }] } })
     const words = ['port-forward', 'svc/empty', '-n', 'default', '--wait', '1s', '--for', '5s', '-o', 'json']
-    const ended = running(workplace, ...words)
+    const ended = runPlugin(workplace, ...words)
     let answer = await ask('http://localhost:8123/')
-    // Until the port is open.
+    // Wait until the port is open.
     for (; answer.status === 0; answer = await ask('http://localhost:8123/')) await sleep(20)
-    assert.deepEqual([answer.status, answer.body.includes('no Ready pod of empty within 1 s')], [502, true])
+    assert.deepEqual([answer.status, answer.body.includes('empty had no Ready pod within 1 s')], [502, true])
     const { stdout, exitCode } = await ended
     const events = stdout
       .trim()
@@ -181,14 +182,14 @@ describe('port-forward, on the real mesh', () => {
     workplace.kubectl('-n', 'default', 'delete', 'service', 'empty')
   })
 
-  it('says what is wrong with a pod that does not listen at the port', async () => {
+  it('reports that the pod does not listen at the port', async () => {
     const service = { kind: 'Service', apiVersion: 'v1', metadata: { name: 'wrong-port', namespace: 'istio-system' } }
     const selector = { 'app.kubernetes.io/name': 'grafana' }
     workplace.apply({ ...service, spec: { selector, ports: [{ port: 8124, targetPort: 9 }] } })
     const forwarding = await start('svc/wrong-port', '-n', 'istio-system', '--wait', '1s')
     const { status, body } = await ask(forwarding.url('wrong-port'))
     assert.equal(status, 502)
-    assert.match(body, /no pod of wrong-port that answers within 1 s: .*connection refused/s)
+    assert.match(body, /no pod of wrong-port answered within 1 s: .*connection refused/s)
     workplace.kubectl('-n', 'istio-system', 'delete', 'service', 'wrong-port')
   })
 })

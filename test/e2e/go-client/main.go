@@ -1,4 +1,4 @@
-// Fetches https://HOST:PORT/ from ADDRESS, trusting only the CA file, or what the system trusts when that is `system`: go-client CA HOST PORT ADDRESS. Prints the status.
+// Fetches https://HOST:PORT/ from ADDRESS, trusting only the CA file, or the system's CAs when it is `system`: go-client CA HOST PORT ADDRESS. Prints the status.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	fmt.Println(response.StatusCode, response.Proto)
 }
 
-// No pool at all is the system's.
+// A nil pool means the system's CAs.
 func rootsIn(ca string) (*x509.CertPool, error) {
 	if ca == "system" {
 		return nil, nil

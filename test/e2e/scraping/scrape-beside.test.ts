@@ -1,4 +1,4 @@
-/** The method `sidecar` where others have policies and Sidecars of their own for the same pods. */
+/** The method `sidecar` for pods that have policies and Sidecars of their user. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
 import type { Scraper } from '../../../src/scraping/methods/planner.ts'
@@ -6,13 +6,22 @@ import { planSidecar } from '../../../src/scraping/methods/sidecar-method.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { analysis, inboundChains } from '../proxy-config.ts'
-import { addresses, ask, type Certificate, certificateOf, restarted, scraper, settled, shop } from '../scraping.ts'
-import { type Named, Plans } from '../scraping-plans.ts'
+import {
+  addresses,
+  ask,
+  awaitStatus,
+  type Certificate,
+  certificateOf,
+  scraper,
+  shop,
+  waitForRestarts,
+} from '../scraping.ts'
+import { Plans, type WorkloadName } from '../scraping-plans.ts'
 
 const NAMESPACE = 'beside'
-const SHOP: Named = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
-const TILL: Named = { kind: 'Deployment', namespace: NAMESPACE, name: 'till' }
-const VAULT: Named = { kind: 'StatefulSet', namespace: NAMESPACE, name: 'vault' }
+const SHOP: WorkloadName = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
+const TILL: WorkloadName = { kind: 'Deployment', namespace: NAMESPACE, name: 'till' }
+const VAULT: WorkloadName = { kind: 'StatefulSet', namespace: NAMESPACE, name: 'vault' }
 
 function policies(): object[] {
   const metadata = (name: string) => ({ name, namespace: NAMESPACE })
@@ -20,7 +29,7 @@ function policies(): object[] {
   const networking = 'networking.istio.io/v1'
   const egress = [{ hosts: ['./*', 'istio-system/*'] }]
   return [
-    // What most strict meshes have: nothing is allowed but what is named.
+    // As in most strict meshes, only requests of a list are allowed.
     { apiVersion: security, kind: 'AuthorizationPolicy', metadata: metadata('nothing'), spec: {} },
     {
       apiVersion: security,
@@ -52,7 +61,7 @@ function policies(): object[] {
   ]
 }
 
-describe('scraping by a Sidecar beside what others have, on the real mesh', () => {
+describe('scraping by a Sidecar together with the user’s policies and Sidecars, on the real mesh', () => {
   const workplace = new Workplace()
   const plans = new Plans()
   let certificate: Certificate
@@ -61,12 +70,12 @@ describe('scraping by a Sidecar beside what others have, on the real mesh', () =
   let outbound: string[]
 
   const workloads = [SHOP, TILL, VAULT]
-  const at = ({ name }: Named, port = 15091, path = '/stats/prometheus') =>
+  const at = ({ name }: WorkloadName, port = 15091, path = '/stats/prometheus') =>
     `${addresses(workplace, NAMESPACE, name)[0]}:${port}${path}`
   const read = () =>
     workloads.map(({ kind, name }) => inboundChains(workplace, NAMESPACE, `${kind.toLowerCase()}/${name}`))
-  /** What a proxy knows outside: what its Sidecar's egress lets it know. */
-  const known = () =>
+  /** Outbound clusters of each proxy, which the egress of its Sidecar limits. */
+  const outboundClusters = () =>
     workloads.map(({ kind, name }) => {
       const words = [
         'proxy-config',
@@ -77,18 +86,20 @@ describe('scraping by a Sidecar beside what others have, on the real mesh', () =
         '--direction',
         'outbound',
       ]
-      return workplace.run('istioctl', words).stdout
+      const { stdout, stderr, exitCode } = workplace.run('istioctl', words)
+      assert.equal(exitCode, 0, stderr)
+      return stdout
     })
 
   before(async () => {
     workplace.apply(...shop(NAMESPACE), ...scraper(NAMESPACE), ...policies())
-    restarted(workplace, NAMESPACE)
+    waitForRestarts(workplace, NAMESPACE)
     certificate = await certificateOf(workplace, NAMESPACE)
     untouched = dump(workplace)
     chains = read()
-    outbound = known()
-    for (const workload of workloads) await plans.carryOut(workload, planSidecar)
-    restarted(workplace, NAMESPACE)
+    outbound = outboundClusters()
+    for (const workload of workloads) await plans.applyPlan(workload, planSidecar)
+    waitForRestarts(workplace, NAMESPACE)
   })
   after(async () => {
     await plans.cluster.close()
@@ -97,40 +108,40 @@ describe('scraping by a Sidecar beside what others have, on the real mesh', () =
     workplace.end()
   })
 
-  it('everything is scraped, and in no other way', async () => {
+  it('serves metrics only to clients with a certificate of the mesh', async () => {
     for (const workload of workloads) {
-      assert.equal(await settled(200, () => ask(`https://${at(workload)}`, certificate)), 200, workload.name)
+      assert.equal(await awaitStatus(200, () => ask(`https://${at(workload)}`, certificate)), 200, workload.name)
       assert.equal(ask(`http://${at(workload)}`).status, 0)
       assert.equal(ask(`https://${at(workload)}`).status, 0)
       assert.equal(ask(`https://${at(workload, 15091, '/quitquitquit')}`, certificate, '-X', 'POST').status, 403)
     }
   })
 
-  it('what was allowed, forbidden, in clear and known outside is as it was', () => {
+  it('leaves the applications’ ports, their filter chains and the outbound clusters unchanged', () => {
     assert.equal(ask(`http://${at(SHOP, 8080, '/status/200')}`).status, 200)
     for (const [index, after] of read().entries()) {
       const ports = (map?: Map<number, string[]>) => [...(map ?? [])].map(([port, all]) => `${port}: ${all.length}`)
       assert.deepEqual(ports(new Map([...after].filter(([port]) => port !== 15091))), ports(chains[index]))
     }
-    assert.deepEqual(known(), outbound)
+    assert.deepEqual(outboundClusters(), outbound)
   })
 
-  it('the analyzer has nothing against ours', () => {
+  it('causes no message of istioctl analyze about its objects', () => {
     const about = analysis(workplace, NAMESPACE).filter((message) => /kubectl-telemetry|Sidecar|PeerAuth/.test(message))
     assert.deepEqual(about, [])
   })
 
-  it('only Prometheus, when that was asked for, and still so afterwards', async () => {
-    const only = (onlyPrometheus: Scraper) => plans.carryOut(SHOP, planSidecar, { harden: false, onlyPrometheus })
+  it('lets in only Prometheus when requested, also after a run without that request', async () => {
+    const only = (onlyPrometheus: Scraper) => plans.applyPlan(SHOP, planSidecar, { harden: false, onlyPrometheus })
     await only({ namespace: 'istio-system', serviceAccount: 'prometheus', labels: {} })
-    assert.equal(await settled(403, () => ask(`https://${at(SHOP)}`, certificate)), 403)
-    await plans.carryOut(SHOP, planSidecar)
+    assert.equal(await awaitStatus(403, () => ask(`https://${at(SHOP)}`, certificate)), 403)
+    await plans.applyPlan(SHOP, planSidecar)
     assert.equal(ask(`https://${at(SHOP)}`, certificate).status, 403)
     await only({ namespace: NAMESPACE, serviceAccount: 'default', labels: {} })
-    assert.equal(await settled(200, () => ask(`https://${at(SHOP)}`, certificate)), 200)
+    assert.equal(await awaitStatus(200, () => ask(`https://${at(SHOP)}`, certificate)), 200)
   })
 
-  it('cleanup --scraping gives all of it back', () => {
+  it('is undone by cleanup --scraping without a difference', () => {
     const { stdout, stderr, exitCode } = workplace.telemetry('cleanup', '--scraping', '-y')
     assert.equal(exitCode, 0, stdout + stderr)
     assert.deepEqual(difference(untouched, dump(workplace)), [])

@@ -1,4 +1,4 @@
-/** The recipe that Istio's page "Securing Prometheus scraping" had, by hand, as control: what it breaks, ours does not break. */
+/** The recipe of Istio's page "Securing Prometheus scraping", applied by hand as a control: our methods do not break what it breaks. */
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
@@ -7,17 +7,26 @@ import type { Planner } from '../../../src/scraping/methods/planner.ts'
 import { planSidecar } from '../../../src/scraping/methods/sidecar-method.ts'
 import { Workplace } from '../mesh.ts'
 import { analysis, inboundChains } from '../proxy-config.ts'
-import { addresses, ask, type Certificate, certificateOf, restarted, scraper, settled, shop } from '../scraping.ts'
-import { type Named, Plans } from '../scraping-plans.ts'
+import {
+  addresses,
+  ask,
+  awaitStatus,
+  type Certificate,
+  certificateOf,
+  scraper,
+  shop,
+  waitForRestarts,
+} from '../scraping.ts'
+import { Plans, type WorkloadName } from '../scraping-plans.ts'
 
 const NAMESPACE = 'documented'
 const INGRESS = 'istio-system'
 const NETWORKING = 'networking.istio.io/v1'
-const GATEWAY: Named = { kind: 'Deployment', namespace: INGRESS, name: 'istio-ingressgateway' }
-const SHOP: Named = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
+const GATEWAY: WorkloadName = { kind: 'Deployment', namespace: INGRESS, name: 'istio-ingressgateway' }
+const SHOP: WorkloadName = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
 const PATH = '/stats/prometheus'
 
-/** The page's objects, word for word but for the namespaces. */
+/** The page's objects, unchanged except for the namespaces. */
 const recipe = [
   {
     apiVersion: NETWORKING,
@@ -74,7 +83,7 @@ const recipe = [
   },
 ]
 
-/** Somebody's page at port 80 of the gateway, as most have one. */
+/** A user's page on port 80 of the gateway, as most gateways have one. */
 const page = [
   {
     apiVersion: NETWORKING,
@@ -108,11 +117,11 @@ describe('what the documented recipe breaks, on the real mesh', () => {
   const url = (app: string, port: number, path: string, namespace = NAMESPACE) =>
     `${addresses(workplace, namespace, app)[0]}:${port}${path}`
   const gateway = (port: number, path = PATH) => url('istio-ingressgateway', port, path, INGRESS)
-  const clear = (address: string) => () => ask(`http://${address}`)
+  const plaintext = (address: string) => () => ask(`http://${address}`)
   const secure = (address: string) => () => ask(`https://${address}`, certificate)
   const chains = () =>
     ['shop', 'till'].map((app) => [...inboundChains(workplace, NAMESPACE, `deployment/${app}`).keys()])
-  /** How often the proxy of `till` was begun anew, once it is so often. */
+  /** Waits until the proxy of `till` has this number of restarts. @returns the number */
   const restarts = async (wanted: number) => {
     const of = () => {
       const { items } = JSON.parse(workplace.kubectl('-n', NAMESPACE, 'get', 'pods', '-l', 'app=till', '-o', 'json'))
@@ -123,72 +132,68 @@ describe('what the documented recipe breaks, on the real mesh', () => {
     for (let attempt = 0; of() < wanted && attempt < 60; attempt++) await sleep(250)
     return of()
   }
-  const remove = (objects: object[]) => {
-    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    workplace.run('kubectl', ['delete', '--ignore-not-found', '-f', '-'], { input })
-  }
 
   before(async () => {
     workplace.apply(...shop(NAMESPACE), ...scraper(NAMESPACE))
-    restarted(workplace, NAMESPACE)
+    waitForRestarts(workplace, NAMESPACE)
     certificate = await certificateOf(workplace, NAMESPACE)
     ports = chains()
   })
   after(async () => {
     await plans.cluster.close()
-    remove([...recipe, ...page])
+    workplace.delete(...recipe, ...page)
     workplace.telemetry('cleanup', '--scraping', '-y')
-    workplace.rolledOut('istio-ingressgateway')
+    workplace.waitForRollout('istio-ingressgateway')
     workplace.kubectl('delete', 'namespace', NAMESPACE, '--wait=true', '--timeout=90s')
     workplace.end()
   })
 
-  it('the recipe: listeners gone, metrics in clear for everybody, a switch that ends the proxy, and Prometheus refused', async () => {
+  it('the recipe removes listeners, serves metrics in plaintext, lets anyone end the proxy, and refuses Prometheus', async () => {
     workplace.apply(...recipe)
-    assert.equal(await settled(200, clear(url('shop', 15091, PATH))), 200)
-    assert.equal(await settled(200, clear(url('till', 15091, PATH))), 200, 'in every pod of the namespace')
+    assert.equal(await awaitStatus(200, plaintext(url('shop', 15091, PATH))), 200)
+    assert.equal(await awaitStatus(200, plaintext(url('till', 15091, PATH))), 200, 'in every pod of the namespace')
     assert.deepEqual(chains(), [
       [0, 15006, 15091],
       [0, 15006, 15091],
     ])
-    assert.equal(secure(url('shop', 15091, PATH))().status, 0, 'with the ALPN that Prometheus has')
-    assert.equal(await settled(200, clear(gateway(8080))), 200, 'in clear at the port of every page')
+    assert.equal(secure(url('shop', 15091, PATH))().status, 0, 'with Prometheus’ ALPN')
+    assert.equal(await awaitStatus(200, plaintext(gateway(8080))), 200, 'in plaintext on the port of every page')
     ask(`http://${url('till', 15091, '/quitquitquit')}`, undefined, '-X', 'POST')
-    assert.equal(await restarts(1), 1, 'anybody ends the proxy')
-    remove(recipe)
+    assert.equal(await restarts(1), 1, 'anyone can end the proxy')
+    workplace.delete(...recipe)
     workplace.kubectl('-n', NAMESPACE, 'delete', 'pod', '-l', 'app=till')
-    restarted(workplace, NAMESPACE)
+    waitForRestarts(workplace, NAMESPACE)
   })
 
-  it('ours: listeners as they were, nothing in clear and nothing at other ports, and Prometheus let in', async () => {
+  it('our methods keep the listeners, serve nothing in plaintext or on other ports, and let Prometheus in', async () => {
     workplace.apply(...page)
-    const works: [Named, Planner][] = [
+    const works: [WorkloadName, Planner][] = [
       [SHOP, planSidecar],
       [GATEWAY, planMetricsGateway],
     ]
-    for (const [named, planner] of works) await plans.carryOut(named, planner)
-    restarted(workplace, NAMESPACE)
-    restarted(workplace, INGRESS)
-    assert.equal(await settled(200, secure(url('shop', 15091, PATH))), 200)
-    assert.equal(clear(url('shop', 15091, PATH))().status, 0)
-    assert.equal(clear(url('till', 15091, PATH))().status, 503, 'nothing listens there')
+    for (const [named, planner] of works) await plans.applyPlan(named, planner)
+    waitForRestarts(workplace, NAMESPACE)
+    waitForRestarts(workplace, INGRESS)
+    assert.equal(await awaitStatus(200, secure(url('shop', 15091, PATH))), 200)
+    assert.equal(plaintext(url('shop', 15091, PATH))().status, 0)
+    assert.equal(plaintext(url('till', 15091, PATH))().status, 503, 'nothing listens there')
     const [atShop = [], atTill = []] = ports
     assert.deepEqual(chains(), [[...atShop, 15091].sort((a, b) => a - b), atTill])
-    assert.equal(await settled(200, secure(gateway(15091))), 200)
-    assert.deepEqual([clear(gateway(15091))().status, ask(`https://${gateway(15091)}`).status], [0, 0])
+    assert.equal(await awaitStatus(200, secure(gateway(15091))), 200)
+    assert.deepEqual([plaintext(gateway(15091))().status, ask(`https://${gateway(15091)}`).status], [0, 0])
     for (const path of ['/quitquitquit', '/healthz/ready', '/metrics'])
       assert.equal(secure(gateway(15091, path))().status, 404, path)
-    assert.equal(await settled(200, clear(gateway(8080, '/status/200'))), 200, 'their page')
-    assert.equal(clear(gateway(8080))().status, 404, 'the metrics are not beside it')
+    assert.equal(await awaitStatus(200, plaintext(gateway(8080, '/status/200'))), 200, 'the user’s page')
+    assert.equal(plaintext(gateway(8080))().status, 404, 'no metrics on its port')
     const codes = analysis(workplace, INGRESS).filter((message) => message.includes('kubectl-telemetry'))
     assert.deepEqual(codes, ['IST0162 Gateway istio-system/kubectl-telemetry-metrics-istio-ingressgateway'])
   })
 
-  it('hardened, the gateway’s ports in clear answer nobody else', async () => {
-    assert.deepEqual([clear(gateway(15020))().status, clear(gateway(15090))().status], [200, 200])
-    await plans.carryOut(GATEWAY, planMetricsGateway, { harden: true })
-    restarted(workplace, INGRESS)
-    assert.equal(await settled(200, secure(gateway(15091))), 200)
-    assert.deepEqual([clear(gateway(15020))().status, clear(gateway(15090))().status], [403, 0])
+  it('--harden closes the gateway’s plaintext ports to other clients', async () => {
+    assert.deepEqual([plaintext(gateway(15020))().status, plaintext(gateway(15090))().status], [200, 200])
+    await plans.applyPlan(GATEWAY, planMetricsGateway, { harden: true })
+    waitForRestarts(workplace, INGRESS)
+    assert.equal(await awaitStatus(200, secure(gateway(15091))), 200)
+    assert.deepEqual([plaintext(gateway(15020))().status, plaintext(gateway(15090))().status], [403, 0])
   })
 })

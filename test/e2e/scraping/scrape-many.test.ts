@@ -1,13 +1,13 @@
-/** The plan for a big mesh: in one pass, and in lists alone. The objects are real, but nothing runs them. */
+/** The plan for a big mesh needs one pass, and only lists. The objects are real, but no kubelet runs them. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
-import { createMany } from '../big-mesh.ts'
+import { createWorkloads } from '../big-mesh.ts'
 import { Workplace } from '../mesh.ts'
 
 const NAMESPACES = ['many-a', 'many-b', 'many-c', 'many-d', 'many-e']
 const DEPLOYMENTS = 500
 const PODS_EACH = 2
-/** Pages of 500: three of pods, two of Deployments; what else there is fits in one each. */
+/** Lists have pages of 500: three pages of pods, two of Deployments, one of every other kind. */
 const MOST = 28
 
 describe(`scrape-secure, ${DEPLOYMENTS} Deployments with ${DEPLOYMENTS * PODS_EACH} pods`, () => {
@@ -18,9 +18,9 @@ describe(`scrape-secure, ${DEPLOYMENTS} Deployments with ${DEPLOYMENTS * PODS_EA
     workplace.apply(...NAMESPACES.map(namespace))
     for (const name of NAMESPACES)
       workplace.kubectl('-n', name, 'wait', '--for=create', 'serviceaccount/default', '--timeout=30s')
-    const begun = performance.now()
-    await createMany(NAMESPACES, DEPLOYMENTS, PODS_EACH)
-    console.log(`    created in ${((performance.now() - begun) / 1000).toFixed(1)} s`)
+    const started = performance.now()
+    await createWorkloads(NAMESPACES, DEPLOYMENTS, PODS_EACH)
+    console.log(`    created in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   })
   after(() => {
     workplace.kubectl('delete', 'namespace', ...NAMESPACES, '--wait=true', '--timeout=85s')
@@ -33,10 +33,10 @@ describe(`scrape-secure, ${DEPLOYMENTS} Deployments with ${DEPLOYMENTS * PODS_EA
     ['--prometheus', 'none', '--method', 'sidecar'],
   ])
     it(`is planned in at most ${MOST} requests: ${words.join(' ')}`, () => {
-      const begun = performance.now()
+      const started = performance.now()
       const flags = ['-A', '--dry-run=client', '-v']
       const { stdout, stderr, exitCode } = workplace.telemetry('scrape-secure', ...flags, ...words)
-      const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+      const seconds = ((performance.now() - started) / 1000).toFixed(1)
       assert.equal(exitCode, 0, stdout)
       const planned = stdout.match(/^many-\w +deployment\/web-\d+ +2 +(native|sidecar) +configured/gm) ?? []
       assert.equal(planned.length, DEPLOYMENTS)

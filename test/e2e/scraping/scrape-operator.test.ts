@@ -7,13 +7,13 @@ import { at } from '../../../src/changes/fields.ts'
 import { Progress } from '../../../src/changes/progress.ts'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { POD_MONITORS, PROMETHEUSES } from '../../../src/cluster/resources.ts'
-import { applyPrometheus, planPrometheus, restoreEdited } from '../../../src/scraping/scraper/change.ts'
+import { applyPrometheus, planPrometheus } from '../../../src/scraping/scraper/change.ts'
 import { SECURE_JOB } from '../../../src/scraping/scraper/secure-job.ts'
 import { surveyPrometheus } from '../../../src/scraping/scraper/survey.ts'
 import { moduleSources } from '../../lab/build.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { cutAfter, labCluster } from '../scraping-prometheus.ts'
+import { failAfter, labCluster } from '../scraping-prometheus.ts'
 
 const NAMESPACE = 'scrape-operator'
 const DEFINITIONS = ['prometheuses', 'podmonitors']
@@ -65,39 +65,40 @@ describe('Prometheus Operator’s objects, on the real API server', () => {
       // Client-side apply would copy the definition into an annotation that is too small for it.
       workplace.kubectl('apply', '--server-side', '--force-conflicts', '-f', file(name))
     }
-    served()
+    waitForDefinitions()
     workplace.apply(...OBJECTS)
     untouched = dump(workplace)
   })
   after(async () => {
-    await restoreEdited(cluster, new Progress())
+    restore()
     await cluster.close()
     workplace.kubectl('delete', 'namespace', NAMESPACE)
     workplace.kubectl('delete', 'crd', ...DEFINITIONS.map((name) => `${name}.monitoring.coreos.com`))
     workplace.end()
   })
 
-  /** A definition is established a moment before it is served. */
-  function served(): void {
+  /** Waits for the definitions: one is established a moment before it is served. */
+  function waitForDefinitions(): void {
     for (let attempt = 0; attempt < 100; attempt++) {
       const { exitCode } = workplace.run('kubectl', ['get', DEFINITIONS.join(), '--all-namespaces'])
       if (exitCode === 0) return
     }
     throw new Error('the definitions are not served')
   }
+  const restore = () => assert.equal(workplace.telemetry('cleanup', '--scraping', '-y').exitCode, 0)
   const plan = async () => planPrometheus(await surveyPrometheus(NAMED, cluster))
   const actions = async () => (await rehearse(cluster, (await plan()).changes)).map(({ action }) => action)
   const objectOf = async (kind: typeof PROMETHEUSES, name: string) =>
     (await cluster.get<KubeObject>(kind, { name, namespace: NAMESPACE })) as KubeObject
 
-  it('are two, and one has to be named', async () => {
+  it('need a flag, because another Prometheus runs in the mesh', async () => {
     await assert.rejects(surveyPrometheus(undefined, cluster), {
       code: 'SEVERAL_PROMETHEUS',
       suggestions: [`--prometheus ${NAMED}`, '--prometheus istio-system/prometheus'],
     })
   })
 
-  it('are taken by its definitions, and change nothing the second time', async () => {
+  it('are accepted by its definitions after the change, and a second run changes nothing', async () => {
     assert.deepEqual(await actions(), ['created', 'configured', 'configured'])
     await applyPrometheus(cluster, await plan(), new Progress())
     const prometheus = await objectOf(PROMETHEUSES, 'k8s')
@@ -115,22 +116,22 @@ describe('Prometheus Operator’s objects, on the real API server', () => {
       'spec',
       'podMetricsEndpoints',
     ]) as { relabelings?: { action: string }[] }[]
-    assert.deepEqual([first?.relabelings?.map(({ action }) => action), second], [['drop', 'keep'], { port: 'metrics' }])
+    assert.deepEqual([first?.relabelings?.map(({ action }) => action), second], [['keep', 'drop'], { port: 'metrics' }])
     assert.deepEqual(await actions(), ['unchanged', 'unchanged', 'unchanged'])
   })
 
-  it('are as before afterwards', async () => {
-    await restoreEdited(cluster, new Progress())
+  it('are restored by cleanup without a difference', async () => {
+    restore()
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
   for (let writes = 1; writes <= 3; writes++)
-    it(`cut off after write ${writes} of 3: as before afterwards`, async () => {
-      await applyPrometheus(cutAfter(cluster, writes), await plan(), new Progress()).catch((error: Error) =>
+    it(`are restored by cleanup after a run that failed after write ${writes} of 3`, async () => {
+      await applyPrometheus(failAfter(cluster, writes), await plan(), new Progress()).catch((error: Error) =>
         assert.equal(error.message, 'cut off'),
       )
       assert.ok(difference(untouched, dump(workplace)).length >= writes)
-      await restoreEdited(cluster, new Progress())
+      restore()
       assert.deepEqual(difference(untouched, dump(workplace)), [])
     })
 })

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
-import { Progress } from '../../../src/changes/progress.ts'
 import type { ConfigMap } from '../../../src/cluster/objects.ts'
 import { CONFIG_MAPS } from '../../../src/cluster/resources.ts'
-import { askWithCertificate, proveScraping } from '../../../src/scraping/proof.ts'
-import { securePods } from '../../../src/scraping/scraper/await-targets.ts'
-import { restoreEdited } from '../../../src/scraping/scraper/change.ts'
+import { askOverTls } from '../../../src/forwarding/tunnel/ask-over-tls.ts'
+import { proveScraping } from '../../../src/scraping/proof.ts'
 import { SECURE_JOB } from '../../../src/scraping/scraper/secure-job.ts'
+import { METRICS_PATH } from '../../../src/scraping/workload.ts'
 import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
@@ -14,11 +13,12 @@ import {
   clock,
   issuing,
   labCluster,
-  secure,
+  readTargets,
+  restoreObject,
   secureNamespace,
-  targets,
+  securePods,
+  securePrometheus,
   timers,
-  writeBack,
 } from '../scraping-prometheus.ts'
 
 const NAMESPACES = ['scrape-permissive', 'scrape-strict']
@@ -42,14 +42,14 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
   })
   after(async function () {
     this.timeout(120_000)
-    await restore()
+    restore()
     await cluster.close()
     workplace.kubectl('delete', 'namespace', ...NAMESPACES)
     workplace.end()
-    workplace.rolledOut('prometheus')
+    workplace.waitForRollout('prometheus')
   })
 
-  const restore = () => restoreEdited(cluster, new Progress())
+  const restore = () => assert.equal(workplace.telemetry('cleanup', '--scraping', '-y').exitCode, 0)
   const configuration = async () => {
     const found = await cluster.get<ConfigMap>(CONFIG_MAPS, CONFIGURATION)
     assert.ok(found)
@@ -63,8 +63,8 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
 
   it('scrapes every pod once, over https, in a PERMISSIVE and in a STRICT namespace', async function () {
     this.timeout(180_000)
-    assert.equal(await secure(cluster, workplace), true)
-    const report = await targets(cluster)
+    assert.equal(await securePrometheus(cluster, workplace), true)
+    const report = await readTargets(cluster)
     assert.deepEqual([report.up, report.total], [2, 2], JSON.stringify(report.pods))
     assert.deepEqual(report.pods.map(({ pod }) => pod.namespace).sort(), NAMESPACES)
     for (const { jobs, plaintextJobs } of report.pods)
@@ -72,17 +72,22 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
   })
 
   it('changes nothing the second time', async () => {
-    assert.equal(await secure(cluster, workplace), false)
+    assert.equal(await securePrometheus(cluster, workplace), false)
   })
 
-  it('is refused by nobody but strangers: fresh connections, and its own certificate as the control', async () => {
+  it('gets metrics with its own certificate, while strangers on new connections are refused', async () => {
     const pods = await securePods(cluster)
     const proofs = await proveScraping(
       pods.map((pod) => ({ pod, servedBy: 'own listener' })),
-      { cluster, clock, timers, ...issuing },
+      {
+        cluster,
+        clock,
+        askOverTls: (question, certificate) => askOverTls(question, certificate, { cluster, timers }),
+        ...issuing,
+      },
     )
-    for (const { clear, anonymous, stranger, why, plaintextOpen } of proofs) {
-      assert.deepEqual([clear, anonymous, stranger], ['refused', 'refused', 'refused'], why.join('; '))
+    for (const { plaintext, anonymous, foreign, why, plaintextOpen } of proofs) {
+      assert.deepEqual([plaintext, anonymous, foreign], ['refused', 'refused', 'refused'], why.join('; '))
       assert.deepEqual(plaintextOpen, [15090, 15020])
     }
     const file = (name: string) =>
@@ -99,43 +104,49 @@ describe('Prometheus over mutual TLS, on the real mesh', () => {
       )
     const own = { certificate: file('cert-chain.pem'), key: file('key.pem') }
     for (const pod of pods)
-      assert.deepEqual(await askWithCertificate(pod, own, { cluster, timers }), { status: 200, body: '' })
+      assert.deepEqual(
+        await askOverTls({ pod, port: pod.port, path: METRICS_PATH, timeout: 5_000 }, own, { cluster, timers }),
+        { status: 200, body: '' },
+      )
   })
 
-  it('goes on showing its page, behind the gateway too, which would speak mutual TLS to other sidecars', () => {
+  it('still serves its page through the gateway, which uses mutual TLS with other sidecars', () => {
     const { exitCode, stdout } = workplace.telemetry('expose', 'prometheus', '--allow-anonymous', '-y', '-o', 'json')
     assert.equal(exitCode, 0, stdout)
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
   })
 
-  it('is as before afterwards', async () => {
-    await restore()
+  it('is restored by cleanup without a difference', async () => {
+    restore()
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
-  it('leaves what somebody wrote into prometheus.yml meanwhile, and nothing of ours', async function () {
+  it('keeps a user’s later edit of prometheus.yml after cleanup, also in a second document, and nothing of kubectl telemetry', async function () {
     this.timeout(120_000)
     const before = await configuration()
-    await secure(cluster, workplace)
+    await securePrometheus(cluster, workplace)
     const mine = '# mine\n- job_name: mine\n  static_configs: [{targets: ["localhost:1"]}]\n'
-    await edit((text) => text.replace('scrape_configs:\n', `scrape_configs:\n${mine}`))
-    await restore()
+    // Prometheus reads only the first document.
+    const second = '---\n# the second\nsecond: {a: 1}   # mine\n'
+    const edited = (text: string) => text.replace('scrape_configs:\n', `scrape_configs:\n${mine}`) + second
+    await edit(edited)
+    restore()
     const { text, found } = await configuration()
-    assert.equal(text, before.text.replace('scrape_configs:\n', `scrape_configs:\n${mine}`))
+    assert.equal(text, edited(before.text))
     assert.deepEqual(found.metadata.annotations?.['kubectl-telemetry/before-scraping'], undefined)
-    writeBack(workplace, before.found)
+    restoreObject(workplace, before.found)
   })
 
-  it('says line and column of what cannot be read, and changes nothing', async () => {
+  it('is not changed when prometheus.yml is invalid: line and column are reported', async () => {
     const { found, text } = await configuration()
     await edit(() => `${text}\nbroken: [\n`)
     const start = dump(workplace)
     const line = text.split('\n').length + 2
-    await assert.rejects(secure(cluster, workplace), {
+    await assert.rejects(securePrometheus(cluster, workplace), {
       code: 'YAML_INVALID',
       message: new RegExp(`line ${line}, column \\d+`),
     })
     assert.deepEqual(difference(start, dump(workplace)), [])
-    writeBack(workplace, found)
+    restoreObject(workplace, found)
   })
 })

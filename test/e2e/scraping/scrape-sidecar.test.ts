@@ -1,4 +1,4 @@
-/** The method for Istio before 1.31, which works with newer ones as well: so this runs on whichever the mesh has. */
+/** The method for Istio before 1.31. It works with newer versions too, so this test runs on any version. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,13 +8,22 @@ import { planSidecar } from '../../../src/scraping/methods/sidecar-method.ts'
 import { authorityOf, issuing } from '../../certificates/issuing.ts'
 import { Workplace } from '../mesh.ts'
 import { analysis, inboundChains } from '../proxy-config.ts'
-import { addresses, ask, type Certificate, certificateOf, restarted, scraper, settled, shop } from '../scraping.ts'
-import { type Named, Plans } from '../scraping-plans.ts'
+import {
+  addresses,
+  ask,
+  awaitStatus,
+  type Certificate,
+  certificateOf,
+  scraper,
+  shop,
+  waitForRestarts,
+} from '../scraping.ts'
+import { Plans, type WorkloadName } from '../scraping-plans.ts'
 
 const NAMESPACE = 'scraped'
-const SHOP: Named = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
-const TILL: Named = { kind: 'Deployment', namespace: NAMESPACE, name: 'till' }
-const VAULT: Named = { kind: 'StatefulSet', namespace: NAMESPACE, name: 'vault' }
+const SHOP: WorkloadName = { kind: 'Deployment', namespace: NAMESPACE, name: 'shop' }
+const TILL: WorkloadName = { kind: 'Deployment', namespace: NAMESPACE, name: 'till' }
+const VAULT: WorkloadName = { kind: 'StatefulSet', namespace: NAMESPACE, name: 'vault' }
 const WORKLOADS = [SHOP, TILL, VAULT]
 const PATH = '/stats/prometheus'
 
@@ -26,8 +35,8 @@ describe('scraping by a Sidecar, on the real mesh', () => {
   let chains: Map<number, string[]>[]
   let found: string[]
 
-  const address = ({ name }: Named) => addresses(workplace, NAMESPACE, name)[0] ?? ''
-  const at = (workload: Named, port: number, path = PATH) => `${address(workload)}:${port}${path}`
+  const address = ({ name }: WorkloadName) => addresses(workplace, NAMESPACE, name)[0] ?? ''
+  const at = (workload: WorkloadName, port: number, path = PATH) => `${address(workload)}:${port}${path}`
   const read = () =>
     WORKLOADS.map(({ kind, name }) => inboundChains(workplace, NAMESPACE, `${kind.toLowerCase()}/${name}`))
   const policy = (name: string, spec: object) => ({
@@ -36,24 +45,24 @@ describe('scraping by a Sidecar, on the real mesh', () => {
     metadata: { name, namespace: NAMESPACE },
     spec,
   })
-  /** What a workload's port answers to a certificate of the mesh, to another authority's, to none, and in clear. */
-  const answers = async (workload: Named, port = 15091) => [
-    await settled(200, () => ask(`https://${at(workload, port)}`, certificate)),
+  /** Statuses of a workload's port with a certificate of the mesh, with one of another CA, without one, and in plaintext. */
+  const answers = async (workload: WorkloadName, port = 15091) => [
+    await awaitStatus(200, () => ask(`https://${at(workload, port)}`, certificate)),
     ask(`https://${at(workload, port)}`, stranger).status,
     ask(`https://${at(workload, port)}`).status,
     ask(`http://${at(workload, port)}`).status,
   ]
-  const ALONE = [200, 0, 0, 0]
+  const ONLY_MESH = [200, 0, 0, 0]
 
   before(async () => {
     workplace.apply(...shop(NAMESPACE), ...scraper(NAMESPACE))
-    restarted(workplace, NAMESPACE)
+    waitForRestarts(workplace, NAMESPACE)
     certificate = await certificateOf(workplace, NAMESPACE)
-    stranger = await strange(certificate)
+    stranger = await strangersCertificate(certificate)
     chains = read()
     found = analysis(workplace, NAMESPACE)
-    for (const workload of WORKLOADS) await plans.carryOut(workload, planSidecar)
-    restarted(workplace, NAMESPACE)
+    for (const workload of WORKLOADS) await plans.applyPlan(workload, planSidecar)
+    waitForRestarts(workplace, NAMESPACE)
   })
   after(async () => {
     await plans.cluster.close()
@@ -61,7 +70,7 @@ describe('scraping by a Sidecar, on the real mesh', () => {
     workplace.end()
   })
 
-  async function strange({ cacert }: Certificate): Promise<Certificate> {
+  async function strangersCertificate({ cacert }: Certificate): Promise<Certificate> {
     const now = { now: new Date() }
     const { certificate, key } = await issueLeaf(
       await authorityOf('example.com', 0, now),
@@ -79,18 +88,18 @@ describe('scraping by a Sidecar, on the real mesh', () => {
   }
 
   for (const workload of WORKLOADS) {
-    it(`${workload.kind} ${workload.name} is scraped with a certificate of the mesh, and in no other way`, async () => {
-      assert.deepEqual(await answers(workload), ALONE)
+    it(`serves metrics of ${workload.kind} ${workload.name} only to clients with a certificate of the mesh`, async () => {
+      assert.deepEqual(await answers(workload), ONLY_MESH)
     })
   }
 
-  it('the application’s metrics are among them', () => {
+  it('serves the application’s metrics too', () => {
     const { body } = ask(`https://${at(SHOP, 15091)}`, certificate)
     assert.match(body, /^prometheus_build_info\{/m)
     assert.match(body, /^envoy_server_live/m)
   })
 
-  it('nothing but the metrics is there: not what ends the agent', () => {
+  it('serves nothing but metrics: requests that would end the agent are refused', () => {
     for (const path of [
       '/quitquitquit',
       '/healthz/ready',
@@ -101,7 +110,7 @@ describe('scraping by a Sidecar, on the real mesh', () => {
     assert.equal(ask(`https://${at(SHOP, 15091)}`, certificate).status, 200)
   })
 
-  it('every port of theirs has the filter chains that it had, and answers', () => {
+  it('keeps the filter chains of the applications’ ports, which still answer', () => {
     for (const [index, after] of read().entries()) {
       const others = new Map([...after].filter(([port]) => port !== 15091))
       assert.deepEqual(others, chains[index])
@@ -111,35 +120,35 @@ describe('scraping by a Sidecar, on the real mesh', () => {
     assert.equal(ask(`http://${at(SHOP, 9090, '/metrics')}`).status, 200)
   })
 
-  it('the analyzer finds nothing but the annotation that it does not know', () => {
+  it('causes only the message of istioctl analyze about an annotation that it does not know', () => {
     const news = analysis(workplace, NAMESPACE).filter((message) => !found.includes(message))
     assert.deepEqual([...new Set(news.map((message) => message.split(' ')[0]))], ['IST0108'])
   })
 
   for (const mode of ['STRICT', 'DISABLE']) {
-    it(`a namespace that says ${mode} goes on to say it for the other ports`, async () => {
+    it(`keeps the namespace’s mode ${mode} for the other ports`, async () => {
       workplace.apply(policy('default', { mtls: { mode } }))
       try {
-        const clear = mode === 'STRICT' ? 0 : 200
-        assert.equal(await settled(clear, () => ask(`http://${at(SHOP, 8080, '/status/200')}`)), clear)
-        assert.deepEqual(await answers(SHOP), ALONE)
+        const status = mode === 'STRICT' ? 0 : 200
+        assert.equal(await awaitStatus(status, () => ask(`http://${at(SHOP, 8080, '/status/200')}`)), status)
+        assert.deepEqual(await answers(SHOP), ONLY_MESH)
       } finally {
         workplace.kubectl('-n', NAMESPACE, 'delete', 'peerauthentication', 'default')
       }
     })
   }
 
-  it('pods that are replaced are scraped without us', async () => {
+  it('serves metrics of replaced pods without another run', async () => {
     workplace.kubectl('-n', NAMESPACE, 'delete', 'pods', '--all', '--wait=true')
-    restarted(workplace, NAMESPACE)
-    for (const workload of WORKLOADS) assert.deepEqual(await answers(workload), ALONE)
+    waitForRestarts(workplace, NAMESPACE)
+    for (const workload of WORKLOADS) assert.deepEqual(await answers(workload), ONLY_MESH)
   })
 
-  it('hardened, the ports in clear answer nobody else, and probes go on', async () => {
+  it('closes the plaintext ports to other clients when hardened, and probes still work', async () => {
     assert.deepEqual([ask(`http://${at(SHOP, 15020)}`).status, ask(`http://${at(SHOP, 15090)}`).status], [200, 200])
-    await plans.carryOut(SHOP, planSidecar, { harden: true })
-    restarted(workplace, NAMESPACE)
-    assert.deepEqual(await answers(SHOP), ALONE)
+    await plans.applyPlan(SHOP, planSidecar, { harden: true })
+    waitForRestarts(workplace, NAMESPACE)
+    assert.deepEqual(await answers(SHOP), ONLY_MESH)
     assert.match(ask(`https://${at(SHOP, 15091)}`, certificate).body, /^prometheus_build_info\{/m)
     assert.deepEqual([ask(`http://${at(SHOP, 15020)}`).status, ask(`http://${at(SHOP, 15090)}`).status], [403, 0])
     assert.equal(ask(`http://${at(SHOP, 15020, '/app-health/httpbin/readyz')}`).status, 200)

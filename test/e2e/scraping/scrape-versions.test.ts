@@ -1,18 +1,18 @@
-/** `scrape-secure` with its real Prometheus, on whichever Istio runs: native ports on 1.31, a Sidecar and a metrics gateway on 1.30. */
+/** `scrape-secure` with its real Prometheus, on the installed Istio: native ports on 1.31, a Sidecar and a metrics gateway on 1.30. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
 import type { ScrapeSecureResult } from '../../../src/scraping/result.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
-import { running } from '../plugin-runs.ts'
-import { sampled, upOverHttps } from '../prometheus-api.ts'
+import { runPlugin } from '../plugin-runs.ts'
+import { awaitSamples, awaitUpOverHttps } from '../prometheus-api.ts'
 import { inboundChains } from '../proxy-config.ts'
-import { ask, type Certificate, certificateOf, restarted, scraper, settled, shop } from '../scraping.ts'
+import { ask, awaitStatus, type Certificate, certificateOf, scraper, shop, waitForRestarts } from '../scraping.ts'
 
 const NAMESPACE = 'versions'
 const ELSEWHERE = 'versions-scraper'
 const ROOT = 'istio-system'
-/** Named, because `shop` is a Prometheus as well. */
+/** The flag is needed, because `shop` is a Prometheus too. */
 const PROMETHEUS = ['--prometheus', 'istio-system/prometheus']
 const SCRAPE = ['scrape-secure', '-n', NAMESPACE, '-n', ROOT, '--gateways', ...PROMETHEUS, '-y', '-o', 'json']
 const WORKLOADS = ['shop', 'till', 'vault']
@@ -24,7 +24,7 @@ interface Pod {
   status: { podIP: string }
 }
 
-describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
+describe('scrape-secure with its Prometheus, on the installed Istio', () => {
   const workplace = new Workplace()
   let certificate: Certificate
   let untouched: Map<string, string>
@@ -32,7 +32,7 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
   let method: ScrapeSecureResult['method']
 
   const scrape = async (...words: string[]) => {
-    const { stdout, stderr, exitCode } = await running(workplace, ...SCRAPE, ...words)
+    const { stdout, stderr, exitCode } = await runPlugin(workplace, ...SCRAPE, ...words)
     assert.equal(exitCode, 0, stdout + stderr)
     return JSON.parse(stdout) as ScrapeSecureResult
   }
@@ -65,8 +65,8 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
       [NAMESPACE, 'deployment/till'],
     ] as const)
       patch(namespace, workload, { 'proxy.istio.io/config': SHORT_LIVED })
-    for (const namespace of [NAMESPACE, ELSEWHERE]) restarted(workplace, namespace)
-    workplace.rolledOut('prometheus')
+    for (const namespace of [NAMESPACE, ELSEWHERE]) waitForRestarts(workplace, namespace)
+    workplace.waitForRollout('prometheus')
     certificate = await certificateOf(workplace, ELSEWHERE)
     untouched = dump(workplace)
     chains = read()
@@ -76,12 +76,12 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
     patch(ROOT, 'deployment/prometheus', { 'proxy.istio.io/config': null })
     workplace.kubectl('delete', 'namespace', NAMESPACE, ELSEWHERE, '--wait=true', '--timeout=90s')
     workplace.end()
-    workplace.rolledOut('prometheus')
-    workplace.rolledOut('istio-ingressgateway')
+    workplace.waitForRollout('prometheus')
+    workplace.waitForRollout('istio-ingressgateway')
   })
 
-  it('every target is UP over https, says Prometheus, with the application’s metrics', async () => {
-    const begun = Date.now()
+  it('makes every target UP over https, with the application’s metrics', async () => {
+    const started = Date.now()
     const result = await scrape()
     method = result.method
     assert.deepEqual(
@@ -89,22 +89,22 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
       ['istio-ingressgateway', ...WORKLOADS].map((name) => `${name} configured`),
     )
     assert.deepEqual([result.targets?.up, result.targets?.total], [4, 4])
-    const targets = await upOverHttps(workplace, names(), begun)
+    const targets = await awaitUpOverHttps(workplace, names(), started)
     assert.deepEqual([...new Set(targets.map(({ scrapeUrl }) => new URL(scrapeUrl).port))], [String(port())])
     for (const query of ['prometheus_build_info{app="shop"}', 'envoy_server_live{app="istio-ingressgateway"}'])
-      assert.ok(await sampled(workplace, query.replace('}', ',job="kubectl-telemetry-istio-secure"}')), query)
+      assert.ok(await awaitSamples(workplace, query.replace('}', ',job="kubectl-telemetry-istio-secure"}')), query)
   })
 
-  it('nobody without a certificate of the mesh is answered, and the applications’ ports are as they were', async () => {
+  it('answers only clients with a certificate of the mesh, and leaves the applications’ ports unchanged', async () => {
     for (const pod of pods()) {
-      assert.equal(await settled(200, () => ask(`https://${metrics(pod)}`, certificate)), 200, pod.metadata.name)
+      assert.equal(await awaitStatus(200, () => ask(`https://${metrics(pod)}`, certificate)), 200, pod.metadata.name)
       assert.equal(ask(`https://${metrics(pod)}`).status, 0)
       assert.equal(ask(`http://${metrics(pod)}`).status, 0)
     }
     assert.deepEqual(read(), chains)
   })
 
-  it('certificates that Istio renews: UP by a scrape after both were', async function () {
+  it('keeps every target UP after Istio has renewed the certificates of both sides', async function () {
     this.timeout(180_000)
     const [till] = podsOf(NAMESPACE, 'app=till')
     assert.ok(till)
@@ -118,26 +118,26 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
     assert.match(before.served, /BEGIN CERTIFICATE/)
     for (let now = before; now.own === before.own || now.served === before.served; now = certificates())
       await new Promise((resolve) => setTimeout(resolve, 1_000))
-    await upOverHttps(workplace, names())
+    await awaitUpOverHttps(workplace, names())
   })
 
-  it('pods that are deleted and rolled come back UP, without us', async () => {
+  it('has deleted and rolled pods UP again without another run', async () => {
     workplace.kubectl('-n', NAMESPACE, 'delete', 'pod', '-l', 'app=shop', '--wait=false')
     workplace.kubectl('-n', ROOT, 'delete', 'pod', '-l', 'app=istio-ingressgateway', '--wait=false')
     patch(NAMESPACE, 'statefulset/vault', { rolled: 'yes' })
-    restarted(workplace, NAMESPACE)
-    workplace.rolledOut('istio-ingressgateway')
-    await upOverHttps(workplace, names())
+    waitForRestarts(workplace, NAMESPACE)
+    workplace.waitForRollout('istio-ingressgateway')
+    await awaitUpOverHttps(workplace, names())
   })
 
-  it('hardened and for Prometheus alone: still UP, and nothing else is open', async function () {
+  it('keeps every target UP with --harden and --only-prometheus, and leaves nothing else open', async function () {
     this.timeout(180_000)
-    const begun = Date.now()
+    const started = Date.now()
     const result = await scrape('--harden', '--only-prometheus')
     const left = result.workloads.filter(({ action }) => action === 'skipped')
     assert.deepEqual(left, [])
     assert.deepEqual([result.targets?.up, result.targets?.total, result.plaintext?.open], [4, 4, []])
-    await upOverHttps(workplace, names(), begun)
+    await awaitUpOverHttps(workplace, names(), started)
     for (const pod of pods()) {
       assert.equal(ask(`http://${metrics(pod, 15020)}`).status, 403)
       assert.equal(ask(`http://${metrics(pod, 15090)}`).status, 0)
@@ -145,21 +145,21 @@ describe('scrape-secure with its Prometheus, on the Istio that runs', () => {
     // Native ports have a network policy for it, which the lab's network does not enforce.
     const wanted = method === 'native' ? 200 : 403
     for (const pod of podsOf(NAMESPACE, ''))
-      assert.equal(await settled(wanted, () => ask(`https://${metrics(pod)}`, certificate)), wanted)
+      assert.equal(await awaitStatus(wanted, () => ask(`https://${metrics(pod)}`, certificate)), wanted)
   })
 
-  it('cleanup --scraping gives everything back as it was', async function () {
+  it('is undone by cleanup --scraping without a difference', async function () {
     this.timeout(180_000)
     patch(NAMESPACE, 'statefulset/vault', { rolled: null })
-    const { stdout, stderr, exitCode } = await running(workplace, 'cleanup', '--scraping', '-y')
+    const { stdout, stderr, exitCode } = await runPlugin(workplace, 'cleanup', '--scraping', '-y')
     assert.equal(exitCode, 0, stdout + stderr)
     assert.deepEqual(difference(untouched, dump(workplace)), [])
-    restarted(workplace, NAMESPACE)
+    waitForRestarts(workplace, NAMESPACE)
     assert.deepEqual(read(), chains)
   })
 })
 
-/** In a namespace of its own, where nothing is scraped. */
+/** A scraper in its own namespace, where nothing is scraped. */
 function scraperIn(namespace: string): object[] {
   const metadata = { name: namespace, labels: { 'istio-injection': 'enabled' } }
   return [{ apiVersion: 'v1', kind: 'Namespace', metadata }, ...scraper(namespace)]

@@ -4,15 +4,17 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, describe, it } from 'mocha'
-import type { StatusReport } from '../../../src/status/status.ts'
+import type { StatusReport } from '../../../src/status/report.ts'
+import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 
 describe('status, on the real mesh', () => {
   const workplace = new Workplace()
   const look = (...words: string[]): StatusReport => {
     const { stdout, stderr, exitCode } = workplace.telemetry('status', '-o', 'json', ...words)
-    assert.equal(exitCode, 0, stderr)
-    return JSON.parse(stdout)
+    const report = JSON.parse(stdout) as StatusReport
+    assert.equal(exitCode, report.problems.some(({ severity }) => severity === 'fails') ? 1 : 0, stderr)
+    return report
   }
   const of = (report: StatusReport, name: string) => report.addons.find((addon) => addon.name === name)
   const codes = ({ problems }: StatusReport) =>
@@ -21,7 +23,7 @@ describe('status, on the real mesh', () => {
   afterEach(() => workplace.telemetry('cleanup', '-y'))
   after(() => workplace.end())
 
-  it('sees what is exposed, behind what, and that it answers', () => {
+  it('reports exposures, their guards, and that they answer', () => {
     workplace.telemetry('expose', 'grafana', '--auth', 'basic', '-y')
     workplace.telemetry('expose', 'prometheus', '--allow-anonymous', '--ttl', '8h', '-y')
     const report = look()
@@ -35,34 +37,55 @@ describe('status, on the real mesh', () => {
     assert.deepEqual(codes(report), [])
   })
 
-  it('says what is over, and that cleanup --expired takes just that', async () => {
+  it('reports an expired exposure, until cleanup --expired removes only that one', async () => {
     workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y')
     workplace.telemetry('expose', 'kiali', '--allow-anonymous', '--ttl', '1s', '-y')
     await sleep(1_000)
-    assert.deepEqual(codes(look()), ['EXPIRED'])
+    assert.deepEqual(codes(look()), ['EXPOSURE_EXPIRED'])
     workplace.telemetry('cleanup', '--expired', '-y')
     const report = look()
     assert.deepEqual(codes(report), [])
     assert.deepEqual([of(report, 'grafana')?.exposure?.probe?.status, of(report, 'kiali')?.exposure], [200, undefined])
   })
 
-  it('tells of the gateway that has lost its way to an add-on', () => {
+  it('reports that the gateway cannot reach an add-on', () => {
     workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y')
     workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/grafana', '--replicas=0')
     workplace.kubectl('-n', 'istio-system', 'wait', '--for=delete', 'pod', '-l', 'app.kubernetes.io/name=grafana')
     try {
-      assert.deepEqual(codes(look()).sort(), ['NOT_READY', 'PROBE_FAILED'])
+      assert.deepEqual(codes(look()).sort(), ['ADDON_NOT_READY', 'PROBE_FAILED'])
     } finally {
       workplace.kubectl('-n', 'istio-system', 'scale', 'deployment/grafana', '--replicas=1')
-      workplace.rolledOut('grafana')
+      workplace.waitForRollout('grafana')
     }
   })
 
-  it('says what may not be read', () => {
-    assert.deepEqual(codes(look('--as', 'nobody')), ['UNREAD'])
+  it('reports leftovers of an exposure whose Gateway was deleted, and cleanup removes them', () => {
+    const untouched = dump(workplace)
+    workplace.telemetry('expose', 'grafana', '--auth', 'basic', '-y')
+    workplace.telemetry('expose', 'kiali', '--allow-cidr', '203.0.113.0/24', '-y')
+    workplace.kubectl('-n', 'istio-system', 'delete', 'gateways.networking.istio.io', 'kubectl-telemetry')
+    const report = look()
+    assert.deepEqual([report.gateway, codes(report)], [undefined, ['EXPOSURE_LEFTOVERS']])
+    const [{ message = '', remedies = [] } = {}] = report.problems
+    for (const kind of ['VirtualService', 'AuthorizationPolicy', 'EnvoyFilter', 'Secret'])
+      assert.ok(message.includes(`${kind} kubectl-telemetry-`), message)
+    const certificates = workplace.telemetry('cert', 'status')
+    assert.equal(certificates.exitCode, 1)
+    assert.match(certificates.stderr, /\(EXPOSURE_LEFTOVERS\)/)
+    const [command = ''] = remedies
+    assert.match(command, /^kubectl telemetry cleanup +#/)
+    assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    assert.deepEqual(codes(look()), [])
+    assert.equal(workplace.telemetry('cert', 'status').exitCode, 0)
   })
 
-  it('watches until it is interrupted', async () => {
+  it('reports missing read permissions', () => {
+    assert.deepEqual(codes(look('--as', 'nobody')), ['STATUS_UNREAD'])
+  })
+
+  it('reports changes with --watch until it is interrupted', async () => {
     const child = spawn('kubectl-telemetry', ['status', '--watch', '-o', 'json'], {
       env: workplace.environment,
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,4 +1,4 @@
-/** Tunnels when the path to the API server is dead: packets go, and nothing comes back. */
+/** SessionPool when the path to the API server is dead: packets leave, and no answer comes. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { Session } from '../../../src/forwarding/tunnel/session.ts'
@@ -6,7 +6,7 @@ import { SessionPool } from '../../../src/forwarding/tunnel/session-pool.ts'
 import { FakeKubelet } from '../../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../../fakes/fake-timers.ts'
 
-/** Dials that are answered one by one, or never. */
+/** Dials that the test answers one by one, or never. */
 class Path {
   readonly timers = new FakeTimers()
   readonly dialled: number[] = []
@@ -19,7 +19,7 @@ class Path {
     return outcome
   }, this.timers)
 
-  /** The how-many-eth dial is answered. */
+  /** Answers one dial. */
   async answer(number: number): Promise<void> {
     const kubelet = new FakeKubelet()
     this.kubelets.push(kubelet)
@@ -28,8 +28,8 @@ class Path {
   }
 }
 
-describe('a pool whose dials are not answered', () => {
-  it('dials again beside the one that is pending, ever more seldom, and takes whichever comes first', async () => {
+describe('SessionPool when dials are not answered', () => {
+  it('dials again at growing intervals while a dial is pending, and takes the first that succeeds', async () => {
     const path = new Path()
     const acquired = path.pool.warm()
     await path.timers.pass(4_000)
@@ -40,7 +40,7 @@ describe('a pool whose dials are not answered', () => {
     assert.deepEqual([path.dialled.length, path.timers.pending], [4, 0])
   })
 
-  it('dials at once for somebody who comes later, and not more often than twice a second', async () => {
+  it('dials at once for a later connection, at most twice a second', async () => {
     const path = new Path()
     void path.pool.warm()
     await path.timers.pass(10_000)
@@ -52,7 +52,7 @@ describe('a pool whose dials are not answered', () => {
     path.pool.destroy()
   })
 
-  it('has no more than eight pending', async () => {
+  it('has at most eight pending dials', async () => {
     const path = new Path()
     void path.pool.warm()
     await path.timers.pass(600_000)
@@ -64,7 +64,7 @@ describe('a pool whose dials are not answered', () => {
     assert.equal(path.timers.pending, 0)
   })
 
-  it('fails with the first that fails', async () => {
+  it('fails with the first failed dial', async () => {
     const path = new Path()
     const acquired = path.pool.warm()
     await path.timers.pass(1_000)
@@ -73,7 +73,7 @@ describe('a pool whose dials are not answered', () => {
     assert.equal(path.timers.pending, 0)
   })
 
-  it('ends those that come later and that nobody needs', async () => {
+  it('ends later sessions that are not needed', async () => {
     const path = new Path()
     const acquired = path.pool.warm()
     await path.timers.pass(4_000)
@@ -86,8 +86,8 @@ describe('a pool whose dials are not answered', () => {
   })
 })
 
-describe('a pool whose tunnels fall silent', () => {
-  it('gives no connection to one that may lead nowhere, and takes it back when it answers', async () => {
+describe('SessionPool when tunnels fall silent', () => {
+  it('does not use a doubtful session until it answers', async () => {
     const path = new Path()
     const first = path.pool.warm()
     await path.answer(0)

@@ -3,10 +3,10 @@ import { describe, it } from 'mocha'
 import { Session } from '../../../src/forwarding/tunnel/session.ts'
 import { SessionPool } from '../../../src/forwarding/tunnel/session-pool.ts'
 import type { Stream } from '../../../src/forwarding/tunnel/stream-pair.ts'
-import { FakeKubelet, says } from '../../fakes/fake-kubelet.ts'
+import { FakeKubelet, kubeletFrame } from '../../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../../fakes/fake-timers.ts'
 
-/** A pool whose dials wait until they are let through, or fail. */
+/** A pool whose dials wait until the test lets them succeed or fail. */
 class Dials {
   readonly kubelets: FakeKubelet[] = []
   waits = false
@@ -42,17 +42,17 @@ function open(session: Session, room = true): Stream {
   })
 }
 
-/** A connection that does not read what comes. */
+/** A connection that does not read. */
 async function block(dials: Dials, number: number): Promise<void> {
   const session = await dials.pool.acquire()
   open(session, false)
-  dials.kubelets[number]?.say(says.data(3, 'x'))
+  dials.kubelets[number]?.send(kubeletFrame.data(3, 'x'))
   await settle()
   assert.equal(session.blocked, true)
 }
 
-describe('a pool of sessions', () => {
-  it('has a spare one ready beside the first connection', async () => {
+describe('SessionPool', () => {
+  it('opens a spare session beside the first connection', async () => {
     const dials = new Dials()
     const first = await dials.pool.acquire()
     open(first)
@@ -63,7 +63,7 @@ describe('a pool of sessions', () => {
     assert.equal(second.load, 0)
   })
 
-  it('keeps the one that was warmed for the first connection', async () => {
+  it('uses the warmed session for the first connection', async () => {
     const dials = new Dials()
     const warm = await dials.pool.warm()
     assert.equal(await dials.pool.warm(), warm)
@@ -72,7 +72,7 @@ describe('a pool of sessions', () => {
     assert.equal(await dials.pool.acquire(), warm)
   })
 
-  it('has one spare, not one for each connection', async () => {
+  it('keeps one spare session, not one for each connection', async () => {
     const dials = new Dials()
     for (let connection = 0; connection < 5; connection++) {
       const session = await dials.pool.acquire()
@@ -112,7 +112,7 @@ describe('a pool of sessions', () => {
     assert.equal(dials.count, 8)
   })
 
-  it('gives each of two that come at once one of its own, and shares when that takes too long', async () => {
+  it('gives two simultaneous connections a session each, and shares when that takes too long', async () => {
     const dials = new Dials()
     const warm = await dials.pool.warm()
     const both = [dials.pool.acquire(), dials.pool.acquire()]
@@ -130,7 +130,7 @@ describe('a pool of sessions', () => {
     assert.equal(late[0]?.load, 1, 'shared')
   })
 
-  it('does not share with a slow reader for as long as another one is being opened', async () => {
+  it('does not share with a slow reader while another session is being opened', async () => {
     const dials = new Dials()
     await dials.pool.warm()
     dials.waits = true
@@ -143,7 +143,7 @@ describe('a pool of sessions', () => {
     assert.equal(late[0]?.blocked, false)
   })
 
-  it('gives two that have waited for the same one a tunnel each when silent ones speak again meanwhile', async () => {
+  it('gives two connections that waited for one session a session each when silent ones answer in the meantime', async () => {
     const dials = new Dials()
     const eight = await Promise.all(Array.from({ length: 8 }, () => dials.pool.acquire()))
     assert.equal(new Set(eight).size, 8)
@@ -153,7 +153,7 @@ describe('a pool of sessions', () => {
     const both = [dials.pool.acquire(), dials.pool.acquire()]
     await settle()
     assert.equal(dials.count, 9)
-    for (const kubelet of dials.kubelets.slice(0, 8)) kubelet.say(says.ping(2))
+    for (const kubelet of dials.kubelets.slice(0, 8)) kubelet.send(kubeletFrame.ping(2))
     await settle()
     assert.deepEqual([...new Set(eight.map(({ doubtful }) => doubtful))], [false])
     await dials.let()
@@ -161,7 +161,7 @@ describe('a pool of sessions', () => {
     assert.notEqual(first, second)
   })
 
-  it('keeps two that come at once apart, also when all others have many connections', async () => {
+  it('separates two simultaneous connections, even when all other sessions have many', async () => {
     const dials = new Dials()
     const many: { session: Session; stream: Stream }[] = []
     for (let connection = 0; connection < 32; connection++) {
@@ -181,12 +181,12 @@ describe('a pool of sessions', () => {
     assert.equal(new Set(next).size, 8)
   })
 
-  it('does not take one whose slow reader has just read something', async () => {
+  it('avoids a session whose slow reader has just read something', async () => {
     const dials = new Dials()
     const slow = await dials.pool.acquire()
     const stream = open(slow, false)
     for (let connection = 1; connection < 8; connection++) open(await dials.pool.acquire())
-    dials.kubelets[0]?.say(says.data(3, 'x'))
+    dials.kubelets[0]?.send(kubeletFrame.data(3, 'x'))
     await settle()
     stream.resumed()
     assert.deepEqual([dials.count, slow.blocked, slow.slow], [8, false, true])
@@ -196,7 +196,7 @@ describe('a pool of sessions', () => {
     assert.equal(slow.slow, false)
   })
 
-  it('opens another one rather than wait behind a slow reader', async () => {
+  it('opens another session instead of waiting behind a slow reader', async () => {
     const dials = new Dials()
     dials.waits = true
     const blocking = block(dials, 0)
@@ -209,14 +209,14 @@ describe('a pool of sessions', () => {
     assert.equal((await acquired).blocked, false)
   })
 
-  it('takes a blocked one when there are 8 of them, the one with the fewest connections', async () => {
+  it('takes the blocked session with the fewest connections when all 8 are blocked', async () => {
     const dials = new Dials()
     for (let number = 0; number < 8; number++) await block(dials, number)
     const session = await dials.pool.acquire()
     assert.deepEqual([session.blocked, session.load, dials.count], [true, 1, 8])
   })
 
-  it('takes an unblocked one with many connections before a blocked one with few', async () => {
+  it('prefers an unblocked session with many connections to a blocked one with few', async () => {
     const dials = new Dials()
     for (let number = 0; number < 7; number++) await block(dials, number)
     const last = await dials.pool.acquire()
@@ -225,7 +225,7 @@ describe('a pool of sessions', () => {
     assert.equal(await dials.pool.acquire(), last)
   })
 
-  it('does not count dials that failed', async () => {
+  it('does not count failed dials', async () => {
     const dials = new Dials()
     dials.failures = 20
     for (let attempt = 0; attempt < 20; attempt++) await assert.rejects(dials.pool.acquire(), /refused/)
@@ -236,7 +236,7 @@ describe('a pool of sessions', () => {
     assert.equal(dials.count, 28)
   })
 
-  it('does not mind that no spare can be had', async () => {
+  it('works when the spare session cannot be opened', async () => {
     const dials = new Dials()
     const first = await dials.pool.warm()
     dials.failures = 1
@@ -245,18 +245,18 @@ describe('a pool of sessions', () => {
     assert.deepEqual([dials.count, await dials.pool.acquire()], [2, first])
   })
 
-  it('forgets those that are lost', async () => {
+  it('forgets lost sessions', async () => {
     const dials = new Dials()
     for (let round = 0; round < 20; round++) {
       const session = await dials.pool.warm()
-      dials.kubelets.at(-1)?.lose()
+      dials.kubelets.at(-1)?.drop()
       await settle()
       assert.equal(session.accepts, false)
     }
     assert.equal(dials.count, 20)
   })
 
-  it('forgets one that was lost while it was opened', async () => {
+  it('forgets a session that is lost while it is opened', async () => {
     const dials = new Dials()
     const pool = new SessionPool(async (closed) => {
       const session = new Session(new FakeKubelet().upgraded, 1, new FakeTimers(), closed)
@@ -272,7 +272,7 @@ describe('a pool of sessions', () => {
     assert.equal((await pool.acquire()).accepts, true)
   })
 
-  it('does not let retired ones with long connections stand in the way of new ones', async () => {
+  it('does not count retired sessions with long connections', async () => {
     const dials = new Dials()
     for (let number = 0; number < 12; number++) {
       const session = await dials.pool.acquire()
@@ -286,7 +286,7 @@ describe('a pool of sessions', () => {
     assert.notEqual(await dials.pool.acquire(), session, 'there is a spare one still')
   })
 
-  it('retires: takes no more, and ends each with its last connection', async () => {
+  it('retires: takes no more connections, and ends each session with its last one', async () => {
     const dials = new Dials()
     const session = await dials.pool.acquire()
     const stream = open(session)
@@ -303,7 +303,7 @@ describe('a pool of sessions', () => {
   })
 
   for (const how of ['retire', 'destroy'] as const) {
-    it(`${how}s one that is still being opened`, async () => {
+    it(`${how}s a session that is still being opened`, async () => {
       const dials = new Dials()
       dials.waits = true
       const acquired = dials.pool.acquire()
@@ -316,7 +316,7 @@ describe('a pool of sessions', () => {
     })
   }
 
-  it('destroys: everything ends at once', async () => {
+  it('destroys all sessions at once', async () => {
     const dials = new Dials()
     const session = await dials.pool.acquire()
     open(session)

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { type FakeKubelet, says } from '../../fakes/fake-kubelet.ts'
+import { type FakeKubelet, kubeletFrame } from '../../fakes/fake-kubelet.ts'
 import { settle } from '../../fakes/fake-timers.ts'
 import { LocalEnd, tunnel } from './tunnelled.ts'
 
-function pings({ heard }: FakeKubelet): number {
-  return heard.filter(({ frame }) => frame === 'ping').length
+function pings({ received }: FakeKubelet): number {
+  return received.filter(({ frame }) => frame === 'ping').length
 }
 
-describe('a session that falls silent', () => {
-  it('is doubted when a new stream is not replied to, and tells everybody in it', async () => {
+describe('Session when it falls silent', () => {
+  it('becomes doubtful when a new stream gets no reply, and informs all its connections', async () => {
     const { kubelet, session, timers } = tunnel()
     const early = new LocalEnd(session)
     await settle()
@@ -20,19 +20,19 @@ describe('a session that falls silent', () => {
     assert.deepEqual([early.told, late.told], [['silent'], ['silent']])
   })
 
-  it('is trusted again when it speaks', async () => {
+  it('is trusted again when an answer comes', async () => {
     const { kubelet, session, timers } = tunnel()
     kubelet.replies = false
     const local = new LocalEnd(session)
     await timers.pass(600)
-    kubelet.say(says.data(3, 'after all'))
+    kubelet.send(kubeletFrame.data(3, 'after all'))
     await settle()
     assert.deepEqual([session.doubtful, local.text, local.told], [false, 'after all', ['silent']])
     local.stream.close()
     assert.equal(timers.pending, 0)
   })
 
-  it('is asked when a client writes after a pause', async () => {
+  it('is pinged when a client writes after a pause', async () => {
     const { kubelet, session, timers } = tunnel()
     const local = new LocalEnd(session)
     await timers.pass(18_000)
@@ -43,7 +43,7 @@ describe('a session that falls silent', () => {
     assert.deepEqual([pings(kubelet) - before, session.doubtful], [1, true])
   })
 
-  it('is asked while somebody waits for an answer, less and less often', async () => {
+  it('is pinged while a client waits for an answer, less and less often', async () => {
     const { kubelet, session, timers } = tunnel()
     const local = new LocalEnd(session)
     const asked: number[] = []
@@ -53,18 +53,18 @@ describe('a session that falls silent', () => {
       if (pings(kubelet) > before) asked.push(time)
     }
     assert.deepEqual(asked, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000])
-    kubelet.say(says.data(3, 'some'))
+    kubelet.send(kubeletFrame.data(3, 'some'))
     local.stream.write(Buffer.from('x'))
     kubelet.replies = false
     await timers.pass(1_600)
     assert.deepEqual([session.doubtful, local.told], [true, ['silent']])
   })
 
-  it('is not asked while something comes, nor when nobody waits', async () => {
+  it('is not pinged while data comes, nor when no client waits', async () => {
     const { kubelet, session, timers } = tunnel()
     const local = new LocalEnd(session)
     for (let count = 0; count < 20; count++) {
-      kubelet.say(says.data(3, 'more'))
+      kubelet.send(kubeletFrame.data(3, 'more'))
       await timers.pass(500)
     }
     local.stream.close()
@@ -72,7 +72,7 @@ describe('a session that falls silent', () => {
     assert.equal(pings(kubelet), 0)
   })
 
-  it('ends when there is nobody in it', async () => {
+  it('ends when it has no connections', async () => {
     const { kubelet, session, timers, closed } = tunnel()
     kubelet.replies = false
     session.beat()
@@ -80,11 +80,11 @@ describe('a session that falls silent', () => {
     assert.deepEqual([closed.length, session.retired], [1, false])
   })
 
-  it('is not doubted while we do not read', async () => {
+  it('is not doubtful while reading is paused', async () => {
     const { kubelet, session, timers } = tunnel()
     const slow = new LocalEnd(session)
     slow.room = false
-    kubelet.say(says.data(3, 'much'))
+    kubelet.send(kubeletFrame.data(3, 'much'))
     await settle()
     new LocalEnd(session)
     session.question()
@@ -92,7 +92,7 @@ describe('a session that falls silent', () => {
     assert.deepEqual([session.doubtful, slow.told], [false, []])
   })
 
-  it('is doubted at once when asked to answer, until it does', async () => {
+  it('is doubtful after question() until it answers', async () => {
     const { session } = tunnel()
     session.question()
     assert.equal(session.doubtful, true)

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Upgraded } from '../../../src/cluster/cluster.ts'
-import { frame, says } from '../../fakes/fake-kubelet.ts'
+import { frame, kubeletFrame } from '../../fakes/fake-kubelet.ts'
 import { settle } from '../../fakes/fake-timers.ts'
 import { seeded } from '../../fakes/random.ts'
 import { LOST, LocalEnd, tunnel } from './tunnelled.ts'
 
-describe('back-pressure in a session', () => {
-  it('waits for the slowest reader, and goes on with it', async () => {
+describe('Session back-pressure', () => {
+  it('waits for the slowest reader and continues with it', async () => {
     const { kubelet, session } = tunnel()
     const [slow, other] = [new LocalEnd(session), new LocalEnd(session)]
     slow.room = false
-    kubelet.say(says.data(3, 'much'))
+    kubelet.send(kubeletFrame.data(3, 'much'))
     await settle()
     assert.equal(session.blocked, true)
-    for (let count = 0; count < 20; count++) kubelet.say(says.data(7, Buffer.alloc(16_384, 'y')))
+    for (let count = 0; count < 20; count++) kubelet.send(kubeletFrame.data(7, Buffer.alloc(16_384, 'y')))
     await settle()
     assert.ok(other.text.length < 20 * 16_384, 'the session reads no further')
     assert.ok(kubelet.unread > 0)
@@ -24,14 +24,14 @@ describe('back-pressure in a session', () => {
     assert.deepEqual([other.text.length, kubelet.unread], [20 * 16_384, 0])
   })
 
-  it('goes on when the slow reader goes away', async () => {
+  it('continues when the slow reader goes away', async () => {
     const { kubelet, session } = tunnel()
     const [slow, slower, other] = [new LocalEnd(session), new LocalEnd(session), new LocalEnd(session)]
     slow.room = false
     slower.room = false
-    kubelet.say(says.data(3, 'x'), says.data(7, 'x'))
+    kubelet.send(kubeletFrame.data(3, 'x'), kubeletFrame.data(7, 'x'))
     await settle()
-    kubelet.say(says.data(11, 'z'))
+    kubelet.send(kubeletFrame.data(11, 'z'))
     slow.stream.close()
     slow.stream.resumed()
     await settle()
@@ -41,9 +41,9 @@ describe('back-pressure in a session', () => {
     assert.deepEqual([session.blocked, other.text], [false, 'z'])
   })
 
-  it('says when there is no room, and when there is again', async () => {
+  it('reports a full buffer, and when it has room again', async () => {
     const { kubelet, session } = tunnel()
-    kubelet.deaf()
+    kubelet.stopReading()
     const [one, other] = [new LocalEnd(session), new LocalEnd(session)]
     let written = 0
     while (one.stream.write(Buffer.alloc(16_384))) written++
@@ -51,25 +51,25 @@ describe('back-pressure in a session', () => {
     assert.equal(session.blocked, true)
     await settle()
     assert.deepEqual(one.told, [])
-    kubelet.listen()
+    kubelet.resumeReading()
     await settle(20)
     assert.deepEqual([one.told, other.told, session.blocked], [['drain'], ['drain'], false])
   })
 })
 
-describe('the beat of a session', () => {
-  it('keeps one that answers', async () => {
+describe('Session.beat', () => {
+  it('keeps a tunnel that answers', async () => {
     const { kubelet, session } = tunnel()
     for (let beat = 0; beat < 5; beat++) {
       session.beat()
       await settle()
-      kubelet.say(says.ping(1))
+      kubelet.send(kubeletFrame.ping(1))
       await settle()
     }
-    assert.deepEqual([session.accepts, kubelet.heard.length], [true, 5])
+    assert.deepEqual([session.accepts, kubelet.received.length], [true, 5])
   })
 
-  it('ends one whose other end is gone without a word', async () => {
+  it('ends a tunnel that does not answer', async () => {
     const { session, closed, kubelet } = tunnel()
     kubelet.replies = false
     const local = new LocalEnd(session)
@@ -82,25 +82,25 @@ describe('the beat of a session', () => {
     session.beat()
   })
 
-  it('takes anything that is said for a sign of life', async () => {
+  it('accepts any data as a sign of life', async () => {
     const { kubelet, session } = tunnel()
     new LocalEnd(session)
     session.beat()
-    kubelet.say(says.data(3, 'x'))
+    kubelet.send(kubeletFrame.data(3, 'x'))
     await settle()
     session.beat()
     await settle()
     assert.equal(session.accepts, true)
   })
 
-  it('spares one that a slow reader keeps from listening, and gives it time when it listens again', async () => {
+  it('spares a session that a slow reader has paused, and gives it time after that', async () => {
     const { kubelet, session } = tunnel()
     const slow = new LocalEnd(session)
     slow.room = false
-    kubelet.say(says.data(3, 'x'))
+    kubelet.send(kubeletFrame.data(3, 'x'))
     await settle()
     for (let beat = 0; beat < 5; beat++) session.beat()
-    kubelet.say(says.ping(1))
+    kubelet.send(kubeletFrame.ping(1))
     slow.stream.resumed()
     // The answer is there and has not been read yet.
     session.beat()
@@ -108,9 +108,9 @@ describe('the beat of a session', () => {
     assert.equal(session.accepts, true)
   })
 
-  it('gives up one that has ended when the other end does not say goodbye', async () => {
+  it('gives up an ended session when the peer does not close', async () => {
     const { session, closed, kubelet } = tunnel()
-    kubelet.saysGoodbye = false
+    kubelet.endsConnection = false
     session.retire()
     await settle()
     assert.equal(closed.length, 0)
@@ -121,29 +121,42 @@ describe('the beat of a session', () => {
   })
 })
 
-describe('a peer that misbehaves', () => {
-  it('may speak of streams that there are not, and after the end', async () => {
+describe('Session with a broken peer', () => {
+  it('ignores frames of unknown and of ended streams', async () => {
     const { kubelet, session } = tunnel()
     const local = new LocalEnd(session)
-    kubelet.say(says.data(99, 'who?', true), says.reset(99), says.data(0, ''), says.data(2, 'even'))
-    kubelet.say(says.data(3, 'all', true), says.data(1, '', true), says.data(3, ' and more', true), says.data(1, ''))
+    kubelet.send(
+      kubeletFrame.data(99, 'who?', true),
+      kubeletFrame.reset(99),
+      kubeletFrame.data(0, ''),
+      kubeletFrame.data(2, 'even'),
+    )
+    kubelet.send(
+      kubeletFrame.data(3, 'all', true),
+      kubeletFrame.data(1, '', true),
+      kubeletFrame.data(3, ' and more', true),
+      kubeletFrame.data(1, ''),
+    )
     await settle()
     assert.deepEqual([local.text, local.told, session.accepts], ['all', ['end'], true])
   })
 
   const garbage: [string, Upgraded['protocol'], Buffer][] = [
     ['not SPDY', 'spdy', Buffer.from('\x80\x01\x00\x01 garbage and more', 'latin1')],
-    ['a PING of one byte', 'spdy', says.control(6, Buffer.alloc(1))],
-    ['a WebSocket frame that is none', 'websocket', Buffer.alloc(10, 0xff)],
+    ['a PING of one byte', 'spdy', kubeletFrame.control(6, Buffer.alloc(1))],
+    ['an invalid WebSocket frame', 'websocket', Buffer.alloc(10, 0xff)],
     ['a huge WebSocket control frame', 'websocket', frame(9, Buffer.alloc(500))],
     [
       'not SPDY in WebSocket frames, and then what looks like it',
       'websocket',
-      Buffer.concat([frame(2, says.control(1, Buffer.alloc(0), { version: 9 })), frame(2, says.data(3, 'garbage'))]),
+      Buffer.concat([
+        frame(2, kubeletFrame.control(1, Buffer.alloc(0), { version: 9 })),
+        frame(2, kubeletFrame.data(3, 'garbage')),
+      ]),
     ],
   ]
   for (const [name, protocol, bytes] of garbage) {
-    it(`ends the session on ${name}, and nobody gets any of it`, async () => {
+    it(`ends on ${name}, and passes none of it on`, async () => {
       const { kubelet, session, closed } = tunnel(protocol)
       const local = new LocalEnd(session)
       kubelet.raw(bytes)
@@ -153,7 +166,7 @@ describe('a peer that misbehaves', () => {
     })
   }
 
-  it('never makes it throw, whatever the noise', async () => {
+  it('never throws on random bytes', async () => {
     const random = seeded(5)
     for (let round = 0; round < 150; round++) {
       const { kubelet, session } = tunnel(round % 2 === 0 ? 'spdy' : 'websocket')

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { Session } from '../../../src/forwarding/tunnel/session.ts'
-import { FakeKubelet, frame, says } from '../../fakes/fake-kubelet.ts'
+import { FakeKubelet, frame, kubeletFrame } from '../../fakes/fake-kubelet.ts'
 import { FakeTimers, settle } from '../../fakes/fake-timers.ts'
 import { pieces, seeded } from '../../fakes/random.ts'
 import { LOST, LocalEnd, tunnel } from './tunnelled.ts'
 
-describe('a session', () => {
+describe('Session', () => {
   for (const protocol of ['spdy', 'websocket'] as const) {
     it(`opens a connection with its first bytes in one write (${protocol})`, async () => {
       const { kubelet, session } = tunnel(protocol)
@@ -14,7 +14,7 @@ describe('a session', () => {
       await settle()
       assert.equal(kubelet.arrivals.length, 1)
       const headers = (streamtype: string) => ({ streamtype, port: '3000', requestid: '0' })
-      assert.deepEqual(kubelet.heard, [
+      assert.deepEqual(kubelet.received, [
         { frame: 'syn', stream: 1, fin: true, headers: headers('error') },
         { frame: 'syn', stream: 3, fin: false, headers: headers('data') },
         { frame: 'data', stream: 3, fin: false, text: 'GET / HTTP/1.1' },
@@ -31,10 +31,15 @@ describe('a session', () => {
       assert.deepEqual(kubelet.opened, [
         { error: 1, data: 3, port: '3000', text: `ping${'x'.repeat(5_000)}`, fin: true, reset: false },
       ])
-      kubelet.say(says.synReply(1), says.synReply(3), says.data(3, 'pong'), says.data(1, '', true))
+      kubelet.send(
+        kubeletFrame.synReply(1),
+        kubeletFrame.synReply(3),
+        kubeletFrame.data(3, 'pong'),
+        kubeletFrame.data(1, '', true),
+      )
       await settle()
       assert.deepEqual([local.text, local.told], ['pong', []])
-      kubelet.say(says.data(3, '!', true))
+      kubelet.send(kubeletFrame.data(3, '!', true))
       await settle()
       assert.deepEqual([local.text, local.told], ['pong!', ['end']])
       local.stream.close()
@@ -43,10 +48,10 @@ describe('a session', () => {
     })
   }
 
-  it('goes on sending after the pod has said all that it will', async () => {
+  it('keeps sending after the pod has ended its side', async () => {
     const { kubelet, session } = tunnel()
     const local = new LocalEnd(session)
-    kubelet.say(says.data(1, '', true), says.data(3, 'bye', true))
+    kubelet.send(kubeletFrame.data(1, '', true), kubeletFrame.data(3, 'bye', true))
     await settle()
     local.stream.write(Buffer.from('more'))
     local.stream.end()
@@ -54,12 +59,12 @@ describe('a session', () => {
     assert.deepEqual([local.told, kubelet.opened[0]?.text, kubelet.opened[0]?.fin], [['end'], 'more', true])
   })
 
-  it('gives each connection streams of its own, and does not mix them', async () => {
+  it('keeps the streams of connections apart', async () => {
     const { kubelet, session } = tunnel()
     const locals = Array.from({ length: 20 }, (_, number) => new LocalEnd(session, `from ${number}`))
     await settle()
     assert.equal(session.load, 20)
-    const replies = kubelet.opened.map(({ data, text }) => says.data(data, `to you, ${text}`))
+    const replies = kubelet.opened.map(({ data, text }) => kubeletFrame.data(data, `to you, ${text}`))
     for (const chunk of pieces(Buffer.concat(replies), seeded(3), 11)) kubelet.raw(chunk)
     await settle()
     assert.deepEqual(
@@ -68,42 +73,42 @@ describe('a session', () => {
     )
   })
 
-  describe('tells a reset from an end', () => {
-    it('by text that comes after the end, in the same burst', async () => {
+  describe('distinguishes a reset from an end', () => {
+    it('by error text after the end, in the same burst', async () => {
       const { kubelet, session, timers } = tunnel()
       const local = new LocalEnd(session)
-      kubelet.say(says.data(3, 'half', true))
+      kubelet.send(kubeletFrame.data(3, 'half', true))
       await timers.pass(249)
       assert.deepEqual(local.told, [])
-      kubelet.say(says.data(1, 'read: connection reset by '), says.data(1, 'peer', true))
+      kubelet.send(kubeletFrame.data(1, 'read: connection reset by '), kubeletFrame.data(1, 'peer', true))
       await settle()
       assert.deepEqual([local.text, local.told], ['half', ['reset: read: connection reset by peer']])
       assert.deepEqual([session.load, timers.pending], [0, 0])
     })
 
-    it('by text that comes before the end', async () => {
+    it('by error text before the end', async () => {
       const { kubelet, session } = tunnel()
       const local = new LocalEnd(session)
-      kubelet.say(says.data(1, 'dial tcp: connection refused', true), says.data(3, '', true))
+      kubelet.send(kubeletFrame.data(1, 'dial tcp: connection refused', true), kubeletFrame.data(3, '', true))
       await settle()
       assert.deepEqual(local.told, ['refused: dial tcp: connection refused'])
     })
 
-    it('takes it for an end when nothing else is said for the time of a burst', async () => {
+    it('ends when no error text follows in time', async () => {
       const { kubelet, session, timers } = tunnel()
       const local = new LocalEnd(session)
-      kubelet.say(says.data(3, '', true))
+      kubelet.send(kubeletFrame.data(3, '', true))
       await timers.pass(250)
       assert.deepEqual(local.told, ['end'])
-      kubelet.say(says.data(1, '', true))
+      kubelet.send(kubeletFrame.data(1, '', true))
       await settle()
       assert.deepEqual(local.told, ['end'], 'only once')
     })
 
-    it('leaves no timer behind when the connection is closed meanwhile', async () => {
+    it('leaves no timer behind when the connection is closed first', async () => {
       const { kubelet, session, timers } = tunnel()
       const local = new LocalEnd(session)
-      kubelet.say(says.data(3, '', true))
+      kubelet.send(kubeletFrame.data(3, '', true))
       await settle()
       local.stream.close()
       await timers.pass(1_000)
@@ -113,7 +118,7 @@ describe('a session', () => {
     it('does not wait for an error stream that was reset', async () => {
       const { kubelet, session } = tunnel()
       const local = new LocalEnd(session)
-      kubelet.say(says.data(3, 'all', true), says.reset(1))
+      kubelet.send(kubeletFrame.data(3, 'all', true), kubeletFrame.reset(1))
       await settle()
       assert.deepEqual(local.told, ['end'])
     })
@@ -121,35 +126,35 @@ describe('a session', () => {
     it('by RST_STREAM', async () => {
       const { kubelet, session } = tunnel()
       const [one, other] = [new LocalEnd(session), new LocalEnd(session)]
-      kubelet.say(says.reset(3), says.data(3, 'late'), says.data(7, 'mine'))
+      kubelet.send(kubeletFrame.reset(3), kubeletFrame.data(3, 'late'), kubeletFrame.data(7, 'mine'))
       await settle()
       assert.deepEqual([one.text, one.told], ['', ['reset: the pod reset the connection']])
       assert.deepEqual([other.text, other.told, session.load, session.accepts], ['mine', [], 1, true])
     })
 
-    it('keeps text whole that is cut inside a letter, and no more than some of it', async () => {
+    it('joins text that is cut inside a character, up to a limit', async () => {
       const { kubelet, session } = tunnel()
       const local = new LocalEnd(session)
       const text = Buffer.from('nö')
-      kubelet.say(says.data(1, text.subarray(0, 2)), says.data(1, text.subarray(2)))
-      kubelet.say(says.data(1, 'x'.repeat(100_000), true))
+      kubelet.send(kubeletFrame.data(1, text.subarray(0, 2)), kubeletFrame.data(1, text.subarray(2)))
+      kubelet.send(kubeletFrame.data(1, 'x'.repeat(100_000), true))
       await settle()
-      assert.equal(local.told[0], `refused: nö${'x'.repeat(4_096 - 3)}`)
+      assert.equal(local.told[0], `unclear: nö${'x'.repeat(4_096 - 3)}`)
     })
   })
 
-  it("echoes the peer's pings and not the echoes of ours", async () => {
+  it("answers the peer's pings but not the replies to our own", async () => {
     const { kubelet, session } = tunnel()
-    kubelet.say(says.ping(2), says.ping(1), says.ping(4))
+    kubelet.send(kubeletFrame.ping(2), kubeletFrame.ping(1), kubeletFrame.ping(4))
     await settle()
-    assert.deepEqual(kubelet.heard, [
+    assert.deepEqual(kubelet.received, [
       { frame: 'ping', id: 2 },
       { frame: 'ping', id: 4 },
     ])
     assert.equal(session.accepts, true)
   })
 
-  it("answers a proxy's WebSocket ping, and its close by ending", async () => {
+  it("answers a proxy's WebSocket ping, and ends on its close", async () => {
     const { kubelet, closed } = tunnel('websocket')
     kubelet.raw(frame(9, Buffer.from('there?')))
     await settle()
@@ -159,10 +164,10 @@ describe('a session', () => {
     assert.deepEqual([kubelet.ended, kubelet.controls.length, closed.length], [true, 1, 1])
   })
 
-  it('takes no more after GOAWAY and ends with its last connection', async () => {
+  it('takes no more connections after GOAWAY and ends with the last one', async () => {
     const { kubelet, session, closed } = tunnel('websocket')
     const local = new LocalEnd(session)
-    kubelet.say(says.goaway(), says.data(3, 'still'))
+    kubelet.send(kubeletFrame.goaway(), kubeletFrame.data(3, 'still'))
     await settle()
     assert.deepEqual([session.accepts, local.text, kubelet.ended], [false, 'still', false])
     local.stream.close()
@@ -171,12 +176,12 @@ describe('a session', () => {
     assert.deepEqual(kubelet.controls, [{ opcode: 8, payload: Buffer.from([3, 232]) }])
   })
 
-  it('fails every connection when it is lost, once, and tells who keeps it', async () => {
+  it('fails every connection once when the tunnel is lost, and calls closed', async () => {
     const { kubelet, session, timers, closed } = tunnel()
     const locals = [new LocalEnd(session), new LocalEnd(session), new LocalEnd(session)]
-    kubelet.say(says.data(3, '', true))
+    kubelet.send(kubeletFrame.data(3, '', true))
     await settle()
-    kubelet.lose()
+    kubelet.drop()
     await timers.pass(1_000)
     assert.deepEqual(
       locals.map(({ told }) => told),
@@ -186,9 +191,9 @@ describe('a session', () => {
     assert.deepEqual(closed, [session])
   })
 
-  it('fails a connection that is opened when it has been lost', async () => {
+  it('fails a connection that is opened after the tunnel was lost', async () => {
     const { kubelet, session } = tunnel()
-    kubelet.lose()
+    kubelet.drop()
     await settle()
     const local = new LocalEnd(session, 'GET /')
     assert.deepEqual(local.told, [], 'not before it has been given out')
@@ -196,9 +201,9 @@ describe('a session', () => {
     assert.deepEqual([local.told, session.load], [[`lost: ${LOST}`], 0])
   })
 
-  it('notices that the connection was gone before it began', async () => {
+  it('notices a tunnel that was closed before the session began', async () => {
     const kubelet = new FakeKubelet()
-    kubelet.lose()
+    kubelet.drop()
     await settle()
     const closed: Session[] = []
     const session = new Session(kubelet.upgraded, 1, new FakeTimers(), (one) => void closed.push(one))
@@ -213,7 +218,7 @@ describe('a session', () => {
     one.stream.close()
     one.stream.write(Buffer.from('late'))
     one.stream.end()
-    kubelet.say(says.data(3, 'late'), says.data(7, 'mine'))
+    kubelet.send(kubeletFrame.data(3, 'late'), kubeletFrame.data(7, 'mine'))
     await settle()
     assert.deepEqual(
       kubelet.opened.map(({ text, fin, reset }) => [text, fin, reset]),
@@ -222,14 +227,14 @@ describe('a session', () => {
         ['', false, false],
       ],
     )
-    assert.equal(kubelet.heard.filter(({ frame: kind }) => kind === 'reset').length, 1)
+    assert.equal(kubelet.received.filter(({ frame: kind }) => kind === 'reset').length, 1)
     assert.deepEqual([session.load, one.text, other.text], [1, '', 'mine'])
   })
 
-  it('destroys everything at once', async () => {
+  it('destroys all connections at once', async () => {
     const { session, closed, kubelet } = tunnel()
     const local = new LocalEnd(session)
-    kubelet.say(says.data(3, 'too late'))
+    kubelet.send(kubeletFrame.data(3, 'too late'))
     session.destroy()
     await settle()
     assert.deepEqual([local.text, local.told, session.accepts, closed.length], ['', [`lost: ${LOST}`], false, 1])

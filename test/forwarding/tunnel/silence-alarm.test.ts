@@ -10,8 +10,8 @@ function alarm() {
   return { timers, rung, silence }
 }
 
-describe('the alarm on silence', () => {
-  it('rings once when nothing is heard, until something is', async () => {
+describe('SilenceAlarm', () => {
+  it('rings once, until an answer comes', async () => {
     const { timers, rung, silence } = alarm()
     silence.set()
     await timers.pass(599)
@@ -23,7 +23,7 @@ describe('the alarm on silence', () => {
     assert.equal(silence.rings, false)
   })
 
-  it('does not ring when something is heard in time', async () => {
+  it('does not ring when an answer comes in time', async () => {
     const { timers, rung, silence } = alarm()
     silence.set()
     await timers.pass(500)
@@ -32,7 +32,7 @@ describe('the alarm on silence', () => {
     assert.deepEqual([rung, timers.pending], [[], 0])
   })
 
-  it('has more patience with a slow peer, and not without end', async () => {
+  it('waits longer for a slow peer, up to a limit', async () => {
     const { timers, rung, silence } = alarm()
     const ringsAfter = async (milliseconds: number) => {
       silence.set()
@@ -49,8 +49,8 @@ describe('the alarm on silence', () => {
     assert.equal(await ringsAfter(1), 600)
   })
 
-  it('does not ring for what came while the process was stopped', () => {
-    // Its time is up before anything can be read: both happen in the first round of the event loop.
+  it('does not ring for an answer that came while the process was suspended', () => {
+    // The timer fires before the answer can be read: both happen in the first turn of the event loop.
     const due: { at: number; act: () => void }[] = []
     let now = 0
     const timers = {
@@ -70,7 +70,7 @@ describe('the alarm on silence', () => {
     assert.deepEqual([rung, due.length], [[], 0])
   })
 
-  it('knows when it was quiet for a while and nobody asks', async () => {
+  it('is quiet after a while without an answer or a question', async () => {
     const { timers, silence } = alarm()
     assert.equal(silence.isQuiet, false)
     await timers.pass(1_001)

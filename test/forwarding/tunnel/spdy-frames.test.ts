@@ -9,10 +9,10 @@ import {
   resetStream,
   synStream,
 } from '../../../src/forwarding/tunnel/spdy-frames.ts'
-import { inflated, says } from '../../fakes/fake-kubelet.ts'
+import { inflated, kubeletFrame } from '../../fakes/fake-kubelet.ts'
 import { pieces, seeded } from '../../fakes/random.ts'
 
-/** Frames as somebody who does not care about borders has them: parts of a data frame joined, empty ones left out. */
+/** Frames without the borders of their parts: the parts of a data frame are joined, empty ones are left out. */
 function read(chunks: Buffer[]): unknown[] {
   const reader = new FrameReader()
   const frames: Frame[] = []
@@ -36,16 +36,16 @@ function joined(frames: Frame[]): unknown[] {
 
 const data = (stream: number, text: string, fin = false) => ({ kind: 'data', stream, text, fin })
 const SPOKEN = [
-  says.synReply(1),
-  says.data(3, 'hello'),
-  says.data(3, '', true),
-  says.control(4, Buffer.alloc(12)),
-  says.ping(2),
-  says.data(0x7fffffff, 'x'.repeat(300), true),
-  says.reset(7),
-  says.data(1, ''),
-  says.data(1, 'text', true),
-  says.goaway(),
+  kubeletFrame.synReply(1),
+  kubeletFrame.data(3, 'hello'),
+  kubeletFrame.data(3, '', true),
+  kubeletFrame.control(4, Buffer.alloc(12)),
+  kubeletFrame.ping(2),
+  kubeletFrame.data(0x7fffffff, 'x'.repeat(300), true),
+  kubeletFrame.reset(7),
+  kubeletFrame.data(1, ''),
+  kubeletFrame.data(1, 'text', true),
+  kubeletFrame.goaway(),
 ]
 const UNDERSTOOD = [
   { kind: 'other' },
@@ -58,21 +58,21 @@ const UNDERSTOOD = [
   { kind: 'goaway' },
 ]
 
-describe('reading SPDY', () => {
-  it('understands what a kubelet says', () => assert.deepEqual(read([Buffer.concat(SPOKEN)]), UNDERSTOOD))
+describe('FrameReader', () => {
+  it('reads all frames of a kubelet', () => assert.deepEqual(read([Buffer.concat(SPOKEN)]), UNDERSTOOD))
 
-  it('does not care where the bytes are cut in two', () => {
+  it('reads the same when the bytes are cut at any place', () => {
     const bytes = Buffer.concat(SPOKEN)
     for (let at = 0; at <= bytes.length; at++)
       assert.deepEqual(read([bytes.subarray(0, at), bytes.subarray(at)]), UNDERSTOOD, `cut at ${at}`)
   })
 
   for (const longest of [1, 2, 7, 9, 64, 500]) {
-    it(`does not care how it is cut into pieces of up to ${longest} bytes`, () => {
+    it(`reads the same in pieces of up to ${longest} bytes`, () => {
       const random = seeded(longest)
       for (let round = 0; round < 50; round++) {
         const spoken = Array.from({ length: 20 }, () => Math.floor(random() * SPOKEN.length)).map(
-          (at) => SPOKEN[at] ?? says.goaway(),
+          (at) => SPOKEN[at] ?? kubeletFrame.goaway(),
         )
         const bytes = Buffer.concat(spoken)
         assert.deepEqual(read(pieces(bytes, random, longest)), read([bytes]))
@@ -80,10 +80,10 @@ describe('reading SPDY', () => {
     })
   }
 
-  it('passes the parts of a long frame on as they come, its end with the last one', () => {
+  it('passes the parts of a long frame on as they come, and the end with the last one', () => {
     const reader = new FrameReader()
     const frames: Frame[] = []
-    const bytes = says.data(3, Buffer.alloc(100_000, 1), true)
+    const bytes = kubeletFrame.data(3, Buffer.alloc(100_000, 1), true)
     reader.read(bytes.subarray(0, 50_000), (frame) => frames.push(frame))
     assert.deepEqual(
       frames.map((frame) => frame.kind === 'data' && [frame.bytes.length, frame.fin]),
@@ -97,31 +97,35 @@ describe('reading SPDY', () => {
   })
 
   it('does not copy data', () => {
-    const chunk = says.data(3, 'hello')
+    const chunk = kubeletFrame.data(3, 'hello')
     const frames: Frame[] = []
     new FrameReader().read(chunk, (one) => frames.push(one))
     const taken = frames.at(-1)
     assert.equal(taken?.kind === 'data' && taken.bytes.buffer, chunk.buffer)
   })
 
-  it('says nothing of what is not complete', () => {
-    for (const bytes of [Buffer.alloc(0), says.ping(2).subarray(0, 11), says.data(3, 'x').subarray(0, 8)])
+  it('passes nothing on before a frame is complete', () => {
+    for (const bytes of [
+      Buffer.alloc(0),
+      kubeletFrame.ping(2).subarray(0, 11),
+      kubeletFrame.data(3, 'x').subarray(0, 8),
+    ])
       assert.deepEqual(read([bytes]), [])
   })
 
   const wrong: [string, Buffer][] = [
-    ['another version', says.control(6, Buffer.alloc(4), { version: 2 })],
+    ['another version', kubeletFrame.control(6, Buffer.alloc(4), { version: 2 })],
     ['HTTP', Buffer.from('\x80TTP/1.1 400 Bad Request', 'latin1')],
-    ['a control frame that is too long', says.control(4, Buffer.alloc(65_537)).subarray(0, 8)],
-    ['a RST_STREAM without a stream', says.control(3, Buffer.alloc(3))],
-    ['a PING without an id', says.control(6, Buffer.alloc(3))],
+    ['a control frame that is too long', kubeletFrame.control(4, Buffer.alloc(65_537)).subarray(0, 8)],
+    ['a RST_STREAM without a stream', kubeletFrame.control(3, Buffer.alloc(3))],
+    ['a PING without an id', kubeletFrame.control(6, Buffer.alloc(3))],
   ]
   for (const [name, bytes] of wrong) it(`refuses ${name}`, () => assert.throws(() => read([bytes]), FrameError))
 
-  it('takes the longest control frame', () =>
-    assert.deepEqual(read([says.control(4, Buffer.alloc(65_536))]), [{ kind: 'other' }]))
+  it('reads the longest control frame', () =>
+    assert.deepEqual(read([kubeletFrame.control(4, Buffer.alloc(65_536))]), [{ kind: 'other' }]))
 
-  it('either understands noise or refuses it, and never takes it for more than it is', () => {
+  it('reads or refuses random bytes, and never passes on more bytes than there were', () => {
     const random = seeded(11)
     for (let round = 0; round < 2_000; round++) {
       const noise = Buffer.from(Array.from({ length: 40 }, () => Math.floor(random() * 256)))
@@ -143,7 +147,7 @@ describe('reading SPDY', () => {
 describe('writing SPDY', () => {
   const headers = { streamtype: 'error', port: '3000', requestid: '0' }
 
-  it('writes SYN_STREAM as the draft has it', () => {
+  it('writes SYN_STREAM as the draft describes it', () => {
     const bytes = synStream(5, headers, true, true)
     assert.equal(bytes.toString('hex', 0, 5), '8003000101')
     assert.equal(bytes.readUIntBE(5, 3), bytes.length - 8)
@@ -151,7 +155,7 @@ describe('writing SPDY', () => {
     assert.equal(synStream(5, headers, true)[4], 0)
   })
 
-  it("has header blocks that SPDY's dictionary inflates, all of a session as one zlib stream", () => {
+  it("writes header blocks that SPDY's dictionary inflates, as one zlib stream per session", () => {
     const more = { streamtype: 'data', port: '65535', requestid: '12345' }
     const first = synStream(1, headers, true).subarray(18)
     const second = synStream(3, more, false).subarray(18)
@@ -160,20 +164,20 @@ describe('writing SPDY', () => {
     assert.deepEqual(inflated(Buffer.concat([first, second]), total).pairs, more)
   })
 
-  it('ends each block so that a reader hands it out at once', () => {
+  it("ends each block so that Go's inflate hands it out at once", () => {
     for (const first of [true, false])
       assert.equal(synStream(1, headers, first).subarray(-5).toString('hex'), '000000ffff')
   })
 
-  it('has headers of any length that fits', () => {
+  it('writes headers of any allowed length', () => {
     const long = { port: 'x'.repeat(60_000), '': 'é' }
     assert.deepEqual(inflated(synStream(1, long, true).subarray(18)).pairs, long)
   })
 
-  it('writes data, resets and pings as a peer writes them', () => {
-    assert.deepEqual(Buffer.concat([dataHead(3, 5, true), Buffer.from('hello')]), says.data(3, 'hello', true))
+  it('writes data, resets and pings as the reader reads them', () => {
+    assert.deepEqual(Buffer.concat([dataHead(3, 5, true), Buffer.from('hello')]), kubeletFrame.data(3, 'hello', true))
     assert.deepEqual(dataHead(0x7fffffff, 0xffffff).toString('hex'), '7fffffff00ffffff')
-    assert.deepEqual(resetStream(7), says.reset(7))
-    assert.deepEqual(ping(1), says.ping(1))
+    assert.deepEqual(resetStream(7), kubeletFrame.reset(7))
+    assert.deepEqual(ping(1), kubeletFrame.ping(1))
   })
 })

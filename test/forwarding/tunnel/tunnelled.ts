@@ -1,4 +1,4 @@
-/** A session, the kubelet at its other end, and a local end that notes what it is told. */
+/** A session, the kubelet at its other end, and a local end that records its events. */
 import type { Upgraded } from '../../../src/cluster/cluster.ts'
 import { Session } from '../../../src/forwarding/tunnel/session.ts'
 import type { Stream } from '../../../src/forwarding/tunnel/stream-pair.ts'
@@ -7,7 +7,7 @@ import { FakeTimers } from '../../fakes/fake-timers.ts'
 
 export const LOST = 'the connection to the API server was lost'
 
-/** A local end that notes what it is told, and has room or not. */
+/** A local end that records its events, with or without room. */
 export class LocalEnd {
   room = true
   text = ''

@@ -43,12 +43,12 @@ const UNDERSTOOD = {
   told: ['ping are you there', 'pong', 'ping ', 'close'],
 }
 
-describe('reading WebSocket frames', () => {
-  it('takes the payload of all messages and answers control frames', () => {
+describe('WebSocketReader', () => {
+  it('passes on the payload of all messages and reports control frames', () => {
     assert.deepEqual(read([Buffer.concat(SPOKEN)]), UNDERSTOOD)
   })
 
-  it('does not care where the bytes are cut in two', () => {
+  it('reads the same when the bytes are cut at any place', () => {
     const bytes = Buffer.concat(SPOKEN.slice(0, 9))
     const whole = read([bytes])
     for (let at = 0; at <= bytes.length; at++)
@@ -56,7 +56,7 @@ describe('reading WebSocket frames', () => {
   })
 
   for (const longest of [1, 2, 11, 4_096]) {
-    it(`does not care how it is cut into pieces of up to ${longest} bytes`, () => {
+    it(`reads the same in pieces of up to ${longest} bytes`, () => {
       assert.deepEqual(read(pieces(Buffer.concat(SPOKEN), seeded(longest), longest)), UNDERSTOOD)
     })
   }
@@ -66,8 +66,8 @@ describe('reading WebSocket frames', () => {
     ['a control frame in parts', frame(9, text(2), 0)],
     ['a masked frame: only clients mask', Buffer.from([0x82, 0x81, 0, 0, 0, 0, 1])],
     ['a compressed frame: nothing was negotiated', frame(2, text(3), 0xc0)],
-    ['an opcode that there is not', frame(3, text(3))],
-    ['another one, of a control frame', frame(11, text(3))],
+    ['an unknown opcode', frame(3, text(3))],
+    ['an unknown opcode of a control frame', frame(11, text(3))],
     ['text, which the tunnel does not have', frame(1, text(3))],
     ['a length of more than 2^63', Buffer.concat([Buffer.from([0x82, 127]), Buffer.alloc(8, 0xff)])],
   ]

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Pod } from '../../../src/cluster/objects.ts'
-import { changedForScraping } from '../../../src/cluster/ownership.ts'
+import { changedLabels, SCRAPING } from '../../../src/cluster/ownership.ts'
 import { WORKLOADS } from '../../../src/cluster/resources.ts'
 import { type Candidate, findCandidates } from '../../../src/scraping/find.ts'
-import { chooseMethod, unready } from '../../../src/scraping/methods/choose.ts'
-import type { WorkloadObject } from '../../../src/scraping/workload.ts'
+import { chooseMethod, whyNotReady } from '../../../src/scraping/methods/choose.ts'
+import type { WorkloadObject } from '../../../src/workloads/workload-object.ts'
 import { type FakeWorkload, workload } from '../../fakes/workloads.ts'
 
 function candidate(wanted: FakeWorkload, version?: string): Candidate {
@@ -34,7 +34,7 @@ describe('chooseMethod', () => {
   for (const [version, method] of versions)
     it(`is ${method} with Istio ${version}`, () => assert.equal(choice({}, 'auto', version), method))
 
-  it('does what it is told, where that is possible', () => {
+  it('is the requested method, if that is possible', () => {
     assert.equal(choice({}, 'sidecar', '1.31.0'), 'sidecar')
     assert.equal(choice({}, 'native', '1.30.0'), 'ISTIO_TOO_OLD')
     const unknown = { istio: 'latest', revision: 'elsewhere' }
@@ -47,15 +47,15 @@ describe('chooseMethod', () => {
     ['15091', 'sidecar', 'native'],
     ['15092', 'native', 'sidecar'],
   ] as const) {
-    it(`stays ${present} where that was chosen before`, () => {
+    it(`stays ${present} if the workload already uses it`, () => {
       const scraped = candidate({ template: { annotations: { 'prometheus.istio.io/secure-port': port } } }, '1.31.0')
       const chosen = (asked: 'auto' | 'native' | 'sidecar') => {
         const answer = chooseMethod(scraped, asked)
         return 'skip' in answer ? answer.skip.code : answer.method
       }
-      // Somebody's own annotation says nothing of us.
+      // A user's own annotation does not show our method.
       assert.deepEqual([chosen('auto'), chosen(other)], ['native', other])
-      scraped.object.metadata.labels = changedForScraping()
+      scraped.object.metadata.labels = changedLabels(SCRAPING)
       assert.deepEqual([chosen('auto'), chosen(present), chosen(other)], [present, present, 'OTHER_METHOD'])
     })
   }
@@ -71,23 +71,26 @@ describe('chooseMethod', () => {
     ['ON_DELETE', { kind: 'StatefulSet', spec: { updateStrategy: { type: 'OnDelete' } } }],
     ['ON_DELETE', { kind: 'DaemonSet', spec: { updateStrategy: { type: 'OnDelete' } } }],
     ['PARTITIONED', { kind: 'StatefulSet', spec: { updateStrategy: { rollingUpdate: { partition: 2 } } } }],
-    ['PORT_TAKEN', { ports: [8080, 15091] }],
-    ['PORT_TAKEN', { ports: [15092] }],
+    ['POD_PORT_TAKEN', { ports: [8080, 15091] }],
+    ['POD_PORT_TAKEN', { ports: [15092] }],
   ]
   for (const [code, wanted] of skips)
-    it(`says ${code}: ${JSON.stringify(wanted)}`, () => assert.equal(choice(wanted, 'auto', '1.31.0'), code))
+    it(`skips with ${code}: ${JSON.stringify(wanted)}`, () => assert.equal(choice(wanted, 'auto', '1.31.0'), code))
 
-  it('knows that the old method has but one port', () => {
+  it('checks only one port for the method sidecar', () => {
     assert.equal(choice({ ports: [15092] }, 'sidecar'), 'sidecar')
-    assert.equal(choice({ ports: [15091] }, 'sidecar'), 'PORT_TAKEN')
+    assert.equal(choice({ ports: [15091] }, 'sidecar'), 'POD_PORT_TAKEN')
   })
 })
 
-describe('unready', () => {
-  it('leaves out a workload that is not well, unless a run of ours left it in the middle', () => {
-    assert.equal(unready(candidate({})), undefined)
-    assert.equal(unready(candidate({ spec: { replicas: 2 } }))?.code, 'NOT_READY')
-    const managedFields = [{ manager: 'kubectl-telemetry', operation: 'Apply', fieldsV1: { 'f:spec': {} } }]
-    assert.equal(unready(candidate({ spec: { replicas: 2 }, metadata: { managedFields } })), undefined)
+describe('whyNotReady', () => {
+  it('skips a workload with pods that are not ready, unless an interrupted run changed it', () => {
+    assert.equal(whyNotReady(candidate({})), undefined)
+    assert.equal(whyNotReady(candidate({ spec: { replicas: 2 } }))?.code, 'PODS_NOT_READY')
+    const refused = candidate({ spec: { replicas: 2 } })
+    refused.object.status = { conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota' }] }
+    assert.match(whyNotReady(refused)?.reason ?? '', /could not be recognized \(exceeded quota\)$/)
+    const managedFields = [{ manager: SCRAPING.manager, operation: 'Apply', fieldsV1: { 'f:spec': {} } }]
+    assert.equal(whyNotReady(candidate({ spec: { replicas: 2 }, metadata: { managedFields } })), undefined)
   })
 })

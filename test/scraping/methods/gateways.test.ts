@@ -3,16 +3,16 @@ import { describe, it } from 'mocha'
 import { stringify } from 'yaml'
 import { planMetricsGateway } from '../../../src/scraping/methods/metrics-gateway.ts'
 import { planNativeGateway } from '../../../src/scraping/methods/native-gateway.ts'
-import type { Wishes } from '../../../src/scraping/methods/planner.ts'
+import type { ScrapeOptions } from '../../../src/scraping/methods/planner.ts'
 import { expectGolden } from '../../golden-file.ts'
-import { around, podOf, scene, skipOf, specOf, workload, writingsOf } from '../scenes.ts'
+import { meshObject, podOf, scene, skipOf, specOf, workload, writingsOf } from '../scenes.ts'
 
-/** As `istioctl install` has it: the container is there in full. */
+/** As `istioctl install` creates it: the template contains the whole container. */
 const installed = () =>
   workload({ proxy: 'gateway', containers: [{ name: 'istio-proxy', image: 'docker.io/istio/proxyv2:1.31.0' }] })
-/** As the chart `gateway` has it. */
+/** As the chart `gateway` creates it. */
 const injected = () => workload({ proxy: 'gateway', containers: [{ name: 'istio-proxy', image: 'auto' }] })
-const HARDEN: Partial<{ wishes: Wishes }> = { wishes: { harden: true } }
+const HARDEN: Partial<{ options: ScrapeOptions }> = { options: { harden: true } }
 
 interface Template {
   template: { metadata: { annotations: Record<string, string> }; spec?: { containers: { env: { name: string }[] }[] } }
@@ -33,7 +33,7 @@ describe('planNativeGateway', () => {
     assert.deepEqual(variables(planNativeGateway(installed(), scene(HARDEN))), [[CLOSED], [...PORTS, CLOSED]])
   })
 
-  it('an injected one reads all of it from the annotation', () => {
+  it('an injected gateway reads all variables from the annotation', () => {
     assert.deepEqual(variables(planNativeGateway(injected(), scene(HARDEN))), [[...PORTS, CLOSED], []])
   })
 
@@ -44,7 +44,7 @@ describe('planNativeGateway', () => {
 })
 
 describe('planMetricsGateway', () => {
-  it('writes a way to the agent, a route to it and the port, and what Prometheus finds it by', () => {
+  it('writes a ServiceEntry for the agent, a route to it, the port, and the annotation for Prometheus', () => {
     const planned = planMetricsGateway(installed(), scene(HARDEN))
     expectGolden(
       'scrape-metrics-gateway.yaml',
@@ -54,21 +54,21 @@ describe('planMetricsGateway', () => {
     )
   })
 
-  it('reads nothing about ports of its own', () => {
+  it('sets no variables for native ports', () => {
     assert.deepEqual(variables(planMetricsGateway(installed(), scene())), [[], []])
     assert.deepEqual(variables(planMetricsGateway(installed(), scene(HARDEN))), [[CLOSED], [CLOSED]])
     assert.deepEqual(variables(planMetricsGateway(injected(), scene(HARDEN))), [[CLOSED], []])
   })
 
-  it('a Gateway that has port 15091 of these pods already is a reason to leave it alone', () => {
+  it('skips a gateway if another Gateway already has port 15091 of its pods', () => {
     const spec = { servers: [{ port: { number: 15091 } }] }
-    const others = (selector: object) => ({ others: [around('Gateway', 'theirs', { ...spec, ...selector })] })
-    assert.equal(skipOf(planMetricsGateway(installed(), scene(others({ selector: { app: 'web' } })))), 'PORT_TAKEN')
-    assert.equal(skipOf(planMetricsGateway(installed(), scene(others({})))), 'PORT_TAKEN')
+    const others = (selector: object) => ({ objects: [meshObject('Gateway', 'users', { ...spec, ...selector })] })
+    assert.equal(skipOf(planMetricsGateway(installed(), scene(others({ selector: { app: 'web' } })))), 'POD_PORT_TAKEN')
+    assert.equal(skipOf(planMetricsGateway(installed(), scene(others({})))), 'POD_PORT_TAKEN')
     assert.equal(skipOf(planMetricsGateway(installed(), scene(others({ selector: { app: 'egress' } })))), undefined)
   })
 
-  it('two gateways with the same labels cannot be told apart', () => {
+  it('skips two gateways with the same labels', () => {
     assert.equal(
       skipOf(planMetricsGateway(installed(), scene({ neighbours: [podOf({ app: 'web' })] }))),
       'SELECTOR_SHARED',

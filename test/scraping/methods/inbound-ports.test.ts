@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Service } from '../../../src/cluster/objects.ts'
 import { inboundPorts } from '../../../src/scraping/methods/inbound-ports.ts'
-import { around, podOf, service, workload } from '../scenes.ts'
+import { meshObject, podOf, service, workload } from '../scenes.ts'
 
 const portsOf = (services: Service[], entries: Parameters<typeof inboundPorts>[3] = []) =>
   inboundPorts(workload().object, [], services, entries)
 
 describe('inboundPorts', () => {
-  it('are those of the pod: by number, by a container’s name, or the Service’s own', () => {
+  it('are ports of the pod: by number, by a name in a container, or the port of the Service', () => {
     const ports = [
       { name: 'http', port: 80, targetPort: 'web' },
       { name: 'tcp-raw', port: 81, targetPort: 9000 },
       { name: 'grpc', port: 82 },
-      { name: 'http-none', port: 83, targetPort: 'nobody' },
+      { name: 'http-none', port: 83, targetPort: 'absent' },
     ]
     assert.deepEqual(portsOf([service('web', ports)]), [
       { number: 82, name: 'grpc', protocol: 'GRPC' },
@@ -35,15 +35,15 @@ describe('inboundPorts', () => {
     [{ name: 'http', appProtocol: 'example.com/own' }, ''],
   ]
   for (const [said, protocol] of PROTOCOLS)
-    it(`${JSON.stringify(said)} is ${protocol || 'for Istio to find out'}`, () => {
+    it(`${JSON.stringify(said)} is ${protocol || 'detected by Istio'}`, () => {
       assert.equal(portsOf([service('web', [{ port: 7000, ...said }])])[0]?.protocol, protocol)
     })
 
-  it('a server that speaks first is TCP, as in Istio', () => {
+  it('a server that sends first is TCP, as in Istio', () => {
     assert.equal(portsOf([service('web', [{ port: 3306 }])])[0]?.protocol, 'TCP')
   })
 
-  it('leaves out UDP, other Services and names outside the cluster', () => {
+  it('are not UDP, ports of other Services, or names outside the cluster', () => {
     const dns = service('dns', [{ name: 'dns', port: 53, protocol: 'UDP' }])
     const other = service('other', [{ port: 1 }], undefined, { app: 'other' })
     const outside = {
@@ -53,7 +53,7 @@ describe('inboundPorts', () => {
     assert.deepEqual(portsOf([dns, other, outside]), [])
   })
 
-  it('of several Services for one port the oldest says the protocol, then the first by name', () => {
+  it('have the protocol of the oldest of several Services, then of the first by name', () => {
     const late = service('a', [{ name: 'tcp', port: 80, targetPort: 8080 }], '2026-02-01T00:00:00Z')
     const early = service('b', [{ name: 'http', port: 81, targetPort: 8080 }], '2026-01-01T00:00:00Z')
     assert.deepEqual(portsOf([late, early]), [{ number: 8080, name: 'http', protocol: 'HTTP' }])
@@ -61,7 +61,7 @@ describe('inboundPorts', () => {
     assert.equal(portsOf([late, early, same])[0]?.protocol, 'GRPC')
   })
 
-  it('a Service for one pod of a StatefulSet counts too', () => {
+  it('include those of a Service for one pod of a StatefulSet', () => {
     const labels = { 'statefulset.kubernetes.io/pod-name': 'web-0' }
     const one = service('web-0', [{ name: 'http', port: 7000 }], undefined, labels)
     const found = inboundPorts(workload().object, [podOf({ app: 'web', ...labels })], [one], [])
@@ -71,13 +71,13 @@ describe('inboundPorts', () => {
     )
   })
 
-  it('ServiceEntries with a workloadSelector count too', () => {
+  it('include those of ServiceEntries with a workloadSelector', () => {
     const ports = [
       { number: 443, targetPort: 8443, name: 'calls', protocol: 'HTTP2' },
       { number: 5, protocol: 'UDP' },
     ]
-    const entry = around('ServiceEntry', 'vm', { workloadSelector: { labels: { app: 'web' } }, ports })
-    const elsewhere = around('ServiceEntry', 'out', { ports })
+    const entry = meshObject('ServiceEntry', 'vm', { workloadSelector: { labels: { app: 'web' } }, ports })
+    const elsewhere = meshObject('ServiceEntry', 'out', { ports })
     assert.deepEqual(portsOf([], [entry, elsewhere]), [{ number: 8443, name: 'calls', protocol: 'HTTP2' }])
   })
 })

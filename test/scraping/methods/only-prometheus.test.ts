@@ -4,16 +4,20 @@ import { stringify } from 'yaml'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { planOnlyPrometheus } from '../../../src/scraping/methods/only-prometheus.ts'
 import { expectGolden } from '../../golden-file.ts'
-import { around, scene, skipOf, specOf, workload, writingsOf } from '../scenes.ts'
+import { meshObject, scene, skipOf, specOf, workload, writingsOf } from '../scenes.ts'
 
 const scraper = { namespace: 'istio-system', serviceAccount: 'prometheus', labels: { app: 'prometheus' } }
-const plan = (...others: KubeObject[]) =>
-  planOnlyPrometheus(workload(), scene({ wishes: { harden: false, onlyPrometheus: scraper }, others }), [15091, 15092])
-const policy = (spec: object) => around('NetworkPolicy', 'theirs', spec)
+const plan = (...objects: KubeObject[]) =>
+  planOnlyPrometheus(
+    workload(),
+    scene({ options: { harden: false, onlyPrometheus: scraper }, objects }),
+    [15091, 15092],
+  )
+const policy = (spec: object) => meshObject('NetworkPolicy', 'users', spec)
 const rulesOf = (planned: ReturnType<typeof plan>) => (specOf(planned, 'NetworkPolicy').ingress as object[]).length
 
 describe('planOnlyPrometheus', () => {
-  it('closes the ports to others, and leaves every other one as open as it was', () => {
+  it('closes these ports to others, and leaves all other ports open', () => {
     expectGolden(
       'scrape-only-prometheus.yaml',
       writingsOf(plan())
@@ -22,7 +26,7 @@ describe('planOnlyPrometheus', () => {
     )
   })
 
-  it('is nothing that was not asked for', () => {
+  it('plans nothing without --only-prometheus', () => {
     assert.deepEqual(planOnlyPrometheus(workload(), scene(), [15091]), { writings: [] })
   })
 
@@ -38,7 +42,7 @@ describe('planOnlyPrometheus', () => {
       { podSelector: {}, ingress: [{ ports: [{ port: 'http' }, { port: 15091, protocol: 'UDP' }] }] },
     ],
   ] as const)
-    it(`beside a policy ${what}, it opens nothing but the ports for Prometheus`, () => {
+    it(`if the user has a policy ${what}, it opens only the ports for Prometheus`, () => {
       assert.equal(rulesOf(plan(policy(spec))), 1)
     })
 
@@ -47,7 +51,7 @@ describe('planOnlyPrometheus', () => {
     ['for pods without a label', { podSelector: { matchExpressions: [{ key: 'app', operator: 'DoesNotExist' }] } }],
     ['of what leaves pods', { podSelector: {}, policyTypes: ['Egress'] }],
   ] as const)
-    it(`a policy ${what} is none for these`, () => {
+    it(`ignores a policy ${what}`, () => {
       assert.equal(rulesOf(plan(policy(spec))), 2)
     })
 
@@ -56,7 +60,7 @@ describe('planOnlyPrometheus', () => {
     ['for a range that has one', { ports: [{ port: 15000, endPort: 16000 }] }],
     ['for all of TCP', { ports: [{ protocol: 'TCP' }] }],
   ] as const)
-    it(`a rule ${what} would let others in all the same, so it is left alone`, () => {
+    it(`skips the workload if a rule ${what} admits others`, () => {
       assert.equal(skipOf(plan(policy({ podSelector: {}, ingress: [rule] }))), 'NETWORK_POLICY_WIDE')
     })
 })

@@ -1,4 +1,4 @@
-/** Scrape configurations as people have them. */
+/** Scrape configurations as users write them. */
 const POD_RULES = `    relabel_configs:
       # only those that ask for it
       - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape]
@@ -10,7 +10,7 @@ const POD_RULES = `    relabel_configs:
         target_label: __address__
 `
 
-/** In the style of the community chart: indented lists, comments, a job in clear for Envoy. */
+/** In the style of the community chart: indented lists, comments, a plaintext job for Envoy. */
 export const CHART = `global:
   evaluation_interval: 1m
   scrape_interval: 1m   # slow
@@ -45,7 +45,7 @@ alerting:
   alertmanagers: []
 `
 
-/** By name: each is valid YAML, and odd. */
+/** By name. Each is valid YAML in an unusual form. */
 export const ODD: Record<string, string> = {
   empty: '',
   'comments only': '# nothing here\n',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
-import type { LabelSelector } from '../../../src/prometheus/find.ts'
-import { isSelected, labelsForSidecar, type Webhooks } from '../../../src/scraping/scraper/injection.ts'
+import { isSelected, type LabelSelector } from '../../../src/cluster/label-selector.ts'
+import { labelsForSidecar, type Webhooks } from '../../../src/scraping/scraper/injection.ts'
 
 const rule = (key: string, operator: string, ...values: string[]) => ({ key, operator, values })
 const all = (...matchExpressions: ReturnType<typeof rule>[]): LabelSelector => ({ matchExpressions })
@@ -59,7 +59,7 @@ describe('whether a pod gets a sidecar', () => {
       assert.deepEqual(labelsForSidecar(configurations, namespace(labels), { [INJECT]: 'false', app: 'p' }), wanted)
     })
 
-  it('is told by selectors as the API server reads them', () => {
+  it('depends on selectors as the API server evaluates them', () => {
     const labels = { a: '1' }
     assert.equal(isSelected(labels, {}), true)
     assert.equal(isSelected(labels, { matchLabels: { a: '1' } }), true)

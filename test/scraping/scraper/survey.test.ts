@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import type { Pod } from '../../../src/cluster/objects.ts'
+import type { Target } from '../../../src/prometheus/target.ts'
 import { awaitTargets, type TargetsReport } from '../../../src/scraping/scraper/await-targets.ts'
 import { planPrometheus } from '../../../src/scraping/scraper/change.ts'
 import { surveyPrometheus } from '../../../src/scraping/scraper/survey.ts'
-import type { Target } from '../../../src/scraping/scraper/targets.ts'
 import { FakeCluster } from '../../fakes/fake-cluster.ts'
 import { WEBHOOK } from '../../fakes/scraped-cluster.ts'
 import { SAMPLE } from '../istio-sample.ts'
@@ -46,8 +46,8 @@ const namespace = (labels: object = {}): KubeObject => ({
 const survey = (objects: KubeObject[], named?: string) => surveyPrometheus(named, new FakeCluster(objects))
 const mesh = [namespace(), WEBHOOK, configMap()]
 
-describe('which Prometheus is to scrape over mutual TLS', () => {
-  it('is the one that is there, and its plan changes two objects, prometheus.yml first', async () => {
+describe('the Prometheus that scrapes over mutual TLS', () => {
+  it('is the only one, and its plan changes two objects, prometheus.yml first', async () => {
     const plan = planPrometheus(await survey([...mesh, deployment()]))
     assert.deepEqual(
       plan.changes.map(({ resource }) => resource.kind),
@@ -56,7 +56,7 @@ describe('which Prometheus is to scrape over mutual TLS', () => {
     assert.deepEqual([plan.restarts, plan.warnings.map(({ code }) => code)], [true, ['PROMETHEUS_DATA_LOST']])
   })
 
-  it('is the one that is named, of several', async () => {
+  it('is the named one of several', async () => {
     const both = [...mesh, deployment(), deployment({ name: 'other' })]
     await assert.rejects(survey(both), {
       code: 'SEVERAL_PROMETHEUS',
@@ -64,13 +64,17 @@ describe('which Prometheus is to scrape over mutual TLS', () => {
     })
     assert.equal((await survey(both, 'istio-system/other')).found.name, 'other')
     await assert.rejects(survey(both, 'istio-system/third'), { code: 'PROMETHEUS_NOT_FOUND' })
-    await assert.rejects(survey(both, 'third'), { code: 'PROMETHEUS_UNCLEAR', exitCode: 2 })
   })
 
   const owned = { ownerReferences: [{ kind: 'Tenant', name: 'a' }] }
   const refusals: [string, KubeObject[], string, RegExp][] = [
     ['none is there', mesh, 'PROMETHEUS_NOT_FOUND', /no Prometheus was found/],
-    ['it is somebody’s', [...mesh, deployment({ metadata: owned })], 'PROMETHEUS_NOT_INJECTABLE', /Tenant a makes it/],
+    [
+      'it is managed by something else',
+      [...mesh, deployment({ metadata: owned })],
+      'PROMETHEUS_NOT_INJECTABLE',
+      /Tenant a manages it/,
+    ],
     [
       'it is on the node’s network',
       [...mesh, deployment({ spec: { hostNetwork: true } })],
@@ -98,20 +102,20 @@ describe('which Prometheus is to scrape over mutual TLS', () => {
     [
       'its configuration is in a Secret',
       [...mesh, deployment({ volumes: [{ name: 'config', secret: {} }] })],
-      'PROMETHEUS_CONFIG_UNKNOWN',
+      'PROMETHEUS_CONFIG_FIXED',
       /does not come from a ConfigMap/,
     ],
     [
       'its ConfigMap is immutable',
       [namespace(), WEBHOOK, configMap(SAMPLE, { immutable: true }), deployment()],
-      'PROMETHEUS_CONFIG_UNKNOWN',
+      'PROMETHEUS_CONFIG_FIXED',
       /immutable/,
     ],
     [
-      'its ConfigMap is somebody’s',
+      'its ConfigMap is managed by something else',
       [namespace(), WEBHOOK, configMap(SAMPLE, {}, owned), deployment()],
-      'PROMETHEUS_CONFIG_UNKNOWN',
-      /Tenant a makes ConfigMap/,
+      'PROMETHEUS_CONFIG_FIXED',
+      /Tenant a manages ConfigMap/,
     ],
   ]
   for (const [name, objects, code, message] of refusals)
@@ -152,7 +156,7 @@ describe('waiting for targets', () => {
     return told
   }
 
-  it('ends with the first scrape that began after it did', async () => {
+  it('ends with the first scrape that began after the wait', async () => {
     const told = await wait([[], [target(999)], [target(1001, 'down')], [target(1015)]], 60_000)
     assert.deepEqual(
       told.map(({ up, total }) => [up, total]),
@@ -166,7 +170,7 @@ describe('waiting for targets', () => {
     assert.match(told[2]?.pods[0]?.reason ?? '', /nothing listens/)
   })
 
-  it('says how it is when the time is over, and looks at least once', async () => {
+  it('returns the last look when the time is over, and looks at least once', async () => {
     assert.equal((await wait([[target(999)]], 0)).length, 1)
     const told = await wait([[target(999)]], 3_000)
     assert.equal(told.at(-1)?.pods[0]?.reason, 'it has not been scraped since the change')

@@ -1,0 +1,132 @@
+/** Whom a connection trusts: the CA of the kubeconfig, or this machine's store as Go finds it. */
+import { X509Certificate } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import {
+  checkServerIdentity,
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  getCACertificates,
+  type PeerCertificate,
+} from 'node:tls'
+
+export interface Trusting {
+  /** Certificates in PEM; undefined or empty for this machine's store. */
+  authority: Buffer | undefined
+  insecure: boolean
+  /** `tls-server-name`. */
+  serverName?: string | undefined
+  environment: NodeJS.ProcessEnv
+}
+
+/** In PEM. */
+export interface ClientPair {
+  certificate: string
+  key: string
+}
+
+/**
+ * Options of tls.connect. One TLS context for all connections, because parsing certificates and keys is the slowest part of it. Only the
+ * kubeconfig decides whether the server is verified: without a value Node would ask NODE_TLS_REJECT_UNAUTHORIZED.
+ * @throws Error for a CA without a certificate, and for a client certificate that does not fit its key
+ */
+export function tlsOptions({ authority, insecure, serverName, environment }: Trusting, pair?: ClientPair): object {
+  const own = authority !== undefined && authority.length > 0 ? certificatesIn(authority.toString('latin1')) : undefined
+  if (own?.length === 0) throw new Error('its certificate authority has no certificate in PEM')
+  const secureContext = createSecureContext({
+    ca: own ?? (insecure ? [] : systemAuthorities(environment)),
+    ...(pair === undefined ? {} : { cert: pair.certificate, key: pair.key }),
+    // An intermediate, or the server's own certificate, may be what is trusted.
+    allowPartialTrustChain: true,
+    minVersion: 'TLSv1.2',
+    // Old clusters have keys of 1024 bits, which Go takes, too. SHA-1 stays refused.
+    ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=1`,
+  })
+  return {
+    secureContext,
+    rejectUnauthorized: !insecure,
+    checkServerIdentity: (host: string, certificate: PeerCertificate) => identityFault(serverName ?? host, certificate),
+    // RFC 6066, section 3: an address is not a server name.
+    ...(serverName === undefined ? {} : { servername: isIP(serverName) === 0 ? withoutDot(serverName) : '' }),
+  }
+}
+
+/**
+ * Node falls back to the common name, and takes `a*.example.com`, which Go and browsers do not.
+ * @param host a name or an address
+ */
+function identityFault(host: string, certificate: PeerCertificate): Error | undefined {
+  const entries = (certificate.subjectaltname ?? '').split(', ')
+  if (isIP(host) === 0) {
+    const name = withoutDot(host).toLowerCase()
+    if (entries.some((entry) => entry.startsWith('DNS:') && isNamed(name, entry.slice(4).toLowerCase())))
+      return undefined
+  } else if (entries.some((entry) => entry.startsWith('IP Address:'))) return checkServerIdentity(host, certificate)
+  const names = entries.filter(Boolean).join(', ') || 'no host, and its common name is not looked at'
+  return new Error(`the certificate of the server does not name ${host}; it names ${names}`)
+}
+
+/** A star stands for one whole label, the first one. */
+function isNamed(name: string, pattern: string): boolean {
+  const [labels, parts] = [name.split('.'), pattern.split('.')]
+  return labels.length === parts.length && parts.every((part, at) => part === labels[at] || (at === 0 && part === '*'))
+}
+
+function withoutDot(name: string): string {
+  return name.replace(/\.$/, '')
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----\s+[\w+/=\s]+?-----END CERTIFICATE-----/g
+
+/** Those that can be read: Go ignores the others, too. */
+function certificatesIn(text: string): string[] {
+  return (text.match(BLOCK) ?? []).filter((block) => {
+    try {
+      return new X509Certificate(block) !== undefined
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Where Linux distributions and BSDs have their certificates (Go's crypto/x509/root_linux.go, root_bsd.go). The first file that exists counts. */
+const FILES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+]
+const DIRECTORIES = ['/etc/ssl/certs', '/etc/pki/tls/certs']
+
+/** Node's own list of CAs is not this machine's, and kubectl knows SSL_CERT_FILE and SSL_CERT_DIR. */
+function systemAuthorities({ SSL_CERT_FILE, SSL_CERT_DIR }: NodeJS.ProcessEnv): string[] {
+  if (process.platform === 'darwin' || process.platform === 'win32') return getCACertificates('system')
+  const file = firstOf(SSL_CERT_FILE ? [SSL_CERT_FILE] : FILES)
+  const directories = SSL_CERT_DIR ? SSL_CERT_DIR.split(':') : DIRECTORIES
+  const blocks = [file, ...directories.flatMap(contentsOf)].flatMap((text) => text.match(BLOCK) ?? [])
+  return [...new Set(blocks)].flatMap(certificatesIn)
+}
+
+function firstOf(files: string[]): string {
+  const [content = ''] = files.map(read).filter((text) => text !== undefined)
+  return content
+}
+
+function contentsOf(directory: string): string[] {
+  try {
+    return readdirSync(directory).map((name) => read(join(directory, name)) ?? '')
+  } catch {
+    return []
+  }
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,197 @@
+/** What will be exposed, where and for whom: the intent, completed with what the mesh has. Pure. */
+import { type GuardPlan, isGuardedAsPlanned } from '../access/guard-plan.ts'
+import type { FoundAddon } from '../addons/find.ts'
+import type { SurveyedAddon } from '../addons/survey.ts'
+import type { ProvidedSecret } from '../certifying/provided-secret.ts'
+import type { Service } from '../cluster/objects.ts'
+import { type IngressAddress, outsidePort } from '../gateways/address.ts'
+import { type Backend, type ExposedRoute, isAt } from '../gateways/exposed-routes.ts'
+import type { IngressGateway } from '../gateways/find.ts'
+import { type Entry, entryOf, type Layout, schemePort } from '../gateways/layout.ts'
+import { isSent } from '../gateways/mesh.ts'
+import { urlOf } from '../gateways/names.ts'
+import type { IssuerRef } from '../manifests/certificate.ts'
+import type { Terms } from './terms.ts'
+
+export interface ExposureSpec {
+  readonly istioVersion: string
+  readonly gateway: IngressGateway
+  readonly address: IngressAddress
+  readonly layout: Layout
+  /** The layout of what is exposed already. */
+  readonly layoutInUse: Omit<Layout, 'domain'> | undefined
+  /** Whether the labels with which our Gateway selects pods change. */
+  readonly reselects: boolean
+  /** The requested add-ons. */
+  readonly addons: readonly SurveyedAddon[]
+  /** Add-ons that are exposed at this gateway already, requested or not. */
+  readonly exposed: readonly ExposedRoute[]
+  /** Exposed add-ons that are not requested, and get an entry in another domain or layout. */
+  readonly moving: readonly SurveyedAddon[]
+  /** One for each add-on of both lists, sorted by add-on. They share a domain and a layout. */
+  readonly entries: readonly Entry[]
+  /** Of the entries: the names that the certificate needs. */
+  readonly hosts: readonly string[]
+  /** Whether port 80 leads to HTTPS. */
+  readonly redirect: boolean
+  /** Whether the gateway listens at a port of an entry already, so that somebody may be connected. */
+  readonly busy: boolean
+  /** By add-on: node ports that the user chose. */
+  readonly nodePorts: Record<string, number>
+  /** A TLS Secret that kubectl telemetry does not create. */
+  readonly providedSecret?: ProvidedSecret | undefined
+  /** The cert-manager issuer that creates this Secret. */
+  readonly issuer?: IssuerRef | undefined
+  /** The Kiali whose pages get links to the other add-ons. */
+  readonly kiali?: FoundAddon | undefined
+  /** Who may enter. */
+  readonly guarding: GuardPlan
+  /** By add-on: routes that stay closed, because the version of the guard for which they were closed is not here. */
+  readonly closed: Readonly<Record<string, string>>
+  /** By add-on: until when it is exposed, and whether it may let anyone in. */
+  readonly terms: Record<string, Terms>
+}
+
+/** One add-on made reachable from outside. */
+export interface Exposure {
+  addon: string
+  /** The add-on's Service. */
+  namespace: string
+  service: string
+  servicePort: number
+  host: string
+  /** The port that clients use; not known before the API server has chosen a node port. */
+  port: number | undefined
+  path: string
+  url: string
+}
+
+/** The entries and hosts of a spec, computed once. */
+export function entriesFor(
+  { addons, exposed }: Pick<ExposureSpec, 'addons' | 'exposed'>,
+  layout: Layout,
+): Pick<ExposureSpec, 'entries' | 'hosts'> {
+  const names = [...namesOf(addons), ...exposed.map(({ addon }) => addon)]
+  const entries = [...new Set(names)].sort().map((name) => entryOf(name, layout))
+  return { entries, hosts: hostsOf(entries) }
+}
+
+/** Each host once. */
+export function hostsOf(entries: readonly Entry[]): string[] {
+  return [...new Set(entries.map(({ host }) => host))]
+}
+
+export function namesOf(addons: readonly SurveyedAddon[]): string[] {
+  return addons.map(({ found }) => found.addon.name)
+}
+
+/** The entry of an add-on of the spec. */
+export function entryIn({ entries }: Pick<ExposureSpec, 'entries'>, addon: string): Entry {
+  const entry = entries.find((one) => one.addon === addon)
+  if (entry === undefined) throw new Error(`${addon} is no add-on of this exposure`)
+  return entry
+}
+
+/** The services that get a route: those of requested add-ons, then those of other add-ons whose route changes. */
+export function backendsOf(spec: ExposureSpec): Backend[] {
+  return [...spec.addons.map(backendOf), ...carriedRoutes(spec).map(({ backend }) => backend)]
+}
+
+/**
+ * One for each of `backendsOf`.
+ * @param service of the gateway, present or planned; URLs contain its node ports
+ */
+export function exposuresOf(spec: ExposureSpec, service: Service): Exposure[] {
+  return backendsOf(spec).map((backend) => exposureOf(backend, spec, service))
+}
+
+/** By add-on: its URL, also where it is not requested now. */
+export function urlsOf(spec: ExposureSpec, service: Service): Record<string, string> {
+  const backends = [...spec.exposed.map(({ backend }) => backend), ...spec.addons.map(backendOf)]
+  return Object.fromEntries(backends.map((backend) => [backend.addon, exposureOf(backend, spec, service).url]))
+}
+
+function exposureOf(
+  { addon, namespace, service: name, port: servicePort, path }: Backend,
+  spec: ExposureSpec,
+  service: Service,
+): Exposure {
+  const { layout, address } = spec
+  const { host, port: number } = entryIn(spec, addon)
+  const port = outsidePort(address, service, number)
+  const url = urlOf({ host, port, path, secure: layout.secure })
+  return { addon, namespace, service: name, servicePort, host, port, path, url }
+}
+
+/** The header with the password of a guard: an add-on would check it as one of its own and refuse it. */
+const PASSWORD = 'authorization'
+
+/**
+ * Request headers that the gateway removes before the add-on: the password of its guard, and those in which the add-on would believe who the
+ * user is. An external authorizer that sets such a header speaks for the user: its filter runs before the route removes anything.
+ */
+export function headersRemoved(addon: string, spec: ExposureSpec): string[] {
+  const { addons, moving, exposed, guarding } = spec
+  const login = guarding.guards[addon]?.login
+  const surveyed = [...addons, ...moving].find(({ found }) => found.addon.name === addon)
+  const present = exposed.find((route) => route.addon === addon)?.removes.filter((name) => name !== PASSWORD)
+  const authorizer = guarding.authorizers.find(({ name }) => login?.kind === 'ext-authz' && name === login.provider)
+  const identity = (surveyed?.identityHeaders ?? present ?? []).filter(
+    (name) => authorizer === undefined || !isSent(name, authorizer),
+  )
+  return [...new Set([...(login?.kind === 'basic' ? [PASSWORD] : []), ...identity])]
+}
+
+/** What the present routes are compared with. */
+type Present = Pick<ExposureSpec, 'addons' | 'exposed' | 'layout' | 'layoutInUse' | 'entries'>
+
+/**
+ * Routes of add-ons that are not requested, but are written again: they are stale, or their guard is not as this version writes it. What
+ * cannot be read is left unchanged.
+ */
+function carriedRoutes(spec: ExposureSpec): ExposedRoute[] {
+  const stale = staleRoutes(spec)
+  const { guarding } = spec
+  return otherRoutes(spec)
+    .filter(({ addon }) => guarding.unread.every((part) => part.addon !== addon))
+    .filter((route) => stale.includes(route) || !isGuardedAsPlanned(entryIn(spec, route.addon), guarding, spec))
+}
+
+/** Whether the guard of an add-on must be known: its route is written, or the Gateway leaves it. */
+export function needsGuard(addon: string, spec: Present & Pick<ExposureSpec, 'reselects'>): boolean {
+  const route = otherRoutes(spec).find((one) => one.addon === addon)
+  return spec.reselects || route === undefined || route.port === undefined || moves(route, spec)
+}
+
+/** Routes of add-ons that are not requested, but move, are those of a former version, or are closed. */
+export function staleRoutes(spec: Present): ExposedRoute[] {
+  return otherRoutes(spec).filter(
+    (route) => moves(route, spec) || route.port === undefined || route.closedFor !== undefined,
+  )
+}
+
+/** Routes of add-ons that are not requested, but get an entry in another domain or layout. */
+export function movedRoutes(spec: Present): ExposedRoute[] {
+  return otherRoutes(spec).filter((route) => moves(route, spec))
+}
+
+function otherRoutes({ addons, exposed }: Present): ExposedRoute[] {
+  const requested = new Set(namesOf(addons))
+  return exposed.filter(({ addon }) => !requested.has(addon))
+}
+
+/** Whether an existing route gets another entry. Without a port it was for all ports of its Gateway. */
+export function moves(route: ExposedRoute, spec: Present): boolean {
+  const { layout, layoutInUse } = spec
+  const entry = entryIn(spec, route.addon)
+  return layoutInUse?.secure !== layout.secure || !isAt({ ...route, port: portInUse(route, layoutInUse) }, entry)
+}
+
+/** The port of an existing route; without one it is for the port of the scheme. */
+export function portInUse({ port }: ExposedRoute, layoutInUse: ExposureSpec['layoutInUse']): number {
+  return port ?? schemePort(layoutInUse?.secure ?? true)
+}
+
+function backendOf({ found: { addon, service, namespace, port }, path }: SurveyedAddon): Backend {
+  return { addon: addon.name, namespace, service: service.metadata.name, port, path }
+}

@@ -1,0 +1,82 @@
+/**
+ * YAML texts that anybody may have written. The parser takes minutes for some short texts, and calls itself for each level of nesting, so a
+ * text is looked at before it is parsed. Pure.
+ */
+import { type Document, isScalar, parseDocument, visit, YAMLParseError } from 'yaml'
+
+/** Characters. A ConfigMap has at most 1 MiB. */
+const LONGEST = 1024 * 1024
+/** Of a text that is meant to be short: all annotations of an object together have at most 256 KiB. */
+const SHORT = 128 * 1024
+/** Levels of brackets; those in quotes count, too, so that nobody hides some. */
+const DEEPEST = 200
+/** `- - - a`: each of these opens a level. */
+const COMPACT = new RegExp(`^[ ]*(?:[-?:] +){${DEEPEST}}`, 'm')
+
+/** Finding equal keys takes the parser too long in a large map, so `duplicate` does that. */
+const OPTIONS = { uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const
+
+/** Why a text is not given to the parser; `undefined` if it can be. */
+export function whyNotParsed(text: string, longest = LONGEST): string | undefined {
+  if (text.length > longest) return `it has ${text.length} characters; at most ${longest} are read`
+  return isDeep(text) || COMPACT.test(text) ? 'it is nested too deeply' : undefined
+}
+
+function isDeep(text: string): boolean {
+  let depth = 0
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    depth = bracket === '[' || bracket === '{' ? depth + 1 : Math.max(0, depth - 1)
+    if (depth > DEEPEST) return true
+  }
+  return false
+}
+
+/** A short text. What is wrong with it is in `errors`; it is never thrown. */
+export function readYaml(text: string): Document.Parsed {
+  const why = whyNotParsed(text, SHORT)
+  if (why !== undefined) return unreadable(why)
+  try {
+    const document = parseDocument(text, OPTIONS)
+    const twice = duplicate(document)
+    if (twice !== undefined) document.errors.push(problem(`the key ${twice} is there twice`))
+    return document
+  } catch {
+    return unreadable('it is nested too deeply')
+  }
+}
+
+/** The values of a short text; `undefined` for a text that is not YAML. */
+export function valuesInYaml(text: string | undefined): unknown {
+  if (text === undefined) return undefined
+  const document = readYaml(text)
+  try {
+    return document.errors.length > 0 ? undefined : (document.toJS({ maxAliasCount: 100 }) as unknown)
+  } catch {
+    return undefined
+  }
+}
+
+function unreadable(why: string): Document.Parsed {
+  const document: Document.Parsed = parseDocument('')
+  document.errors.push(problem(why))
+  return document
+}
+
+function problem(why: string): YAMLParseError {
+  return new YAMLParseError([0, 0], 'IMPOSSIBLE', why)
+}
+
+/** A key that a map has twice. Programs differ in which of the values counts. */
+function duplicate(document: Document.Parsed): string | undefined {
+  let found: string | undefined
+  visit(document, {
+    Map: (_, { items }) => {
+      const keys = items.flatMap(({ key }) => (isScalar(key) && key.value !== '<<' ? [String(key.value)] : []))
+      if (new Set(keys).size === keys.length) return undefined
+      const known = new Set<string>()
+      found = keys.find((key) => known.has(key) || !known.add(key))
+      return visit.BREAK
+    },
+  })
+  return found
+}

@@ -1,0 +1,57 @@
+/**
+ * kubectl is the reference (docs/decisions/0028): each row runs the real kubectl and our plugin with the same kubeconfig and environment
+ * against servers on loopback, and compares what reaches these.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'mocha'
+import { binaries, node } from '../../lab/components.ts'
+import { installPlugin } from '../../plugin.ts'
+import { type Compared, compare, type Programs, type Row, removeCache } from './comparing.ts'
+import { credentials } from './tables/credentials.ts'
+import { files } from './tables/files.ts'
+import { plugins } from './tables/plugins.ts'
+import { pods } from './tables/pods.ts'
+import { proxies } from './tables/proxies.ts'
+import { servers } from './tables/servers.ts'
+
+const TABLES: Record<string, Row[]> = { proxies, servers, files, credentials, plugins, pods }
+const rows = Object.values(TABLES).flat()
+
+describe('kubectl telemetry, compared with kubectl', function () {
+  this.timeout(300_000)
+  const directory = mkdtempSync(join(tmpdir(), 'telemetry-comparison-'))
+  const programs: Programs = {
+    kubectl: join(binaries(node), 'kubectl'),
+    plugin: join(directory, 'kubectl-telemetry'),
+    cache: join(directory, 'cache'),
+  }
+  const results = new Map<Row, Compared>()
+
+  before(async () => {
+    installPlugin(directory)
+    const waiting = rows[Symbol.iterator]()
+    const worker = async () => {
+      for (const row of waiting) results.set(row, await compare(row, programs))
+    }
+    await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker))
+  })
+  after(() => removeCache({ ...programs, cache: directory }))
+
+  for (const [table, ofTable] of Object.entries(TABLES))
+    describe(table, () => {
+      for (const row of ofTable)
+        it(row.differs === undefined ? row.name : `${row.name} (differs: ${row.differs})`, () => {
+          const { kubectl, plugin, texts } = results.get(row) as Compared
+          const shown = `kubectl: ${texts.kubectl}\nkubectl telemetry: ${texts.plugin}`
+          if (row.differs === undefined) assert.deepEqual(plugin, kubectl, shown)
+          else assert.notDeepEqual(plugin, kubectl, 'it no longer differs')
+        })
+    })
+
+  it('has names that are different', () => {
+    assert.equal(new Set(rows.map(({ name }) => name)).size, rows.length)
+  })
+})

@@ -1,0 +1,47 @@
+/** Istio's mesh configuration in a test: changed, and restored with the time of its last change. */
+import { parse, stringify } from 'yaml'
+import type { Workplace } from './mesh.ts'
+
+const CONFIG_MAP = ['-n', 'istio-system', 'configmap/istio']
+
+/**
+ * `expose` compares that time with the start of the gateway: a test that leaves a later one makes every later guard wait 45 s for older
+ * connections, although the configuration is the same.
+ */
+export class MeshSettings {
+  readonly #workplace: Workplace
+  readonly #mesh: string
+  readonly #managedFields: unknown
+
+  constructor(workplace: Workplace) {
+    this.#workplace = workplace
+    const object = JSON.parse(workplace.kubectl('get', ...CONFIG_MAP, '--show-managed-fields', '-o', 'json'))
+    this.#mesh = object.data.mesh
+    this.#managedFields = object.metadata.managedFields
+  }
+
+  /** The values before the test. */
+  get values(): Record<string, unknown> {
+    return parse(this.#mesh) as Record<string, unknown>
+  }
+
+  /** Adds settings, or replaces them. */
+  set(settings: object): void {
+    this.#patch([{ op: 'replace', path: '/data/mesh', value: stringify({ ...this.values, ...settings }) }])
+  }
+
+  /** Beside those that are there. */
+  addProviders(...providers: object[]): void {
+    const { extensionProviders = [] } = this.values as { extensionProviders?: object[] }
+    this.set({ extensionProviders: [...extensionProviders, ...providers] })
+  }
+
+  restore(): void {
+    this.#patch([{ op: 'replace', path: '/data/mesh', value: this.#mesh }])
+    this.#patch([{ op: 'replace', path: '/metadata/managedFields', value: this.#managedFields }])
+  }
+
+  #patch(operations: object[]): void {
+    this.#workplace.kubectl('patch', ...CONFIG_MAP, '--type=json', '-p', JSON.stringify(operations))
+  }
+}

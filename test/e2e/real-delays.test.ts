@@ -1,0 +1,93 @@
+/**
+ * The lab shortens what Istio and its samples wait for (test/lab/delays.ts, test/lab/istio.ts). Here Kiali takes half a minute to start,
+ * Prometheus scrapes every 15 s, and the gateway lets older connections live for 45 s.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'mocha'
+import type { ExposeResult } from '../../src/exposing/result.ts'
+import type { ScrapeSecureResult } from '../../src/scraping/result.ts'
+import { addons, loadBalancer } from '../lab/lab.ts'
+import { difference, dump } from './dump.ts'
+import { Workplace } from './mesh.ts'
+import { meshNamespace, meshWorkload, waitUntilReady } from './mesh-workloads.ts'
+import { runPlugin } from './plugin-runs.ts'
+
+const SAMPLES = ['kiali', 'prometheus']
+const NAMESPACE = 'real-delays'
+const PROXY_CONFIG = '/spec/template/metadata/annotations/proxy.istio.io~1config'
+
+describe('with the delays that Istio’s samples have, on the real mesh', () => {
+  const workplace = new Workplace()
+  let untouched: Map<string, string>
+
+  before(async () => {
+    workplace.apply(...meshNamespace(NAMESPACE), ...meshWorkload({ name: 'web', namespace: NAMESPACE }))
+    await loadBalancer('on')
+    await addons(SAMPLES, 'real')
+    waitUntilReady(workplace, NAMESPACE, 'deploy/web')
+    untouched = dump(workplace)
+  })
+  after(async () => {
+    workplace.telemetry('cleanup', '--scraping', '-y')
+    workplace.kubectl('delete', 'namespace', NAMESPACE)
+    workplace.end()
+    await addons(SAMPLES)
+  })
+
+  const sample = (kind: string, name: string) =>
+    workplace.kubectl('-n', 'istio-system', 'get', kind, name, '-o', 'jsonpath={.data}{.spec.template.spec}')
+
+  const configureGateway = (patch: object) => {
+    const deployment = ['-n', 'istio-system', 'patch', 'deployment', 'istio-ingressgateway', '--type=json']
+    workplace.kubectl(...deployment, '-p', JSON.stringify([{ path: PROXY_CONFIG, ...patch }]))
+    workplace.waitForRollout('istio-ingressgateway')
+  }
+
+  it('are in the mesh', () => {
+    assert.match(sample('deployment', 'kiali'), /"startupProbe":\{[^}]*\{[^}]*\},"initialDelaySeconds":30,/)
+    assert.match(sample('configmap', 'prometheus'), /global:\\n( [^\\]*\\n)* +scrape_interval: 15s\\n/)
+  })
+
+  it('expose --link waits for the Kiali that it has restarted', async () => {
+    const words = ['expose', 'kiali', 'grafana', '--link', '--allow-anonymous', '-y', '-o', 'json']
+    const { stdout, stderr, exitCode } = await runPlugin(workplace, ...words)
+    assert.equal(exitCode, 0, stdout + stderr)
+    const { exposures } = JSON.parse(stdout) as ExposeResult
+    assert.deepEqual(
+      exposures.map(({ addon, probe }) => [addon, probe?.status]),
+      [
+        ['kiali', 200],
+        ['grafana', 200],
+      ],
+    )
+    assert.equal((await runPlugin(workplace, 'cleanup', '-y')).exitCode, 0)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
+  it('expose opens a guarded route over HTTP when the gateway has closed connections that are older than the guard', async () => {
+    configureGateway({ op: 'add', value: 'drainDuration: 45s\n' })
+    try {
+      const open = await runPlugin(workplace, 'expose', 'kiali', '--insecure', '--allow-anonymous', '-y')
+      assert.equal(open.exitCode, 0, open.stdout + open.stderr)
+      const words = ['expose', 'grafana', '--insecure', '--auth', 'basic', '-y', '-o', 'json']
+      const { stdout, stderr, exitCode } = await runPlugin(workplace, ...words)
+      assert.equal(exitCode, 0, stdout + stderr)
+      assert.match(stderr, /waiting 45 s until the gateway has closed older ones/)
+      assert.equal((JSON.parse(stdout) as ExposeResult).exposures[0]?.probe?.status, 200)
+      assert.equal((await runPlugin(workplace, 'cleanup', '-y')).exitCode, 0)
+    } finally {
+      configureGateway({ op: 'remove' })
+    }
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
+  it('scrape-secure waits until Prometheus, restarted, has scraped every target', async () => {
+    const scrape = await runPlugin(workplace, 'scrape-secure', '-n', NAMESPACE, '-y', '-o', 'json')
+    assert.equal(scrape.exitCode, 0, scrape.stdout + scrape.stderr)
+    const { targets } = JSON.parse(scrape.stdout) as ScrapeSecureResult
+    assert.deepEqual([targets?.up, targets?.total], [1, 1])
+    const cleanup = await runPlugin(workplace, 'cleanup', '--scraping', '-y')
+    assert.equal(cleanup.exitCode, 0, cleanup.stdout + cleanup.stderr)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+})

@@ -1,0 +1,104 @@
+/** The end-to-end files: lanes, each with a mesh of its own, take them from one queue. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { environmentOfLab } from '../lab/layout.ts'
+import { type Exclusion, FileQueue } from './file-queue.ts'
+import type { FileResult } from './file-result.ts'
+import { runTests } from './parts.ts'
+
+/** Starts and ends its mesh, and compares this whole machine before and after: it runs last, while no other lab changes. */
+const OWN_TEST_OF_THE_LAB = 'e2e/lab.test.ts'
+
+/** Of each test, in milliseconds. */
+const [TIMEOUT, TIMEOUT_OF_THE_LAB] = [120_000, 600_000]
+
+/** Files that would disturb each other although their meshes are separate. */
+export const EXCLUSIONS: readonly Exclusion[] = [
+  {
+    reason:
+      'they listen on fixed local ports (3000, 3456, 8123), or on the next free one after the usual port of an add-on',
+    files: /^e2e\/(forwarding|wizard)\//,
+  },
+  {
+    reason: 'each of them keeps both cores busy for a while, and the other would run into its own time limits',
+    files: /^e2e\/(forwarding\/port-forward-(faithful|soak)|scraping\/scrape-many)\.test\.ts$/,
+  },
+]
+
+export interface Timed {
+  file: string
+  seconds: number
+}
+
+export interface EndToEnd {
+  results: FileResult[]
+  timed: Timed[]
+}
+
+interface Wanted {
+  /** Numbers of the labs, one lane for each. */
+  labs: readonly number[]
+  files: readonly string[]
+  /** Of earlier runs. */
+  seconds: Readonly<Record<string, number>>
+  /** The version of Istio, where it is not the usual one. */
+  istio?: string | undefined
+}
+
+/** What lanes use of this machine. */
+export interface Machine {
+  /** `npm run lab -- …`; a result counts only when it is a failure. */
+  lab(number: number, ...words: string[]): Promise<FileResult>
+  run(file: string, number: number, timeout: number): Promise<FileResult & { seconds: number }>
+}
+
+/** Brings the meshes up, runs the files, and ends the meshes. */
+export async function endToEnd(wanted: Wanted, machine: Machine = thisMachine): Promise<EndToEnd> {
+  const { labs, files, seconds, istio } = wanted
+  if (files.length === 0) return { results: [failure('end-to-end tests', 'there is no test file')], timed: [] }
+  const [first = 1, ...others] = labs
+  // Once, before both meshes would each do it.
+  const built = await machine.lab(first, 'build')
+  if (!passed([built])) return { results: [built], timed: [] }
+  const shared = files.filter((file) => file !== OWN_TEST_OF_THE_LAB)
+  const queue = new FileQueue(shared, seconds, EXCLUSIONS)
+  const timed: Timed[] = []
+  const run = async (file: string, number: number, timeout: number) => {
+    const result = await machine.run(file, number, timeout)
+    timed.push({ file, seconds: result.seconds })
+    return result
+  }
+  const lane = async (number: number): Promise<FileResult[]> => {
+    const results = [await machine.lab(number, 'up')]
+    if (istio !== undefined && passed(results)) results.push(await machine.lab(number, 'istio', istio))
+    if (!passed(results)) return results
+    for (let file = await queue.take(); file !== undefined; file = await queue.take()) {
+      results.push(await run(file, number, TIMEOUT))
+      queue.ended(file)
+    }
+    return results
+  }
+  const results = (await Promise.all(labs.map(lane))).flat()
+  results.push(...queue.left.map((file) => failure(file, 'it did not run: no mesh came up')))
+  for (const number of others) results.push(await machine.lab(number, 'down'))
+  if (shared.length < files.length) results.push(await run(OWN_TEST_OF_THE_LAB, first, TIMEOUT_OF_THE_LAB))
+  results.push(istio === undefined ? await machine.lab(first, 'down') : await machine.lab(first, 'istio', '1.31'))
+  return { results, timed }
+}
+
+const passed = (results: FileResult[]) => results.every(({ failures }) => failures.length === 0)
+const failure = (where: string, what: string): FileResult => ({ passed: 0, failures: [{ where, what }] })
+
+const thisMachine: Machine = {
+  /** Its lines appear as they come: the first build takes long. */
+  async lab(number, ...words) {
+    const main = fileURLToPath(new URL('../lab/main.ts', import.meta.url))
+    const child = spawn(process.execPath, [main, ...words], { env: environmentOfLab(number), stdio: ['ignore', 2, 2] })
+    const [code] = (await once(child, 'close')) as [number | null]
+    if (code === 0) return { passed: 0, failures: [] }
+    return failure(`mesh ${number}`, `\`lab ${words.join(' ')}\` failed; see above`)
+  },
+  run: (file, number, timeout) =>
+    runTests({ title: `${file}, mesh ${number}`, environment: environmentOfLab(number) }, [file], timeout),
+}
