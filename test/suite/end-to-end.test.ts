@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { describe, it } from 'mocha'
-import { EXCLUSIONS, endToEnd, type Machine } from './end-to-end.ts'
+import { EXCLUSIONS, endToEnd, type Machine, onNewMesh } from './end-to-end.ts'
 import type { FileResult } from './file-result.ts'
 
 const OWN = 'e2e/lab.test.ts'
@@ -83,6 +83,17 @@ describe('the end-to-end files', () => {
   it('fail when there are none: a wrong pattern must not be a green run', async () => {
     const { results } = await endToEnd({ labs: [1], files: [], seconds: {} }, new FakeMachine())
     assert.deepEqual(failuresOf(results), ['end-to-end tests: there is no test file'])
+  })
+
+  it('run once more on a mesh of their own, with the version of Istio that was wanted', async () => {
+    const machine = new FakeMachine()
+    assert.deepEqual(await onNewMesh('a', { labs: [1, 2], istio: undefined }, machine), { passed: 1, failures: [] })
+    assert.deepEqual(machine.done.splice(0), ['1 down', '1 up', '1 runs a', '1 down'])
+    await onNewMesh('a', { labs: [1, 2], istio: '1.30' }, machine)
+    assert.deepEqual(machine.done, ['1 down', '1 up', '1 istio 1.30', '1 runs a', '1 istio 1.31'])
+    assert.deepEqual(failuresOf([await onNewMesh('a', { labs: [1], istio: undefined }, new FakeMachine('1 up'))]), [
+      '1 up: it failed',
+    ])
   })
 
   for (const { reason, files: excluded } of EXCLUSIONS)

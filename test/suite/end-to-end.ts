@@ -87,6 +87,22 @@ export async function endToEnd(wanted: Wanted, machine: Machine = thisMachine): 
   return { results, timed }
 }
 
+/** Runs one file on a mesh that is brought up for it, and ended after it. */
+export async function onNewMesh(
+  file: string,
+  { labs: [lab = 1], istio }: Pick<Wanted, 'labs' | 'istio'>,
+  machine: Machine = thisMachine,
+): Promise<FileResult> {
+  const commands = [['down'], ['up'], ...(istio === undefined ? [] : [['istio', istio]])]
+  for (const words of commands) {
+    const done = await machine.lab(lab, ...words)
+    if (!passed([done])) return done
+  }
+  const result = await machine.run(file, lab, file === OWN_TEST_OF_THE_LAB ? TIMEOUT_OF_THE_LAB : TIMEOUT)
+  const ended = istio === undefined ? await machine.lab(lab, 'down') : await machine.lab(lab, 'istio', '1.31')
+  return { passed: result.passed, failures: [...result.failures, ...ended.failures] }
+}
+
 const passed = (results: FileResult[]) => results.every(({ failures }) => failures.length === 0)
 const failure = (where: string, what: string): FileResult => ({ passed: 0, failures: [{ where, what }] })
 

@@ -40,6 +40,20 @@ describe('a run of test files', () => {
     assert.deepEqual(result, { passed: 0, failures: ['a part: what fails\nError: so'] })
   })
 
+  it('names the file of each failure, also of one that did not end', async () => {
+    const [good, bad] = [
+      file('fine.ts', `it('goes', () => {})`),
+      file('hooked.ts', `describe('x', () => { after(() => { throw 1 }); it('goes', () => {}) })`),
+    ]
+    const exits = file('ends.ts', `it('ends all', () => process.exit(0))`)
+    const several = await runTests({ title: 'a part', print }, [good, bad], 1000)
+    const one = await runTests({ title: 'a part', print }, [exits], 1000)
+    assert.deepEqual(
+      [...several.failures, ...one.failures].map((failure) => failure.file),
+      [bad, exits],
+    )
+  })
+
   it('fails by a hook, a skipped test, a file without tests, no file at all', async () => {
     const results = [
       await run(file('hook.ts', `after(() => { throw new Error('so') }); it('passes', () => {})`)),

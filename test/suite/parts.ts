@@ -3,11 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { FileResult, Report } from './file-result.ts'
+import type { Failure, FileResult, Report } from './file-result.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const tests = join(root, 'test')
 const runFiles = fileURLToPath(new URL('run-files.ts', import.meta.url))
 
 export interface Part {
@@ -39,7 +40,7 @@ export async function runTests(
   if (files.length === 0) return { passed: 0, failures: [{ where: title, what: 'there is no test file' }], seconds: 0 }
   const started = performance.now()
   let report: Report | undefined
-  const paths = files.map((file) => join(root, 'test', file))
+  const paths = files.map((file) => join(tests, file))
   // CI=true would turn colours on, also in a file. Not by the environment, which the tests' own processes inherit.
   const colours = part.live ? [] : ['--no-color']
   const command = [process.execPath, runFiles, String(timeout), ...paths, ...colours]
@@ -48,12 +49,16 @@ export async function runTests(
       report = message as Report
     })
   })
-  return { ...resultOf(title, report, ending), seconds: (performance.now() - started) / 1000 }
+  return { ...resultOf(title, files, report, ending), seconds: (performance.now() - started) / 1000 }
 }
 
-function resultOf(where: string, report: Report | undefined, ending: string): FileResult {
-  if (report === undefined) return { passed: 0, failures: [{ where, what: `the tests did not end: ${ending}` }] }
-  const failures = report.failures.map((what) => ({ where, what }))
+function resultOf(where: string, files: readonly string[], report: Report | undefined, ending: string): FileResult {
+  const only = files.length === 1 ? files[0] : undefined
+  if (report === undefined)
+    return { passed: 0, failures: [{ where, what: `the tests did not end: ${ending}`, file: only }] }
+  const failures = report.failures.map(({ file, what }): Failure => {
+    return { where, what, file: file === undefined ? only : relative(tests, file) }
+  })
   if (report.passed + failures.length === 0) failures.push({ where, what: 'there is no test in it' })
   return { passed: report.passed, failures }
 }

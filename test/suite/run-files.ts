@@ -17,7 +17,8 @@ const runner = suite.run(() => {
   process.send?.(report, () => process.exit(0))
 })
 runner.on('fail', (test, error: unknown) => {
-  report.failures.push(`${test.fullTitle()}\n${error instanceof Error ? error.stack : String(error)}`)
+  const what = `${test.fullTitle()}\n${error instanceof Error ? error.stack : String(error)}`
+  report.failures.push({ file: test.file, what })
 })
 // Tests show how long they took, hooks do not.
 runner.on('hook end', ({ title, duration = 0 }) => {

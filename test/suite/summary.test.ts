@@ -22,4 +22,11 @@ describe('the end of npm test', () => {
     const text = summary([{ passed: 1, failures }], [])
     assert.equal(text, '\nFAILED e2e/a.test.ts, mesh 2\n    a title\n    Error: no\n\n1 passed, 1 failed')
   })
+
+  it('shows what passed only when it ran again', () => {
+    const unstable = [{ where: 'e2e/a.test.ts, mesh 2', what: 'a title\nError: no' }]
+    const text = summary([{ passed: 2, failures: [], unstable }], [])
+    const heading = 'UNSTABLE e2e/a.test.ts, mesh 2: failed, and passed when its file ran again'
+    assert.equal(text, `\n${heading}\n    a title\n    Error: no\n\n2 passed, 0 failed, 1 unstable`)
+  })
 })
