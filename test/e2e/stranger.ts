@@ -21,7 +21,7 @@ export interface Seen {
   status: number
 }
 
-/** Milliseconds between two rounds. */
+/** Milliseconds between two requests to a door. */
 const PAUSE = 10
 
 export class Stranger {
@@ -48,7 +48,14 @@ export class Stranger {
   }
 
   start(): void {
-    this.#rounds = Promise.all([this.#ask(), this.#askOld()]).then(() => {})
+    const asking = this.#doors.flatMap((door) => {
+      const plain = { ...door, port: 80, secure: false }
+      return [
+        this.#askAgain('new', door, () => askOnce(door)),
+        this.#askAgain('port 80 as if by HTTPS', door, () => askOnce(plain, { 'x-forwarded-proto': 'https' })),
+      ]
+    })
+    this.#rounds = Promise.all([...asking, this.#askOld()]).then(() => {})
   }
 
   /** For controls. @throws Error when no page is served in time */
@@ -67,16 +74,10 @@ export class Stranger {
     return Object.fromEntries(this.#seen)
   }
 
-  async #ask(): Promise<void> {
+  /** A door that does not answer for seconds must not keep the stranger from the others. */
+  async #askAgain(way: string, door: Door, ask: () => Promise<number>): Promise<void> {
     while (!this.#ended) {
-      await Promise.all(
-        this.#doors.flatMap((door) => [
-          askOnce(door).then((status) => this.#note('new', door, status)),
-          askOnce({ ...door, port: 80, secure: false }, { 'x-forwarded-proto': 'https' }).then((status) =>
-            this.#note('port 80 as if by HTTPS', door, status),
-          ),
-        ]),
-      )
+      this.#note(way, door, await ask())
       await sleep(PAUSE)
     }
   }
