@@ -165,6 +165,17 @@ describe('the layout `ports`', () => {
     assert.deepEqual(certificateHosts(one.cluster), [`telemetry.${DOMAIN}`])
   })
 
+  it('asks for a removed route only through a port that the Service still has', async () => {
+    const one = withPort({ name: 'kiali', port: 15029, targetPort: 15029, nodePort: 32667 })
+    const guard = { login: { kind: 'basic', users: undefined } } as const
+    await expose({ ...requestFor('grafana', 'kiali'), layout: 'ports', guard }, one)
+    await cleanup(CLEAN, one)
+    assert.deepEqual(
+      one.prober.handshakes.map(({ host, port }) => `${host}:${port}`),
+      [`telemetry.${DOMAIN}:15029`],
+    )
+  })
+
   it('uses an existing port of the user, and keeps it at cleanup', async () => {
     const one = withPort({ name: 'kiali', port: 15029, targetPort: 15029, nodePort: 32667 })
     await expose({ ...requestFor('kiali'), layout: 'ports' }, one)

@@ -120,6 +120,8 @@ export class FakeProber implements Prober {
   guarding: (target: ProbeTarget) => Probe = () => ROUTE
   /** Requests for these paths. */
   readonly proofs: ProbeTarget[] = []
+  /** Targets whose certificate was asked for. */
+  readonly handshakes: Pick<ProbeTarget, 'host' | 'address' | 'port'>[] = []
   /** Looked up names, one list for each call. */
   readonly lookups: string[][] = []
 
@@ -136,7 +138,9 @@ export class FakeProber implements Prober {
     return answer
   }
 
-  async servedCertificate({ host }: ProbeTarget): Promise<ServedCertificate> {
+  async servedCertificate(target: Pick<ProbeTarget, 'host' | 'address' | 'port'>): Promise<ServedCertificate> {
+    this.handshakes.push(target)
+    const { host } = target
     const pem = this.serving(host)
     if (pem === undefined)
       return { message: 'the gateway closed the connection: it serves no certificate for this host' }

@@ -7,6 +7,7 @@ import { readable, readServices } from '../../cluster/reading.ts'
 import { RememberingCluster } from '../../cluster/remembering-cluster.ts'
 import { outsidePort } from '../../gateways/address.ts'
 import { exposedRoutes } from '../../gateways/exposed-routes.ts'
+import { portNumbered } from '../../gateways/find.ts'
 import { layoutInUse, schemePort } from '../../gateways/layout.ts'
 import { findGatewayBehind } from '../../gateways/survey.ts'
 import { LOGIN_PROBE } from '../../manifests/probe-paths.ts'
@@ -59,6 +60,8 @@ export class RemovedRoutes {
     const { host, port: number = schemePort(inUse.secure) } = route
     const port = behind?.address && outsidePort(behind.address, behind.gateway.service, number)
     if (behind?.address === undefined || port === undefined) return
+    // Through a port that the Service no longer has nobody can ask: a packet to it may get no answer at all.
+    if (behind.address.hostPorts === undefined && portNumbered(behind.gateway.service, number) === undefined) return
     const target = { host, address: behind.address.address, port }
     // Without a route, HTTPS has no certificate for the host, or HTTP has none at this path, which no guard denies.
     const look = inUse.secure
