@@ -26,9 +26,15 @@ export async function connectNode(): Promise<void> {
   await command(insideNamespace(['sh', '-ec', script.join('\n')]))
 }
 
-/** kube-proxy answers for the load balancer's address inside the node; this machine only has to send it there. */
+/**
+ * kube-proxy answers for the load balancer's address inside the node; this machine only has to send it there. What kube-proxy leaves is
+ * for a port that the Service does not have, and refused. The node would look for the address on its own network otherwise, which takes
+ * seconds, and would send this machine there as well (an ICMP redirect): then the other ports are out of reach, too.
+ */
 export async function routeLoadBalancer(): Promise<void> {
   await command(['ip', 'route', 'replace', `${loadBalancerAddress}/32`, 'via', nodeAddress])
+  const refuse = `FORWARD -d ${loadBalancerAddress} -p tcp -j REJECT --reject-with tcp-reset`
+  await command(insideNamespace(['sh', '-ec', `iptables -w -C ${refuse} 2>/dev/null || iptables -w -A ${refuse}`]))
 }
 
 export async function unrouteLoadBalancer(): Promise<void> {
