@@ -1,4 +1,5 @@
 /** Interface for requests from the user's side, which report the hop that failed. */
+import type { WrongProtocol } from './wrong-protocol.ts'
 
 /**
  * The hops of a request, in order. `dns` resolves a gateway whose address is a host name; the page's own name is resolved separately.
@@ -30,6 +31,8 @@ export interface Probe {
   status?: number
   /** The value of the header that was asked for. */
   header?: string
+  /** What the answer says about the connection between gateway and add-on. */
+  wrongProtocol?: WrongProtocol
   /** HTTP version of the answer. */
   protocol?: string
   milliseconds: number

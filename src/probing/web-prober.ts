@@ -3,8 +3,10 @@ import { execFile } from 'node:child_process'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2'
 import { isIP, type Socket, connect as tcpConnect } from 'node:net'
+import type { Readable } from 'node:stream'
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { Hop, Probe, Prober, ProbeTarget, Resolution, ServedCertificate } from './prober.ts'
+import { TELLING, wrongProtocolIn } from './wrong-protocol.ts'
 
 const CONNECT_TIMEOUT = 5_000
 const ANSWER_TIMEOUT = 15_000
@@ -18,7 +20,12 @@ interface Answer {
   status: number
   protocol: string
   headers: IncomingHttpHeaders
+  /** The beginning of the body, of an answer that may say what is wrong. */
+  body: string
 }
+
+/** The most characters of a body, and milliseconds to wait for them. */
+const BODY = { longest: 2_000, timeout: 1_000 }
 
 const PLAINTEXT = 'the gateway answers in plaintext, not with TLS'
 /** What the codes of Node.js mean at a gateway. */
@@ -117,8 +124,10 @@ function leadsAway(
  * A 404, 401 or 403 is the add-on's if Envoy has set x-envoy-upstream-service-time, otherwise the gateway's.
  * https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
  */
-function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds'> {
+function judge({ status, protocol, headers, body }: Answer): Omit<Probe, 'milliseconds'> {
   const answered = headers['x-envoy-upstream-service-time'] !== undefined
+  const wrongProtocol = wrongProtocolIn(status, body)
+  const wrong = wrongProtocol === undefined ? {} : { wrongProtocol }
   if (status === 404 && !answered) {
     return {
       ok: false,
@@ -130,11 +139,11 @@ function judge({ status, protocol, headers }: Answer): Omit<Probe, 'milliseconds
   }
   if (status >= 500) {
     const who = answered ? 'the add-on answers' : 'the gateway cannot reach the add-on:'
-    return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}` }
+    return { ok: false, hop: 'upstream', status, protocol, message: `${who} ${status}`, ...wrong }
   }
   // A login of the page or our own guard has answered, so the route works.
   if (status === 401 || status === 403) return { ok: true, hop: answered ? 'upstream' : 'access', status, protocol }
-  return { ok: status < 400, hop: 'upstream', status, protocol }
+  return { ok: status < 400, hop: 'upstream', status, protocol, ...wrong }
 }
 
 function openTcp({ address, port }: Pick<ProbeTarget, 'address' | 'port'>): Promise<Socket> {
@@ -176,19 +185,26 @@ function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarg
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
     // A server that shuts down may close the connection without an answer and without an error.
-    const cutOff = () => reject(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
-    session.once('error', reject).once('close', cutOff).once('goaway', cutOff)
+    let answered = false
+    const fail = (error: Error) => {
+      if (!answered) reject(error)
+    }
+    const cutOff = () => fail(new HopFailure('upstream', 'the gateway closed the connection without an answer'))
+    session.on('error', fail).once('close', cutOff).once('goaway', cutOff)
     const request = session.request({
       ':path': path,
       ':authority': authority(host, port, 443),
       ...(authorization && { authorization }),
     })
     request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
-    request.once('error', reject).once('close', cutOff)
-    request.once('response', (headers) => {
+    request.on('error', fail).once('close', cutOff)
+    request.once('response', async (headers) => {
+      answered = true
+      const status = headers[':status'] ?? 0
+      const body = await telling(request, status)
       request.close()
       session.close()
-      resolve({ status: headers[':status'] ?? 0, protocol: 'HTTP/2', headers })
+      resolve({ status, protocol: 'HTTP/2', headers, body })
     })
   })
 }
@@ -205,13 +221,33 @@ function askHttp1(
       headers: { host: authority(host, port, schemePort), ...(authorization && { authorization }) },
       timeout: ANSWER_TIMEOUT,
     }
-    const request = httpRequest(options, (response) => {
+    const request = httpRequest(options, async (response) => {
+      const { statusCode: status = 0, httpVersion, headers } = response
+      const body = await telling(response, status)
       response.destroy()
-      resolve({ status: response.statusCode ?? 0, protocol: `HTTP/${response.httpVersion}`, headers: response.headers })
+      resolve({ status, protocol: `HTTP/${httpVersion}`, headers, body })
     })
     request.once('timeout', () => reject(new HopFailure('upstream', 'no answer in time')))
     request.once('error', reject)
     request.end()
+  })
+}
+
+/** The beginning of the body, if the answer may say what is wrong: what has come when it ends, breaks or takes too long. */
+function telling(stream: Readable, status: number): Promise<string> {
+  if (!TELLING.includes(status)) return Promise.resolve('')
+  return new Promise((resolve) => {
+    let body = ''
+    const end = () => {
+      clearTimeout(timer)
+      resolve(body.slice(0, BODY.longest))
+    }
+    const timer = setTimeout(end, BODY.timeout)
+    stream.on('data', (bytes: Buffer) => {
+      body += bytes.toString('latin1')
+      if (body.length >= BODY.longest) end()
+    })
+    for (const event of ['end', 'error', 'close']) stream.once(event, end)
   })
 }
 

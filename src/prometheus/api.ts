@@ -3,6 +3,7 @@ import type { Cluster, PodAnswer } from '../cluster/cluster.ts'
 import { isReady, isStaying, type Pod } from '../cluster/objects.ts'
 import { PODS, PROMETHEUSES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import { wantsTls } from '../probing/wrong-protocol.ts'
 import { sh } from '../shell.ts'
 import { isPlainPath, shown } from '../text.ts'
 import { controllerOf } from '../workloads/controller.ts'
@@ -18,7 +19,7 @@ const CERTIFICATE_WANTED = /tls: (certificate required|bad certificate)/
 
 /** The answer of a server in Go to plaintext. */
 function isForTls(answer: PodAnswer): boolean {
-  return 'status' in answer && answer.status === 400 && /HTTP request to an HTTPS server/.test(answer.body)
+  return 'status' in answer && wantsTls(answer.status, answer.body)
 }
 
 export class PrometheusApi {

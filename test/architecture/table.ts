@@ -76,7 +76,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   gateways: ['addons', 'cluster', 'errors', 'findings', 'manifests', 'shapes', 'terminal', 'world', 'yaml-reading'],
   workloads: ['cluster', 'errors', 'time', 'world'],
-  prometheus: ['cluster', 'errors', 'workloads'],
+  prometheus: ['cluster', 'errors', 'probing', 'workloads'],
   forwarding: ['addons', 'cluster', 'errors', 'findings', 'terminal', 'time', 'world'],
   // capabilities
   access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes'],

@@ -79,4 +79,19 @@ describe('WebProber when the gateway ends the connection without an answer', () 
     })
     assert.deepEqual(await probeAt(server.port), { ok: true, hop: 'upstream', message: undefined })
   })
+
+  const broken: [string, (stream: ServerHttp2Stream) => void][] = [
+    ['does not end', () => {}],
+    ['breaks', (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR)],
+    ['ends with its connection', (stream) => stream.session?.destroy()],
+  ]
+  for (const [what, end] of broken)
+    it(`accepts an answer whose body ${what}`, async () => {
+      server = await serveStreams(leaf, (stream) => {
+        stream.respond({ ':status': 503 })
+        stream.write('no more than', () => end(stream))
+      })
+      const { ok, hop, message } = await probeAt(server.port)
+      assert.deepEqual([ok, hop, message], [false, 'upstream', 'the gateway cannot reach the add-on: 503'])
+    })
 })

@@ -15,6 +15,7 @@ export type Protocol = 'HTTP/2' | 'HTTP/1.1'
 export interface Page {
   status: number
   headers?: Record<string, string>
+  body?: string
 }
 
 export interface PageServer {
@@ -39,7 +40,7 @@ export async function servePage(protocol: Protocol, { certificate, key }: KeyPai
     authorizations.push(request.headers.authorization)
     const answer = response as ServerResponse // what is used of it, both have
     answer.writeHead(page.status, page.headers ?? {})
-    answer.end('page')
+    answer.end(page.body ?? 'page')
   }
   const tls = { cert: certificate, key }
   const server = protocol === 'HTTP/2' ? createSecureServer(tls, handle) : createHttps(tls, handle)

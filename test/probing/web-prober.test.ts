@@ -55,6 +55,27 @@ describe('WebProber', () => {
       { status: 400, headers: BY_ADDON },
       { ok: false, hop: 'upstream', status: 400 },
     ],
+    [
+      'plain HTTP to an add-on that speaks HTTPS',
+      { status: 400, headers: BY_ADDON, body: 'Client sent an HTTP request to an HTTPS server.\n' },
+      { ok: false, hop: 'upstream', status: 400, wrongProtocol: 'tls wanted' },
+    ],
+    [
+      'what is not HTTP behind the gateway',
+      { status: 502, body: 'upstream connect error or disconnect/reset before headers. reset reason: protocol error' },
+      {
+        ok: false,
+        hop: 'upstream',
+        status: 502,
+        message: 'the gateway cannot reach the add-on: 502',
+        wrongProtocol: 'no http',
+      },
+    ],
+    [
+      'only the beginning of a long answer',
+      { status: 400, headers: BY_ADDON, body: `${'x'.repeat(100_000)}Client sent an HTTP request to an HTTPS server.` },
+      { ok: false, hop: 'upstream', status: 400 },
+    ],
     ['no route', { status: 404 }, { ok: false, hop: 'route', status: 404, message: NO_ROUTE }],
     [
       'a page that the add-on does not have',
