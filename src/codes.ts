@@ -66,6 +66,7 @@ export const CODES = {
   ADDON_ONLY_MARKED:
     'error, warns: Only an annotation says that a Service is an add-on, and -n does not name its namespace.',
   ADDON_OTHER_PRODUCT: 'error, warns: Another product runs in the place of an add-on.',
+  ADDON_SPEAKS_HTTPS: 'error, warns: An add-on speaks HTTPS itself, and no DestinationRule makes the gateway do so.',
   SEVERAL_SERVERS: 'error: A Service leads to several Prometheus servers, so the answers would alternate.',
   ADDON_UNKNOWN: 'usage: The name is not the name of an add-on.',
   LINK_HIDDEN: 'notes: Kiali does not show a link, because that integration is switched off.',

@@ -37,6 +37,15 @@ export interface Door {
   as: string
 }
 
+/** How an add-on is told to speak HTTPS itself: each of the settings has a value that turns it on. */
+export interface HttpsRule {
+  settings: Setting[]
+  /** Values that turn it on. Left out: every value but none and `false`. */
+  on?: string[]
+  /** The flag that names the file with the settings, if that is another file than the add-on's own. */
+  fileFlag?: string
+}
+
 /** What a visitor could do, in words that follow "a visitor". */
 export interface VisitorRule {
   /** By the role that the add-on gives to anyone. */
@@ -88,6 +97,8 @@ export interface Addon {
   program?: ProgramRule
   /** Products that run in its place and have other pages: the names of their images, without registry and tag. */
   others?: { title: string; images: string[] }[]
+  /** Left out where no such setting is read. */
+  https?: HttpsRule
   /** Where its page is. */
   path: { setting?: Setting; byDefault: string }
   access: AccessRule

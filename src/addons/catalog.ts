@@ -24,9 +24,9 @@ const PROMETHEUS_QUERIES = '/api/v1/(query|query_range|query_exemplars|format_qu
 /**
  * Labels and ports: Istio's samples/addons and the communities' charts (`app` is what charts before 2020 set).
  * Grafana: https://grafana.com/docs/grafana/latest/setup-grafana/configure-grafana/ (auth.anonymous, auth.proxy, users, snapshots;
- * the administrator's first password is `admin` by default).
- * Kiali: https://kiali.io/docs/configuration/kialis.kiali.io/ (auth.strategy, server.web_root).
- * Jaeger: `base_path` of the jaeger_query extension (v2), --query.base-path and QUERY_BASE_PATH (v1); since v2.16 `/` is 404 with a base path.
+ * the administrator's first password is `admin` by default), server.protocol.
+ * Kiali: https://kiali.io/docs/configuration/kialis.kiali.io/ (auth.strategy, server.web_root); with both files of `identity` it serves HTTPS.
+ * Jaeger: `http.tls` and `base_path` of the jaeger_query extension (v2), --query.base-path and QUERY_BASE_PATH (v1); since v2.16 `/` is 404 with a base path.
  */
 export const ADDONS: readonly Addon[] = [
   {
@@ -42,6 +42,7 @@ export const ADDONS: readonly Addon[] = [
     ],
     ports: { numbers: [3000], names: ['service', 'http', 'http-web', 'grafana-http', 'nginx-http'] },
     path: { byDefault: '/' },
+    https: { settings: [GRAFANA('server', 'protocol')], on: ['https', 'h2'] },
     program: {
       executables: ['grafana', 'grafana-server', 'run.sh'],
       file: '/etc/grafana/grafana.ini',
@@ -98,6 +99,7 @@ export const ADDONS: readonly Addon[] = [
     ports: { numbers: [20001], names: ['http', 'tcp'] },
     program: { executables: ['kiali'], file: '/kiali-configuration/config.yaml' },
     path: { setting: YAML('server', 'web_root'), byDefault: '/kiali/' },
+    https: { settings: [YAML('identity', 'cert_file'), YAML('identity', 'private_key_file')] },
     access: {
       by: 'setting',
       doors: [
@@ -136,6 +138,8 @@ export const ADDONS: readonly Addon[] = [
     ports: { numbers: [9090], names: ['http-web', 'web', 'http'] },
     // https://prometheus.io/docs/prometheus/latest/command-line/prometheus/: the default prefix is the path of the external URL
     path: { setting: { flags: ['web.route-prefix', 'web.external-url'] }, byDefault: '/' },
+    // https://prometheus.io/docs/prometheus/latest/configuration/https/: the file may have only passwords.
+    https: { settings: [YAML('tls_server_config', 'cert_file')], fileFlag: 'web.config.file' },
     access: { by: 'nature', role: 'a reader of every metric' },
     visitor: {
       roles: {},
@@ -184,6 +188,15 @@ export const ADDONS: readonly Addon[] = [
         ...YAML('extensions', 'jaeger_query', 'base_path'),
       },
       byDefault: '/',
+    },
+    https: {
+      settings: [
+        {
+          flags: ['query.http.tls.enabled'],
+          env: 'QUERY_HTTP_TLS_ENABLED',
+          ...YAML('extensions', 'jaeger_query', 'http', 'tls', 'cert_file'),
+        },
+      ],
     },
     access: { by: 'nature', role: 'a reader of every trace' },
     visitor: READS_TRACES,

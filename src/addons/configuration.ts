@@ -3,6 +3,7 @@ import type { ConfigMap, Pod } from '../cluster/objects.ts'
 import { isHeaderName, isPlainPath } from '../text.ts'
 import type { Addon, Door, Setting, VisitorFact } from './addon.ts'
 import { ROLE_UNREAD } from './catalog.ts'
+import { httpsFile } from './https.ts'
 import { configurationFile, givenWithoutFile, isWrapped, type Program, programsOf, readSetting } from './program.ts'
 
 /**
@@ -16,8 +17,13 @@ type ConfigMaps = ConfigMap[] | undefined
 
 /** Names of the ConfigMaps that must be read, because arguments and environment lack a setting. */
 export function neededConfigMaps(addon: Addon, pods: Pod[]): string[] {
-  const needed = programsOf(addon, pods).filter((program) => needsFile(addon, program))
-  return [...new Set(needed.flatMap((program) => configurationFile(addon, program)?.configMap ?? []))]
+  const programs = programsOf(addon, pods)
+  const needed = programs.filter((program) => needsFile(addon, program))
+  const files = [
+    ...needed.map((program) => configurationFile(addon, program)),
+    ...programs.map((program) => httpsFile(addon, program)),
+  ]
+  return [...new Set(files.flatMap((file) => file?.configMap ?? []))]
 }
 
 function needsFile(addon: Addon, program: Program): boolean {

@@ -75,10 +75,18 @@ export function readSetting(
   const given = givenWithoutFile(addon, setting, program)
   if (given !== undefined) return given
   if (setting.file === undefined) return { value: undefined }
-  const file = configurationFile(addon, program)
-  const text = configMaps?.find(({ metadata }) => metadata.name === file?.configMap)?.data?.[file?.key ?? '']
-  if (text === undefined || text.length > LONGEST_FILE) return 'hidden'
-  return setting.file.format === 'ini' ? iniSetting(text, setting.file.path) : yamlSetting(text, setting.file.path)
+  return settingIn(configurationFile(addon, program), setting, configMaps)
+}
+
+/** The setting as a file gives it. @param at undefined if its place is not known */
+export function settingIn(
+  at: ConfigMapFile | undefined,
+  { file }: Setting,
+  configMaps: ConfigMap[] | undefined,
+): Reading {
+  const text = configMaps?.find(({ metadata }) => metadata.name === at?.configMap)?.data?.[at?.key ?? '']
+  if (file === undefined || text === undefined || text.length > LONGEST_FILE) return 'hidden'
+  return file.format === 'ini' ? iniSetting(text, file.path) : yamlSetting(text, file.path)
 }
 
 /** The setting as arguments or variables give it; undefined if they do not. */

@@ -22,6 +22,7 @@ import {
   unusablePath,
 } from './configuration.ts'
 import { ADDON_ANNOTATION, type FoundAddon, findAddon } from './find.ts'
+import { type HttpsSign, httpsSign } from './https.ts'
 import { requireOneServer } from './servers.ts'
 
 /** A found add-on, and its configuration. */
@@ -38,6 +39,8 @@ export interface SurveyedAddon {
   unusablePath?: string | undefined
   /** The product that runs in its place. */
   other?: string | undefined
+  /** Why it is known to speak HTTPS itself. */
+  https?: HttpsSign | undefined
   /** Left out when they were not or could not be read. */
   pods?: Pod[]
 }
@@ -215,6 +218,7 @@ export async function readConfiguration(
         identityHeaders: readIdentityHeaders(found.addon, behind, configMaps),
         unusablePath: unusablePath(found.addon, behind, configMaps),
         other: otherProduct(found.addon, behind),
+        https: httpsSign(found, behind, configMaps),
         ...(pods === undefined ? {} : { pods }),
       }
     }),
@@ -224,7 +228,8 @@ export async function readConfiguration(
 /** An add-on whose configuration is not read. */
 export function withDefaults(found: FoundAddon, path = found.addon.path.byDefault): SurveyedAddon {
   const identityHeaders = readIdentityHeaders(found.addon, [], undefined)
-  return { found, access: { kind: 'unknown' }, visitor: '', path, identityHeaders }
+  const https = httpsSign(found, [], undefined)
+  return { found, access: { kind: 'unknown' }, visitor: '', path, identityHeaders, https }
 }
 
 async function visitorOf(

@@ -31,6 +31,14 @@ export interface Container {
   envFrom?: object[]
   ports?: { name?: string; containerPort: number; hostPort?: number }[]
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean }[]
+  startupProbe?: ContainerProbe
+  readinessProbe?: ContainerProbe
+  livenessProbe?: ContainerProbe
+}
+
+/** How the kubelet asks a container whether it is well. */
+export interface ContainerProbe {
+  httpGet?: { port?: number | string; scheme?: string }
 }
 
 export interface ContainerState {

@@ -17,11 +17,12 @@ import type { Finding } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import { isBusy } from '../gateways/conflicts.ts'
 import { exposedRoutes } from '../gateways/exposed-routes.ts'
-import { chooseLayout, entryOf, type Layout, layoutInUse } from '../gateways/layout.ts'
+import { chooseLayout, entryOf, layoutInUse } from '../gateways/layout.ts'
 import { ownGateway } from '../gateways/made-by-exposing.ts'
 import { surveyMoved } from '../gateways/moved-addons.ts'
 import { othersUnread, readOtherPods, requireOwnSelector } from '../gateways/own-pods.ts'
 import { requireGateway, requireIngressAddress, requireSecretsReadable } from '../gateways/survey.ts'
+import { requireSpokenTo } from '../gateways/upstream/https-addons.ts'
 import { GATEWAY_NAME, ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import { serverTime } from '../time/server-time.ts'
 import type { Dependencies } from '../world.ts'
@@ -150,9 +151,11 @@ function requireGuards(
 async function readMesh(intent: ExposeIntent, world: Dependencies): Promise<MeshFacts> {
   const { cluster } = world
   const [istioVersion, services] = await Promise.all([requireIstioVersionByGateways(cluster), readServices(cluster)])
-  const { addons, warnings } = await surveyAddons(intent.addons, services, intent.namespace, world)
-  const kiali = intent.link ? await requireKiali(addons, services, intent.namespace, world) : undefined
+  const { addons: surveyed, warnings } = await surveyAddons(intent.addons, services, intent.namespace, world)
+  const kiali = intent.link ? await requireKiali(surveyed, services, intent.namespace, world) : undefined
   const found = await requireGateway(services, intent.gateway, world)
+  const place = { gateway: found, istioVersion, cluster }
+  const { addons, warnings: unspoken } = await requireSpokenTo(surveyed, intent.addons.named, place)
   const [address, present, guards, others, identity] = await Promise.all([
     requireIngressAddress(found, intent.ingressAddress, world).then((one) => lookUpHosts(one, addons, intent, world)),
     readPresent(cluster, istioVersion, found.namespace),
@@ -174,7 +177,7 @@ async function readMesh(intent: ExposeIntent, world: Dependencies): Promise<Mesh
     present,
     guards,
     identity,
-    warnings: [...warnings, ...(others === undefined ? [othersUnread(found)] : [])],
+    warnings: [...warnings, ...unspoken, ...(others === undefined ? [othersUnread(found)] : [])],
     exposed: exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService')),
     layoutInUse: layoutInUse(ours),
     reselects: ours !== undefined && !isDeepStrictEqual(selector, gateway.selector),
@@ -190,12 +193,8 @@ function lookUpHosts(
 ): IngressAddress {
   if (intent.domain !== undefined) return address
   const probable = { name: intent.layout ?? 'hosts', secure: !intent.insecure }
-  const hostsIn = (domain: string) => probableHosts(addons, { ...probable, domain })
+  const hostsIn = (domain: string) => hostsOf(namesOf(addons).map((addon) => entryOf(addon, { ...probable, domain })))
   return lookAhead(address, hostsIn, prober)
-}
-
-function probableHosts(addons: readonly SurveyedAddon[], layout: Layout): string[] {
-  return hostsOf(namesOf(addons).map((addon) => entryOf(addon, layout)))
 }
 
 function namedIn(

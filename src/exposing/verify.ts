@@ -4,9 +4,9 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { UserError } from '../errors.ts'
 import { type Finding, fails, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
-import { type Cause, findCause, unknownCause } from '../gateways/causes.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import { clusterDomain } from '../gateways/mesh.ts'
+import { type Cause, findCause, unknownCause } from '../gateways/upstream/causes.ts'
 import { MARKER } from '../manifests/probe-paths.ts'
 import type { Probe, ProbeTarget } from '../probing/prober.ts'
 import { sh } from '../shell.ts'
@@ -187,7 +187,7 @@ async function causeOf(
   if (mesh === undefined || probe.hop === 'dns' || probe.hop === 'access') return undefined
   const { gateway, cluster } = mesh
   const host = `${service}.${namespace}.svc.${clusterDomain(gateway)}`
-  const to = isUnreached(probe) ? { service, namespace, port, host } : undefined
+  const to = isUnreached(probe) ? { service, namespace, port, host, wrongProtocol: probe.wrongProtocol } : undefined
   return find(to, gateway, cluster).catch((error: unknown) => {
     if (error instanceof UserError) return undefined
     throw error
@@ -195,8 +195,8 @@ async function causeOf(
 }
 
 /** Whether the gateway has answered itself, or the add-on with a failure. */
-function isUnreached({ hop, status = 0 }: Probe): boolean {
-  return hop === 'upstream' && status >= 500
+function isUnreached({ hop, status = 0, wrongProtocol }: Probe): boolean {
+  return hop === 'upstream' && (status >= 500 || wrongProtocol !== undefined)
 }
 
 /** The next command for a hop that failed. */

@@ -4,6 +4,7 @@ import { describe, it } from 'mocha'
 import { ADDONS } from '../../src/addons/catalog.ts'
 import { type AddonAccess, neededConfigMaps, readAccess, readPath } from '../../src/addons/configuration.ts'
 import { findAddon } from '../../src/addons/find.ts'
+import { httpsSign } from '../../src/addons/https.ts'
 import type { Service } from '../../src/cluster/objects.ts'
 import { addon } from './addon-objects.ts'
 import * as published from './published-charts.ts'
@@ -74,4 +75,15 @@ describe('published add-ons', () => {
       assert.deepEqual(readAccess(addon(title), pods, configMaps), access)
       assert.equal(readPath(addon(title), pods, configMaps), path)
     })
+
+  it("knows that Kiali's chart speaks HTTPS on OpenShift, by its configuration and by its Service", () => {
+    const { services, pods, configMaps } = published.kialiOpenshift()
+    const [one] = findAddon(addon('kiali'), services)
+    assert.ok(one)
+    assert.deepEqual(httpsSign(one, pods, configMaps), {
+      why: 'identity.cert_file is /kiali-cert/tls.crt',
+      proven: true,
+    })
+    assert.equal(httpsSign(one, pods, [])?.proven, false)
+  })
 })

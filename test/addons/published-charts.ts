@@ -298,3 +298,17 @@ export function kialiChart(strategy: string, webRoot: string): Published {
     ],
   }
 }
+
+/** On OpenShift: a certificate of the platform, so Kiali serves HTTPS. */
+export function kialiOpenshift(): Published {
+  const { services, pods, configMaps } = kialiChart('openshift', '/')
+  const [one] = services as [Service]
+  const ports = [{ name: 'tcp', appProtocol: 'https', protocol: 'TCP', port: 20001 }]
+  const config = configMaps[0]?.data?.['config.yaml'] ?? ''
+  const identity = 'identity:\n  cert_file: /kiali-cert/tls.crt\n  private_key_file: /kiali-cert/tls.key\n'
+  return {
+    services: [{ ...one, spec: { ...one.spec, ports } }],
+    pods,
+    configMaps: [configMap('mesh-ui', { 'config.yaml': config + identity })],
+  }
+}

@@ -2,16 +2,26 @@
  * What in the mesh keeps a gateway from an add-on's Service although its pods may be Ready: looked for when the page does not answer, since
  * the gateway's answer (503) is the same for all of it. Changes nothing.
  */
-import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import { isSelected, type LabelSelector } from '../cluster/label-selector.ts'
-import { type ConfigMap, isReady, matchesSelector, type Pod, type Service } from '../cluster/objects.ts'
-import { findIstioVersion, readable } from '../cluster/reading.ts'
-import { destinationRules, NAMESPACES, PODS, SERVICES } from '../cluster/resources.ts'
-import { listOf, mapOf, textOf, textsOf } from '../shapes.ts'
-import { sh } from '../shell.ts'
-import type { IngressGateway } from './find.ts'
-import { defaultExports, discoverySelectors, hasAutoMtls, meshConfigMap, rootNamespace } from './mesh.ts'
-import { readMeshConfig } from './mesh-config.ts'
+import type { Cluster, KubeObject } from '../../cluster/cluster.ts'
+import { isSelected, type LabelSelector } from '../../cluster/label-selector.ts'
+import { type ConfigMap, isReady, matchesSelector, type Pod, type Service } from '../../cluster/objects.ts'
+import { findIstioVersion, readable } from '../../cluster/reading.ts'
+import { NAMESPACES, PODS, SERVICES } from '../../cluster/resources.ts'
+import type { WrongProtocol } from '../../probing/wrong-protocol.ts'
+import { sh } from '../../shell.ts'
+import type { IngressGateway } from '../find.ts'
+import { defaultExports, discoverySelectors, hasAutoMtls, meshConfigMap } from '../mesh.ts'
+import { readMeshConfig } from '../mesh-config.ts'
+import {
+  type Destination,
+  type EffectiveRule,
+  type Facts,
+  findRule,
+  isExported,
+  PLAIN_TLS,
+  ruleHost,
+} from './destination-rules.ts'
+import { askPods, hasSidecar, makesTls, portRemedies, type Served, tlsRemedies } from './https-addons.ts'
 
 export interface Cause {
   /** Words that follow the failure of a page. */
@@ -20,12 +30,10 @@ export interface Cause {
   remedies: string[]
 }
 
-/** A port of an add-on's Service, and its host in the mesh. */
-export interface Destination {
-  service: string
-  namespace: string
-  port: number
-  host: string
+/** A destination that the gateway does not reach. */
+export interface Unreached extends Destination {
+  /** What the answer says about it. */
+  wrongProtocol?: WrongProtocol | undefined
 }
 
 /**
@@ -33,7 +41,7 @@ export interface Destination {
  * @returns the cause that the configuration of the mesh gives; `undefined` if it gives none, or may not be read
  */
 export async function findCause(
-  to: Destination | undefined,
+  to: Unreached | undefined,
   gateway: IngressGateway,
   cluster: Cluster,
 ): Promise<Cause | undefined> {
@@ -44,20 +52,27 @@ export async function findCause(
   const service = await readable(cluster.get<Service>(SERVICES, { name: to.service, namespace: to.namespace }))
   return (
     (service && notExported(service, gateway, mesh)) ??
-    (await findRule(to, gateway, { mesh, cluster })) ??
+    (await plainHttp(to, gateway, { mesh, cluster })) ??
+    (await unfitRule(to, gateway, { mesh, cluster })) ??
     (await withoutMtls(to, { mesh, cluster }))
   )
 }
 
 /** What to look at where the configuration of the mesh gives no cause. @returns `undefined` where no pod is Ready */
 export async function unknownCause(
-  to: Destination | undefined,
-  { namespace: place, pods: [pod] }: IngressGateway,
+  to: Unreached | undefined,
+  gateway: IngressGateway,
   cluster: Cluster,
 ): Promise<Cause | undefined> {
-  const pods = to === undefined ? [] : await podsBehind(to, cluster)
+  const { pods } = to === undefined ? { pods: [] } : await behind(to, cluster)
   if (to === undefined || !pods.some(isReady)) return undefined
+  const doubted = await doubtedCertificate(to, gateway, { mesh: await readMeshConfig(gateway, cluster), cluster })
+  if (doubted !== undefined) return doubted
   const { service: name, namespace } = to
+  const {
+    namespace: place,
+    pods: [pod],
+  } = gateway
   return {
     message: `pods of Service ${namespace}/${name} are Ready`,
     remedies: [
@@ -67,11 +82,6 @@ export async function unknownCause(
       sh`kubectl -n ${namespace} get networkpolicies   # does one of them keep the gateway out?`,
     ],
   }
-}
-
-interface Facts {
-  mesh: ConfigMap | undefined
-  cluster: Cluster
 }
 
 /** istiod knows nothing of namespaces that its discoverySelectors leave out: no Service of an add-on, no Gateway of ours. */
@@ -144,14 +154,10 @@ function notExported(
   }
 }
 
-function isExported(places: readonly string[], { from, to }: { from: string; to: string }): boolean {
-  return places.includes('*') || places.includes(to) || (places.includes('.') && from === to)
-}
-
 /** Without a DestinationRule that says it, the gateway then sends plaintext to a sidecar. */
 async function withoutMtls(to: Destination, { mesh, cluster }: Facts): Promise<Cause | undefined> {
   if (hasAutoMtls(mesh)) return undefined
-  const pods = await podsBehind(to, cluster)
+  const { pods } = await behind(to, cluster)
   if (pods.length === 0 || !pods.every(hasSidecar)) return undefined
   return {
     message:
@@ -163,104 +169,93 @@ async function withoutMtls(to: Destination, { mesh, cluster }: Facts): Promise<C
 }
 
 /** With these modes the gateway opens TLS, and the pods get it. */
-const TLS_MODES = ['ISTIO_MUTUAL', 'MUTUAL', 'SIMPLE']
+const TLS_MODES = ['ISTIO_MUTUAL', ...PLAIN_TLS]
 
 /** A DestinationRule whose TLS settings do not fit the pods. */
-async function findRule(to: Destination, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
-  const { mesh, cluster } = facts
-  const version = await findIstioVersion(cluster)
-  if (version === undefined) return undefined
-  const rules = (await readable(cluster.list(destinationRules(version)))) ?? []
-  const root = rootNamespace(mesh, meshConfigMap(gateway).namespace)
-  const exports = defaultExports(mesh, 'DestinationRule')
-  const visible = rules.filter((one) => isFor(one, gateway, exports))
-  const rule = ruleFor(to, gateway, visible, root)
-  const mode = rule && tlsMode(rule, to.port)
-  if (rule === undefined || mode === undefined) return undefined
-  const why = misfit(mode, await podsBehind(to, cluster))
-  if (why === undefined) return undefined
+async function unfitRule(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
+  const found = await findRule(to, gateway, facts)
+  if (found === undefined || found === 'unread' || found.mode === undefined) return undefined
+  const { rule, mode } = found
   const { name, namespace } = rule.metadata
-  const where = sh`kubectl -n ${namespace} get destinationrules.networking.istio.io ${name} -o yaml`
+  if (to.wrongProtocol === 'not trusted')
+    return notTrusted(found, 'but the gateway does not trust the certificate of the add-on')
+  const served = await behind(to, facts.cluster)
+  const why = await misfit(mode, to, served, facts.cluster)
+  if (why === undefined) return undefined
   return {
-    message: `DestinationRule ${namespace}/${name} (host ${hostOf(rule)}) has tls mode ${mode} for it, ${why}`,
+    message: `${modeOf(rule, mode)} ${why}`,
     remedies: [
+      ...(PLAIN_TLS.includes(mode) ? portRemedies(served, to.port) : []),
       `a DestinationRule for host ${to.host} in namespace ${gateway.namespace} with trafficPolicy.tls.mode ${mode === 'DISABLE' ? 'ISTIO_MUTUAL' : 'DISABLE'}   # it comes before that one`,
-      where,
+      sh`kubectl -n ${namespace} get destinationrules.networking.istio.io ${name} -o yaml`,
     ],
   }
 }
 
+function modeOf(rule: KubeObject, mode: string | undefined): string {
+  const { name, namespace } = rule.metadata
+  return `DestinationRule ${namespace}/${name} (host ${ruleHost(rule)}) has tls mode ${mode} for it,`
+}
+
 /** @returns `undefined` where the mode may fit, or no pod is known */
-function misfit(mode: string, pods: readonly Pod[]): string | undefined {
+async function misfit(mode: string, to: Unreached, served: Served, cluster: Cluster): Promise<string | undefined> {
+  const { pods } = served
   if (pods.length === 0) return undefined
   const injected = pods.every(hasSidecar)
   if (mode === 'DISABLE') return injected ? 'but its pods have a sidecar, which may accept only mutual TLS' : undefined
   if (!TLS_MODES.includes(mode)) return undefined
+  if (injected && mode === 'ISTIO_MUTUAL') return undefined
+  if (PLAIN_TLS.includes(mode) && to.wrongProtocol !== 'no tls' && (await speaksTls(to, served, cluster)))
+    return undefined
   if (!injected) return 'but its pods have no sidecar that could answer TLS'
-  return mode === 'ISTIO_MUTUAL' ? undefined : 'but the sidecar of its pods passes that on to a server without TLS'
+  return portRemedies(served, to.port).length > 0
+    ? "but the sidecar of its pods accepts only Istio's TLS at a port that is declared as HTTP"
+    : "but the sidecar of its pods accepts only Istio's TLS (STRICT), or passes that on to a server without TLS"
 }
 
-function hasSidecar({ spec, metadata }: Pod): boolean {
-  const isAmbient = metadata.annotations?.['ambient.istio.io/redirection'] === 'enabled'
-  return isAmbient || [...spec.containers, ...(spec.initContainers ?? [])].some(({ name }) => name === 'istio-proxy')
+/** The gateway makes TLS and verifies, and the add-on speaks TLS: that is all Envoy tells of a refused certificate. */
+async function doubtedCertificate(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
+  const found = await findRule(to, gateway, facts)
+  if (typeof found !== 'object' || !makesTls(found) || !found.verifies) return undefined
+  if (!(await speaksTls(to, await behind(to, facts.cluster), facts.cluster))) return undefined
+  return notTrusted(found, 'and the gateway may not trust the certificate of the add-on')
 }
 
-async function podsBehind({ service: name, namespace }: Pick<Destination, 'service' | 'namespace'>, cluster: Cluster) {
+function notTrusted({ rule, mode }: EffectiveRule, why: string): Cause {
+  const { name, namespace } = rule.metadata
+  return {
+    message: `${modeOf(rule, mode)} ${why}`,
+    remedies: [
+      sh`kubectl -n ${namespace} edit destinationrules.networking.istio.io ${name}   # credentialName of a Secret with its ca.crt, or insecureSkipVerify: true; docs/https-add-ons.md`,
+    ],
+  }
+}
+
+/** Whether a pod answers the API server over HTTPS. @returns false also where that is not known */
+async function speaksTls(to: Destination, { service, pods }: Served, cluster: Cluster): Promise<boolean> {
+  const answer = await askPods('https', { service, pods, port: to.port, path: '/' }, cluster)
+  return answer !== undefined && 'status' in answer
+}
+
+/** The add-on speaks HTTPS, and no DestinationRule makes the gateway do so. */
+async function plainHttp(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
+  const { cluster } = facts
+  const isKnown = to.wrongProtocol === 'tls wanted'
+  const isAsked = to.wrongProtocol === 'no http'
+  if (!isKnown && !isAsked) return undefined
+  const served = await behind(to, cluster)
+  if (!isKnown && !(await speaksTls(to, served, cluster))) return undefined
+  const found = await findRule(to, gateway, facts)
+  // A rule that makes TLS reaches the gateway in a moment.
+  if (makesTls(found)) return undefined
+  return {
+    message: `Service ${to.namespace}/${to.service} speaks HTTPS itself, and the gateway sends it plain HTTP`,
+    remedies: tlsRemedies(to, gateway, { ...served, found, version: await findIstioVersion(cluster) }),
+  }
+}
+
+async function behind({ service: name, namespace }: Destination, cluster: Cluster): Promise<Served> {
   const service = await readable(cluster.get<Service>(SERVICES, { name, namespace }))
   const pods = (await readable(cluster.list<Pod>(PODS, { namespace }))) ?? []
-  return pods.filter((pod) => matchesSelector(pod, service?.spec.selector))
-}
-
-/**
- * The rule that Istio takes for a host: of the gateway's namespace, then of the Service's, then of the root namespace; within one the most
- * specific host (`destinationRule` in pilot/pkg/model/push_context.go).
- */
-function ruleFor(
-  { host, namespace }: Destination,
-  { namespace: own }: IngressGateway,
-  rules: readonly KubeObject[],
-  root: string,
-): KubeObject | undefined {
-  const matching = rules.filter((rule) => covers(hostOf(rule), host))
-  const specific = (one: KubeObject) => (hostOf(one).startsWith('*') ? hostOf(one).length : Number.POSITIVE_INFINITY)
-  return [own, namespace, root]
-    .map((place) => matching.filter(({ metadata }) => metadata.namespace === place))
-    .flatMap((found) => found.toSorted((one, other) => specific(other) - specific(one)))[0]
-}
-
-/** With a short name Istio means a Service of the rule's namespace. */
-function hostOf({ spec, metadata }: KubeObject): string {
-  const host = textOf(mapOf(spec).host) ?? ''
-  return host.includes('.') || host.includes('*') ? host : `${host}.${metadata.namespace}.svc`
-}
-
-function covers(pattern: string, host: string): boolean {
-  if (pattern.startsWith('*')) return host.endsWith(pattern.slice(1))
-  return pattern === host || (pattern.endsWith('.svc') && host.startsWith(`${pattern}.`))
-}
-
-/** Whether a rule is for the pods of the gateway, as its `exportTo` and `workloadSelector` say. @param otherwise where it names no namespaces */
-function isFor(
-  { spec, metadata: { namespace = '' } }: KubeObject,
-  { namespace: own, pods }: IngressGateway,
-  otherwise: string[],
-): boolean {
-  const { exportTo, workloadSelector } = mapOf(spec)
-  const named = textsOf(exportTo)
-  const labels = Object.entries(mapOf(mapOf(workloadSelector).matchLabels))
-  const isHere = namespace === own
-  const hasLabels = (pod: Pod) => labels.every(([name, value]) => labelsOf(pod)[name] === value)
-  return (
-    (isHere || isExported(named.length === 0 ? otherwise : named, { from: namespace, to: own })) &&
-    (labels.length === 0 || (isHere && pods.some(hasLabels)))
-  )
-}
-
-/** Settings for a port replace those for all ports as a whole. */
-function tlsMode({ spec }: KubeObject, port: number): string | undefined {
-  const policy = mapOf(mapOf(spec).trafficPolicy)
-  const forPort = listOf(policy.portLevelSettings)
-    .map(mapOf)
-    .find((one) => mapOf(one.port).number === port)
-  return textOf(mapOf((forPort ?? policy).tls).mode)
+  return { service, pods: pods.filter((pod) => matchesSelector(pod, service?.spec.selector)) }
 }
