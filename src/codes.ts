@@ -199,6 +199,7 @@ export const CODES = {
   ADDRESS_NOT_HERE: 'error: This machine does not have the address to listen at.',
   ADDRESS_OPEN: 'warns: The network can reach a forwarded add-on that lets anyone in.',
   BROWSER_NOT_OPENED: 'notes: No browser could be opened.',
+  HTTPS_WANTED: 'notes: A forwarded Service speaks HTTPS, and refused a request for plain HTTP.',
   LOCAL_ADDRESS_INVALID: 'usage: The value of --address is not an IP address.',
   PORT_FORBIDDEN: 'error: Only root may listen on the local port.',
   PORT_INVALID: 'usage: The value of -p is wrong, or names no add-on of this command.',

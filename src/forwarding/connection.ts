@@ -7,6 +7,7 @@ import { RequestGate } from './request-gate.ts'
 import { reset } from './reset.ts'
 import type { Session } from './tunnel/session.ts'
 import type { Failure, Stream } from './tunnel/stream-pair.ts'
+import { isForHttps } from './wants-https.ts'
 import { WriteBatcher } from './write-batcher.ts'
 
 /** Finds sessions for connections. */
@@ -35,6 +36,8 @@ export interface ConnectionOptions {
   /** Name of the add-on or Service, for error pages. */
   title: string
   timers: Timers
+  /** Called when the server answers a request by saying that it speaks HTTPS. */
+  tellHttps?(): void
 }
 
 /** Milliseconds to wait for the client's first bytes. After them the pod is connected, because the server may speak first. */
@@ -224,6 +227,7 @@ class Connection {
   #answer(bytes: Buffer): void {
     if (this.#answered) return
     this.#answered = true
+    if (this.#gate.speaksHttp && isForHttps(bytes)) this.#options.tellHttps?.()
     if (!this.#gate.speaksHttp && !bytes.subarray(0, HTTP.length).equals(HTTP)) this.#release()
     this.#sent.forget()
   }

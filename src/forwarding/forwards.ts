@@ -1,6 +1,7 @@
 /** Finds the targets of local ports: add-ons, or one Service by its name. */
 import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
+import { isHttpsPort } from '../addons/https.ts'
 import { requireOneServer } from '../addons/servers.ts'
 import { chooseAddons, pathFindings, readConfiguration, type SurveyedAddon } from '../addons/survey.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -17,10 +18,17 @@ import { SERVICE_LABEL, type ServiceEndpoints } from './follow-endpoints.ts'
 export interface Forward extends ServiceEndpoints {
   name: string
   usualPort: number
-  /** Whether its pages are served over HTTPS, as far as the Service says. */
-  secure?: boolean
-  /** Path of the add-on's page. Connections do not wait for it. */
-  path: Promise<string>
+  /** Connections do not wait for it. */
+  page: Promise<ForwardedPage>
+  /** Whether it is an add-on, which a request does not harm: any other Service may not speak HTTP. */
+  isAddon: boolean
+}
+
+/** The page of an add-on; of any other Service its root. */
+export interface ForwardedPage {
+  path: string
+  /** Whether it is served over HTTPS, as far as the Service and the add-on's configuration say. */
+  secure: boolean
 }
 
 export interface ForwardChoice {
@@ -55,8 +63,8 @@ export async function findForwards(request: ForwardChoice, dependencies: Needs):
   const reading = readConfiguration(chosen, cluster, isLocal ? 'path' : 'access and path')
   const open = isLocal ? [] : openWarnings(await reading, request.addresses)
   const forwards = chosen.map((found, index) => {
-    const path = reading.then((addons) => pathOf(addons[index]))
-    return addonForward(found, slices, handledByCaller(path))
+    const page = reading.then((addons) => pageOf(addons[index]))
+    return addonForward(found, slices, handledByCaller(page))
   })
   return { forwards, warnings: [...warnings, ...open], pathWarnings: handledByCaller(reading.then(pathFindings)) }
 }
@@ -64,7 +72,7 @@ export async function findForwards(request: ForwardChoice, dependencies: Needs):
 function addonForward(
   { addon, namespace, service, port }: FoundAddon,
   slices: EndpointSlice[],
-  path: Promise<string>,
+  page: Promise<ForwardedPage>,
 ): Forward {
   const { name } = service.metadata
   return {
@@ -73,16 +81,16 @@ function addonForward(
     service: name,
     portName: portNameOf(service, port),
     usualPort: addon.ports.numbers[0] ?? port,
-    secure: speaksHttps(service, port),
-    path,
+    page,
+    isAddon: true,
     slices: slicesOf(slices, namespace, name),
   }
 }
 
 /** @throws UserError SEVERAL_SERVERS */
-function pathOf(addon: SurveyedAddon | undefined): string {
+function pageOf(addon: SurveyedAddon | undefined): ForwardedPage {
   if (addon !== undefined) requireOneServer(addon)
-  return addon?.path ?? '/'
+  return { path: addon?.path ?? '/', secure: addon?.https !== undefined }
 }
 
 /** The caller that awaits it handles the error; this only prevents an unhandled rejection. */
@@ -151,18 +159,13 @@ async function namedForward(
       },
     )
   }
-  const [portName, secure] = [portNameOf(service, chosen), speaksHttps(service, chosen)]
-  return { name, namespace, service: name, portName, usualPort: chosen, secure, path: Promise.resolve('/'), slices }
+  const page = Promise.resolve({ path: '/', secure: isHttpsPort(service, chosen) })
+  const portName = portNameOf(service, chosen)
+  return { name, namespace, service: name, portName, usualPort: chosen, page, isAddon: false, slices }
 }
 
 function portNameOf({ spec }: Service, number: number): string {
   return spec.ports?.find(({ port }) => port === number)?.name ?? ''
-}
-
-/** As Istio tells it: by `appProtocol`, else by the beginning of the name. https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/ */
-function speaksHttps({ spec }: Service, number: number): boolean {
-  const { appProtocol, name = '' } = spec.ports?.find(({ port }) => port === number) ?? {}
-  return appProtocol === undefined ? /^https(-|$)/.test(name) : appProtocol.toLowerCase() === 'https'
 }
 
 /** Whether only this machine can reach these addresses. */

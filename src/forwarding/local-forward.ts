@@ -2,29 +2,20 @@
 import type { Socket } from 'node:net'
 import type { ObjectName } from '../cluster/cluster.ts'
 import { hasCode, type UserError } from '../errors.ts'
+import { type Finding, notes } from '../findings.ts'
 import { every, type Timers } from '../time/timers.ts'
 import type { Dependencies } from '../world.ts'
 import { carry } from './connection.ts'
+import { EventReporter, type ForwardEvent } from './event-reporter.ts'
 import { followEndpoints } from './follow-endpoints.ts'
-import { type Forward, isLoopback } from './forwards.ts'
+import { type Forward, type ForwardedPage, isLoopback } from './forwards.ts'
 import type { Listener, Listening } from './listener.ts'
 import { listenNear } from './local-ports.ts'
 import { PodRoute, type RouteEvent } from './pod-route.ts'
 import { reset } from './reset.ts'
 import type { ConnectionReport, TrafficCounter } from './traffic-counter.ts'
 import { Session } from './tunnel/session.ts'
-
-/** One line of `-o json`. */
-export interface ForwardEvent {
-  event: 'listening' | 'connected' | 'waiting' | 'lost' | 'closed'
-  addon: string
-  /** The Service. */
-  namespace: string
-  service: string
-  url: string
-  pod?: string
-  reason?: string
-}
+import { wantsHttps } from './wants-https.ts'
 
 /** Settings and callbacks that all ports of a run share. */
 export interface LocalForwardOptions {
@@ -36,6 +27,7 @@ export interface LocalForwardOptions {
   signal: AbortSignal
   traffic: TrafficCounter
   tell(event: ForwardEvent): void
+  warn(warnings: Finding[]): void
   tellConnection(report: ConnectionReport): void
   /** Called when the cluster cannot be reached for now. */
   lost(): void
@@ -67,9 +59,12 @@ export async function startForward(
 ): Promise<LocalForward> {
   const { addresses, listener, timers, signal } = options
   let hasServed = false
-  const { report, setUrl } = eventReporter(forward, options)
+  let listening: Listening | undefined
+  let newest: Session | undefined
+  const urlOf = (page: ForwardedPage) => localUrl(addresses, listening?.port, page)
+  const reporter = new EventReporter({ forward, urlOf, tell: options.tell })
   const lost = (reason: string) => {
-    report({ event: 'lost', reason })
+    reporter.report({ event: 'lost', reason })
     options.lost()
   }
   const chance = () => (random(1)[0] ?? 0) / 256
@@ -77,66 +72,50 @@ export async function startForward(
     timers,
     chance,
     tell: (event: RouteEvent) => {
+      if (event.event === 'connected' && !hasServed && forward.isAddon && newest !== undefined)
+        void reporter.waitFor(speaksHttps(forward, newest, timers))
       hasServed ||= event.event === 'connected'
-      if (event.event !== 'lost') report(event)
+      if (event.event !== 'lost') reporter.report(event)
       // A permission that is missing at the start will still be missing in a second.
       else if (!hasServed && hasCode(event.cause, 'FORBIDDEN')) options.fail(event.cause)
       else lost(event.reason)
     },
     dial: async ({ pod, port }, closed) => {
       const upgraded = await cluster.portForward(podName(forward, pod))
-      return new Session(upgraded, port, timers, closed)
+      newest = new Session(upgraded, port, timers, closed)
+      return newest
     },
   })
   const sockets = new Set<Socket>()
+  const learn = () => {
+    if (!reporter.isSecure) options.warn(servedByHttps(forward, reporter.setSecure()))
+  }
   const accept = (socket: Socket) => {
     sockets.add(socket)
-    void serve(socket, route, forward.name, options).then(() => sockets.delete(socket))
+    void serve(socket, route, { title: forward.name, tellHttps: learn }, options).then(() => sockets.delete(socket))
   }
   // Started before listening, so that both run at the same time.
   const following = followEndpoints(forward, route, { cluster, timers, signal, chance, lost })
   // The caller awaits it after all ports are open; this only prevents an unhandled rejection.
   following.catch(() => {})
-  const listening = await listenNear(listener, addresses, { requested, usual: forward.usualPort }, accept).catch(
+  const opened = await listenNear(listener, addresses, { requested, usual: forward.usualPort }, accept).catch(
     (error) => {
       route.close()
       throw error
     },
   )
-  forward.path.then(
-    (path) => setUrl(urlOf(addresses, listening, { secure: forward.secure ?? false, path })),
-    options.fail,
-  )
+  listening = opened
+  forward.page.then((page) => reporter.setPage(page), options.fail)
   const stopBeating = every(BEAT, timers, () => route.beat())
   return {
     following,
     close: () => {
       stopBeating()
-      listening.close()
+      opened.close()
       route.close()
       // With a normal end a client would take a partial answer for a complete one.
       for (const socket of sockets) reset(socket)
-      report({ event: 'closed' })
-    },
-  }
-}
-
-type EventDetails = Omit<ForwardEvent, 'addon' | 'namespace' | 'service' | 'url'>
-
-/** Holds events back until the port's URL is known. */
-function eventReporter(
-  { name: addon, namespace, service }: Forward,
-  { tell }: LocalForwardOptions,
-): { report(event: EventDetails): void; setUrl(url: string): void } {
-  const held: EventDetails[] = []
-  let report = (event: EventDetails): void => {
-    held.push(event)
-  }
-  return {
-    report: (event) => report(event),
-    setUrl: (url) => {
-      report = (event) => tell({ ...event, addon, namespace, service, url })
-      for (const event of [{ event: 'listening' as const }, ...held]) report(event)
+      reporter.close()
     },
   }
 }
@@ -144,14 +123,14 @@ function eventReporter(
 async function serve(
   socket: Socket,
   route: PodRoute,
-  addon: string,
+  { title, tellHttps }: { title: string; tellHttps(): void },
   { addresses, wait, timers, traffic, tellConnection }: LocalForwardOptions,
 ): Promise<void> {
   const started = timers.now()
   const counts = traffic.begin()
-  await carry(socket, route, { wait, localHostsOnly: isLoopback(addresses), title: addon, timers }, counts)
+  await carry(socket, route, { wait, localHostsOnly: isLoopback(addresses), title, timers, tellHttps }, counts)
   traffic.end(counts)
-  tellConnection({ ...counts, addon, milliseconds: timers.now() - started })
+  tellConnection({ ...counts, addon: title, milliseconds: timers.now() - started })
 }
 
 function podName({ namespace }: Forward, name: string): Required<ObjectName> {
@@ -161,9 +140,20 @@ function podName({ namespace }: Forward, name: string): Required<ObjectName> {
 const EVERYWHERE = ['127.0.0.1', '::1', '0.0.0.0', '::']
 
 /** `localhost` resolves only to 127.0.0.1 and ::1. */
-function urlOf(addresses: string[], { port }: Listening, { secure, path }: { secure: boolean; path: string }): string {
+function localUrl(addresses: string[], port: number | undefined, { secure, path }: ForwardedPage): string {
   const [first = 'localhost'] = addresses
   const host = addresses.some((address) => EVERYWHERE.includes(address)) ? 'localhost' : first
   const { pathname } = new URL(path, 'http://localhost')
   return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${pathname}`
+}
+
+/** As its Service and its configuration say; where they do not, as its first pod answers. A page that cannot be read ends the run elsewhere. */
+async function speaksHttps({ page }: Forward, session: Session, timers: Timers): Promise<boolean> {
+  const known = await page.catch(() => undefined)
+  return known?.secure === true || (known !== undefined && wantsHttps(session, timers))
+}
+
+function servedByHttps({ name, namespace, service }: Forward, url: string | undefined): Finding[] {
+  const message = `Service ${namespace}/${service} speaks HTTPS: it refused a request for plain HTTP`
+  return [notes('HTTPS_WANTED', message, url === undefined ? `https:// for ${name}` : `open ${url}`)]
 }

@@ -7,9 +7,10 @@ import type { Browser } from '../terminal/browser.ts'
 import { every, pause, type Timers } from '../time/timers.ts'
 import { unlessAborted } from '../time/unless-aborted.ts'
 import type { Dependencies } from '../world.ts'
+import type { ForwardEvent } from './event-reporter.ts'
 import { type Forward, type ForwardChoice, findForwards } from './forwards.ts'
 import type { Listener } from './listener.ts'
-import { type ForwardEvent, type LocalForward, type LocalForwardOptions, startForward } from './local-forward.ts'
+import { type LocalForward, type LocalForwardOptions, startForward } from './local-forward.ts'
 import { requestedPort } from './local-ports.ts'
 import { type ConnectionReport, TrafficCounter, type TrafficReport } from './traffic-counter.ts'
 
@@ -121,11 +122,11 @@ interface RunState {
 function localOptions(
   { addresses, wait, exitOnLoss }: PortForwardRequest,
   { listener, timers, signal }: ForwardEnvironment,
-  { tell, tellConnection }: ForwardAudience,
+  { tell, warn, tellConnection }: ForwardAudience,
   { traffic, connected, stop }: RunState,
 ): LocalForwardOptions {
   return {
-    ...{ addresses, wait, listener, timers, signal, traffic, tellConnection },
+    ...{ addresses, wait, listener, timers, signal, traffic, warn, tellConnection },
     tell: (event) => {
       tell(event)
       if (event.event !== 'connected') return

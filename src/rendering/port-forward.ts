@@ -1,4 +1,4 @@
-import type { ForwardEvent } from '../forwarding/local-forward.ts'
+import type { ForwardEvent } from '../forwarding/event-reporter.ts'
 import type { ConnectionReport, TrafficReport } from '../forwarding/traffic-counter.ts'
 import { type OutputFormat, page, renderData, renderDataLine } from './output.ts'
 

@@ -88,7 +88,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   workloads: ['cluster', 'errors', 'time', 'world'],
   prometheus: ['cluster', 'errors', 'probing', 'workloads'],
-  forwarding: ['addons', 'cluster', 'errors', 'findings', 'terminal', 'time', 'world'],
+  forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'terminal', 'time', 'world'],
   // capabilities
   access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes'],
   certifying: [

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ForwardEvent } from '../../src/forwarding/local-forward.ts'
+import type { ForwardEvent } from '../../src/forwarding/event-reporter.ts'
 import type { Workplace } from './mesh.ts'
 
 export class RunningForward {

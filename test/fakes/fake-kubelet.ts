@@ -46,6 +46,11 @@ export function frame(opcode: number, payload: Buffer, first = 0x80): Buffer {
   return Buffer.concat([head, payload])
 }
 
+/** A page in answer to plain HTTP. */
+export const SPEAKS_HTTP = 'HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n'
+/** What programs in Go answer to plain HTTP when they serve HTTPS. */
+export const SPEAKS_HTTPS = 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'
+
 export class FakeKubelet {
   readonly upgraded: Upgraded
   /** All frames from the client, until `stopReading`. */
@@ -60,6 +65,8 @@ export class FakeKubelet {
   replies = true
   /** The answer to the first bytes of each connection, after which the kubelet ends it. */
   answer: string | undefined
+  /** What the pod answers when it is asked whether it speaks HTTPS; nothing if left out. */
+  scheme: string | undefined = SPEAKS_HTTP
   /** Whether the kubelet then ends the connection. */
   endsConnection = true
   readonly #socket: Duplex
@@ -170,15 +177,18 @@ export class FakeKubelet {
       const incoming = this.#read(head, payload)
       this.received.push(incoming)
       if (this.replies && incoming.frame === 'syn') this.send(kubeletFrame.synReply(incoming.stream))
-      if (this.answer !== undefined && incoming.frame === 'data' && incoming.text !== '')
-        this.send(
-          kubeletFrame.data(incoming.stream, this.answer, true),
-          kubeletFrame.data(incoming.stream - 2, '', true),
-        )
+      if (incoming.frame === 'data' && incoming.text !== '') this.#respond(incoming)
       // An even id is the reply to a ping of the kubelet.
       if (this.replies && incoming.frame === 'ping' && (incoming.id & 1) === 1)
         this.send(kubeletFrame.ping(incoming.id))
     }
+  }
+
+  #respond({ stream, text }: { stream: number; text: string }): void {
+    const isAsked = /^HEAD \/ HTTP\/1\.1\r\n.*User-Agent: kubectl-telemetry\r\n/s.test(text)
+    const answer = isAsked ? this.scheme : this.answer
+    if (answer !== undefined)
+      this.send(kubeletFrame.data(stream, answer, true), kubeletFrame.data(stream - 2, '', true))
   }
 
   #read(head: Buffer, payload: Buffer): ReceivedFrame {

@@ -10,7 +10,7 @@ import type {
 } from '../../src/cluster/cluster.ts'
 import type { EndpointSlice } from '../../src/cluster/objects.ts'
 import { FakeCluster } from './fake-cluster.ts'
-import { FakeKubelet } from './fake-kubelet.ts'
+import { FakeKubelet, SPEAKS_HTTP } from './fake-kubelet.ts'
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number]
 type Event = WatchEvent<EndpointSlice>
@@ -46,6 +46,8 @@ export class FakeWatchCluster extends FakeCluster {
   readonly kubelets: { pod: string; kubelet: FakeKubelet }[] = []
   /** The answer of pods to the first bytes of a connection. */
   answer: string | undefined
+  /** What pods answer when they are asked whether they speak HTTPS; nothing if it is undefined. */
+  scheme: string | undefined = SPEAKS_HTTP
   /** Requested tunnels, also failed ones. */
   dials = 0
   /** Errors of tunnels, by pod. */
@@ -89,6 +91,7 @@ export class FakeWatchCluster extends FakeCluster {
     if (refusal !== undefined) throw refusal
     const kubelet = new FakeKubelet()
     kubelet.answer = this.answer
+    kubelet.scheme = this.scheme
     this.kubelets.push({ pod: name, kubelet })
     return kubelet.upgraded
   }

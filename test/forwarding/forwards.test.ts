@@ -23,7 +23,7 @@ const SERVICE: KubeObject = {
 const path = async (...pods: KubeObject[]) => {
   const needs = { cluster: new FakeCluster([SERVICE, ...pods]), terminal: new FakeTerminal() }
   const { forwards } = await findForwards({ addons: requireAddons(['prometheus']), addresses: ['127.0.0.1'] }, needs)
-  return forwards[0]?.path
+  return (await forwards[0]?.page)?.path
 }
 
 describe('forwards to Prometheus', () => {
@@ -51,6 +51,6 @@ describe('a forward speaks HTTPS', () => {
       const needs = { cluster: new FakeCluster([service]), terminal: new FakeTerminal() }
       const choice = { addons: requireAddons([]), service: { name: 'prometheus-operated' }, namespace: 'monitoring' }
       const { forwards } = await findForwards({ ...choice, addresses: ['127.0.0.1'] }, needs)
-      assert.equal(forwards[0]?.secure, expected)
+      assert.equal((await forwards[0]?.page)?.secure, expected)
     })
 })

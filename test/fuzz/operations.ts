@@ -46,7 +46,7 @@ const planned = (words: string, scenes: string[], plan: (world: Dependencies) =>
 
 const forwards = (world: Dependencies, addresses: string[]) =>
   findForwards({ addons: requireAddons([]), addresses }, world).then(({ forwards: found }) =>
-    Promise.all(found.map(({ path }) => path)),
+    Promise.all(found.map(({ page }) => page)),
   )
 
 export const OPERATIONS: Operation[] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parseAllDocuments } from 'yaml'
-import type { ForwardEvent } from '../../src/forwarding/local-forward.ts'
+import type { ForwardEvent } from '../../src/forwarding/event-reporter.ts'
 import { eventRenderer, renderConnection, renderTraffic } from '../../src/rendering/port-forward.ts'
 
 const event = (name: ForwardEvent['event'], more: Partial<ForwardEvent> = {}): ForwardEvent => ({
