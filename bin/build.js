@@ -3,7 +3,7 @@
  * Bundles src into dist as CommonJS: a file for each command, a file for each shared package, and oclif's manifest. A command loads only
  * the files that it uses: figures in docs/decisions/0015-start-up.md.
  */
-import { globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Plugin } from '@oclif/core/config'
 import { build } from 'esbuild'
@@ -26,6 +26,8 @@ async function bundle(directory, entryPoints, plugins, more = {}) {
     target: 'node22',
     // import() would start Node's loader for ES modules, which is slower than loading any of our files.
     supported: { 'dynamic-import': false },
+    // Files beside the bundles are found by it.
+    define: { 'import.meta.dirname': '__dirname' },
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'linked',
@@ -73,5 +75,7 @@ rmSync(next, { recursive: true, force: true })
 await packages()
 await programs()
 await manifest()
+// Istio's sample add-ons, which only `addons` reads.
+cpSync(join(root, 'src', 'samples'), join(next, 'samples'), { recursive: true })
 rmSync(dist, { recursive: true, force: true })
 renameSync(next, dist)

@@ -1,8 +1,9 @@
 /** Composition root: the only file that picks adapters. Each is loaded when a command needs it. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
@@ -11,6 +12,7 @@ import type { Cluster } from './cluster/cluster.ts'
 import { now } from './cluster/kube-clock.ts'
 import { EXIT, hasCode, UserError } from './errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
+import type { SampleFiles } from './installing/samples.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Dependencies } from './world.ts'
@@ -92,6 +94,21 @@ export async function forwardAdapters(signal: AbortSignal): Promise<ForwardEnvir
 export async function overTlsAdapter(): Promise<AskOverTls> {
   const { askOverTls } = await import('./forwarding/tunnel/ask-over-tls.ts')
   return (question, certificate, cluster) => askOverTls(question, certificate, { cluster, timers: TIMERS })
+}
+
+/** Istio's sample add-ons in the package: in `samples` beside `commands`, or beside this file. */
+export function sampleFiles(): SampleFiles {
+  const directory = join(above(import.meta.dirname, 'samples'), 'samples')
+  return {
+    versions: async () => (await readdir(directory)).filter((name) => /^\d+\.\d+$/.test(name)),
+    read: (version, file) => readFile(join(directory, version, `${file}.yaml`), 'utf8'),
+  }
+}
+
+function above(directory: string, name: string): string {
+  return existsSync(join(directory, name)) || dirname(directory) === directory
+    ? directory
+    : above(dirname(directory), name)
 }
 
 const TIMERS: ForwardEnvironment['timers'] = {

@@ -2,7 +2,7 @@
  * YAML texts that anybody may have written. The parser takes minutes for some short texts, and calls itself for each level of nesting, so a
  * text is looked at before it is parsed. Pure.
  */
-import { type Document, isScalar, parseDocument, visit, YAMLParseError } from 'yaml'
+import { type Document, isScalar, parseAllDocuments, parseDocument, visit, YAMLParseError } from 'yaml'
 
 /** Characters. A ConfigMap has at most 1 MiB. */
 const LONGEST = 1024 * 1024
@@ -54,6 +54,11 @@ export function valuesInYaml(text: string | undefined): unknown {
   } catch {
     return undefined
   }
+}
+
+/** The values of each document in a file of manifests that comes with the package; empty documents are left out. */
+export function documentsIn(text: string): unknown[] {
+  return parseAllDocuments(text).flatMap((document) => (document.toJS() as unknown) ?? [])
 }
 
 function unreadable(why: string): Document.Parsed {

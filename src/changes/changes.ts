@@ -26,6 +26,8 @@ export interface Wanted {
   restarts?: boolean
   /** What a user has to know about it before the answer: `with a key for grafana.example.com`. */
   about?: string
+  /** Whether webhooks may change it (they replace registries of images), and the API server may write values in another form. */
+  tolerant?: boolean
 }
 
 /** One wanted object, and the present one. */
@@ -37,6 +39,7 @@ export interface Change {
   part: Part
   restarts: boolean
   about?: string
+  tolerant?: boolean
   present: KubeObject | undefined
   /** The result in the rehearsal, as the API server returned it. */
   after?: KubeObject
@@ -163,7 +166,8 @@ async function takeOver(cluster: Cluster, resource: Resource, { metadata }: Kube
 
 /** Compares the answer with the plan: a webhook may change what we write, and an apply of some fields must not change the others. */
 function requireAsPlanned(change: Change, after: KubeObject): void {
-  const { manifest, by } = change
+  const { manifest, by, tolerant } = change
+  if (tolerant) return
   if (by === 'sharing' ? keepsTheRest(change, after) : contains(after, substance(manifest))) return
   throw new UserError(
     'CHANGED_ON_WRITE',

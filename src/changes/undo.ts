@@ -211,7 +211,8 @@ async function rehearseRestore(step: RestoreStep, part: Part, cluster: Cluster):
 }
 
 function linesOf(step: UndoStep): string[] {
-  const line = ({ kind, namespace, name }: RemovedObject, what: string) => `${kind} ${namespace}/${name}: ${what}`
+  const line = ({ kind, namespace, name }: RemovedObject, what: string) =>
+    `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}: ${what}`
   if (step.does === 'delete') return [line(nameOf(step), 'delete')]
   if (step.does === 'change') return [line(outcomeOf(step.change), `change${aboutIt(step.change)}`)]
   return [

@@ -33,6 +33,7 @@ export const FORMER_LINK_RECORD = 'kubectl-telemetry/before-link'
 /** Exposing restarts Deployments that may also be scraped, so the version without parts used the second name for them. */
 export const EXPOSING = part('exposing', (kind) => FORMER_MANAGERS[kind === 'Deployment' ? 1 : 0])
 export const SCRAPING = part('scraping', () => FORMER_MANAGERS[0])
+export const INSTALLING = part('installing')
 
 /** Selects the objects that any part of kubectl telemetry created; `isOwnedBy` finds out which part. */
 export const OWNED = `${MANAGED_BY}=${PRODUCT}`
@@ -40,6 +41,20 @@ export const OWNED = `${MANAGED_BY}=${PRODUCT}`
 /** Labels of an object that a part creates. @param component the add-on that it serves, if it serves only one */
 export function ownedLabels({ name }: Part, component?: string): Record<string, string> {
   return { [MANAGED_BY]: PRODUCT, [PART]: name, ...(component === undefined ? {} : { [COMPONENT]: component }) }
+}
+
+const INSTALLED = `${PRODUCT}/installed`
+const INSTALLED_IN = `${PRODUCT}/installed-in`
+
+/** Labels of an object of an installed add-on. Objects without a namespace exist once in the cluster, so they name that of the add-on. */
+export function installedLabels(addon: string, namespace: string): Record<string, string> {
+  return { ...ownedLabels(INSTALLING), [INSTALLED]: addon, [INSTALLED_IN]: namespace }
+}
+
+/** Whether `addons install` created the object for this add-on, in this namespace. */
+export function isInstalled(object: KubeObject, addon: string, namespace: string): boolean {
+  const { labels = {} } = object.metadata
+  return isOwnedBy(object, INSTALLING) && labels[INSTALLED] === addon && labels[INSTALLED_IN] === namespace
 }
 
 /** The label of a user's object that a part changed. Several parts may change one object, so each has a key of its own. */

@@ -13,6 +13,22 @@ export const EVENTS: Resource = { group: '', version: 'v1', plural: 'events', ki
 export const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 export const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap' }
 
+export const SERVICE_ACCOUNTS: Resource = {
+  group: '',
+  version: 'v1',
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+}
+
+const RBAC = 'rbac.authorization.k8s.io'
+export const CLUSTER_ROLES: Resource = { group: RBAC, version: 'v1', plural: 'clusterroles', kind: 'ClusterRole' }
+export const CLUSTER_ROLE_BINDINGS: Resource = {
+  group: RBAC,
+  version: 'v1',
+  plural: 'clusterrolebindings',
+  kind: 'ClusterRoleBinding',
+}
+
 export const CERT_MANAGER = 'cert-manager.io'
 export const CERTIFICATES: Resource = {
   group: CERT_MANAGER,

@@ -18,13 +18,17 @@ export function renderCleanup(
     ...changed.map((object) => renderObject(object, `${object.action}${dryRunMark(dryRun)}`)),
     ...deleted.map((object) => `${removed(object)}${dryRunMark(dryRun)}`),
     ...authorities.map((directory) => `CA "${directory}" deleted from this machine${dryRunMark(dryRun)}`),
-    ...remaining.map((object) => `NOT REMOVED: ${fullName(object)} in namespace ${object.namespace}`),
+    ...remaining.map(
+      (object) =>
+        `NOT REMOVED: ${fullName(object)}${object.namespace === '' ? '' : ` in namespace ${object.namespace}`}`,
+    ),
   ])
 }
 
-/** `secret "x" deleted from istio-system namespace`: kubectl's words. */
+/** `secret "x" deleted from istio-system namespace`, `clusterrole.rbac.authorization.k8s.io "x" deleted`: kubectl's words. */
 function removed(object: RemovedObject): string {
-  return `${fullName(object, ' "')}" deleted from ${object.namespace} namespace`
+  const from = object.namespace === '' ? '' : ` from ${object.namespace} namespace`
+  return `${fullName(object, ' "')}" deleted${from}`
 }
 
 function fullName({ kind, group, name }: RemovedObject, between = '/'): string {

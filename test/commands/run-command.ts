@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Command, Config, type Interfaces } from '@oclif/core'
+import AddonsInstall from '../../src/commands/addons/install.ts'
+import AddonsList from '../../src/commands/addons/list.ts'
+import AddonsUninstall from '../../src/commands/addons/uninstall.ts'
 import CertCreate from '../../src/commands/cert/create.ts'
 import CertExport from '../../src/commands/cert/export.ts'
 import CertRotate from '../../src/commands/cert/rotate.ts'
@@ -33,6 +36,9 @@ export async function configuration(): Promise<Config> {
 type CommandClass = new (argv: string[], config: Config) => Command
 
 const COMMANDS: Record<string, CommandClass> = {
+  'addons install': AddonsInstall,
+  'addons list': AddonsList,
+  'addons uninstall': AddonsUninstall,
   cleanup: Cleanup,
   expose: Expose,
   'cert create': CertCreate,
@@ -57,7 +63,10 @@ export async function runCommand(argv: string, world: Dependencies): Promise<Out
   const start = async (command: string, argv: string[] = []) => {
     const Known = COMMANDS[command]
     if (Known === undefined) throw new Error(`no command begins ${argv}`)
-    const one = Object.assign(new Known(argv, config), { connect: async () => world })
+    const one = Object.assign(new Known(argv, config), {
+      connect: async () => world,
+      connectCluster: async () => world,
+    })
     await (one as unknown as { _run(): Promise<void> })._run()
   }
   // A command that another command runs is in the same world.

@@ -171,7 +171,7 @@ export class RollingCluster extends FakeCluster {
   #roll(resource: Resource, name: ObjectName): void {
     const object = this.#find(resource, name)
     if (object === undefined) return
-    const generation = Number(object.metadata.generation) + 1
+    const generation = Number(object.metadata.generation ?? 0) + 1
     object.metadata.generation = generation
     object.status = statusOf(object.kind, wantedOf(object), generation, 0)
   }

@@ -15,6 +15,7 @@ export interface Operation {
 
 const FRESH = ['fresh']
 const USED = ['in use']
+const INSTALLED = ['installed']
 const ALL = ['fresh', 'in use', 'ports', 'former']
 
 const command = (words: string, scenes: string[]): Operation => ({
@@ -77,6 +78,11 @@ export const OPERATIONS: Operation[] = [
   command('scrape-secure -A --gateways --dry-run=server --diff', ['fresh', 'in use']),
   command('scrape-secure -A --method sidecar --harden --only-prometheus -y', FRESH),
   command('scrape-secure status -o json', USED),
+  command('addons list -o json', INSTALLED),
+  // In the fresh cluster it writes what it may repair in the other.
+  command('addons install loki -y', ['fresh', 'installed']),
+  command('addons uninstall -y', INSTALLED),
+  asked('addons install', FRESH),
   planned('port-forward', ['fresh'], (world) => forwards(world, ['127.0.0.1'])),
   planned('port-forward --address 0.0.0.0', ['fresh'], (world) => forwards(world, ['0.0.0.0'])),
 ]

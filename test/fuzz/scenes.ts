@@ -264,6 +264,7 @@ export async function scenes(): Promise<Scene[]> {
     await sceneAfter('fresh', []),
     await sceneAfter('in use', [...GUARDS, 'expose grafana kiali --link -y', ...SCRAPING]),
     await sceneAfter('ports', ['expose all --layout ports --auth basic --allow-cidr 10.0.0.0/8 -y']),
+    await sceneAfter('installed', ['addons install loki -y']),
     await sceneAfter('former', [...GUARDS, ...SCRAPING], asFormerVersion),
   ]
 }

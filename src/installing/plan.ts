@@ -1,0 +1,281 @@
+/** Plans an installation: which add-ons are written, from which sample, and every object. */
+import { createHash } from 'node:crypto'
+import { type Change, planChanges } from '../changes/changes.ts'
+import type { KubeObject, Resource } from '../cluster/cluster.ts'
+import { EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
+import { readable } from '../cluster/reading.ts'
+import { CONFIG_MAPS, NAMESPACES } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+import { type Finding, fails, notes, warns } from '../findings.ts'
+import { sh } from '../shell.ts'
+import type { Dependencies } from '../world.ts'
+import { QUICK_START, requireSamples, SAMPLES, type Sample } from './catalog.ts'
+import { kialiFacts } from './kiali.ts'
+import { placed } from './place.ts'
+import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
+import {
+  hasNamespace,
+  objectsIn,
+  otherSamples,
+  type SampleFiles,
+  type SampleObject,
+  titled,
+  versionIn,
+} from './samples.ts'
+import { fittingVersion, type Istiod, type RunningAddon, requireIstiod, survey } from './survey.ts'
+
+export interface InstallRequest {
+  /** In the order of the catalogue; the user chooses when left out, or without a terminal the quick start's. */
+  samples?: readonly Sample[] | undefined
+  /** `-n`; that of istiod when left out. */
+  namespace?: string | undefined
+  revision?: string | undefined
+  /** Milliseconds until the next pod of an add-on has to be ready. */
+  timeout: number
+  yes: boolean
+  dryRun: 'none' | 'client' | 'server'
+}
+
+export type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random'> & { samples: SampleFiles }
+
+/** An add-on of the request. */
+export interface PlannedAddon {
+  name: string
+  /** Of the sample. */
+  version: string
+  sha256: string
+  /** Somebody else installed it, so it stays as it is: where it runs. */
+  others?: RunningAddon
+  /** Why it cannot be installed. */
+  refused?: Finding
+  /** In the order in which they are written. */
+  changes: Change[]
+  /** Edited by another part of kubectl telemetry since this sample was installed (Kiali's links, Prometheus' jobs): they stay as they are. */
+  edited: Change[]
+}
+
+export interface InstallPlan {
+  readonly request: InstallRequest
+  readonly istiod: Istiod
+  readonly namespace: string
+  readonly source: { kind: 'packaged'; version: string; sha256: string }
+  readonly addons: readonly PlannedAddon[]
+  readonly record: Change
+  readonly warnings: readonly Finding[]
+}
+
+/** A sample of the request. */
+interface ReadSample {
+  sample: Sample
+  text: string
+  objects: SampleObject[]
+}
+
+/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_NOT_FOUND, NOT_OURS (a foreign object has the name of the record) */
+export async function planInstall(request: InstallRequest, needs: Needs): Promise<InstallPlan> {
+  const { cluster, samples } = needs
+  const found = await survey(cluster)
+  const istiod = requireIstiod(found.istiods, request)
+  const { namespace = istiod.namespace } = request
+  await requireNamespace(namespace, needs)
+  const { version, exact } = fittingVersion(await samples.versions(), istiod)
+  const foreign = found.addons.filter((one) => !isOurs(one, namespace))
+  const here = ({ workload }: RunningAddon) => workload.metadata.namespace === namespace
+  const chosen = request.samples ?? (await chooseSamples(request, foreign, needs.terminal))
+  // Named, an add-on is installed although it runs in another namespace: any tenant may run one there.
+  const isNamed = request.samples !== undefined || (needs.terminal.interactive && !request.yes)
+  const others = (name: string) => foreign.find((one) => one.name === name && (here(one) || !isNamed))
+  const read = await Promise.all(chosen.map((sample) => readSample(sample, version, samples)))
+  const written = read.filter(({ sample }) => others(sample.name) === undefined)
+  const [record, present] = await Promise.all([
+    cluster.get(CONFIG_MAPS, { name: RECORD, namespace }),
+    presentOf(written, namespace, needs),
+  ])
+  const installed = installationIn(record)
+  const wanted = written.map(({ sample }) => sample.name)
+  const outdated = await outdatedIn(written, installed, namespace, needs)
+  const kiali = wanted.includes('kiali') ? await kialiFacts({ wanted, namespace, istiod, present }, needs) : undefined
+  const addons = read.map(({ sample, text, objects }): PlannedAddon => {
+    const { name } = sample
+    const sha256 = digest(text)
+    const planned = { name, version: versionIn(text, sample) ?? version, sha256, changes: [], edited: [] }
+    const running = others(name)
+    if (running !== undefined) return { ...planned, others: running }
+    const refused = refusal(name, objects, present, namespace)
+    if (refused !== undefined) return { ...planned, refused }
+    const manifests = objects.map((one) => placed(one, { addon: name, namespace, kiali }))
+    const { changes, edited } = changesOf(manifests, present, installed[name]?.sha256 === sha256)
+    return { ...planned, changes: [...changes, ...(outdated.get(name) ?? [])], edited }
+  })
+  return {
+    request,
+    istiod,
+    namespace,
+    source: { kind: 'packaged', version, sha256: digest(read.map(({ text }) => text).join('')) },
+    addons,
+    record: planRecord(namespace, { ...installed, ...installationOf(addons, version) }, record),
+    warnings: [
+      ...(exact ? [] : [otherSamples(istiod, version)]),
+      ...addons.flatMap(({ refused }) => (refused === undefined ? [] : [refused])),
+      ...(kiali !== undefined && kiali.prometheus === undefined ? [withoutPrometheus(namespace)] : []),
+      ...written.flatMap(({ sample }) => foreign.filter(({ name }) => name === sample.name).map(runsElsewhere)),
+    ],
+  }
+}
+
+async function chooseSamples(
+  { yes }: InstallRequest,
+  foreign: readonly RunningAddon[],
+  terminal: Needs['terminal'],
+): Promise<Sample[]> {
+  if (yes || !terminal.interactive) return requireSamples(QUICK_START)
+  const choices = SAMPLES.map(({ name, title }) => {
+    const places = foreign.filter((one) => one.name === name).map(({ workload }) => workload.metadata.namespace)
+    return { name: places.length === 0 ? title : `${title} (others run it in ${places.join(', ')})`, value: name }
+  })
+  const ticked = QUICK_START.filter((name) => foreign.every((one) => one.name !== name))
+  return requireSamples(await terminal.checkbox('Which add-ons should be installed?', choices, ticked))
+}
+
+function withoutPrometheus(namespace: string): Finding {
+  const message = `namespace ${namespace} has no Prometheus that Kiali could ask, so its graph will be empty`
+  return warns('KIALI_WITHOUT_PROMETHEUS', message, sh`kubectl telemetry addons install prometheus -n ${namespace}`)
+}
+
+function runsElsewhere({ name, workload }: RunningAddon): Finding {
+  const message = `${name} also runs in namespace ${workload.metadata.namespace}, where others installed it; that one stays as it is`
+  return notes('ADDON_RUNS_TWICE', message, 'kubectl telemetry addons list')
+}
+
+/** Without the permission to read it, its objects show whether it exists. */
+async function requireNamespace(name: string, { cluster }: Needs): Promise<void> {
+  const found = await readable(cluster.get(NAMESPACES, { name }).then((object) => ({ object })))
+  if (found === undefined || found.object !== undefined) return
+  throw new UserError('NAMESPACE_NOT_FOUND', `there is no namespace ${JSON.stringify(name)}`, {
+    suggestions: [sh`kubectl create namespace ${name}`],
+  })
+}
+
+async function readSample(sample: Sample, version: string, files: SampleFiles): Promise<ReadSample> {
+  const text = await files.read(version, sample.file)
+  return { sample, text, objects: objectsIn(text) }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+function isOurs({ name, workload }: RunningAddon, namespace: string): boolean {
+  return workload.metadata.namespace === namespace && isInstalled(workload, name, namespace)
+}
+
+/** The present objects that have the names of wanted ones. */
+async function presentOf(wanted: readonly ReadSample[], namespace: string, { cluster }: Needs): Promise<KubeObject[]> {
+  const objects = wanted.flatMap((one) => one.objects)
+  const found = await Promise.all(
+    objects.map(({ resource, manifest }) => cluster.get(resource, placeOf(resource, manifest, namespace))),
+  )
+  return found.filter((object) => object !== undefined)
+}
+
+export function placeOf(resource: Resource, { metadata: { name } }: Pick<KubeObject, 'metadata'>, namespace: string) {
+  return { name, ...(hasNamespace(resource) ? { namespace } : {}) }
+}
+
+/** Deletions of objects that an earlier sample had, by add-on. Anybody may have written the record, so only our labels count. */
+async function outdatedIn(
+  wanted: readonly ReadSample[],
+  installed: Installation,
+  namespace: string,
+  { cluster }: Needs,
+): Promise<Map<string, Change[]>> {
+  const found = wanted.map(async ({ sample: { name: addon }, objects }): Promise<[string, Change[]]> => {
+    const current = objects.map(({ manifest }) => titleOf(manifest))
+    const former = (installed[addon]?.objects ?? [])
+      .filter((title) => !current.includes(title))
+      .flatMap((title) => titled(title) ?? [])
+    const present = await Promise.all(
+      former.map(async ({ resource, name }) => {
+        const object = await cluster.get(resource, placeOf(resource, { metadata: { name } }, namespace))
+        return object !== undefined && isInstalled(object, addon, namespace) ? [{ resource, manifest: object }] : []
+      }),
+    )
+    const going = present.flat().map((one) => ({ ...one, by: 'removing' as const }))
+    return [
+      addon,
+      planChanges(
+        going,
+        going.map(({ manifest }) => manifest),
+        INSTALLING,
+      ),
+    ]
+  })
+  return new Map(await Promise.all(found))
+}
+
+function titleOf({ kind, metadata: { name } }: KubeObject): string {
+  return `${kind}/${name}`
+}
+
+/** An object of somebody else has a name of the sample: Jaeger's and Zipkin's Services are both called `tracing` and `zipkin`. */
+function refusal(
+  addon: string,
+  objects: readonly SampleObject[],
+  present: readonly KubeObject[],
+  namespace: string,
+): Finding | undefined {
+  const taken = objects.filter(({ manifest }) => {
+    const before = present.find((object) => isNamesake(object, manifest))
+    return before !== undefined && !isInstalled(before, addon, namespace)
+  })
+  const [first] = taken
+  if (first === undefined) return undefined
+  const names = taken.map(({ manifest: { kind, metadata } }) => `${kind} ${metadata.name}`).join(', ')
+  const { resource, manifest } = first
+  const where = hasNamespace(resource) ? sh`kubectl -n ${namespace} get` : 'kubectl get'
+  return fails(
+    'ADDON_NAMES_TAKEN',
+    `${addon} was not installed: these objects exist already and belong to something else: ${names}`,
+    `${where} ${sh`${resource.plural} ${manifest.metadata.name} --show-labels`}   # whose is it?`,
+  )
+}
+
+function isNamesake(one: KubeObject, other: KubeObject): boolean {
+  return one.kind === other.kind && one.metadata.name === other.metadata.name
+}
+
+/** @param isSame whether this sample is installed already */
+function changesOf(
+  manifests: readonly SampleObject[],
+  present: readonly KubeObject[],
+  isSame: boolean,
+): Pick<PlannedAddon, 'changes' | 'edited'> {
+  const all = planChanges(
+    manifests.map((one) => ({ ...one, tolerant: true })),
+    present,
+    INSTALLING,
+  )
+  const isEdited = ({ present }: Change) =>
+    isSame && present !== undefined && [EXPOSING, SCRAPING].some((part) => isChangedBy(present, part))
+  return {
+    changes: all.filter((change) => !isEdited(change)),
+    edited: all.filter(isEdited).map((change) => ({ ...change, action: 'unchanged' })),
+  }
+}
+
+function installationOf(addons: readonly PlannedAddon[], istio: string): Installation {
+  const written = addons.filter(({ changes }) => changes.length > 0)
+  return Object.fromEntries(
+    written.map(({ name, version, sha256, changes, edited }) => {
+      const staying = [...changes, ...edited].filter(({ by }) => by !== 'removing')
+      const objects = staying.map(({ manifest }) => titleOf(manifest)).sort()
+      return [name, { istio, version, sha256, objects }]
+    }),
+  )
+}
+
+function planRecord(namespace: string, installation: Installation, present: KubeObject | undefined): Change {
+  const manifest = recordManifest(namespace, installation)
+  const [change] = planChanges([{ resource: CONFIG_MAPS, manifest }], present ? [present] : [], INSTALLING)
+  return change as Change
+}

@@ -1,0 +1,75 @@
+/** Istio's sample add-ons that are in the package: which there are, and what a sample contains. */
+import type { KubeObject, Resource } from '../cluster/cluster.ts'
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  CONFIG_MAPS,
+  DEPLOYMENTS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  STATEFUL_SETS,
+} from '../cluster/resources.ts'
+import { type Finding, warns } from '../findings.ts'
+import { isPathSegment } from '../text.ts'
+import { documentsIn } from '../yaml-reading.ts'
+import type { Sample } from './catalog.ts'
+import { imageOf, minorOf } from './images.ts'
+import type { Istiod } from './survey.ts'
+
+/** The files of the package. */
+export interface SampleFiles {
+  /** Minor versions of Istio: `1.31`. */
+  versions(): Promise<string[]>
+  /** @param file below `samples/addons`, without `.yaml` */
+  read(version: string, file: string): Promise<string>
+}
+
+/** Kinds in samples, in the order in which they are created: what a pod needs exists before the pod. */
+const KINDS: readonly Resource[] = [
+  SERVICE_ACCOUNTS,
+  CONFIG_MAPS,
+  CLUSTER_ROLES,
+  CLUSTER_ROLE_BINDINGS,
+  SERVICES,
+  DEPLOYMENTS,
+  STATEFUL_SETS,
+]
+const IN_NO_NAMESPACE: readonly Resource[] = [CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS]
+
+/** An object of a sample. */
+export interface SampleObject {
+  resource: Resource
+  manifest: KubeObject
+}
+
+/** The objects in a sample, in the order in which they are created. */
+export function objectsIn(text: string): SampleObject[] {
+  const manifests = documentsIn(text) as KubeObject[]
+  return KINDS.flatMap((resource) =>
+    manifests.filter(({ kind }) => kind === resource.kind).map((manifest) => ({ resource, manifest })),
+  )
+}
+
+/** @param title `Service/grafana`, from a record; undefined for a kind that no sample has */
+export function titled(title: string): { resource: Resource; name: string } | undefined {
+  const [, kind, name] = /^(\w+)\/(.+)$/.exec(title) ?? []
+  const resource = KINDS.find((one) => one.kind === kind)
+  return resource === undefined || name === undefined || !isPathSegment(name) ? undefined : { resource, name }
+}
+
+export function hasNamespace(resource: Resource): boolean {
+  return !IN_NO_NAMESPACE.includes(resource)
+}
+
+/** The tag of the image by which the add-on is known. Without parsing: Grafana's sample has 240 KB of dashboards. */
+export function versionIn(text: string, { images }: Sample): string | undefined {
+  const found = [...text.matchAll(/^[ -]*image: *"?([^"\s]+)"?$/gm)].map(([, image]) => imageOf({ image: image ?? '' }))
+  return found.find((image) => image !== undefined && images.includes(image.name))?.tag
+}
+
+/** The package has no samples of this version of Istio. */
+export function otherSamples({ version }: Istiod, chosen: string): Finding {
+  const running = version === undefined ? 'unknown' : (minorOf(version) ?? version)
+  const message = `the samples of Istio ${chosen} are used: the running version is ${running}, for which this version of kubectl telemetry has none`
+  return warns('SAMPLES_OF_OTHER_VERSION', message, 'kubectl telemetry addons list   # shows the versions')
+}

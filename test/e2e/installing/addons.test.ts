@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { after, afterEach, before, describe, it } from 'mocha'
+import { SAMPLES } from '../../../src/installing/catalog.ts'
+import type { InstallResult } from '../../../src/installing/result.ts'
+import { moduleSources } from '../../lab/build.ts'
+import { addons as labAddons, loadBalancer } from '../../lab/lab.ts'
+import { difference, dump } from '../dump.ts'
+import { killAfterWrite } from '../killed-run.ts'
+import { Workplace } from '../mesh.ts'
+
+const PACKAGED = new URL('../../../src/samples/', import.meta.url)
+const FOUR = ['prometheus', 'grafana', 'kiali', 'jaeger']
+/** The record, six objects of Prometheus and five of Jaeger. */
+const OBJECTS = 12
+const SMALL = ['prometheus', 'jaeger']
+
+describe('the packaged samples', () => {
+  it('are those of Istio’s module, to the byte', async () => {
+    const compared = await Promise.all(
+      ['1.30', '1.31'].map(async (version) => {
+        const sources = await moduleSources(`istio-${version}`, 'istio.io/istio')
+        // Only the versions that were built here have been downloaded.
+        if (sources === '') return undefined
+        for (const { file } of SAMPLES) {
+          const packaged = readFileSync(new URL(`${version}/${file}.yaml`, PACKAGED))
+          assert.ok(
+            packaged.equals(readFileSync(join(sources, 'samples', 'addons', `${file}.yaml`))),
+            `${version} ${file}`,
+          )
+        }
+        return version
+      }),
+    )
+    assert.ok(compared.includes('1.31'))
+  })
+})
+
+describe('addons, on a real mesh without add-ons', () => {
+  const workplace = new Workplace()
+  let untouched: Map<string, string>
+
+  before(async () => {
+    await loadBalancer('on')
+    const file = (name: string) => fileURLToPath(new URL(`1.31/${name}.yaml`, PACKAGED))
+    workplace.kubectl('delete', '--ignore-not-found', ...FOUR.flatMap((name) => ['-f', file(name)]))
+    untouched = dump(workplace)
+  })
+  afterEach(() => {
+    telemetry('cleanup', '-y')
+    const { stderr, exitCode } = workplace.telemetry('addons', 'uninstall', '-y')
+    assert.equal(exitCode, 0, stderr)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+  after(async () => {
+    await labAddons(FOUR)
+    workplace.end()
+  })
+
+  function install(...words: string[]): InstallResult {
+    const { stdout, stderr, exitCode } = workplace.telemetry('addons', 'install', ...words, '-y', '-o', 'json')
+    assert.equal(exitCode, 0, stdout + stderr)
+    return JSON.parse(stdout) as InstallResult
+  }
+  const telemetry = (...words: string[]) => {
+    const outcome = workplace.telemetry(...words)
+    assert.equal(outcome.exitCode, 0, outcome.stdout + outcome.stderr)
+    return outcome
+  }
+
+  it('installs the four of the quick start; they are exposed and linked; installing again changes nothing', () => {
+    const first = install()
+    assert.deepEqual(
+      first.addons.map(({ name, action, ready }) => [name, action, ready?.ready]),
+      FOUR.map((name) => [name, 'installed', 1]),
+    )
+    telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
+    assert.equal(workplace.telemetry('status').exitCode, 0)
+    const linked = dump(workplace)
+    const again = install()
+    assert.deepEqual(
+      again.objects.filter(({ action }) => action !== 'unchanged'),
+      [],
+    )
+    assert.deepEqual(difference(linked, dump(workplace)), [])
+    const refused = workplace.telemetry('addons', 'uninstall', '-y')
+    assert.match(refused.stderr, /\(ADDON_IN_USE\)/)
+    assert.match(
+      workplace.telemetry('addons', 'list').stdout,
+      /^grafana +istio-system +deployment\/grafana +12\.0\.1 +1\/1/m,
+    )
+  }).timeout(240_000) // Kiali's sample waits 30 s before its first probe, and --link restarts it
+
+  for (const writes of [1, 4, 8, OBJECTS])
+    it(`is undone, or completed, when install is killed after ${writes} of ${OBJECTS} writes`, async () => {
+      const words = ['addons', 'install', ...SMALL, '-y']
+      assert.ok(await killAfterWrite(workplace, words, writes))
+      if (writes !== 4) return
+      assert.ok(install(...SMALL).addons.every(({ ready }) => ready?.ready === 1))
+    })
+
+  for (const writes of [1, 6, OBJECTS])
+    it(`is undone when uninstall is killed after ${writes} of ${OBJECTS} writes`, async () => {
+      install(...SMALL)
+      assert.ok(await killAfterWrite(workplace, ['addons', 'uninstall', '-y'], writes))
+    })
+
+  it('reports pods that are refused, in the words of Kubernetes', () => {
+    const plain = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'addons-refused' } }
+    const enforced = {
+      ...plain,
+      metadata: { ...plain.metadata, labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+    }
+    workplace.apply(enforced)
+    try {
+      const { stdout, stderr, exitCode } = workplace.telemetry(
+        'addons',
+        'install',
+        'jaeger',
+        '-n',
+        'addons-refused',
+        '-y',
+      )
+      assert.equal(exitCode, 1)
+      assert.match(stdout, /^jaeger +addons-refused +2\.17\.0 +0\/1 +NOT READY$/m)
+      assert.match(stderr, /PodSecurity "restricted/)
+      telemetry('addons', 'uninstall', '-y', '-n', 'addons-refused')
+    } finally {
+      workplace.delete(enforced)
+    }
+  })
+})
