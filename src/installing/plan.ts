@@ -143,7 +143,7 @@ function withoutPrometheus(namespace: string): Finding {
 }
 
 function runsElsewhere({ name, workload }: RunningAddon): Finding {
-  const message = `${name} also runs in namespace ${workload.metadata.namespace}, where others installed it; that one stays as it is`
+  const message = `${name} also runs in namespace ${workload.metadata.namespace}, where others installed it; that one is left unchanged`
   return notes('ADDON_RUNS_TWICE', message, 'kubectl telemetry addons list')
 }
 

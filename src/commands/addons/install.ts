@@ -10,7 +10,7 @@ export default class AddonsInstall extends TelemetryCommand {
   static override summary = "Install add-ons: Istio's samples for the running version, configured for each other"
   static override description =
     `Writes the samples of the running Istio's minor version into istiod's namespace or -n, and waits until each add-on is \
-ready. An add-on that others installed stays as it is. Kiali gets the addresses of Prometheus, Grafana and Jaeger, and a \
+ready. An add-on that others installed is left unchanged. Kiali gets the addresses of Prometheus, Grafana and Jaeger, and a \
 signing key of its own. The samples keep their data only as long as their pods; they are for trying out, not for \
 production. A second run changes nothing. "kubectl telemetry addons uninstall" removes everything again.`
   static override usage = '<%= command.id %> [ADDON...] [flags]'

@@ -7,7 +7,7 @@ import { TelemetryCommand } from '../../telemetry-command.ts'
 export default class AddonsList extends TelemetryCommand {
   static override summary = 'List the add-ons: where each runs, its version, and the version that fits Istio'
   static override description =
-    "Finds add-ons by the images of Deployments and StatefulSets, whoever installed them. The last column has the version in \
+    "Finds add-ons by the images of Deployments and StatefulSets, no matter who installed them. The last column has the version in \
 Istio's samples for the running istiod. Changes nothing."
   static override examples = [
     '<%= config.bin %> addons list',
