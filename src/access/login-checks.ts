@@ -11,6 +11,7 @@ import { type Authorizer, authorizers, clusterDomain, meshConfigMap } from '../g
 import { readMeshConfig } from '../gateways/mesh-config.ts'
 import { serviceHost } from '../manifests/guard-filters.ts'
 import { sh } from '../shell.ts'
+import { isReadFor } from '../workloads/control-plane.ts'
 import type { Guards, Login } from './guard.ts'
 import type { GuardPlan } from './guard-plan.ts'
 
@@ -106,7 +107,7 @@ interface PolicySpec {
 
 /** Istio allows one external authorizer for a workload; with two it denies all requests for which one of them is asked. */
 function requireNoOther(provider: string, policies: KubeObject[], { pods }: IngressGateway): void {
-  for (const policy of policies.filter((one) => !isNamedByExposing(one))) {
+  for (const policy of policies.filter((one) => !isNamedByExposing(one) && isReadFor(one, pods))) {
     const { action, provider: existing, selector } = (policy.spec ?? {}) as PolicySpec
     const labels = Object.entries(selector?.matchLabels ?? {})
     const isHere = pods.some(({ metadata }) => labels.every(([name, value]) => metadata.labels?.[name] === value))

@@ -2,6 +2,7 @@
 import type { ConfigMap, Container, Pod } from '../cluster/objects.ts'
 import { flagOf } from '../workloads/arguments.ts'
 import { type ConfigMapFile, mountedFile } from '../workloads/mounted-file.ts'
+import { PROXY_CONTAINER } from '../workloads/proxy.ts'
 import type { Addon, Setting } from './addon.ts'
 import { iniSetting, type Reading } from './ini.ts'
 import { yamlSetting } from './yaml-setting.ts'
@@ -23,7 +24,7 @@ const UNREAD_ARGUMENT = /^--?configOverrides\b/
  */
 export function programsOf({ title, ports }: Addon, pods: Pod[]): Program[] {
   const all = pods.flatMap(({ spec }) => {
-    const own = spec.containers.filter(({ name }) => name !== 'istio-proxy')
+    const own = spec.containers.filter(({ name }) => name !== PROXY_CONTAINER)
     const byPort = own.filter((one) => one.ports?.some(({ containerPort }) => ports.numbers.includes(containerPort)))
     const byName = own.filter(({ name }) => name === title.toLowerCase())
     const chosen = byPort.length > 0 ? byPort : byName.length > 0 ? byName : own

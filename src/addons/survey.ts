@@ -112,7 +112,7 @@ async function choose(
   }
   if (isOne) return onlyMarked(name, found)
   const namespaces = [...new Set(found.map((one) => one.namespace))]
-  const annotate = sh`kubectl annotate service NAME ${ADDON_ANNOTATION}=${name}`
+  const annotate = sh`kubectl -n ${namespaces[0]} annotate service NAME ${ADDON_ANNOTATION}=${name}`
   throw new UserError('ADDON_AMBIGUOUS', `${found.length} Services fit ${name}: ${places.join(', ')}`, {
     suggestions:
       namespaces.length > 1 ? namespaces.map((one) => sh`-n ${one}`) : [`${annotate}   # marks the right one`],
@@ -147,25 +147,17 @@ function otherProductRuns({ found: { addon, namespace, service }, other }: Surve
 }
 
 function notFound(name: string, namespace: string | undefined, everywhere: FoundAddon[]): UserError {
-  const rows = rowsOf(name)
-  const titles = rows.map(({ title }) => title).join(' or ')
-  const labels = rows.flatMap(({ labels }) =>
-    labels.map((set) =>
-      Object.entries(set)
-        .map((pair) => pair.join('='))
-        .join(','),
-    ),
-  )
+  const titles = rowsOf(name).map(({ title }) => title)
   const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`
+  const message = `${titles.join(' or ')} was not found ${where}: no Service has its usual labels and ports`
+  const words = titles.map((title) => title.toLowerCase()).join('|')
+  const place = namespace ?? 'NAMESPACE'
+  const suggestions = [
+    sh`kubectl get services -A | grep -iE ${words}   # is it installed?`,
+    sh`kubectl -n ${place} annotate service NAME ${ADDON_ANNOTATION}=${name}   # if its Service has other labels; then name it with -n ${place}`,
+  ]
   const elsewhere = everywhere.map((one) => sh`-n ${one.namespace}`)
-  return new UserError(
-    'ADDON_NOT_FOUND',
-    `${titles} was not found ${where} (looked for Services with ${labels.join(' or ')})`,
-    {
-      suggestions:
-        elsewhere.length > 0 ? elsewhere : [sh`kubectl get services -A | grep -i ${name}   # is it installed?`],
-    },
-  )
+  return new UserError('ADDON_NOT_FOUND', message, { suggestions: elsewhere.length > 0 ? elsewhere : suggestions })
 }
 
 /** A path that could be more than a path in a URL or a command is not used. */

@@ -1,17 +1,14 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
 import type { Credentials, Guards, Login } from '../access/guard.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import { UserError } from '../errors.ts'
 import { type Finding, fails, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
-import type { IngressGateway } from '../gateways/find.ts'
-import { clusterDomain } from '../gateways/mesh.ts'
-import { type Cause, findCause, unknownCause } from '../gateways/upstream/causes.ts'
+import type { Cause } from '../gateways/upstream/causes.ts'
 import { MARKER } from '../manifests/probe-paths.ts'
 import type { Probe, ProbeTarget } from '../probing/prober.ts'
 import { sh } from '../shell.ts'
 import { until, type Wait } from '../time/until.ts'
 import type { Dependencies } from '../world.ts'
+import { CauseSearch, type Mesh } from './opening/cause-search.ts'
 import { type GuardProof, PAUSE, proveGuard, type Verdict } from './opening/prove-guards.ts'
 import { resolutionWarnings } from './resolution.ts'
 import type { Exposure } from './spec.ts'
@@ -35,7 +32,7 @@ export interface Verification {
   /** Add-ons whose guard this run has proven already. */
   proven: readonly string[]
   /** Where to look for what keeps the gateway from an add-on; left out when no Service leads to its pods. */
-  mesh?: { gateway: IngressGateway; cluster: Cluster } | undefined
+  mesh?: Mesh | undefined
 }
 
 /** One probe for each exposure. */
@@ -142,28 +139,22 @@ function withoutLogin(probe: Probe, login: Login): Probe {
   return { ...probe, ok: false, hop: 'access', message }
 }
 
-/** Milliseconds in which a new route reaches the gateway: before, a cause would be looked for too early. */
-const SETTLING = 2_000
-
 /**
- * Ends early when the configuration of the mesh gives a cause, which waiting does not change.
+ * Ends early when the configuration of the mesh gives a cause.
  * @param judge the verdict on a probe: a page that answers may still be a failure
  */
 async function probeUntil(
   target: ProbeTarget,
   judge: (probe: Probe) => Probe,
-  { exposure, timeout, mesh }: { exposure: Exposure; timeout: number; mesh: Verification['mesh'] },
+  { exposure, timeout, mesh }: { exposure: Exposure; timeout: number; mesh: Mesh | undefined },
   { prober, clock, terminal }: Needs,
 ): Promise<Probed> {
-  const [started, early] = [clock.now().getTime(), Math.min(SETTLING, timeout)]
+  const causes = new CauseSearch(mesh, timeout, clock)
   const isOver = (probe: Probe) => probe.ok || isIntruder(probe)
-  let looked = false
   const wait: Wait<Probed> = {
     look: async () => {
       const probe = judge(await prober.probe(target))
-      if (isOver(probe) || looked || clock.now().getTime() - started < early) return { probe }
-      looked = true
-      return { probe, cause: await causeOf(exposure, probe, { mesh, find: findCause }) }
+      return isOver(probe) ? { probe } : { probe, cause: await causes.find(probe, exposure) }
     },
     isDone: ({ probe, cause }) => isOver(probe) || cause !== undefined,
     pause: PAUSE,
@@ -174,29 +165,8 @@ async function probeUntil(
       ),
   }
   const last = await until(wait, clock)
-  if (isOver(last.probe) || last.cause !== undefined || !isUnreached(last.probe)) return last
-  return { ...last, cause: await causeOf(exposure, last.probe, { mesh, find: unknownCause }) }
-}
-
-/** What cannot be read is no cause that could be named. */
-async function causeOf(
-  { service, namespace, servicePort: port }: Exposure,
-  probe: Probe,
-  { mesh, find }: { mesh: Verification['mesh']; find: typeof findCause },
-): Promise<Cause | undefined> {
-  if (mesh === undefined || probe.hop === 'dns' || probe.hop === 'access') return undefined
-  const { gateway, cluster } = mesh
-  const host = `${service}.${namespace}.svc.${clusterDomain(gateway)}`
-  const to = isUnreached(probe) ? { service, namespace, port, host, wrongProtocol: probe.wrongProtocol } : undefined
-  return find(to, gateway, cluster).catch((error: unknown) => {
-    if (error instanceof UserError) return undefined
-    throw error
-  })
-}
-
-/** Whether the gateway has answered itself, or the add-on with a failure. */
-function isUnreached({ hop, status = 0, wrongProtocol }: Probe): boolean {
-  return hop === 'upstream' && (status >= 500 || wrongProtocol !== undefined)
+  if (isOver(last.probe) || last.cause !== undefined) return last
+  return { ...last, cause: await causes.unknown(last.probe, exposure) }
 }
 
 /** The next command for a hop that failed. */

@@ -1,7 +1,8 @@
 /** Pure: finds the user's Gateways that claim one of our hosts on the same pods and port. */
 import type { KubeObject } from '../cluster/cluster.ts'
-import { isStaying } from '../cluster/objects.ts'
+import { isStaying, type Pod } from '../cluster/objects.ts'
 import { textOf } from '../shapes.ts'
+import { controlPlaneOf, isRead } from '../workloads/control-plane.ts'
 import { boundPorts, type IngressGateway, listenerPorts } from './find.ts'
 import { type Entry, type ServerSpec, serversIn } from './layout.ts'
 import { isOwnGateway, ownGateway } from './made-by-exposing.ts'
@@ -103,7 +104,7 @@ function othersFor(
 ): KubeObject[] {
   return gateways.filter(
     (gateway) =>
-      gateway.kind === 'Gateway' && !isOwnGateway(gateway, namespace) && pods.some((pod) => selects(gateway, pod)),
+      gateway.kind === 'Gateway' && !isOwnGateway(gateway, namespace) && pods.some((pod) => applies(gateway, pod)),
   )
 }
 
@@ -113,17 +114,18 @@ function nameOf({ metadata: { namespace, name } }: KubeObject): string {
 
 /** Whether the gateway listens at the port of an entry, for whatever Gateway. */
 export function isBusy(gateway: IngressGateway, entries: readonly HostPort[], gateways: KubeObject[]): boolean {
-  const own = gateways.filter((one) => one.kind === 'Gateway' && gateway.pods.some((pod) => selects(one, pod)))
+  const own = gateways.filter((one) => one.kind === 'Gateway' && gateway.pods.some((pod) => applies(one, pod)))
   const taken = own.flatMap(serversIn).flatMap(({ port }) => listenerPorts(gateway, port.number))
   return entries.flatMap(({ port }) => listenerPorts(gateway, port)).some((port) => taken.includes(port))
 }
 
 type HostPort = Pick<Entry, 'host' | 'port'>
 
-/** A Gateway without a selector applies to every gateway pod. */
-function selects(gateway: KubeObject, pod: KubeObject): boolean {
+/** A Gateway without a selector applies to every gateway pod whose istiod reads it. */
+function applies(gateway: KubeObject, pod: Pod): boolean {
   const { selector = {} } = (gateway.spec ?? {}) as Spec
-  return Object.entries(selector).every(([name, value]) => pod.metadata.labels?.[name] === value)
+  const isSelected = Object.entries(selector).every(([name, value]) => pod.metadata.labels?.[name] === value)
+  return isSelected && isRead(gateway, controlPlaneOf([pod]))
 }
 
 function covers(claim: string, host: string): boolean {

@@ -3,6 +3,7 @@ import type { ObjectName } from '../cluster/cluster.ts'
 import type { LabelSelector } from '../cluster/label-selector.ts'
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
 import { isMap, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
+import { controlPlaneOf } from '../workloads/control-plane.ts'
 import { valuesInYaml } from '../yaml-reading.ts'
 import type { IngressGateway } from './find.ts'
 import { isDomain } from './names.ts'
@@ -16,12 +17,10 @@ export interface Authorizer {
   sends: string[]
 }
 
-/** The ConfigMap of a gateway's control plane: `istio`, or `istio-REVISION`. The proxies contain the address of their istiod. */
+/** The ConfigMap of a gateway's control plane: `istio`, or `istio-REVISION` (`getMeshConfigMapName` in pilot/pkg/bootstrap/mesh.go). */
 export function meshConfigMap({ pods }: Pick<IngressGateway, 'pods'>): Required<ObjectName> {
-  const variables = pods.flatMap(({ spec }) => spec.containers).flatMap(({ env = [] }) => env)
-  const istiod = variables.find(({ name }) => name === 'CA_ADDR')?.value ?? ''
-  const [, revision = '', namespace = 'istio-system'] = /^istiod(-[^.]+)?\.([^.:]+)/.exec(istiod) ?? []
-  return { name: `istio${revision}`, namespace }
+  const { revision, namespace } = controlPlaneOf(pods)
+  return { name: revision === 'default' ? 'istio' : `istio-${revision}`, namespace }
 }
 
 /** Istio's default, which almost every cluster has. */

@@ -1,11 +1,12 @@
 /** Which workloads have a proxy of Istio in their pods, and which version of Istio injected it. Pure. */
 import type { Resource } from '../cluster/cluster.ts'
-import { type Container, type Deployment, hasEnded, isStaying, type Pod } from '../cluster/objects.ts'
+import { type Deployment, hasEnded, isStaying, type Pod } from '../cluster/objects.ts'
 import { isGatewayPod } from '../gateways/find.ts'
 import { controllerOf } from '../workloads/controller.ts'
+import { proxyImage } from '../workloads/proxy.ts'
 import { workloadNames } from '../workloads/workload-names.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
-import { PROXY_CONTAINER, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 export interface ListedWorkload {
   resource: Resource
@@ -63,39 +64,9 @@ export function runs(pod: Pod): boolean {
   return isStaying(pod) && !hasEnded(pod)
 }
 
-function proxyImage({ spec }: Pod): string | undefined {
-  const isProxy = (container: Container) => container.name === PROXY_CONTAINER && partIn(container) === undefined
-  const proxy = containersOf(spec).find(isProxy)
-  return proxy && (proxy.image ?? '')
-}
-
 /** The kind of proxy in a pod; `undefined` without one. */
 export function proxyIn(pod: Pod): Workload['proxy'] | undefined {
   return proxyImage(pod) === undefined ? undefined : isGatewayPod(pod) ? 'gateway' : 'sidecar'
-}
-
-/** Parts of Istio's ambient mode and the plugin of the nodes, as codes of reasons. */
-export type AmbientPart = 'ZTUNNEL' | 'WAYPOINT' | 'ISTIO_CNI'
-
-/**
- * Which part of ambient mode a pod is. Containers of ztunnel and of waypoints have the name of a sidecar, but they are none: a change of
- * them would cut the traffic of a node or a namespace. Charts and users rename them, so the program is compared and not the name.
- */
-export function ambientPartOf({ spec }: { spec: Pod['spec'] }): AmbientPart | undefined {
-  return containersOf(spec)
-    .map(partIn)
-    .find((part) => part !== undefined)
-}
-
-/** `args: [proxy, ztunnel]`, `[proxy, waypoint]`: https://github.com/istio/istio/tree/master/manifests/charts */
-function partIn({ image = '', args = [] }: Container): AmbientPart | undefined {
-  if (args.includes('ztunnel') || /(^|\/)ztunnel(?=[:@]|$)/.test(image)) return 'ZTUNNEL'
-  if (args[args.indexOf('proxy') + 1] === 'waypoint') return 'WAYPOINT'
-  return /(^|\/)install-cni(?=[:@]|$)/.test(image) ? 'ISTIO_CNI' : undefined
-}
-
-function containersOf({ containers, initContainers = [] }: Pod['spec']): Container[] {
-  return [...containers, ...initContainers]
 }
 
 /** The version that a new pod will have. If istiod injects the proxy, that is the version of istiod. */

@@ -17,6 +17,7 @@ import {
 } from '../cluster/resources.ts'
 import type { Code } from '../codes.ts'
 import { hasCode } from '../errors.ts'
+import { controlPlaneOf, isRead } from '../workloads/control-plane.ts'
 import type { Candidate } from './find.ts'
 import { chooseMethod, whyNotReady } from './methods/choose.ts'
 import type { Scene, ScrapeOptions } from './methods/planner.ts'
@@ -65,7 +66,9 @@ export async function planWorkloads(
       injector: injectors.get(candidate.revision ?? ''),
       neighbours: (byPlace.pods.get(namespace) ?? []).filter((pod) => !own.has(pod)),
       services: byPlace.services.get(namespace) ?? [],
-      objects: [...(byPlace.objects.get(namespace) ?? []), ...(namespace === rootNamespace ? [] : meshWide)],
+      objects: [...(byPlace.objects.get(namespace) ?? []), ...(namespace === rootNamespace ? [] : meshWide)].filter(
+        (one) => isReadBy(one, candidate),
+      ),
     })
     const skip = planned.skip ?? whyNotReady(candidate)
     return skip === undefined ? planned : { ...planned, skip, changes: [] }
@@ -74,6 +77,12 @@ export async function planWorkloads(
 
 /** In the root namespace, objects of these kinds apply to the whole mesh. */
 const MESH_WIDE_KINDS = ['Sidecar', 'AuthorizationPolicy']
+
+/** Whether the istiod of a workload reads an object. NetworkPolicies are for no istiod. */
+function isReadBy(object: KubeObject, { revision, pods }: Candidate): boolean {
+  const own = revision === undefined ? controlPlaneOf(pods) : { revision }
+  return object.kind === 'NetworkPolicy' || isRead(object, own)
+}
 
 function byNamespace<T extends KubeObject>(objects: T[]): Map<string, T[]> {
   return Map.groupBy(objects, ({ metadata }) => metadata.namespace ?? '')

@@ -20,8 +20,6 @@ export const AGENT_PORT = 15020
 export const PLAINTEXT_PORTS = [ENVOY_PLAINTEXT_PORT, AGENT_PORT]
 /** The path of the merged metrics, at all ports. */
 export const METRICS_PATH = '/stats/prometheus'
-/** Istio's container; a native sidecar is an init container. */
-export const PROXY_CONTAINER = 'istio-proxy'
 /** Annotation that Istio's injector and agent read: https://istio.io/latest/docs/reference/config/annotations/ */
 export const PROXY_CONFIG = 'proxy.istio.io/config'
 /** Annotation of a pod: the port at which Prometheus scrapes it over mutual TLS. Istio's injector sets it only for native ports. */

@@ -83,14 +83,15 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'probing',
     'shapes',
     'terminal',
+    'workloads',
     'world',
     'yaml-reading',
   ],
-  workloads: ['cluster', 'errors', 'time', 'world'],
+  workloads: ['cluster', 'errors', 'shapes', 'time', 'world'],
   prometheus: ['cluster', 'errors', 'probing', 'workloads'],
   forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'terminal', 'time', 'world'],
   // capabilities
-  access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes'],
+  access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes', 'workloads'],
   certifying: [
     'certificates',
     'changes',

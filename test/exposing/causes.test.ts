@@ -1,16 +1,18 @@
 /** Settings of a mesh that keep the gateway from an add-on whose pods are Ready: all of them are a 503 at the gateway. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import type { GuardRequest } from '../../src/access/guard.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { UserError } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
 import { succeeded } from '../../src/exposing/result.ts'
 import type { Finding } from '../../src/findings.ts'
+import { OPEN } from '../../src/manifests/probe-paths.ts'
 import type { Probe } from '../../src/probing/prober.ts'
 import { status } from '../../src/status/status.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { grafana, ingressGateway } from '../fakes/mesh.ts'
-import { request, world } from './exposing.ts'
+import { isClosed, request, world } from './exposing.ts'
 
 const UNREACHED: Probe = {
   ok: false,
@@ -255,6 +257,85 @@ describe('what keeps the gateway from an add-on', () => {
       it(`${what} are no cause`, async () => {
         assert.doesNotMatch((await exposing(objects)).failure.message, /exported/)
       })
+  })
+
+  describe('of a guarded exposure', () => {
+    const LIST = { cidrs: ['203.0.113.0/24'] }
+    const GUARDS: [string, GuardRequest][] = [
+      ['an allow list', LIST],
+      ['a password', { login: { kind: 'basic', users: undefined } }],
+      ['both', { ...LIST, login: { kind: 'basic', users: undefined } }],
+    ]
+    const HIDDEN = [...MESH, mesh(DISCOVERY), namespace('istio-system'), namespace('monitoring', { team: 'mesh' })]
+    const CLOSED: Probe = { ok: false, hop: 'tcp', message: 'connection refused', milliseconds: 1 }
+
+    /** Runs with a gateway that answers this to every proof. */
+    async function guarding(guard: GuardRequest, objects: KubeObject[], proof: Probe | undefined) {
+      const one = world(objects)
+      if (proof !== undefined) one.prober.guarding = () => proof
+      one.prober.answers = [UNREACHED]
+      const started = one.clock.now().getTime()
+      const { result } = await expose({ ...request, guard, timeout: 60_000 }, one)
+      assert.equal(succeeded(result), false)
+      return { one, result, seconds: (one.clock.now().getTime() - started) / 1000 }
+    }
+
+    for (const [what, guard] of GUARDS) {
+      it(`${what}: a gateway of a namespace that istiod does not see is named within seconds, and the route stays closed`, async () => {
+        for (const proof of [CLOSED, { ...UNREACHED, hop: 'route', status: 404 } as Probe]) {
+          const { one, result, seconds } = await guarding(guard, HIDDEN, proof)
+          const [failure] = result.warnings.filter(({ code }) => code === 'GUARD_NOT_PROVEN')
+          assert.match(
+            failure?.message ?? '',
+            /; istiod does not see namespace istio-system: the discoverySelectors of .*\), so the route is closed for everybody$/,
+          )
+          assert.deepEqual(failure?.remedies, [
+            'kubectl label namespace istio-system team=mesh --overwrite   # istiod sees it then',
+            'kubectl -n istio-system edit configmap istio   # discoverySelectors',
+            'kubectl telemetry expose grafana   # then opens the route',
+          ])
+          assert.ok(seconds < 5, `${seconds} s`)
+          assert.ok(isClosed(one, 'grafana'))
+        }
+      })
+
+      it(`${what}: without a cause the wait takes its time`, async () => {
+        const { result, seconds, one } = await guarding(guard, MESH, CLOSED)
+        assert.match(
+          result.warnings.find(({ code }) => code === 'GUARD_NOT_PROVEN')?.message ?? '',
+          /\(connection refused\), so/,
+        )
+        assert.ok(seconds >= 60)
+        assert.ok(isClosed(one, 'grafana'))
+      })
+    }
+
+    it('a guard without effect is that, and nothing else', async () => {
+      const { result } = await guarding(LIST, HIDDEN, {
+        ...UNREACHED,
+        ok: true,
+        hop: 'access',
+        status: 403,
+        header: OPEN,
+      })
+      assert.deepEqual(
+        result.warnings.filter(({ severity }) => severity === 'fails').map(({ code }) => code),
+        ['GUARD_WITHOUT_EFFECT'],
+      )
+    })
+
+    it('what keeps the gateway from the add-on is named after the proof, which needs no add-on', async () => {
+      const causes: [RegExp, KubeObject[]][] = [
+        [/; DestinationRule istio-system\/theirs /, [...MESH, rule('*.local', 'ISTIO_MUTUAL')]],
+        [/; Service monitoring\/grafana is only exported to \./, [...MESH, mesh('defaultServiceExportTo: ["."]')]],
+      ]
+      for (const [words, objects] of causes) {
+        const { one, result, seconds } = await guarding(LIST, objects, undefined)
+        assert.match(result.warnings.find(({ code }) => code === 'PROBE_FAILED')?.message ?? '', words)
+        assert.ok(!isClosed(one, 'grafana'))
+        assert.ok(seconds < 8, `${seconds} s`)
+      }
+    })
   })
 
   it('of a mesh without automatic mutual TLS, for pods with a sidecar', async () => {

@@ -190,10 +190,16 @@ describe('expose all', () => {
       result.warnings.map(({ code, remedies }) => ({ code, remedies })),
       ['kiali', 'prometheus'].map((name) => ({
         code: 'ADDON_NOT_FOUND',
-        remedies: [`kubectl get services -A | grep -i ${name}   # is it installed?`],
+        remedies: [
+          `kubectl get services -A | grep -iE ${name}   # is it installed?`,
+          `kubectl -n NAMESPACE annotate service NAME kubectl-telemetry/addon=${name}   # if its Service has other labels; then name it with -n NAMESPACE`,
+        ],
       })),
     )
-    assert.match(result.warnings[0]?.message ?? '', /^Kiali was not found in any namespace \(looked for Services with /)
+    assert.match(
+      result.warnings[0]?.message ?? '',
+      /^Kiali was not found in any namespace: no Service has its usual labels and ports$/,
+    )
   })
 
   it('fails when no add-on exists', async () => {
@@ -204,9 +210,13 @@ describe('expose all', () => {
 
   it('fails when one of several named add-ons is missing', async () => {
     const one = world([...grafana(), ...ingressGateway()])
-    const { code, message } = await refusal(expose(requestFor('grafana', 'tracing'), one))
+    const { code, message, suggestions } = await refusal(expose(requestFor('grafana', 'tracing'), one))
     assert.equal(code, 'ADDON_NOT_FOUND')
-    assert.match(message, /^Jaeger or Zipkin or SkyWalking was not found in any namespace/)
+    assert.match(
+      message,
+      /^Jaeger or Zipkin or SkyWalking was not found in any namespace: no Service has its usual labels/,
+    )
+    assert.equal(suggestions[0], "kubectl get services -A | grep -iE 'jaeger|zipkin|skywalking'   # is it installed?")
     assert.deepEqual(one.cluster.writes, [])
   })
 

@@ -192,7 +192,7 @@ describe('the wizard', () => {
     ]).hold()
     assert.deepEqual(terminal.offered[ADDONS], [['kiali', 'prometheus', 'tracing (Jaeger)']])
     assert.deepEqual(
-      survey?.warnings.map(({ code, remedies }) => [code, remedies[0]?.startsWith('kubectl annotate service NAME')]),
+      survey?.warnings.map(({ code, remedies }) => [code, remedies[0]?.includes(' annotate service NAME ')]),
       [['ADDON_AMBIGUOUS', true]],
     )
     const alone = await refusal(conversation({}, [service, pod, second]).hold())

@@ -6,6 +6,7 @@ import { guardVersion } from '../../access/guard-version.ts'
 import type { ProvidedSecret } from '../../certifying/provided-secret.ts'
 import { applyChanges, type Change, isOfSameObject } from '../../changes/changes.ts'
 import { Progress } from '../../changes/progress.ts'
+import { RememberingCluster } from '../../cluster/remembering-cluster.ts'
 import type { Finding } from '../../findings.ts'
 import { closedRoute } from '../../manifests/virtual-service.ts'
 import type { Dependencies } from '../../world.ts'
@@ -40,7 +41,8 @@ export async function openProven(written: Closed, progress: Progress, world: Dep
   const { plan, stages } = written
   const proofs = proofsOf(plan, written.exposures).filter(({ exposure }) => stages.closing.includes(exposure.addon))
   if (proofs.length === 0) return { closed: [], verdicts: {}, opened: [], unproven: [] }
-  const asking = askingOf(plan, written.providedSecret, plan.request.timeout)
+  const mesh = { gateway: plan.spec.gateway, cluster: new RememberingCluster(world.cluster) }
+  const asking = { ...askingOf(plan, written.providedSecret, plan.request.timeout), mesh }
   const verdicts = await Promise.all(proofs.map((proof) => proveGuard(proof, asking, world)))
   const proven = proofs
     .filter((_, index) => verdicts[index]?.guard === 'in force')

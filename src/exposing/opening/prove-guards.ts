@@ -4,12 +4,14 @@
  */
 import type { Guard } from '../../access/guard.ts'
 import { type Finding, fails, type Severity } from '../../findings.ts'
+import type { Cause } from '../../gateways/upstream/causes.ts'
 import { LOGIN_PROBE, MARKER } from '../../manifests/probe-paths.ts'
 import type { Probe, ProbeTarget } from '../../probing/prober.ts'
 import { sh } from '../../shell.ts'
-import { until } from '../../time/until.ts'
+import { until, type Wait } from '../../time/until.ts'
 import type { Dependencies } from '../../world.ts'
 import type { Exposure } from '../spec.ts'
+import { CauseSearch, type Mesh } from './cause-search.ts'
 
 /** A pushed configuration reaches Envoy in about 100 ms (istiod's debounce), so asking more often gains nothing. */
 export const PAUSE = 100
@@ -26,6 +28,8 @@ export interface Verdict {
   guard: 'in force' | 'without effect' | 'unknown'
   /** What the guard answered, or did not. */
   probe: Probe
+  /** What keeps the gateway from the guard, as the configuration of the mesh says. */
+  cause?: Cause | undefined
 }
 
 export interface Asking {
@@ -35,26 +39,29 @@ export interface Asking {
   pods: number
   /** Milliseconds; at least one look is taken. */
   timeout: number
+  /** Where to look for what keeps the gateway from the guard. */
+  mesh?: Mesh
 }
 
 type Needs = Pick<Dependencies, 'prober' | 'clock' | 'terminal'>
 
-/** Asks until the guard is in force or the time is up. */
+/** Asks until the guard is in force, a cause is known that waiting does not change, or the time is up. */
 export async function proveGuard(
   proof: GuardProof,
-  { to, pods, timeout }: Asking,
+  { to, pods, timeout, mesh }: Asking,
   { prober, clock, terminal }: Needs,
 ): Promise<Verdict> {
   const { url } = proof.exposure
   const ask = asker(proof.exposure, to, prober)
+  const causes = new CauseSearch(mesh, timeout, clock)
   let seen = 0
-  const wait = {
+  const wait: Wait<Verdict> = {
     look: async () => {
       const verdict = await look(proof, ask)
       seen = verdict.guard === 'in force' ? seen + 1 : 0
-      return verdict
+      return verdict.guard === 'unknown' ? { ...verdict, cause: await causes.find(verdict.probe) } : verdict
     },
-    isDone: () => seen >= (pods > 1 ? 3 * pods : 1),
+    isDone: ({ cause }) => cause !== undefined || seen >= (pods > 1 ? 3 * pods : 1),
     pause: PAUSE,
     timeout,
     explain: ({ probe }: Verdict) =>
@@ -123,14 +130,18 @@ export function guardPassed({ exposure: { addon, url }, guard }: GuardProof, clo
 }
 
 /** Why a route stays closed, or is closed again. */
-export function unproven(proof: GuardProof, { guard: verdict, probe }: Verdict): Finding {
+export function unproven(proof: GuardProof, { guard: verdict, probe, cause }: Verdict): Finding {
   if (verdict === 'without effect') return guardPassed(proof, true)
   const { addon, url } = proof.exposure
   return fails(
     'GUARD_NOT_PROVEN',
-    `it could not be seen that the guard of ${url} is in force (${saidBy(probe)}), so the route is closed for everybody`,
-    sh`kubectl telemetry expose ${addon}   # tries again; on a machine that reaches the gateway, or with --ingress-ip`,
-    'istioctl analyze -A',
+    `it could not be seen that the guard of ${url} is in force (${saidBy(probe)}${cause === undefined ? '' : `; ${cause.message}`}), so the route is closed for everybody`,
+    ...(cause === undefined
+      ? [
+          sh`kubectl telemetry expose ${addon}   # tries again; on a machine that reaches the gateway, or with --ingress-ip`,
+          'istioctl analyze -A',
+        ]
+      : [...cause.remedies, sh`kubectl telemetry expose ${addon}   # then opens the route`]),
   )
 }
 

@@ -9,6 +9,7 @@ import { findIstioVersion, readable } from '../../cluster/reading.ts'
 import { NAMESPACES, PODS, SERVICES } from '../../cluster/resources.ts'
 import type { WrongProtocol } from '../../probing/wrong-protocol.ts'
 import { sh } from '../../shell.ts'
+import { answersMutualTls } from '../../workloads/proxy.ts'
 import type { IngressGateway } from '../find.ts'
 import { defaultExports, discoverySelectors, hasAutoMtls, meshConfigMap } from '../mesh.ts'
 import { readMeshConfig } from '../mesh-config.ts'
@@ -21,7 +22,7 @@ import {
   PLAIN_TLS,
   ruleHost,
 } from './destination-rules.ts'
-import { askPods, hasSidecar, makesTls, portRemedies, type Served, tlsRemedies } from './https-addons.ts'
+import { askPods, makesTls, portRemedies, type Served, tlsRemedies } from './https-addons.ts'
 
 export interface Cause {
   /** Words that follow the failure of a page. */
@@ -49,12 +50,13 @@ export async function findCause(
   const names = [gateway.namespace, ...(to === undefined ? [] : [to.namespace])]
   const unseen = await unseenNamespace(names, gateway, { mesh, cluster })
   if (unseen !== undefined || to === undefined) return unseen
-  const service = await readable(cluster.get<Service>(SERVICES, { name: to.service, namespace: to.namespace }))
+  const served = await behind(to, cluster)
+  const facts = { mesh, cluster, served }
   return (
-    (service && notExported(service, gateway, mesh)) ??
-    (await plainHttp(to, gateway, { mesh, cluster })) ??
-    (await unfitRule(to, gateway, { mesh, cluster })) ??
-    (await withoutMtls(to, { mesh, cluster }))
+    (served.service && notExported(served.service, gateway, mesh)) ??
+    (await plainHttp(to, gateway, facts)) ??
+    (await unfitRule(to, gateway, facts)) ??
+    withoutMtls(to, facts)
   )
 }
 
@@ -64,9 +66,11 @@ export async function unknownCause(
   gateway: IngressGateway,
   cluster: Cluster,
 ): Promise<Cause | undefined> {
-  const { pods } = to === undefined ? { pods: [] } : await behind(to, cluster)
-  if (to === undefined || !pods.some(isReady)) return undefined
-  const doubted = await doubtedCertificate(to, gateway, { mesh: await readMeshConfig(gateway, cluster), cluster })
+  if (to === undefined) return undefined
+  const served = await behind(to, cluster)
+  if (!served.pods.some(isReady)) return undefined
+  const mesh = await readMeshConfig(gateway, cluster)
+  const doubted = await doubtedCertificate(to, gateway, { mesh, cluster, served })
   if (doubted !== undefined) return doubted
   const { service: name, namespace } = to
   const {
@@ -82,6 +86,11 @@ export async function unknownCause(
       sh`kubectl -n ${namespace} get networkpolicies   # does one of them keep the gateway out?`,
     ],
   }
+}
+
+interface ServedFacts extends Facts {
+  /** What the destination leads to, read once. */
+  served: Served
 }
 
 /** istiod knows nothing of namespaces that its discoverySelectors leave out: no Service of an add-on, no Gateway of ours. */
@@ -155,10 +164,8 @@ function notExported(
 }
 
 /** Without a DestinationRule that says it, the gateway then sends plaintext to a sidecar. */
-async function withoutMtls(to: Destination, { mesh, cluster }: Facts): Promise<Cause | undefined> {
-  if (hasAutoMtls(mesh)) return undefined
-  const { pods } = await behind(to, cluster)
-  if (pods.length === 0 || !pods.every(hasSidecar)) return undefined
+function withoutMtls(to: Destination, { mesh, served: { pods } }: ServedFacts): Cause | undefined {
+  if (hasAutoMtls(mesh) || pods.length === 0 || !pods.every(answersMutualTls)) return undefined
   return {
     message:
       'the mesh configuration has enableAutoMtls: false, so the gateway sends plaintext to the sidecar of its pods, which may accept only mutual TLS',
@@ -172,14 +179,14 @@ async function withoutMtls(to: Destination, { mesh, cluster }: Facts): Promise<C
 const TLS_MODES = ['ISTIO_MUTUAL', ...PLAIN_TLS]
 
 /** A DestinationRule whose TLS settings do not fit the pods. */
-async function unfitRule(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
+async function unfitRule(to: Unreached, gateway: IngressGateway, facts: ServedFacts): Promise<Cause | undefined> {
   const found = await findRule(to, gateway, facts)
   if (found === undefined || found === 'unread' || found.mode === undefined) return undefined
   const { rule, mode } = found
   const { name, namespace } = rule.metadata
   if (to.wrongProtocol === 'not trusted')
     return notTrusted(found, 'but the gateway does not trust the certificate of the add-on')
-  const served = await behind(to, facts.cluster)
+  const { served } = facts
   const why = await misfit(mode, to, served, facts.cluster)
   if (why === undefined) return undefined
   return {
@@ -201,7 +208,7 @@ function modeOf(rule: KubeObject, mode: string | undefined): string {
 async function misfit(mode: string, to: Unreached, served: Served, cluster: Cluster): Promise<string | undefined> {
   const { pods } = served
   if (pods.length === 0) return undefined
-  const injected = pods.every(hasSidecar)
+  const injected = pods.every(answersMutualTls)
   if (mode === 'DISABLE') return injected ? 'but its pods have a sidecar, which may accept only mutual TLS' : undefined
   if (!TLS_MODES.includes(mode)) return undefined
   if (injected && mode === 'ISTIO_MUTUAL') return undefined
@@ -214,10 +221,14 @@ async function misfit(mode: string, to: Unreached, served: Served, cluster: Clus
 }
 
 /** The gateway makes TLS and verifies, and the add-on speaks TLS: that is all Envoy tells of a refused certificate. */
-async function doubtedCertificate(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
+async function doubtedCertificate(
+  to: Unreached,
+  gateway: IngressGateway,
+  facts: ServedFacts,
+): Promise<Cause | undefined> {
   const found = await findRule(to, gateway, facts)
   if (typeof found !== 'object' || !makesTls(found) || !found.verifies) return undefined
-  if (!(await speaksTls(to, await behind(to, facts.cluster), facts.cluster))) return undefined
+  if (!(await speaksTls(to, facts.served, facts.cluster))) return undefined
   return notTrusted(found, 'and the gateway may not trust the certificate of the add-on')
 }
 
@@ -238,12 +249,11 @@ async function speaksTls(to: Destination, { service, pods }: Served, cluster: Cl
 }
 
 /** The add-on speaks HTTPS, and no DestinationRule makes the gateway do so. */
-async function plainHttp(to: Unreached, gateway: IngressGateway, facts: Facts): Promise<Cause | undefined> {
-  const { cluster } = facts
+async function plainHttp(to: Unreached, gateway: IngressGateway, facts: ServedFacts): Promise<Cause | undefined> {
+  const { cluster, served } = facts
   const isKnown = to.wrongProtocol === 'tls wanted'
   const isAsked = to.wrongProtocol === 'no http'
   if (!isKnown && !isAsked) return undefined
-  const served = await behind(to, cluster)
   if (!isKnown && !(await speaksTls(to, served, cluster))) return undefined
   const found = await findRule(to, gateway, facts)
   // A rule that makes TLS reaches the gateway in a moment.

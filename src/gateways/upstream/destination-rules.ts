@@ -4,6 +4,7 @@ import type { ConfigMap, Pod } from '../../cluster/objects.ts'
 import { findIstioVersion, readable } from '../../cluster/reading.ts'
 import { destinationRules } from '../../cluster/resources.ts'
 import { listOf, mapOf, textOf, textsOf } from '../../shapes.ts'
+import { isReadFor } from '../../workloads/control-plane.ts'
 import type { IngressGateway } from '../find.ts'
 import { defaultExports, meshConfigMap, rootNamespace } from '../mesh.ts'
 
@@ -44,7 +45,7 @@ export async function findRule(
   if (rules === undefined) return 'unread'
   const root = rootNamespace(mesh, meshConfigMap(gateway).namespace)
   const exports = defaultExports(mesh, 'DestinationRule')
-  const visible = rules.filter((one) => isFor(one, gateway, exports))
+  const visible = rules.filter((one) => isReadFor(one, gateway.pods) && isFor(one, gateway, exports))
   const rule = ruleFor(to, gateway, visible, root)
   const tls = rule && tlsSettings(rule, to.port)
   return rule && { rule, mode: textOf(tls?.mode), verifies: tls?.insecureSkipVerify !== true }

@@ -9,6 +9,7 @@ import { UserError } from '../../errors.ts'
 import { asFinding, type Finding } from '../../findings.ts'
 import { wantsTls } from '../../probing/wrong-protocol.ts'
 import { sh } from '../../shell.ts'
+import { answersMutualTls } from '../../workloads/proxy.ts'
 import type { IngressGateway } from '../find.ts'
 import { clusterDomain } from '../mesh.ts'
 import { readMeshConfig } from '../mesh-config.ts'
@@ -107,7 +108,7 @@ function ruleRemedies(to: Destination, { namespace }: IngressGateway, { found, v
 
 /** A sidecar refuses every TLS but Istio's at a port that is declared as HTTP (seen); at any other it passes it on. */
 export function portRemedies({ service, pods }: Served, number: number): string[] {
-  if (service === undefined || !pods.some(hasSidecar) || !isHttpPort(service, number)) return []
+  if (service === undefined || !pods.some(answersMutualTls) || !isHttpPort(service, number)) return []
   const { name, namespace } = service.metadata
   const patch = JSON.stringify({ spec: { ports: [{ port: number, appProtocol: 'https' }] } })
   return [
@@ -120,11 +121,6 @@ function isHttpPort({ spec }: Service, number: number): boolean {
   const { appProtocol, name = '' } = spec.ports?.find(({ port }) => port === number) ?? {}
   const protocol = (appProtocol ?? name.replace(/-.*/s, '')).toLowerCase()
   return ['http', 'http2', 'grpc', 'kubernetes.io/h2c', 'kubernetes.io/ws'].includes(protocol)
-}
-
-export function hasSidecar({ spec, metadata }: Pod): boolean {
-  const isAmbient = metadata.annotations?.['ambient.istio.io/redirection'] === 'enabled'
-  return isAmbient || [...spec.containers, ...(spec.initContainers ?? [])].some(({ name }) => name === 'istio-proxy')
 }
 
 /** A page of an add-on. */

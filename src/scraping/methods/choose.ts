@@ -3,19 +3,11 @@
 import { isEdited } from '../../changes/edits.ts'
 import { isReady } from '../../cluster/objects.ts'
 import { appliedFields, isChangedBy, SCRAPING } from '../../cluster/ownership.ts'
+import { type AmbientPart, ambientPartOf, PROXY_CONTAINER } from '../../workloads/proxy.ts'
 import { complaintOf, creationRefused, rolloutOf } from '../../workloads/rollout.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { Candidate } from '../find.ts'
-import { type AmbientPart, ambientPartOf } from '../find.ts'
-import {
-  MERGED_PORT,
-  type Method,
-  methodIn,
-  PROXY_CONTAINER,
-  SIDECAR_PORT,
-  type Skip,
-  type Workload,
-} from '../workload.ts'
+import { MERGED_PORT, type Method, methodIn, SIDECAR_PORT, type Skip, type Workload } from '../workload.ts'
 import { podPortTaken } from './skips.ts'
 
 export type MethodChoice = { workload: Workload; method: Method } | { skip: Skip }

@@ -1,6 +1,7 @@
 /** How a gateway's pods get their proxy. Pure. */
+
+import { PROXY_CONTAINER } from '../../workloads/proxy.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
-import { PROXY_CONTAINER } from '../workload.ts'
 
 /** Whether Istio's injector creates the container (chart `gateway`: image `auto`). Else the template contains it in full (istioctl install). */
 export function isInjectedGateway({ spec }: WorkloadObject): boolean {

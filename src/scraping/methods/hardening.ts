@@ -1,7 +1,8 @@
 /** Closes the plaintext ports, 15090 and 15020, to other pods. Pure. */
 
+import { PROXY_CONTAINER } from '../../workloads/proxy.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
-import { PROXY_CONFIG, PROXY_CONTAINER, type Workload } from '../workload.ts'
+import { PROXY_CONFIG, type Workload } from '../workload.ts'
 import { isInjectedGateway } from './gateway-pods.ts'
 import { LOCALHOST_ONLY } from './native-ports.ts'
 import type { Scene } from './planner.ts'
