@@ -2,20 +2,21 @@
 import { parse, stringify } from 'yaml'
 import type { Workplace } from './mesh.ts'
 
-const CONFIG_MAP = ['-n', 'istio-system', 'configmap/istio']
-
 /**
  * `expose` compares that time with the start of the gateway: a test that leaves a later one makes every later guard wait 45 s for older
  * connections, although the configuration is the same.
  */
 export class MeshSettings {
   readonly #workplace: Workplace
+  readonly #configMap: string[]
   readonly #mesh: string
   readonly #managedFields: unknown
 
-  constructor(workplace: Workplace) {
+  /** @param name of the ConfigMap: `istio-REVISION` for another istiod */
+  constructor(workplace: Workplace, name = 'istio') {
     this.#workplace = workplace
-    const object = JSON.parse(workplace.kubectl('get', ...CONFIG_MAP, '--show-managed-fields', '-o', 'json'))
+    this.#configMap = ['-n', 'istio-system', `configmap/${name}`]
+    const object = JSON.parse(workplace.kubectl('get', ...this.#configMap, '--show-managed-fields', '-o', 'json'))
     this.#mesh = object.data.mesh
     this.#managedFields = object.metadata.managedFields
   }
@@ -42,6 +43,6 @@ export class MeshSettings {
   }
 
   #patch(operations: object[]): void {
-    this.#workplace.kubectl('patch', ...CONFIG_MAP, '--type=json', '-p', JSON.stringify(operations))
+    this.#workplace.kubectl('patch', ...this.#configMap, '--type=json', '-p', JSON.stringify(operations))
   }
 }
