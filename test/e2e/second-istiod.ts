@@ -54,8 +54,12 @@ export class SecondIstiod {
     this.#workplace.kubectl('-n', 'istio-system', 'rollout', 'status', deployment, '--timeout=85s')
   }
 
+  /** Also its leases, which no installer removes. */
   remove(): void {
     this.#workplace.delete(...this.#objects)
+    const leases = this.#workplace.kubectl('-n', 'istio-system', 'get', 'leases', '-o', 'name').split('\n')
+    const own = leases.filter((name) => name.endsWith(`-${this.#revision}`))
+    this.#workplace.kubectl('-n', 'istio-system', 'delete', '--ignore-not-found', ...own)
   }
 }
 

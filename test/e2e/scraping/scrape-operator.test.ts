@@ -1,6 +1,5 @@
 /** Prometheus Operator's objects, validated by its own definitions. The operator itself does not run. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { rehearse } from '../../../src/changes/changes.ts'
 import { at } from '../../../src/changes/fields.ts'
@@ -10,13 +9,12 @@ import { POD_MONITORS, PROMETHEUSES } from '../../../src/cluster/resources.ts'
 import { applyPrometheus, planPrometheus } from '../../../src/scraping/scraper/change.ts'
 import { SECURE_JOB } from '../../../src/scraping/scraper/secure-job.ts'
 import { surveyPrometheus } from '../../../src/scraping/scraper/survey.ts'
-import { moduleSources } from '../../lab/build.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
+import { applyDefinitions, deleteDefinitions } from '../operator-definitions.ts'
 import { failAfter, labCluster } from '../scraping-prometheus.ts'
 
 const NAMESPACE = 'scrape-operator'
-const DEFINITIONS = ['prometheuses', 'podmonitors']
 const NAMED = `${NAMESPACE}/k8s`
 
 const keep = (label: string) => ({ action: 'keep', sourceLabels: [label] })
@@ -58,14 +56,7 @@ describe('Prometheus Operator’s objects, on the real API server', () => {
 
   before(async function () {
     this.timeout(120_000)
-    const sources = await moduleSources('node', 'github.com/prometheus-operator/prometheus-operator')
-    const file = (name: string) =>
-      join(sources, 'example/prometheus-operator-crd', `monitoring.coreos.com_${name}.yaml`)
-    for (const name of DEFINITIONS) {
-      // Client-side apply would copy the definition into an annotation that is too small for it.
-      workplace.kubectl('apply', '--server-side', '--force-conflicts', '-f', file(name))
-    }
-    waitForDefinitions()
+    await applyDefinitions(workplace)
     workplace.apply(...OBJECTS)
     untouched = dump(workplace)
   })
@@ -73,18 +64,10 @@ describe('Prometheus Operator’s objects, on the real API server', () => {
     restore()
     await cluster.close()
     workplace.kubectl('delete', 'namespace', NAMESPACE)
-    workplace.kubectl('delete', 'crd', ...DEFINITIONS.map((name) => `${name}.monitoring.coreos.com`))
+    deleteDefinitions(workplace)
     workplace.end()
   })
 
-  /** Waits for the definitions: one is established a moment before it is served. */
-  function waitForDefinitions(): void {
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const { exitCode } = workplace.run('kubectl', ['get', DEFINITIONS.join(), '--all-namespaces'])
-      if (exitCode === 0) return
-    }
-    throw new Error('the definitions are not served')
-  }
   const restore = () => assert.equal(workplace.telemetry('cleanup', '--scraping', '-y').exitCode, 0)
   const plan = async () => planPrometheus(await surveyPrometheus(NAMED, cluster))
   const actions = async () => (await rehearse(cluster, (await plan()).changes)).map(({ action }) => action)

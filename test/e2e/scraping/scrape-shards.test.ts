@@ -3,20 +3,18 @@
  * with the configuration and the labels that it would give them, and its own definitions validate its objects.
  */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { stringify } from 'yaml'
 import type { ScrapeSecureResult } from '../../../src/scraping/result.ts'
 import { SECURE_JOB, secureJob } from '../../../src/scraping/scraper/secure-job.ts'
-import { moduleSources } from '../../lab/build.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { HTTPBIN, meshNamespace, meshWorkload, waitUntilReady } from '../mesh-workloads.ts'
+import { applyDefinitions, deleteDefinitions } from '../operator-definitions.ts'
 import { runPlugin } from '../plugin-runs.ts'
 
 const NAMESPACE = 'scrape-shards'
 const WORKLOADS = 'scrape-sharded'
-const DEFINITIONS = ['prometheuses', 'podmonitors']
 const CERTIFICATES = '/etc/istio-certs'
 const RBAC = 'rbac.authorization.k8s.io'
 const own = { name: 'k8s', namespace: NAMESPACE }
@@ -101,14 +99,9 @@ describe('Prometheus with two shards, on the real mesh', () => {
 
   before(async function () {
     this.timeout(180_000)
-    const sources = await moduleSources('node', 'github.com/prometheus-operator/prometheus-operator')
-    const files = DEFINITIONS.map((name) =>
-      join(sources, 'example/prometheus-operator-crd', `monitoring.coreos.com_${name}.yaml`),
-    )
-    workplace.kubectl('apply', '--server-side', '--force-conflicts', ...files.flatMap((file) => ['-f', file]))
-    const definitions = DEFINITIONS.map((name) => `crd/${name}.monitoring.coreos.com`)
-    workplace.kubectl('wait', '--for=condition=Established', ...definitions, '--timeout=30s')
-    const web = meshWorkload({ name: 'web', namespace: WORKLOADS, image: HTTPBIN, spec: { replicas: 4 } })
+    await applyDefinitions(workplace)
+    const strategy = { rollingUpdate: { maxSurge: '100%', maxUnavailable: '100%' } }
+    const web = meshWorkload({ name: 'web', namespace: WORKLOADS, image: HTTPBIN, spec: { replicas: 4, strategy } })
     workplace.apply(...meshNamespace(WORKLOADS), ...OBJECTS, ...web)
     waitUntilReady(workplace, WORKLOADS, 'deploy/web')
     waitUntilReady(workplace, NAMESPACE, 'sts/prometheus-k8s', 'sts/prometheus-k8s-shard-1')
@@ -117,9 +110,9 @@ describe('Prometheus with two shards, on the real mesh', () => {
   after(function () {
     this.timeout(180_000)
     workplace.telemetry('cleanup', '--scraping', '-y')
-    workplace.kubectl('delete', 'namespace', NAMESPACE, WORKLOADS, '--timeout=85s')
-    workplace.kubectl('delete', 'clusterrole,clusterrolebinding', NAMESPACE)
-    workplace.kubectl('delete', 'crd', ...DEFINITIONS.map((name) => `${name}.monitoring.coreos.com`))
+    workplace.kubectl('delete', 'namespace', NAMESPACE, WORKLOADS, '--ignore-not-found', '--timeout=85s')
+    workplace.kubectl('delete', 'clusterrole,clusterrolebinding', NAMESPACE, '--ignore-not-found')
+    deleteDefinitions(workplace)
     workplace.end()
   })
 
