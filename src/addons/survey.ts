@@ -152,12 +152,13 @@ function notFound(name: string, namespace: string | undefined, everywhere: Found
   const message = `${titles.join(' or ')} was not found ${where}: no Service has its usual labels and ports`
   const words = titles.map((title) => title.toLowerCase()).join('|')
   const place = namespace ?? 'NAMESPACE'
-  const suggestions = [
-    sh`kubectl get services -A | grep -iE ${words}   # is it installed?`,
-    sh`kubectl -n ${place} annotate service NAME ${ADDON_ANNOTATION}=${name}   # if its Service has other labels; then name it with -n ${place}`,
-  ]
   const elsewhere = everywhere.map((one) => sh`-n ${one.namespace}`)
-  return new UserError('ADDON_NOT_FOUND', message, { suggestions: elsewhere.length > 0 ? elsewhere : suggestions })
+  return new UserError('ADDON_NOT_FOUND', message, {
+    suggestions: [
+      ...(elsewhere.length > 0 ? elsewhere : [sh`kubectl get services -A | grep -iE ${words}   # is it installed?`]),
+      sh`kubectl -n ${place} annotate service NAME ${ADDON_ANNOTATION}=${name}   # if its Service has other labels; then name it with -n ${place}`,
+    ],
+  })
 }
 
 /** A path that could be more than a path in a URL or a command is not used. */
