@@ -150,12 +150,17 @@ function notFound(name: string, namespace: string | undefined, everywhere: Found
   const titles = rowsOf(name).map(({ title }) => title)
   const where = namespace === undefined ? 'in any namespace' : `in namespace ${namespace}`
   const message = `${titles.join(' or ')} was not found ${where}: no Service has its usual labels and ports`
-  const words = titles.map((title) => title.toLowerCase()).join('|')
+  const products = titles.map((title) => title.toLowerCase())
   const place = namespace ?? 'NAMESPACE'
   const elsewhere = everywhere.map((one) => sh`-n ${one.namespace}`)
   return new UserError('ADDON_NOT_FOUND', message, {
     suggestions: [
-      ...(elsewhere.length > 0 ? elsewhere : [sh`kubectl get services -A | grep -iE ${words}   # is it installed?`]),
+      ...(elsewhere.length > 0
+        ? elsewhere
+        : [
+            sh`kubectl get services -A | grep -iE ${products.join('|')}   # is it installed?`,
+            sh`kubectl telemetry addons install ${products[0]}   # if it is not`,
+          ]),
       sh`kubectl -n ${place} annotate service NAME ${ADDON_ANNOTATION}=${name}   # if its Service has other labels; then name it with -n ${place}`,
     ],
   })

@@ -192,6 +192,7 @@ describe('expose all', () => {
         code: 'ADDON_NOT_FOUND',
         remedies: [
           `kubectl get services -A | grep -iE ${name}   # is it installed?`,
+          `kubectl telemetry addons install ${name}   # if it is not`,
           `kubectl -n NAMESPACE annotate service NAME kubectl-telemetry/addon=${name}   # if its Service has other labels; then name it with -n NAMESPACE`,
         ],
       })),
