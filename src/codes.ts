@@ -16,6 +16,7 @@ export const CODES = {
   FORBIDDEN: 'error, skips: The user lacks a right that this command needs.',
   FORWARD_REFUSED: 'error: The API server supports neither WebSocket nor SPDY for port forwarding.',
   IMPERSONATION_INVALID: 'usage, error: Groups, a UID or extra values are to be acted with, but no user.',
+  KUBECONFIG_ENTRY_UNKNOWN: 'usage: The cluster or the user that a flag names is not in the kubeconfig.',
   KUBECONFIG_INVALID: 'error: The kubeconfig cannot be read, or its parts do not fit together.',
   KUBECONFIG_MISSING: 'usage, error: There is no kubeconfig.',
   LIST_EXPIRED: 'error: A list took longer than the API server keeps it, also when it was read at once.',
@@ -25,6 +26,8 @@ export const CODES = {
   MANAGED_ELSEWHERE:
     'warns, notes: Another tool (Helm, Argo CD, Flux, an operator) manages an object that is changed, and may reset the change.',
   PROXY_INVALID: 'error: The environment or the kubeconfig names a proxy by an address that cannot be used.',
+  PROXY_UNSAFE: 'error: HTTP_PROXY is set beside REQUEST_METHOD, where clients of a web server choose it.',
+  REDIRECTED: 'error: The API server redirects to another server, to which no credentials are sent.',
   REJECTED: 'error, skips: The API server or an admission webhook rejects an object.',
   SERVER_FAILED: 'error, fails: The API server reports a failure of its own.',
   UNAUTHENTICATED: 'error, fails: The API server does not accept the credentials.',

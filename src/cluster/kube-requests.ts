@@ -1,6 +1,4 @@
-/**
- * HTTP to one API server over one connection (docs/decisions/0002).
- */
+/** HTTP to one API server over one connection (docs/decisions/0002). */
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,6 +20,7 @@ import {
   unexpectedAnswer,
   withPause,
 } from './kube-errors.ts'
+import { followed } from './kube-redirects.ts'
 import { boundedText, linesOf, type Transport, type TransportRequest } from './kube-transport.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
@@ -225,7 +224,7 @@ export class KubeRequests {
     const transport = await over()
     const started = now()
     try {
-      const response = await transport.request({
+      const response = await followed(transport, {
         ...this.#target(call),
         headers: {
           ...headers,
