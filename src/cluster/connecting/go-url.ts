@@ -1,4 +1,5 @@
 /** URLs as Go's net/url reads them, which is how kubectl reads those of a kubeconfig and of the environment. Pure. */
+import { isIP } from 'node:net'
 import { posix } from 'node:path'
 
 export interface GoUrl {
@@ -49,6 +50,8 @@ function parseAuthority(authority: string): Pick<GoUrl, 'user' | 'host' | 'port'
   const [name, port] = [address.slice(0, end), address.slice(end)]
   if (!PORT.test(port)) return undefined
   const host = name.startsWith('[') ? name.slice(1, -1) : name
+  // IPv6 without brackets is taken for host and port, and nothing can connect to it.
+  if (!name.startsWith('[') && host.includes(':')) return undefined
   return HOST.test(host) ? { user, host, port: port.slice(1) } : undefined
 }
 
@@ -69,7 +72,7 @@ export function serverUrl(text: string): GoUrl | undefined {
   // With a path, # is part of it: client-go reads it as the URL of a request.
   const asked = parseUrl(text.replaceAll('#', '%23'))
   const url = asked !== undefined && asked.path.length > 1 ? asked : parseUrl(text)
-  const complete = url !== undefined && url.scheme !== '' && url.host !== ''
+  const complete = url !== undefined && url.scheme !== '' && (url.host !== '' || url.port !== '')
   const meant = complete ? url : withoutPath(parseUrl(`http://${text}`))
   return meant !== undefined && ['http', 'https'].includes(meant.scheme) ? meant : undefined
 }
@@ -78,32 +81,43 @@ function withoutPath(url: GoUrl | undefined): GoUrl | undefined {
   return url === undefined || !['', '/'].includes(url.path) ? undefined : url
 }
 
-/** For Node: without a user, and with the path encoded again, as client-go does. @returns undefined for what Node refuses */
+/**
+ * For Node: without a user, and with the path encoded again, as client-go does. A port without a host is one of this machine.
+ * @returns undefined for what Node refuses
+ */
 export function nodeUrl({ scheme, host, port, path }: GoUrl): string | undefined {
-  const address = host.includes(':') ? `[${host}]` : host
+  const address = host.includes(':') ? `[${host}]` : host || (port && 'localhost')
   const text = `${scheme}://${address}${port === '' ? '' : `:${port}`}`
   if (!URL.canParse(text)) return undefined
-  try {
-    return (
-      new URL(text).origin +
-      encodeURI(posix.normalize(`/${decodeURIComponent(path)}`))
-        .replaceAll('#', '%23')
-        .replaceAll('?', '%3F')
-        .replace(/\/+$/, '')
-    )
-  } catch {
-    return undefined // percent-encoded bytes that are no text
-  }
+  const { origin, hostname } = new URL(text)
+  // Node takes 127.1 and 0x7f.1 for addresses. To Go these are names, which nothing resolves.
+  if (isIP(hostname) === 4 && isIP(host) === 0) return undefined
+  return origin + encodedPath(posix.normalize(`/${decoded(path)}`)).replace(/\/+$/, '')
+}
+
+/** Percent-decoded, one character for each byte: it may be no UTF-8. */
+function decoded(text: string): string {
+  return Buffer.from(text)
+    .toString('latin1')
+    .replace(/%([\da-f]{2})/gi, (_, byte: string) => String.fromCharCode(Number.parseInt(byte, 16)))
+}
+
+/** @param path one character for each byte */
+function encodedPath(path: string): string {
+  return path.replace(
+    /[^\w.~$&+,/:;=@-]/g,
+    (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }
 
 /** The header for name and password in a URL. */
 export function basicOf({ user }: GoUrl): string | undefined {
   if (user === undefined) return undefined
   const [name = '', ...password] = user.split(':')
-  return basic(decodeURIComponent(name), decodeURIComponent(password.join(':')))
+  return basic(decoded(name), decoded(password.join(':')), 'latin1')
 }
 
 /** The value of a header for name and password (RFC 7617). */
-export function basic(name: string, password: string): string {
-  return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
+export function basic(name: string, password: string, encoding: BufferEncoding = 'utf8'): string {
+  return `Basic ${Buffer.from(`${name}:${password}`, encoding).toString('base64')}`
 }

@@ -1,4 +1,5 @@
 /** Connections through proxies: HTTP and HTTPS (CONNECT), and SOCKS 5. Loaded only where there is one. */
+import { isIP } from 'node:net'
 import { SocksClient } from 'socks'
 import { Agent, buildConnector, ProxyAgent } from 'undici'
 import { UserError } from '../../errors.ts'
@@ -14,17 +15,37 @@ export interface Through {
   timeout: number
   /** Number of connections and HTTP version. */
   options: Agent.Options
+  /** Whether also a server without TLS is reached by CONNECT: an HTTP proxy passes no upgrade on. */
+  tunnel?: boolean
 }
 
 /** @throws UserError PROXY_INVALID */
-export function proxied({ proxy, tls, proxyTls, timeout, options }: Through): Transport {
+export function proxied({ proxy, tls, proxyTls, timeout, options, tunnel = false }: Through): Transport {
   if (proxy.scheme.startsWith('socks5'))
     return new Agent({ ...options, connect: throughSocks(proxy, { tls, timeout, options }) })
   // Go takes a scheme that it does not know for http.
   const uri = nodeUrl({ ...proxy, path: '', scheme: proxy.scheme === 'https' ? 'https' : 'http' })
   const token = basicOf(proxy)
   if (uri === undefined) throw unusable()
-  return new ProxyAgent({ uri, ...(token === undefined ? {} : { token }), requestTls: tls, proxyTls, ...options })
+  return new ProxyAgent({
+    uri,
+    ...(token === undefined ? {} : { token }),
+    requestTls: tls,
+    proxyTls,
+    proxyTunnel: tunnel,
+    clientFactory,
+    ...options,
+  })
+}
+
+/** Without an address as the name in TLS, of which Node warns (RFC 6066, section 3). */
+function clientFactory(_: URL, options: object): Agent {
+  const { connect } = options as { connect: buildConnector.connector }
+  const unnamed: buildConnector.connector = (asked, done) => {
+    const { servername, ...rest } = asked
+    return connect(servername === undefined || isIP(servername.replace(/^\[|\]$/g, '')) > 0 ? rest : asked, done)
+  }
+  return new Agent({ connect: unnamed })
 }
 
 /** Without the URL, which may contain a password. */
