@@ -1,4 +1,4 @@
-/** Whom requests act as: `as` and its neighbours in the kubeconfig, and the flags `--as`, `--as-group` and `--as-uid`. Pure. */
+/** Whom requests act as: `as` and its neighbours in the kubeconfig, and the flags `--as`, `--as-group`, `--as-uid` and `--as-user-extra`. Pure. */
 import { EXIT, UserError } from '../../errors.ts'
 import type { KubeUser } from '../kubeconfig/decode.ts'
 import { headerText } from './header-text.ts'
@@ -10,11 +10,17 @@ export interface Impersonation {
   extra?: Record<string, string[]> | undefined
 }
 
+/** The flags. */
+export interface ActingFlags extends Pick<Impersonation, 'user' | 'groups' | 'uid'> {
+  /** `KEY=VALUE`. */
+  extra?: string[] | undefined
+}
+
 /**
  * Like kubectl: a flag replaces the kubeconfig's value, and an empty flag is none.
  * @throws UserError IMPERSONATION_INVALID for groups and the like without a user: the request would be sent with all rights
  */
-export function actingAs(user: KubeUser, flags: Impersonation): Impersonation {
+export function actingAs(user: KubeUser, flags: ActingFlags): Impersonation {
   const name = flags.user || user.as
   // An API server takes an empty header for none.
   if (name !== undefined && /^\s*$/.test(name)) throw withoutUser('spaces are', EXIT.failed)
@@ -22,18 +28,35 @@ export function actingAs(user: KubeUser, flags: Impersonation): Impersonation {
     user: name,
     groups: flags.groups?.length ? flags.groups : user['as-groups'],
     uid: flags.uid || user['as-uid'],
-    extra: user['as-user-extra'],
+    // Unlike the others, both count: keys of the flags replace those of the kubeconfig.
+    extra: flags.extra?.length ? { ...user['as-user-extra'], ...valuesByKey(flags.extra) } : user['as-user-extra'],
   }
   if (acting.user !== undefined) return acting
-  if (flags.groups?.length || flags.uid) throw withoutUser('--as-group and --as-uid are', EXIT.usage)
+  if (flags.groups?.length || flags.uid || flags.extra?.length)
+    throw withoutUser('--as-group, --as-uid and --as-user-extra are', EXIT.usage)
   if (acting.groups !== undefined || acting.uid !== undefined || acting.extra !== undefined)
     throw withoutUser('as-groups, as-uid or as-user-extra of the kubeconfig are', EXIT.failed)
   return {}
 }
 
+function valuesByKey(pairs: string[]): Record<string, string[]> {
+  const values: Record<string, string[]> = Object.create(null)
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    // kubectl ignores it, so the request would have other rights than was meant.
+    if (at < 1) throw invalid(`--as-user-extra ${JSON.stringify(pair)} is not KEY=VALUE`, '--as-user-extra scopes=view')
+    values[pair.slice(0, at)] = [...(values[pair.slice(0, at)] ?? []), pair.slice(at + 1)]
+  }
+  return values
+}
+
 function withoutUser(what: string, exitCode: number): UserError {
   const message = `${what} given without a user to act as, so the request would have all rights of yours`
-  return new UserError('IMPERSONATION_INVALID', message, { suggestions: ['--as USER'], exitCode })
+  return invalid(message, '--as USER', exitCode)
+}
+
+function invalid(message: string, suggestion: string, exitCode: number = EXIT.usage): UserError {
+  return new UserError('IMPERSONATION_INVALID', message, { suggestions: [suggestion], exitCode })
 }
 
 export function hasRepeatedHeader({ groups = [], extra = {} }: Impersonation): boolean {

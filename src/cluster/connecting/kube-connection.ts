@@ -4,17 +4,18 @@ import { Agent, buildConnector } from 'undici'
 import { UserError } from '../../errors.ts'
 import { credentialsError } from '../kube-errors.ts'
 import { Http1Transport } from '../kube-http1.ts'
+import { followed } from '../kube-redirects.ts'
 import { boundedText, type Transport } from '../kube-transport.ts'
 import type { AskIssuer, Credentials } from '../kubeconfig/credentials.ts'
 import type { KubeConfig } from '../kubeconfig/kube-config.ts'
 import { authorityOf, credentialsOf } from '../kubeconfig/kube-credentials.ts'
-import { type GoUrl, nodeUrl, parseUrl } from './go-url.ts'
-import { actingAs, hasRepeatedHeader, type Impersonation, impersonationHeaders } from './impersonation.ts'
+import { basicOf, type GoUrl, nodeUrl, parseUrl } from './go-url.ts'
+import { type ActingFlags, actingAs, hasRepeatedHeader, impersonationHeaders } from './impersonation.ts'
 import { tlsOptions } from './kube-trust.ts'
 import { proxyOfEnvironment } from './proxy-choice.ts'
 
 export interface ConnectionOptions {
-  impersonate: Impersonation
+  impersonate: ActingFlags
   /** Milliseconds for one request. */
   timeout: number
   environment: NodeJS.ProcessEnv
@@ -71,10 +72,11 @@ function tlsOf(
     serverName: cluster['tls-server-name'],
     environment,
   }
+  const ofServer = { ...trusting, host: url.host }
   const pair = certificate === undefined || key === undefined ? undefined : { certificate, key }
-  const tls = tlsOptions(trusting, pair)
+  const tls = tlsOptions(ofServer, pair)
   // A second context takes time.
-  return { tls, proxyTls: pair === undefined || proxy?.scheme !== 'https' ? tls : tlsOptions(trusting) }
+  return { tls, proxyTls: proxy?.scheme === 'https' ? tlsOptions(trusting) : tls }
 }
 
 /** The identity provider of OpenID Connect, through the proxy of the environment. */
@@ -86,24 +88,26 @@ async function askIssuer(
   const server = read === undefined || read.host === '' ? undefined : nodeUrl({ ...read, path: '' })
   if (read === undefined || server === undefined) throw new Error('the URL of its identity provider is not a URL')
   const { environment, timeout } = connecting
+  const credentials = authorization ?? basicOf(read)
   const tls = read.scheme === 'https' ? tlsOptions({ authority, insecure: false, environment }) : {}
   const endpoint = { server, proxy: proxyOfEnvironment(read, environment), tls, proxyTls: tls, allowH2: false }
   const transport = await sharedTransport(endpoint, { ...connecting, fewRequests: false })
   try {
     const { pathname, search } = new URL(url)
-    const answer = await transport.request({
-      method: body === undefined ? 'GET' : 'POST',
+    const asked = {
+      method: body === undefined ? ('GET' as const) : ('POST' as const),
       origin: server,
       path: pathname + search,
       headers: {
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...(authorization === undefined ? {} : { authorization }),
+        ...(credentials === undefined ? {} : { authorization: credentials }),
       },
       body: body ?? null,
       headersTimeout: timeout,
       bodyTimeout: timeout,
-    })
+    }
+    const answer = await followed(transport, asked, 'its identity provider')
     return { status: answer.statusCode, body: (await boundedText(answer.body)) ?? '' }
   } finally {
     void transport.destroy()
@@ -144,17 +148,17 @@ function preconnectedTo(endpoint: Endpoint, connecting: ConnectionOptions): Http
 /** The transport for upgrades: HTTP/1.1, because HTTP/2 cannot upgrade. */
 export async function upgradeTransport(endpoint: Endpoint, connecting: ConnectionOptions): Promise<Transport> {
   const options = { allowH2: false, pipelining: 1 }
-  if (endpoint.proxy !== undefined) return through(endpoint, endpoint.proxy, { connecting, options })
+  if (endpoint.proxy !== undefined) return through(endpoint, endpoint.proxy, { connecting, options, tunnel: true })
   return http1To(endpoint, connecting)
 }
 
 async function through(
   { tls, proxyTls }: Endpoint,
   proxy: GoUrl,
-  { connecting, options }: { connecting: ConnectionOptions; options: Agent.Options },
+  { connecting, ...how }: { connecting: ConnectionOptions; options: Agent.Options; tunnel?: boolean },
 ): Promise<Transport> {
   const { proxied } = await import('./kube-proxies.ts')
-  return proxied({ proxy, tls, proxyTls, timeout: connectTimeout(connecting), options })
+  return proxied({ proxy, tls, proxyTls, timeout: connectTimeout(connecting), ...how })
 }
 
 function http1To({ server, tls }: Endpoint, connecting: ConnectionOptions): Http1Transport {

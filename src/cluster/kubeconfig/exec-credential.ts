@@ -30,7 +30,7 @@ function clusterInfo({ server, authority, entry }: NonNullable<Told['cluster']>)
     ...(entry['tls-server-name'] && { 'tls-server-name': entry['tls-server-name'] }),
     ...(entry['insecure-skip-tls-verify'] && { 'insecure-skip-tls-verify': true }),
     ...(authority?.length && { 'certificate-authority-data': authority.toString('base64') }),
-    ...(entry['proxy-url'] && { 'proxy-url': entry['proxy-url'] }),
+    ...(entry['proxy-url'] && { 'proxy-url': entry['proxy-url'].replace(/^[^:]*/, (scheme) => scheme.toLowerCase()) }),
     ...(entry['disable-compression'] && { 'disable-compression': true }),
     config: sorted(config ?? null),
   }
@@ -55,8 +55,8 @@ export interface PluginCredentials {
   expires?: number
 }
 
-/** RFC 3339. */
-const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d([.,]\d+)?([Zz]|[+-]\d\d:\d\d)$/
+/** RFC 3339, as Go reads it: in capitals, and an hour may have one digit. */
+const TIME = /^(\d{4}-\d\d-)(\d\d)T(\d{1,2})(:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/
 
 /**
  * @param output what the plugin printed, in JSON or YAML
@@ -68,8 +68,17 @@ export function readExecCredential(output: Buffer, apiVersion: string): PluginCr
     throw new Error('the credential plugin did not print an ExecCredential')
   if (answer.apiVersion !== apiVersion)
     throw new Error(`the credential plugin did not answer in ${apiVersion}, the version of the kubeconfig`)
+  if (!isSpec(answer.spec)) throw new Error('the credential plugin printed an ExecCredential with a spec that is none')
   if (!isMap(answer.status)) throw new Error('the credential plugin did not print an ExecCredential with a status')
   return credentialsIn(answer.status)
+}
+
+/** Nobody needs it, but a wrong type makes the whole answer invalid. */
+function isSpec(spec: unknown): boolean {
+  if (spec === undefined || spec === null) return true
+  if (!isMap(spec)) return false
+  const { interactive = false, cluster = null } = spec
+  return [true, false, null].includes(interactive as boolean | null) && (cluster === null || isMap(cluster))
 }
 
 function answered(output: Buffer): unknown {
@@ -101,7 +110,14 @@ function credentialsIn(status: Record<string, unknown>): PluginCredentials {
 
 function expiryOf(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined
-  const time = typeof value === 'string' && TIME.test(value) ? Date.parse(value.replace(',', '.')) : Number.NaN
+  const time = typeof value === 'string' ? timeOf(value) : Number.NaN
   if (Number.isNaN(time)) throw new Error('the credential plugin answered an expirationTimestamp that is not a time')
   return time
+}
+
+function timeOf(text: string): number {
+  const [, month = '', day = '', hour = '', minutes = '', fraction = '0', zone = ''] = TIME.exec(text) ?? []
+  // Date takes 30 February for a day of March, and 24:00 for the next day.
+  const exists = new Date(`${month}${day}T00:00:00Z`).getUTCDate() === Number(day) && Number(hour) < 24
+  return exists ? Date.parse(`${month}${day}T${hour.padStart(2, '0')}${minutes}.${fraction}${zone}`) : Number.NaN
 }

@@ -7,18 +7,22 @@ import type { KubeUser } from './decode.ts'
 import type { KubeConfig } from './kube-config.ts'
 import { requireKnownVersion, runPlugin } from './kube-exec.ts'
 
-/** Without TLS nothing is sent, as kubectl does. @throws Error when there are none, or when they cannot be obtained */
+/** Without TLS only a user in the URL is sent, as kubectl does. @throws Error when there are none, or when they cannot be obtained */
 export async function credentialsOf(config: KubeConfig, obtaining: Obtaining): Promise<Credentials> {
   const { user, url } = config
-  if (url.scheme !== 'https') return {}
+  // http.Client of Go prefers the user in the URL.
+  const ofUrl = basicOf(url)
+  const preferred = ofUrl === undefined ? {} : { authorization: ofUrl }
+  if (url.scheme !== 'https') return preferred
   if (user.exec) requireKnownVersion(user.exec)
   const provider = user['auth-provider'] && (await import('./kube-oidc.ts')).requireProvider(user['auth-provider'])
   const token = tokenOf(user)
   if (token !== undefined && user.username !== undefined) throw new Error('its user has a token together with a name')
   const pair = pairOf(user)
   const secret = token === undefined ? basicOfUser(user) : headerText(`Bearer ${token}`, 'the token')
-  // http.Client of Go prefers the user in the URL.
-  const authorization = basicOf(url) ?? secret
+  if (ofUrl !== undefined && pair === undefined && secret === undefined && user.exec)
+    return { ...(await ofPlugin(config, obtaining)), ...preferred }
+  const authorization = ofUrl ?? secret
   if (authorization !== undefined) return { ...pair, authorization }
   if (provider)
     return { ...pair, ...(await (await import('./kube-oidc.ts')).oidcCredentials(provider, config, obtaining)) }
@@ -46,8 +50,8 @@ function basicOfUser({ username, password = '' }: KubeUser): string | undefined 
 
 function pairOf(user: KubeUser): Pick<Credentials, 'certificate' | 'key'> | undefined {
   const certificate = content(user['client-certificate-data'], user['client-certificate'])
-  const key = content(user['client-key-data'], user['client-key'])
-  // A key without a certificate is not used.
+  // A key without a certificate is not used, nor read.
+  const key = certificate === undefined ? undefined : content(user['client-key-data'], user['client-key'])
   return certificate === undefined || key === undefined ? undefined : { certificate, key }
 }
 
@@ -55,11 +59,19 @@ function content(data: Buffer | undefined, file: string | undefined): string | u
   return data?.toString() ?? (file === undefined ? undefined : readFileSync(file, 'utf8'))
 }
 
-async function ofPlugin({ user, cluster, server }: KubeConfig, { environment }: Obtaining): Promise<Credentials> {
+/** As client-go's rest.Config has it: as it was written, but with a path the query is left out. */
+function toldServer({ url, cluster: { server = '' } }: KubeConfig): string {
+  if (url.path.length < 2) return server
+  const { scheme, user, host, port, path } = url
+  return `${scheme}://${user === undefined ? '' : `${user}@`}${host.includes(':') ? `[${host}]` : host}${port && `:${port}`}${path}`
+}
+
+async function ofPlugin(config: KubeConfig, { environment }: Obtaining): Promise<Credentials> {
+  const { user, cluster } = config
   if (!user.exec) return {}
   const { token, certificate, key, expires } = await runPlugin({
     plugin: user.exec,
-    server,
+    server: toldServer(config),
     cluster,
     authority: authorityOf(cluster),
     environment,

@@ -28,6 +28,8 @@ export async function oidcCredentials(
   of: KubeConfig,
   { ask }: Obtaining,
 ): Promise<Credentials> {
+  // Also read if nobody is asked.
+  const authority = authorityIn(config)
   const expires = expiryOf(config['id-token'])
   if (expires !== undefined) return credentials(config, expires)
   requireRefresh(config)
@@ -35,9 +37,9 @@ export async function oidcCredentials(
   const renewed = await rewriteProvider(of.userFile, of.userName, async (written) => {
     // Another run may have been faster.
     if (expiryOf(written['id-token']) !== undefined) return undefined
-    return refreshed(requireRefresh(written), ask)
+    return refreshed(requireRefresh(written), authority, ask)
   })
-  return credentials(renewed, expiryOf(renewed['id-token']))
+  return credentials(renewed, knownExpiry(renewed['id-token']))
 }
 
 function requireRefresh(config: ProviderConfig): ProviderConfig {
@@ -50,17 +52,29 @@ function credentials(config: ProviderConfig, expires: number | undefined): Crede
   return { authorization, ...(expires === undefined ? {} : { expires: expires - MARGIN }) }
 }
 
+/** A provider may answer any token. */
+function knownExpiry(token: string | undefined): number | undefined {
+  try {
+    return expiryOf(token)
+  } catch {
+    return undefined
+  }
+}
+
 /** @returns undefined for a token that is missing or about to end. @throws Error for what is no JSON Web Token */
 function expiryOf(token: string | undefined): number | undefined {
   if (!token) return undefined
   const [, payload = '', ...more] = token.split('.')
-  if (more.length !== 1) throw new Error('its id-token is not a JSON Web Token')
+  if (more.length !== 1 || !/^[\w-]*$/.test(payload)) throw new Error('its id-token is not a JSON Web Token')
   const expires = Number(mapOf(parsed(Buffer.from(payload, 'base64url').toString(), 'its id-token')).exp ?? 0) * 1_000
   return expires > Date.now() + MARGIN ? expires : undefined
 }
 
-async function refreshed(config: ProviderConfig, ask: AskIssuer): Promise<ProviderConfig> {
-  const authority = authorityIn(config)
+async function refreshed(
+  config: ProviderConfig,
+  authority: Buffer | undefined,
+  ask: AskIssuer,
+): Promise<ProviderConfig> {
   const issuer = config['idp-issuer-url'] ?? ''
   const metadata = await ask({ url: `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, authority })
   if (metadata.status !== 200) throw new Error(`its identity provider answered ${metadata.status} about itself`)
@@ -95,7 +109,8 @@ async function askForTokens(config: ProviderConfig, ask: Ask): Promise<Tokens> {
 
 function accessIn(body: string): string | undefined {
   try {
-    return textOf(mapOf(JSON.parse(body)).access_token) || undefined
+    const { access_token: access, error } = mapOf(JSON.parse(body))
+    return error ? undefined : textOf(access) || undefined
   } catch {
     return undefined
   }

@@ -5,11 +5,11 @@ import type { ExecPlugin, KubeCluster, KubeUser } from './decode.ts'
 const MODES = ['Never', 'IfAvailable', 'Always']
 
 /** @returns what is wrong, as a clause */
-export function clusterFault(cluster: KubeCluster): string | undefined {
+export function clusterFault(cluster: KubeCluster, scheme: string): string | undefined {
   const { 'certificate-authority': file, 'certificate-authority-data': data } = cluster
   if (file !== undefined && data !== undefined)
     return 'its cluster has certificate-authority and certificate-authority-data, and only one of them can count'
-  if ((file ?? data) !== undefined && cluster['insecure-skip-tls-verify'])
+  if (scheme === 'https' && (file ?? data) !== undefined && cluster['insecure-skip-tls-verify'])
     return 'its cluster has a CA together with insecure-skip-tls-verify, and only one of them can count'
   return file === undefined ? undefined : unreadable('certificate-authority', file)
 }
