@@ -17,6 +17,8 @@ const QUOTED = /^(?:"[ !#-[\]-~]*"|'[ -&(-~]*')$/
 
 /** @returns undefined for a text that has anything else: that is not an error */
 export function readPlainYaml(text: string): unknown {
+  // It ends a line, also a comment.
+  if (text.includes('\r')) return undefined
   const lines = text
     .split('\n')
     .filter((line) => !/^ *(#|$)/.test(line))
