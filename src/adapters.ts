@@ -10,6 +10,7 @@ import { setFlagsFromString } from 'node:v8'
 import { AbsentCluster } from './cluster/absent-cluster.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { now } from './cluster/kube-clock.ts'
+import type { Overrides } from './cluster/kubeconfig/kube-overrides.ts'
 import { EXIT, hasCode, UserError } from './errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
 import type { SampleFiles } from './installing/samples.ts'
@@ -24,6 +25,16 @@ export interface ConnectionFlags {
   as?: string | undefined
   'as-group'?: string[] | undefined
   'as-uid'?: string | undefined
+  'as-user-extra'?: string[] | undefined
+  cluster?: string | undefined
+  user?: string | undefined
+  server?: string | undefined
+  'tls-server-name'?: string | undefined
+  'insecure-skip-tls-verify'?: boolean | undefined
+  'certificate-authority'?: string | undefined
+  'client-certificate'?: string | undefined
+  'client-key'?: string | undefined
+  token?: string | undefined
   'request-timeout': number
 }
 
@@ -42,13 +53,28 @@ export async function clusterAdapters(
   const environment = { ...process.env }
   // Each of our connections says itself whether the server is verified, so Node's warning about the variable would be wrong.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
-  const impersonate = { user: flags.as, groups: flags['as-group'], uid: flags['as-uid'] }
+  const { as: user, 'as-group': groups, 'as-uid': uid, 'as-user-extra': extra } = flags
+  const impersonate = { user, groups, uid, extra }
   const options = { impersonate, timeout: flags['request-timeout'], environment, fewRequests, trace }
-  const choice = { file: flags.kubeconfig, context: flags.context, environment }
+  const choice = { file: flags.kubeconfig, context: flags.context, overrides: overridesOf(flags), environment }
   const cluster = orAbsent(() => new KubeCluster(choice, options))
   if (fewRequests) await nextTurn(cluster.connect())
   const { ConsoleTerminal } = await import('./terminal/console-terminal.ts')
   return { cluster, terminal: new ConsoleTerminal(), random: randomBytes }
+}
+
+function overridesOf(flags: ConnectionFlags): Overrides {
+  return {
+    cluster: flags.cluster,
+    user: flags.user,
+    server: flags.server,
+    serverName: flags['tls-server-name'],
+    insecure: flags['insecure-skip-tls-verify'],
+    authority: flags['certificate-authority'],
+    certificate: flags['client-certificate'],
+    key: flags['client-key'],
+    token: flags.token,
+  }
 }
 
 /** The adapters of this machine. */

@@ -5,6 +5,7 @@ import { bugError, stackOf } from './bug.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { EXIT, UserError } from './errors.ts'
 import { shared } from './flags/every-command.ts'
+import { kubectlWords } from './flags/kubectl-words.ts'
 import { type ParseError, usageErrorOf } from './flags/parse-errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
 import type { SampleFiles } from './installing/samples.ts'
@@ -41,8 +42,11 @@ export abstract class TelemetryCommand extends Command {
     await this._run()
   }
 
-  /** Empty, because oclif's version loads its logger, which is slow, to warn about deprecated commands: there are none. */
-  protected override async init(): Promise<void> {}
+  /** Not oclif's version, which loads its logger, which is slow, to warn about deprecated commands: there are none. */
+  protected override async init(): Promise<void> {
+    const { baseFlags, flags } = this.ctor
+    this.argv = kubectlWords(this.argv, { ...baseFlags, ...flags })
+  }
 
   /** All adapters. */
   protected async connect(flags: SharedFlags): Promise<Dependencies> {

@@ -14,6 +14,8 @@ describe('parseDuration', () => {
     ['0.5m', 30_000],
     ['90m', 5_400_000],
     ['0m1s', 1_000],
+    ['.5s', 500],
+    ['1.s', 1_000],
   ]
   for (const [text, milliseconds] of good) {
     it(`reads ${text} as ${milliseconds} ms`, () => assert.equal(parseDuration(text, '--timeout'), milliseconds))
@@ -31,7 +33,7 @@ describe('parseDuration', () => {
     '0s',
     '-5s',
     '+5s',
-    '.5s',
+    '.s',
     '1e3s',
     '1d',
     '1m 30s',

@@ -1,6 +1,6 @@
 /** Flags of every command. */
 import { Flags } from '@oclif/core'
-import { defaultInDescription, duration } from './values.ts'
+import { defaultInDescription, timeout } from './values.ts'
 
 /** Help lists flags that no command needs in daily use under GLOBAL FLAGS. */
 const helpGroup = 'global'
@@ -30,12 +30,56 @@ export const shared = {
     description: 'Group to impersonate; repeatable',
   }),
   'as-uid': Flags.string({ helpGroup, helpValue: 'UID', description: 'UID to impersonate' }),
-  'request-timeout': duration({
+  'as-user-extra': Flags.string({
+    helpGroup,
+    helpValue: 'KEY=VALUE',
+    multiple: true,
+    multipleNonGreedy: true,
+    description: 'Extra value of the user to impersonate; repeatable',
+  }),
+  cluster: Flags.string({
+    helpGroup,
+    helpValue: 'NAME',
+    description: 'Cluster of the kubeconfig (default: that of the context)',
+  }),
+  user: Flags.string({
+    helpGroup,
+    helpValue: 'NAME',
+    description: 'User of the kubeconfig (default: that of the context)',
+  }),
+  server: Flags.string({
+    char: 's',
+    helpGroup,
+    helpValue: 'URL',
+    description: 'API server (default: that of the kubeconfig)',
+  }),
+  'tls-server-name': Flags.string({
+    helpGroup,
+    helpValue: 'NAME',
+    description: "Name in the API server's certificate (default: its host)",
+  }),
+  'certificate-authority': Flags.string({
+    helpGroup,
+    helpValue: 'FILE',
+    description: "CA that signs the API server's certificate (default: that of the kubeconfig)",
+  }),
+  'insecure-skip-tls-verify': Flags.boolean({
+    helpGroup,
+    description: 'Do not verify the API server: someone between could read and change everything',
+  }),
+  token: Flags.string({ helpGroup, helpValue: 'TOKEN', description: 'Bearer token for the API server' }),
+  'client-certificate': Flags.string({
+    helpGroup,
+    helpValue: 'FILE',
+    description: 'Client certificate for the API server',
+  }),
+  'client-key': Flags.string({ helpGroup, helpValue: 'FILE', description: 'Key of the client certificate' }),
+  'request-timeout': timeout({
     flag: '--request-timeout',
     default: 30_000,
     defaultHelp: defaultInDescription,
     helpGroup,
-    description: 'Time limit for one request to the API server (default: 30s)',
+    description: 'Time limit for one request to the API server; 0 is none (default: 30s)',
   }),
   output: Flags.option({ options: ['json', 'yaml'] as const })({
     char: 'o',

@@ -10,12 +10,26 @@ const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000
 
 /** kubectl's durations (`30s`, `1m30s`, `500ms`) in milliseconds. @throws UserError DURATION_INVALID (exit 2) */
 export function parseDuration(text: string, flag: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)]
+  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ms|s|m|h)/g)]
   const total = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0)
   if (parts.map(([part]) => part).join('') !== text || total <= 0) {
     throw durationInvalid(text, flag, '30s', '2m')
   }
   return total
+}
+
+/** The longest time that a timer of Node takes: 24 days. */
+const LONGEST = 2 ** 31 - 1
+
+/** kubectl's `--request-timeout`: a number is in seconds, and zero or nothing is no limit. @throws UserError DURATION_INVALID (exit 2) */
+function parseTimeout(text: string, flag: string): number {
+  const amount = /^\+?(\d+)$/.exec(text)?.[1]
+  const milliseconds = /^(0s?)?$/.test(text)
+    ? LONGEST
+    : amount === undefined
+      ? parseDuration(text, flag)
+      : Number(amount) * 1_000
+  return Math.min(milliseconds || LONGEST, LONGEST)
 }
 
 export function durationInvalid(text: string, flag: string, ...examples: string[]): UserError {
@@ -33,6 +47,11 @@ export const defaultInDescription = async () => undefined
 export const duration = Flags.custom<number, { flag: string }>({
   helpValue: 'DURATION',
   parse: async (text, _context, { flag }) => parseDuration(text, flag),
+})
+
+export const timeout = Flags.custom<number, { flag: string }>({
+  helpValue: 'DURATION',
+  parse: async (text, _context, { flag }) => parseTimeout(text, flag),
 })
 
 export const domain = Flags.custom<string>({ helpValue: 'DOMAIN', parse: async (text) => requireDomain(text) })

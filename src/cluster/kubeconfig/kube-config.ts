@@ -6,6 +6,7 @@ import { EXIT, UserError, usageError } from '../../errors.ts'
 import { type GoUrl, nodeUrl, parseUrl, serverUrl } from '../connecting/go-url.ts'
 import { decodeKubeconfig, type Entries, type KubeContext, type KubeconfigFile } from './decode.ts'
 import { readGoYaml } from './go-yaml.ts'
+import { type Overrides, overriddenCluster, overriddenPod, overriddenUser } from './kube-overrides.ts'
 import { podEntries } from './kube-pod.ts'
 import { clusterFault, userFault } from './kube-usable.ts'
 
@@ -14,6 +15,7 @@ export interface KubeConfigChoice {
   file?: string | undefined
   /** `--context`. */
   context?: string | undefined
+  overrides?: Overrides | undefined
   /** $KUBECONFIG, $HOME and the like. */
   environment: NodeJS.ProcessEnv
 }
@@ -34,11 +36,15 @@ export interface KubeConfig extends Entries {
 export function loadKubeConfig(choice: KubeConfigChoice): KubeConfig {
   const paths = configPaths(choice)
   const { files, present } = readAll(paths)
-  const wanted = choice.context || files.map((file) => file['current-context']).find(Boolean)
+  const { overrides = {} } = choice
+  const unnamed = files.some((file) => file.contexts?.has('')) ? '' : undefined
+  const wanted = choice.context || files.map((file) => file['current-context']).find(Boolean) || unnamed
   if (choice.file && present.length === 0) throw missing(choice, paths)
-  const alone = wanted === undefined ? withoutFile(choice.environment) : undefined
-  if (alone !== undefined) return complete(alone, present)
-  if (present.length === 0) throw missing(choice, paths)
+  if (overrides.user) requireEntry('--user', entryIn(files, 'users', overrides.user), namesIn(files, 'users'))
+  const isAlone = wanted === undefined && !overrides.server && !overrides.cluster
+  const alone = isAlone ? withoutFile(choice.environment) : undefined
+  if (alone !== undefined) return complete(overriddenPod(alone, overrides), present)
+  if (present.length === 0 && !overrides.server) throw missing(choice, paths)
   return complete(entriesOf(files, wanted, { choice, present }), present)
 }
 
@@ -82,7 +88,7 @@ function parse(bytes: Buffer, path: string): KubeconfigFile {
   const absolute = <T extends object>(of: T, ...keys: (keyof T)[]) => {
     for (const key of keys) {
       const value = of[key] as string | undefined
-      if (value !== undefined && !isAbsolute(value)) of[key] = join(directory, value) as T[keyof T]
+      if (value !== undefined && !isAbsolute(value)) of[key] = resolve(directory, value) as T[keyof T]
     }
   }
   try {
@@ -121,26 +127,67 @@ function entriesOf(
   wanted: string | undefined,
   from: { choice: KubeConfigChoice; present: string[] },
 ): Entries {
-  const context = files.find((file) => wanted !== undefined && file.contexts?.has(wanted))?.contexts?.get(wanted ?? '')
-  if (wanted === undefined || context === undefined) {
-    const known = files.flatMap((file) => [...(file.contexts?.keys() ?? [])])
-    throw unknownContext(from.choice, wanted ?? '', [...new Set(known)], from.present)
-  }
-  const { cluster, user = '', namespace = 'default' }: KubeContext = context
-  const ofCluster = files.find((file) => file.clusters?.has(cluster ?? ''))?.clusters?.get(cluster ?? '')
-  const index = files.findIndex((file) => file.users?.has(user))
-  if (ofCluster?.server === undefined)
+  const { overrides = {} } = from.choice
+  const context = contextIn(files, wanted, from)
+  const cluster = entryIn(files, 'clusters', overrides.cluster || context.cluster)
+  const user = entryIn(files, 'users', overrides.user || context.user)
+  if (overrides.cluster) requireEntry('--cluster', cluster, namesIn(files, 'clusters'))
+  const entry = overriddenCluster(cluster.entry ?? {}, overrides)
+  // As without a context.
+  const alone = entry.server === undefined ? withoutFile(from.choice.environment) : undefined
+  if (alone !== undefined) return overriddenPod(alone, overrides)
+  if (entry.server === undefined)
     throw invalid(
-      `context "${wanted}" names a cluster that ${from.present.join(', ')} ${ofCluster === undefined ? 'does not define' : 'defines without a server'}`,
+      `context "${wanted}" names a cluster that ${from.present.join(', ')} ${cluster.entry === undefined ? 'does not define' : 'defines without a server'}`,
     )
   return {
-    context: wanted,
-    cluster: ofCluster,
-    user: files[index]?.users?.get(user) ?? {},
-    userName: user,
-    ...(index < 0 ? {} : { userFile: from.present[index] as string }),
-    namespace,
+    context: wanted ?? (overrides.server ? '--server' : '--cluster'),
+    cluster: entry,
+    user: overriddenUser(user.entry ?? {}, overrides),
+    userName: user.name,
+    ...(user.file < 0 ? {} : { userFile: from.present[user.file] as string }),
+    namespace: context.namespace ?? 'default',
   }
+}
+
+/** Empty if there is none, and flags name the cluster. */
+function contextIn(
+  files: KubeconfigFile[],
+  wanted: string | undefined,
+  { choice, present }: { choice: KubeConfigChoice; present: string[] },
+): KubeContext {
+  const { entry } = entryIn(files, 'contexts', wanted)
+  if (wanted !== undefined && entry !== undefined) return entry
+  if (wanted === undefined && (choice.overrides?.server || choice.overrides?.cluster)) return {}
+  throw unknownContext(choice, wanted ?? '', namesIn(files, 'contexts'), present)
+}
+
+type Lists = Required<Pick<KubeconfigFile, 'contexts' | 'clusters' | 'users'>>
+
+interface Found<Entry> {
+  name: string
+  entry: Entry | undefined
+  /** The index of the file, or -1. */
+  file: number
+}
+
+function entryIn<Of extends keyof Lists>(
+  files: KubeconfigFile[],
+  of: Of,
+  name = '',
+): Found<Lists[Of] extends Map<string, infer Entry> ? Entry : never> {
+  const file = files.findIndex((one) => one[of]?.has(name))
+  return { name, entry: files[file]?.[of]?.get(name) as never, file }
+}
+
+function requireEntry(flag: string, { name, entry }: Found<unknown>, known: string[]): void {
+  if (entry !== undefined) return
+  const list = known.length === 0 ? 'there are none' : `known: ${known.join(', ')}`
+  throw usageError('KUBECONFIG_ENTRY_UNKNOWN', `${flag} "${name}" is not in the kubeconfig; ${list}`)
+}
+
+function namesIn(files: KubeconfigFile[], of: 'contexts' | 'clusters' | 'users'): string[] {
+  return [...new Set(files.flatMap((file) => [...(file[of]?.keys() ?? [])]))]
 }
 
 /** @throws UserError KUBECONFIG_INVALID. URLs are not repeated, because they may contain a password. */
@@ -153,7 +200,7 @@ function complete(entries: Entries, paths: string[]): KubeConfig {
   const proxy = cluster['proxy-url'] === undefined ? undefined : parseUrl(cluster['proxy-url'])
   if (cluster['proxy-url'] !== undefined && !['http', 'https', 'socks5'].includes(proxy?.scheme ?? ''))
     throw invalid(`the proxy-url of ${of} is not a URL of a proxy: http, https or socks5`)
-  const fault = clusterFault(cluster) ?? userFault(user)
+  const fault = clusterFault(cluster, url.scheme) ?? userFault(user)
   if (fault !== undefined) throw invalid(`${of}: ${fault}`)
   return { ...entries, server, url, proxy }
 }
