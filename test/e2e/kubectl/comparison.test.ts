@@ -10,18 +10,31 @@ import { after, before, describe, it } from 'mocha'
 import { binaries, node } from '../../lab/components.ts'
 import { installPlugin } from '../../plugin.ts'
 import { type Compared, compare, type Programs, type Row, removeCache } from './comparing.ts'
+import { apiAnswers } from './tables/answers.ts'
+import { certificates } from './tables/certificates.ts'
 import { credentials } from './tables/credentials.ts'
 import { files } from './tables/files.ts'
+import { flags } from './tables/flags.ts'
 import { plugins } from './tables/plugins.ts'
 import { pods } from './tables/pods.ts'
 import { proxies } from './tables/proxies.ts'
 import { servers } from './tables/servers.ts'
 
-const TABLES: Record<string, Row[]> = { proxies, servers, files, credentials, plugins, pods }
+const TABLES: Record<string, Row[]> = {
+  proxies,
+  servers,
+  certificates,
+  answers: apiAnswers,
+  files,
+  flags,
+  credentials,
+  plugins,
+  pods,
+}
 const rows = Object.values(TABLES).flat()
 
 describe('kubectl telemetry, compared with kubectl', function () {
-  this.timeout(300_000)
+  this.timeout(600_000)
   const directory = mkdtempSync(join(tmpdir(), 'telemetry-comparison-'))
   const programs: Programs = {
     kubectl: join(binaries(node), 'kubectl'),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer as createHttp, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { DEFAULT_CIPHERS, type TLSSocket } from 'node:tls'
 import type { Pair } from '../../cluster/pki.ts'
 
 /** One port for TLS and plain HTTP: the first byte of a TLS connection is 22 (RFC 8446, section 5.1). */
@@ -18,12 +18,15 @@ export class Port {
     return port
   }
 
-  private constructor({ certificate, key }: Pair, { request, connect: tunnel, raw, connected }: Handlers) {
-    const secure = createHttps({ cert: certificate, key, requestCert: true, rejectUnauthorized: false })
+  private constructor({ certificate, key }: Pair, { request, connect: tunnel, upgrade, raw, connected }: Handlers) {
+    // Old servers have short keys.
+    const ciphers = `${DEFAULT_CIPHERS}:@SECLEVEL=0`
+    const secure = createHttps({ cert: certificate, key, requestCert: true, rejectUnauthorized: false, ciphers })
     const plain = createHttp()
     for (const server of [secure, plain]) {
       server.on('request', (asked, answer) => request?.(asked, answer))
       if (tunnel !== undefined) server.on('connect', tunnel)
+      if (upgrade !== undefined) server.on('upgrade', upgrade)
     }
     secure.on('tlsClientError', () => {})
     this.#server = createServer((socket) => {
@@ -59,6 +62,7 @@ interface Handlers {
   connected?(): void
   request?(asked: IncomingMessage, answer: ServerResponse): void
   connect?(asked: IncomingMessage, client: Socket): void
+  upgrade?(asked: IncomingMessage, client: Socket): void
   raw?(socket: Socket): void
 }
 
@@ -144,6 +148,7 @@ async function take(socket: Socket, bytes: number): Promise<Buffer> {
   for (;;) {
     const found = socket.read(bytes) as Buffer | null
     if (found !== null) return found
+    if (socket.readableEnded || socket.destroyed) throw new Error('the client ended')
     await once(socket, 'readable')
   }
 }

@@ -96,6 +96,11 @@ export class World {
     return (await this.#open(Port.open(certificate, handle))).number
   }
 
+  /** Closes them, too, at the end. */
+  alsoCloses(ports: Port[]): void {
+    this.#ports.push(...ports)
+  }
+
   path(name: string): string {
     return join(this.directory, name)
   }

@@ -80,6 +80,53 @@ const contexts: Row[] = [
         contexts: [{ name, context: { cluster: 'main', user: 'main' } }],
       })),
   ),
+  current('a context without a name, and none that is current', (config) => ({
+    ...config,
+    'current-context': '',
+    contexts: [{ name: '', context: { cluster: 'main', user: 'main' } }],
+  })),
+  current('a cluster and a user without names', ({ clusters: [cluster], users: [user], ...config }) => ({
+    ...config,
+    clusters: [{ ...cluster, name: '' }],
+    users: [{ ...user, name: '' }],
+    contexts: [{ name: 'main', context: {} }],
+  })),
+  current('a current context with spaces', (config) => ({ ...config, 'current-context': ' main ' })),
+  current('a current context in capitals', (config) => ({ ...config, 'current-context': 'Main' })),
+  ...[{ kind: 'config' }, { apiVersion: '' }, { apiVersion: 'config/v1' }, { apiVersion: 'a/b/c' }, { kind: null }].map(
+    (of) => current(`a file with ${JSON.stringify(of)}`, (config) => ({ ...config, ...of })),
+  ),
+  ...[
+    { preferences: null },
+    { preferences: 'x' },
+    { preferences: { colors: 1 } },
+    { contexts: null },
+    { contexts: {} },
+    { extensions: ['a'] },
+    { extensions: [{ extension: 1 }] },
+  ].map((of) => current(`a file with ${JSON.stringify(of)}`, (config) => ({ ...config, ...of }))),
+  ...(
+    [
+      ['spaces', (data) => data.replace(/(.{64})/g, '$1 ')],
+      ['line ends of Windows', (data) => data.replace(/(.{64})/g, '$1\r\n')],
+      ['a tab', (data) => `\t${data}`],
+      ['letters of URLs', (data) => data.replaceAll('+', '-').replaceAll('/', '_')],
+      ['no =', (data) => `${Buffer.from(`${Buffer.from(data, 'base64')}\n`).toString('base64')}=`],
+    ] as [string, (data: string) => string][]
+  ).map(([name, change]) =>
+    current(`a CA in base64 with ${name}`, (config, { world, server }) => ({
+      ...config,
+      clusters: [
+        {
+          name: 'main',
+          cluster: {
+            server,
+            'certificate-authority-data': change(Buffer.from(world.pki.authority.certificate).toString('base64')),
+          },
+        },
+      ],
+    })),
+  ),
   row('--context', ({ config }) => ({
     config: { ...config, 'current-context': 'other' },
     flags: ['--context', 'main'],
@@ -207,6 +254,34 @@ const paths: Row[] = [
   ),
   row('a ~ that no shell replaced', ({ world, config }) =>
     having(world.write('.kube/other', config), { environment: { KUBECONFIG: '~/.kube/other:/nowhere' } }),
+  ),
+  row('two colons between files', ({ world, config }) => ({
+    environment: { KUBECONFIG: `${world.write('a', '{}')}::${world.write('b', config)}:` },
+  })),
+  row('a directory with a space', ({ world, config }) => ({
+    environment: { KUBECONFIG: world.write('my dir/a b', config) },
+  })),
+  row('--kubeconfig from standard input', ({ config }) => ({
+    flags: ['--kubeconfig', '/dev/stdin'],
+    input: JSON.stringify(config),
+  })),
+  row('--kubeconfig from a command', ({ world, config }) => ({
+    within: ['bash', '-c', `exec "$0" "$@" --kubeconfig <(cat '${world.write('other', config)}')`],
+  })),
+  row('--kubeconfig with ~', ({ world, config }) =>
+    having(world.write('.kube/other', config), { flags: ['--kubeconfig', '~/.kube/other'] }),
+  ),
+  row('a CA file in the directory above', ({ world, server, config }) => {
+    world.write('pki/ca.crt', world.pki.authority.certificate)
+    const clusters = [{ name: 'main', cluster: { server, 'certificate-authority': '../pki/ca.crt' } }]
+    return { environment: { KUBECONFIG: world.write('conf/config', { ...config, clusters }) } }
+  }),
+  ...['ca.crt/', '~/ca.crt', 'file:///ca.crt'].map((path) =>
+    row(`a CA file called ${path}`, ({ world, server, config }) =>
+      having(world.write('ca.crt', world.pki.authority.certificate), {
+        config: { ...config, clusters: [{ name: 'main', cluster: { server, 'certificate-authority': path } }] },
+      }),
+    ),
   ),
   ...several(),
 ]
@@ -360,6 +435,59 @@ const texts: Row[] = [
     'with a list of merge keys',
     (given) => `a: &a {token: one}\nb: &b {as: ann}\n${plain(given, { user: '<<: [*a, *b]' })}`,
   ),
+  yaml(
+    'with a merge key after an own field',
+    (given) => `base: &base {token: merged}\n${plain(given, { user: 'token: own\n    <<: *base' })}`,
+  ),
+  yaml(
+    'with two merge keys',
+    (given) => `a: &a {token: one}\nb: &b {token: two}\n${plain(given, { user: '<<: *a\n    <<: *b' })}`,
+  ),
+  yaml(
+    'with a list of merge keys with the same field',
+    (given) => `a: &a {token: one}\nb: &b {token: two}\n${plain(given, { user: '<<: [*a, *b]' })}`,
+  ),
+  yaml(
+    'with a merge key in quotes',
+    (given) => `base: &base {token: merged}\n${plain(given, { user: 'token: own\n    "<<": *base' })}`,
+  ),
+  yaml('with a merge key of a text', (given) => plain(given, { user: '<<: text\n    token: own' })),
+  yaml('with an anchor that contains itself', (given) => plain(given, { top: 'a: &a {b: *a}' })),
+  yaml('with an alias before its anchor', (given) => plain(given, { user: 'token: *t', top: 'a: &t later' })),
+  yaml('with an anchor twice', (given) => `a: &t one\nb: &t two\n${plain(given, { user: 'token: *t' })}`),
+  yaml('with aliases of aliases', (given) => {
+    const lists = [...'bcde'].map((name, at) => `${name}: &${name} [${Array(10).fill(`*${'abcd'[at]}`)}]`)
+    return `a: &a [${Array(10).fill('x')}]\n${lists.join('\n')}\n${plain(given)}`
+  }),
+  ...['1e400', '.', '0b11', '_1', '0O7', '190:20:30', 'tRUE', '=', '@abc', 'a#b', "'it''s'"].map((token) =>
+    yaml(`with the token ${token}`, (given) => plain(given, { user: `token: ${token}` })),
+  ),
+  yaml('with the line ends of old Macs', (given) => plain(given).replaceAll('\n', '\r')),
+  yaml('with a control character', (given) => plain(given, { top: '# \x07' })),
+  yaml('with a NUL', (given) => plain(given, { top: '# \0' })),
+  yaml('with --- and a map', ({ config }) => `--- ${JSON.stringify(config)}`),
+  yaml('with ? before a key', (given) => plain(given).replace('kind: Config', '? kind\n: Config')),
+  yaml('with keys in quotes', (given) => plain(given).replace('users:', "'users':")),
+  yaml('with a key twice', (given) => plain(given, { top: 'users:\n- name: main\n  user: {token: second}' })),
+  yaml('with a map over lines', (given) =>
+    plain(given).replace('{cluster: main, user: main}', '{\n    cluster: main,\n    user: main,\n    }'),
+  ),
+  {
+    ...yaml('with a map over lines that are not indented', (given) =>
+      plain(given).replace('{cluster: main, user: main}', '{\n  cluster: main,\n  user: main,\n  }'),
+    ),
+    differs: 'YAML wants them indented, Go does not',
+  },
+  {
+    ...yaml('with a directive of YAML 1.2', (given) => `%YAML 1.2\n---\n${plain(given)}`),
+    differs: 'Go refuses any other version than 1.1',
+  },
+  yaml('as JSON with a mark at the start', ({ config }) => `\ufeff${JSON.stringify(config)}`),
+  yaml('as JSON after a comment', ({ config }) => `# a\n${JSON.stringify(config)}`),
+  yaml('as JSON with the names of JavaScript', ({ config }) =>
+    JSON.stringify({ ...config, constructor: 1 }).replace('{', '{"__proto__":{"kind":"Pod"},'),
+  ),
+  yaml('of a page', () => '<!DOCTYPE html><html><body>Log in</body></html>'),
   yaml('with an alias that is unknown', (given) => plain(given, { user: 'token: *nothing' })),
   yaml('with a field twice', (given) => plain(given, { user: 'token: first\n    token: second' })),
   yaml('with a field in other capitals', (given) => plain(given, { user: 'Token: secret\n    token: lower' })),

@@ -34,13 +34,16 @@ interface Plugin {
   setup?: Partial<Setup>
   statuses?: number[]
   without?: boolean
+  /** Another form of the server's URL. */
+  server?: (server: string) => string
 }
 
 function plugin(name: string, { output = credential({ token: 'given' }), exec = {}, more = '', ...rest }: Plugin): Row {
   return {
     name: `plugin ${name}`,
     async prepare(world) {
-      const server = near(await world.api())
+      const api = near(await world.api())
+      const server = rest.server?.(api) ?? api
       if (rest.statuses !== undefined) world.statuses = rest.statuses
       if (!rest.without) program(world, output, { more })
       const user = {
@@ -154,6 +157,80 @@ const known: Row[] = [
     exec: { provideClusterInfo: false },
     cluster: () => ({ extensions: [{ name: 'client.authentication.k8s.io/exec', extension: { a: 1 } }] }),
   }),
+  ...(
+    [
+      ['a slash', (server) => `${server}/`],
+      ['a path and a slash', (server) => `${server}/k8s/`],
+      ['a path with dots', (server) => `${server}/a/../b//c`],
+      ['capitals', (server) => server.replace('https', 'HTTPS')],
+      ['a query', (server) => `${server}/a?b=c`],
+      ['a user', (server) => server.replace('//', '//jane:pass@')],
+    ] as [string, (server: string) => string][]
+  ).map(([name, change]) =>
+    plugin(`with provideClusterInfo and a server with ${name}`, { exec: { provideClusterInfo: true }, server: change }),
+  ),
+  ...['text', [1], null, { z: { b: 1, a: '<&>' }, n: -0.5 }].map((extension) =>
+    plugin(`with provideClusterInfo and the extension ${JSON.stringify(extension)}`, {
+      exec: { provideClusterInfo: true },
+      cluster: () => ({ extensions: [{ name: 'client.authentication.k8s.io/exec', extension }] }),
+    }),
+  ),
+  plugin('with provideClusterInfo and a proxy in capitals', {
+    exec: { provideClusterInfo: true },
+    cluster: () => ({ 'proxy-url': 'HTTP://127.0.0.1:1/' }),
+  }),
+  plugin('beside a user in the URL', { server: (server) => server.replace('//', '//jane:pass@') }),
+  ...[
+    '',
+    '2099-01-01 00:00:00Z',
+    '2099-01-01t00:00:00z',
+    '2099-02-30T00:00:00Z',
+    '2099-01-01T24:00:00Z',
+    '2099-01-01T1:00:00Z',
+    '2099-01-01T10:00:00,5Z',
+  ].map((expirationTimestamp) =>
+    plugin(`whose token lasts until "${expirationTimestamp}"`, {
+      output: credential({ token: 'given', expirationTimestamp }),
+    }),
+  ),
+  {
+    ...plugin('whose token has ended', {
+      output: credential({ token: 'given', expirationTimestamp: '2020-01-01T00:00:00Z' }),
+    }),
+    differs: 'kubectl runs it for the connection and again for the request',
+  },
+  ...['"x"', '{"interactive":"x"}', '{"interactive":true,"cluster":null}', '{"cluster":[]}'].map((spec) =>
+    plugin(`that answers the spec ${spec}`, {
+      output: `{"apiVersion":"${V1}","kind":"ExecCredential","spec":${spec},"status":{"token":"given"}}`,
+    }),
+  ),
+  plugin('that answers with other capitals', {
+    output: `{"apiVersion":"${V1}","kind":"ExecCredential","status":{"Token":"given"}}`,
+  }),
+  plugin('that answers a mark before JSON', { output: `\ufeff${credential({ token: 'given' })}` }),
+  plugin('that answers a list', { output: `[${credential({ token: 'given' })}]` }),
+  plugin('that answers a status that is a list', { output: credential([]) }),
+  plugin('that answers a token with spaces', { output: credential({ token: ' given ' }) }),
+  plugin('that answers a number in YAML', {
+    output: `apiVersion: ${V1}\nkind: ExecCredential\nstatus: {token: 123}\n`,
+  }),
+  {
+    ...plugin('that is a text without #!', {
+      without: true,
+      user: (world) => having(world.write('bin/login', `echo '${credential({ token: 'given' })}'`, 0o755), {}),
+    }),
+    differs: 'the system runs it with a shell, as from a shell',
+  },
+  plugin('with a name with a space', { exec: { command: 'login --x' } }),
+  plugin('in the home directory', { exec: { command: '~/bin/login' } }),
+  plugin('of a path with a variable', { exec: { command: '$HOME/bin/login' } }),
+  plugin('of a path with a slash at its end', { exec: { command: 'bin/login/' } }),
+  plugin('with a PATH of its own', { exec: { env: [{ name: 'PATH', value: '/nowhere' }] } }),
+  plugin('with arguments that are a text', { exec: { args: 'a b' } }),
+  plugin('with env that is a map', { exec: { env: { OWN: 'x' } } }),
+  plugin('with env of a number', { exec: { env: [{ name: 'OWN', value: 1 }] } }),
+  plugin('with provideClusterInfo that is a text', { exec: { provideClusterInfo: 'true' } }),
+  plugin('with interactiveMode in small letters', { exec: { interactiveMode: 'never' } }),
   plugin('without a command', { exec: { command: undefined } }),
   plugin('with an empty command', { exec: { command: '' } }),
   plugin('that is missing', { without: true }),
@@ -273,6 +350,8 @@ interface Provider {
   secure?: boolean
   path?: string
   basicRefused?: boolean
+  /** Where the issuer says its metadata is. */
+  movedTo?: string
 }
 
 const jwt = (seconds: number) =>
@@ -338,6 +417,7 @@ async function answerAs(
     issuer,
     world,
     basicRefused,
+    movedTo,
   }: Provider & { tokens: object | string; issuer(): string; world: World },
 ): Promise<void> {
   const chunks: Buffer[] = []
@@ -351,6 +431,10 @@ async function answerAs(
     'issuer.log',
     `${world.read('issuer.log')}${asked.method} ${asked.url} ${asked.headers.authorization ?? 'nobody'} ${form}\n`,
   )
+  if (movedTo !== undefined && asked.url?.startsWith('/.well-known')) {
+    answer.writeHead(302, { location: movedTo + asked.url }).end()
+    return
+  }
   const isToken = asked.url?.includes('/token')
   const refused = basicRefused === true && asked.headers.authorization !== undefined
   const value = isToken
@@ -384,6 +468,36 @@ const provided: Row[] = [
   oidc('whose metadata has no endpoint', { metadata: () => ({}) }),
   oidc('whose metadata names another issuer', {
     metadata: (issuer) => ({ issuer: 'https://other', token_endpoint: `${issuer}/token` }),
+  }),
+  oidc('with a token with padding', {
+    config: () => ({ 'id-token': `e30.${base64(JSON.stringify({ exp: 4e9, a: 1 }))}.c2ln` }),
+  }),
+  oidc('with a token whose end is a fraction', {
+    config: () => ({ 'id-token': `e30.${Buffer.from('{"exp":4e9}').toString('base64url')}.c2ln` }),
+  }),
+  oidc('with a token of four parts', { config: () => ({ 'id-token': `${FRESH}.x` }) }),
+  oidc('with a valid token and a CA file that is missing', {
+    config: () => ({ 'id-token': FRESH, 'idp-certificate-authority': '/nowhere' }),
+  }),
+  oidc('with a relative CA file', {
+    secure: true,
+    config: (world) =>
+      having(world.write('idp.crt', world.pki.authority.certificate), {
+        'idp-certificate-authority-data': undefined,
+        'idp-certificate-authority': 'idp.crt',
+      }),
+  }),
+  oidc('whose answer has a token that is no JWT', { tokens: { access_token: 'a', id_token: 'abc' } }),
+  oidc('whose answer has a token that has ended', { tokens: { access_token: 'a', id_token: STALE } }),
+  oidc('whose answer has tokens and an error', { tokens: { access_token: 'a', id_token: FRESH, error: 'x' } }),
+  oidc('whose answer has an empty refresh token', {
+    tokens: { access_token: 'a', id_token: FRESH, refresh_token: '' },
+  }),
+  oidc('whose metadata has a relative endpoint', { metadata: () => ({ token_endpoint: '/token' }) }),
+  oidc('whose issuer has no scheme', { config: (_, issuer) => ({ 'idp-issuer-url': issuer.slice('http://'.length) }) }),
+  oidc('whose issuer is behind a redirect', { movedTo: '/moved' }),
+  oidc('of the second of two files', {
+    setup: (world) => ({ environment: { KUBECONFIG: `${world.write('first', '{}')}:${world.path('config')}` } }),
   }),
   oidc('whose issuer has a path and a slash', { path: '/realms/a/' }),
   oidc('whose issuer does not answer', { config: () => ({ 'idp-issuer-url': 'http://127.0.0.1:1' }) }),

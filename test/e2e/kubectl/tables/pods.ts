@@ -67,6 +67,46 @@ export const pods: Row[] = [
     more: (_, server) => ({ environment: { ...variables(Number(new URL(server).port)), KUBECONFIG: '/nowhere' } }),
   }),
   pod('with --kubeconfig that is missing', { more: () => ({ flags: ['--kubeconfig', '/nowhere'] }) }),
+  pod('with --token', { more: () => ({ flags: ['--token', 'flag'] }) }),
+  pod('with --server', { more: (_, server) => ({ flags: ['--server', server] }) }),
+  pod('with --server, --token and --certificate-authority', {
+    more: (world, server) => ({
+      flags: [
+        ...['--server', `${server}/x`, '--token', 'flag'],
+        ...['--certificate-authority', world.write('ca.crt', world.pki.authority.certificate)],
+      ],
+    }),
+  }),
+  pod('with --certificate-authority', {
+    more: (world) => ({ flags: ['--certificate-authority', world.write('ca.crt', world.pki.stranger.certificate)] }),
+  }),
+  pod('with --insecure-skip-tls-verify', { more: () => ({ flags: ['--insecure-skip-tls-verify'] }) }),
+  pod('with --user that is unknown', { more: () => ({ flags: ['--user', 'x'] }) }),
+  pod('with --cluster that is unknown', { more: () => ({ flags: ['--cluster', 'x'] }) }),
+  pod('with --client-certificate', {
+    more: (world) => {
+      const { certificate, key } = world.pki.client
+      return { flags: ['--client-certificate', world.write('c', certificate), '--client-key', world.write('k', key)] }
+    },
+  }),
+  pod('with a proxy of the environment', {
+    environment: (port) => ({ ...variables(port), HTTPS_PROXY: 'http://127.0.0.1:1' }),
+  }),
+  pod('with the name of a host', {
+    environment: (port) => ({ ...variables(port), KUBERNETES_SERVICE_HOST: 'localhost' }),
+  }),
+  pod('with a token of spaces', { token: ' \n' }),
+  pod('with a kubeconfig whose cluster is missing', {
+    more: (world, server) => ({ config: kubeconfig(world, server, { top: { clusters: [] } }) }),
+  }),
+  pod('with a kubeconfig whose cluster is empty', {
+    more: (world, server) => ({ config: kubeconfig(world, server, { cluster: {} }) }),
+  }),
+  pod('with a kubeconfig that has only a context', {
+    more: () => ({
+      config: { 'current-context': 'main', contexts: [{ name: 'main', context: { cluster: 'x', user: 'y' } }] },
+    }),
+  }),
   pod('with --context', { more: () => ({ flags: ['--context', 'x'] }) }),
   {
     ...pod('with --as', { more: () => ({ flags: ['--as', 'bob'] }) }),

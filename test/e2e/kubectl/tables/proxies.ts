@@ -82,6 +82,84 @@ export const proxies: Row[] = [
   by('HTTPS_PROXY with an https proxy', ({ proxy }) => ({ HTTPS_PROXY: `https://127.0.0.1:${proxy}` })),
   by('HTTPS_PROXY with socks5', ({ socks }) => ({ HTTPS_PROXY: `socks5://127.0.0.1:${socks}` })),
   by('HTTPS_PROXY with socks5h', ({ socks }) => ({ HTTPS_PROXY: `socks5h://127.0.0.1:${socks}` })),
+  ...['HTTP_PROXY', 'http_proxy'].map((name) =>
+    by(
+      `${name} in a CGI program`,
+      (ports) => ({ [name]: proxyUrl(ports), REQUEST_METHOD: 'GET' }),
+      () => `http://${FAR}`,
+    ),
+  ),
+  by('HTTPS_PROXY in a CGI program', (ports) => ({ HTTPS_PROXY: proxyUrl(ports), REQUEST_METHOD: 'GET' })),
+  by('HTTPS_PROXY with two @', ({ proxy }) => ({ HTTPS_PROXY: `http://jane:p@ss@127.0.0.1:${proxy}` })),
+  by('HTTPS_PROXY with # in a password', ({ proxy }) => ({ HTTPS_PROXY: `http://jane:p#ss@127.0.0.1:${proxy}` })),
+  by('HTTPS_PROXY with a domain before the user', ({ proxy }) => ({
+    HTTPS_PROXY: `http://corp\\jane:pass@127.0.0.1:${proxy}`,
+  })),
+  by(
+    'HTTPS_PROXY with a wrong escape',
+    ({ proxy }) => ({ HTTPS_PROXY: `http://jane:p%ss@127.0.0.1:${proxy}` }),
+    () => ADDRESS,
+  ),
+  by(
+    'HTTPS_PROXY with a space after it',
+    ({ proxy }) => ({ HTTPS_PROXY: `http://127.0.0.1:${proxy} ` }),
+    () => ADDRESS,
+  ),
+  by(
+    'HTTPS_PROXY in quotes',
+    ({ proxy }) => ({ HTTPS_PROXY: `"http://127.0.0.1:${proxy}"` }),
+    () => ADDRESS,
+  ),
+  by(
+    'HTTPS_PROXY of spaces',
+    () => ({ HTTPS_PROXY: ' ' }),
+    () => ADDRESS,
+  ),
+  ...[
+    'https://kube.example.com.',
+    'https://localhost.',
+    'https://0.0.0.0:1',
+    'https://[::]:1',
+    'https://user:pass@kube.example.com',
+    'https://kube.example.com:443',
+  ].map((server) =>
+    by(
+      `HTTPS_PROXY and ${server}`,
+      (ports) => ({ HTTPS_PROXY: proxyUrl(ports) }),
+      () => server,
+    ),
+  ),
+  {
+    ...by(
+      'HTTPS_PROXY and a host in capitals',
+      (ports) => ({ HTTPS_PROXY: proxyUrl(ports) }),
+      () => 'https://KUBE.Example.com',
+    ),
+    differs: 'we write names in small letters, which name the same host',
+  },
+  ...[407, 403, 302, 502].map(
+    (code): Row => ({
+      name: `an HTTP proxy that answers ${code}`,
+      async prepare(world) {
+        await world.api()
+        const proxy = await world.serve({
+          connect: (asked, socket) => {
+            world.ways.add(`CONNECT ${asked.url} by ${asked.headers['proxy-authorization']}`)
+            socket.end(`HTTP/1.1 ${code} No\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n`)
+          },
+        })
+        return { config: kubeconfig(world, far), environment: { HTTPS_PROXY: `http://jane:pass@127.0.0.1:${proxy}` } }
+      },
+    }),
+  ),
+  {
+    name: 'an HTTP proxy that answers no HTTP',
+    async prepare(world) {
+      await world.api()
+      const proxy = await world.serve({ connect: (_, socket) => socket.end('hello\r\n\r\n') })
+      return { config: kubeconfig(world, far), environment: { HTTPS_PROXY: `http://127.0.0.1:${proxy}` } }
+    },
+  },
   by('HTTPS_PROXY in capitals', ({ proxy }) => ({ HTTPS_PROXY: `HTTP://127.0.0.1:${proxy}` })),
   by('HTTPS_PROXY with a space before it', ({ proxy, api: _ }) => ({ HTTPS_PROXY: ` http://127.0.0.1:${proxy}` })),
   by(
@@ -134,8 +212,24 @@ export const proxies: Row[] = [
     '10.0.0.0/8',
     '255.255.255.*',
     '255.255.255',
+    '255.255.255.255/0',
+    '::/0',
+    '::ffff:255.255.255.255',
+    '::ffff:255.255.255.0/120',
+    '255.255.255.0/255.255.255.0',
   ].map((list) => except(list, ADDRESS)),
-  ...['ff02::/16', 'ff02::1', '[ff02::1]', '[ff02::1]:443'].map((list) => except(list, ADDRESS6)),
+  ...[
+    '::/0',
+    'ff02::1/128',
+    '[ff02::1]/128',
+    'FF02::1',
+    'ff02::1:443',
+    'ff02::%eth0/16',
+    'ff02::/16',
+    'ff02::1',
+    '[ff02::1]',
+    '[ff02::1]:443',
+  ].map((list) => except(list, ADDRESS6)),
   ...[
     '*',
     'example.com',
@@ -148,6 +242,14 @@ export const proxies: Row[] = [
     `*.${FAR}`,
     'EXAMPLE.COM',
     'ample.com',
+    'com',
+    '.com',
+    ':443',
+    '*:443',
+    'KUBE.EXAMPLE.COM',
+    'example.com:443',
+    '.example.com:443',
+    '10.0.0.0/33',
     'kube.*',
     '*example.com',
     'kube',
@@ -176,6 +278,8 @@ export const proxies: Row[] = [
     ),
   ),
   except('bücher.example.com', 'https://bücher.example.com'),
+  except('xn--bcher-kva.example.com', 'https://bücher.example.com'),
+  except('bücher.example.com', 'https://xn--bcher-kva.example.com'),
 
   proxyOf('http', proxyUrl),
   proxyOf('http, for a server on loopback', proxyUrl, ({ api }) => near(api)),
@@ -204,6 +308,28 @@ export const proxies: Row[] = [
   proxyOf('that is no URL', () => 'http://[bad'),
   proxyOf('of an unknown scheme', () => 'ftp://127.0.0.1:21'),
   proxyOf('with a user', ({ proxy }) => `http://jane:p%40ss@127.0.0.1:${proxy}`),
+  ...[
+    'j%C3%BCrgen:p%C3%A4ss',
+    'jane:a%ffb',
+    'jane:a+b:c',
+    'jane:',
+    ':pass',
+    'jane:p%zz',
+    'jürgen:päss',
+    'corp%5Cjane:p%2Fa%25',
+  ].map((user) => proxyOf(`with the user ${user}`, ({ proxy }) => `http://${user}@127.0.0.1:${proxy}`)),
+  proxyOf(
+    'with a user, for an http server',
+    ({ proxy }) => `http://jane:p%40ss@127.0.0.1:${proxy}`,
+    () => `http://${FAR}`,
+  ),
+  proxyOf('https with a user', ({ proxy }) => `https://jane:p%40ss@127.0.0.1:${proxy}`),
+  proxyOf('with a space before it', ({ proxy }) => ` http://127.0.0.1:${proxy}`),
+  proxyOf('with a query', ({ proxy }) => `http://127.0.0.1:${proxy}/?a=b#c`),
+  proxyOf('of SOCKS in capitals', ({ socks }) => `SOCKS5://127.0.0.1:${socks}`),
+  proxyOf('socks', ({ socks }) => `socks://127.0.0.1:${socks}`),
+  proxyOf('that is a word', () => 'direct'),
+  proxyOf('without a host', () => 'http://'),
   proxyOf('that refuses connections', () => 'http://127.0.0.1:1'),
   proxyOf(
     'that is empty',
