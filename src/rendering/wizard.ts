@@ -53,7 +53,7 @@ export function renderChoice(draft: Draft, equivalent: EquivalentCommand, asked:
   const lines =
     command === 'expose' ? exposureLines(draft, equivalent) : [['reached at', 'ports of this machine, until Ctrl-C']]
   const rows = [['add-ons', draft.addons.join(', ')], ...lines]
-  const line = shellCommand(['kubectl', 'telemetry', command, ...words, ...asked])
+  const line = shellCommand(['kubectl', 'telemetry', command, ...words, ...withoutToken(asked)])
   return page([
     '',
     ...rows.map(([what = '', how]) => `${what.padEnd(12)} ${how}`),
@@ -62,6 +62,11 @@ export function renderChoice(draft: Draft, equivalent: EquivalentCommand, asked:
     `  ${line}`,
     '',
   ])
+}
+
+/** A terminal may be shared, and its lines copied. */
+function withoutToken(words: string[]): string[] {
+  return words.map((word, at) => (words[at - 1] === '--token' ? 'TOKEN' : word.replace(/^--token=.*/s, '--token=TOKEN')))
 }
 
 function exposureLines(draft: Draft, { words, urls, guards }: EquivalentCommand): string[][] {

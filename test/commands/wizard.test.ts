@@ -69,6 +69,13 @@ describe('kubectl telemetry wizard', () => {
     assert.equal(exitCode, 0)
   })
 
+  it('shows no token of the command line', () => {
+    const shown = (...asked: string[]) =>
+      renderChoice({ addons: ['grafana'] }, { command: 'port-forward', words: [], urls: [], guards: {} }, asked)
+    assert.match(shown('--token', 'secret', '-n', 'a'), /port-forward --token TOKEN -n a$/m)
+    assert.match(shown('--token=secret'), /port-forward --token=TOKEN$/m)
+  })
+
   it('shows the choices and the command for port-forward', () => {
     const addons = ['grafana', 'kiali']
     expectGolden(
