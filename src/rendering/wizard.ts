@@ -66,7 +66,9 @@ export function renderChoice(draft: Draft, equivalent: EquivalentCommand, asked:
 
 /** A terminal may be shared, and its lines copied. */
 function withoutToken(words: string[]): string[] {
-  return words.map((word, at) => (words[at - 1] === '--token' ? 'TOKEN' : word.replace(/^--token=.*/s, '--token=TOKEN')))
+  return words.map((word, at) =>
+    words[at - 1] === '--token' ? 'TOKEN' : word.replace(/^--token=.*/s, '--token=TOKEN'),
+  )
 }
 
 function exposureLines(draft: Draft, { words, urls, guards }: EquivalentCommand): string[][] {
