@@ -338,6 +338,35 @@ const known: Row[] = [
   plugin('whose token is refused', { statuses: [401] }),
 ]
 
+/** A program that asks. `script` gives it a terminal, on which the user types. */
+function asking(name: string, interactiveMode: string, questions: string, input: string): Row {
+  return {
+    name: `plugin at a terminal ${name}`,
+    async prepare(world) {
+      const note = (text: string) => `echo "${text}" >> '${world.path('plugin.log')}'`
+      const answer = `echo '${credential({ token: 'given' })}'`
+      const lines = ['#!/bin/sh', `[ -t 0 ] && ${note('a terminal')}`, note('$KUBERNETES_EXEC_INFO'), questions]
+      world.write('bin/login', [...lines, note('read $one $two'), answer, ''].join('\n'), 0o755)
+      const user = { exec: { apiVersion: V1, command: 'login', interactiveMode } }
+      return {
+        config: kubeconfig(world, near(await world.api()), { user }),
+        within: ['sh', '-c', 'exec script -qefc "$*" /dev/null', 'sh'],
+        input,
+        after: log,
+        shown: /Password: /,
+      }
+    },
+  }
+}
+
+const PROMPT = 'printf "Password: " >&2'
+const atTerminals: Row[] = [
+  asking('that asks if it can', 'IfAvailable', `${PROMPT}; read one`, 'typed\n'),
+  asking('that always asks', 'Always', `${PROMPT}; read one`, 'typed\n'),
+  asking('that asks twice', 'IfAvailable', `${PROMPT}; read one; ${PROMPT}; read two`, 'typed\nagain\n'),
+  asking('that never asks', 'Never', 'read one', 'typed\n'),
+]
+
 interface Provider {
   config?: (world: World, issuer: string) => object
   /** What the token endpoint answers. */
@@ -522,4 +551,4 @@ const provided: Row[] = [
   },
 ]
 
-export const plugins: Row[] = [...known, ...provided]
+export const plugins: Row[] = [...known, ...atTerminals, ...provided]
