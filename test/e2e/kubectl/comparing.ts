@@ -73,7 +73,7 @@ export async function compare(row: Row, programs: Programs): Promise<Compared> {
 }
 
 /** Milliseconds, longer than any run that ends by itself. */
-const LONGEST = 20_000
+const LONGEST = 60_000
 
 interface Place {
   world: World
@@ -100,7 +100,11 @@ function run(command: string[], setup: Setup, { world, programs }: Place): Promi
     })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code: code ?? -1, text }))
+    child.once('close', (code) => {
+      // What it would have done is not known, and must not count as "not answered".
+      if (child.killed) reject(new Error(`${command.join(' ')} did not end by itself:\n${text}`))
+      else resolve({ code: code ?? -1, text })
+    })
   })
 }
 

@@ -206,7 +206,7 @@ const others: Row[] = [
     ...row('--disable-compression', () => ['--disable-compression']),
     differs: 'we ask for no compression',
   },
-  { ...row('--cache-dir', () => ['--cache-dir', '/nowhere']), differs: 'we keep nothing' },
+  { ...row('--cache-dir', ({ world }) => ['--cache-dir', world.path('other-cache')]), differs: 'we keep nothing' },
   row('an unknown flag', () => ['--foo']),
 ]
 
