@@ -64,7 +64,7 @@ export const CODES = {
   ADDONS_APART: 'error: No namespace has all of the chosen add-ons.',
   ADDON_AMBIGUOUS: 'error, warns: Several Services fit an add-on.',
   ADDON_GONE: 'fails: An exposed add-on no longer exists.',
-  ADDON_IN_USE: 'error: An add-on that is to be uninstalled is exposed, linked, or scrapes over mutual TLS.',
+  ADDON_IN_USE: 'error: A Prometheus that is to be uninstalled scrapes over mutual TLS.',
   ADDON_NAMES_TAKEN: 'fails: Objects of others have the names of an add-on that is to be installed, so it was not.',
   ADDON_NOT_FOUND: 'error, warns: No Service fits an add-on.',
   ADDON_NOT_READY: 'fails: An add-on has no ready pod.',

@@ -23,6 +23,8 @@ export interface FoundObject {
 /** A user's object that is restored. */
 export interface RestoreStep extends FoundObject {
   does: 'restore'
+  /** Whose fields are removed; left out: those of the part that is undone. */
+  part?: Part
   /** Remove the fields that the part applied. */
   changes: Change[]
   /** Remove the part's fragments of a text that a user has edited since. */
@@ -147,11 +149,10 @@ async function takeSteps(way: Undo, { steps }: UndoPlan, progress: Progress, clu
 }
 
 async function take(step: UndoStep, way: Undo, progress: Progress, cluster: Cluster): Promise<Finding[]> {
-  const { part } = way
   if (step.does === 'delete') await remove(step, way, progress, cluster)
   if (step.does === 'change') await applyChanges(cluster, [step.change], progress)
   if (step.does !== 'restore') return []
-  const refused = await refusal(restore(step, part, progress, cluster))
+  const refused = await refusal(restore(step, step.part ?? way.part, progress, cluster))
   return refused === undefined ? ((await step.settled?.()) ?? []) : [refused]
 }
 
@@ -189,7 +190,7 @@ async function remove(one: FoundObject, way: Undo, progress: Progress, cluster: 
 async function rehearsed({ steps, warnings }: UndoPlan, part: Part, cluster: Cluster): Promise<UndoPlan> {
   const refusals = await Promise.all(
     steps.map(async (step) => {
-      if (step.does === 'restore') return refusal(rehearseRestore(step, part, cluster))
+      if (step.does === 'restore') return refusal(rehearseRestore(step, step.part ?? part, cluster))
       await (step.does === 'change'
         ? rehearse(cluster, [step.change])
         : cluster.delete(step.resource, step.object, { dryRun: true }))

@@ -51,6 +51,11 @@ export function installedLabels(addon: string, namespace: string): Record<string
   return { ...ownedLabels(INSTALLING), [INSTALLED]: addon, [INSTALLED_IN]: namespace }
 }
 
+/** The add-on for which `addons install` created the object. */
+export function installedAddon({ metadata: { labels } }: KubeObject): string | undefined {
+  return labels?.[INSTALLED]
+}
+
 /** Whether `addons install` created the object for this add-on, in this namespace. */
 export function isInstalled(object: KubeObject, addon: string, namespace: string): boolean {
   const { labels = {} } = object.metadata

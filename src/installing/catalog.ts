@@ -8,6 +8,8 @@ export interface Sample {
   title: string
   /** Below `samples/addons`, without `.yaml`. */
   file: string
+  /** The name by which `expose` knows it; left out: the same. */
+  exposedAs?: string
   /** Names of images, without registry and tag, by which a running one is known. The tag is its version. */
   images: string[]
 }
@@ -16,9 +18,21 @@ export const SAMPLES: readonly Sample[] = [
   { name: 'prometheus', title: 'Prometheus', file: 'prometheus', images: ['prometheus'] },
   { name: 'grafana', title: 'Grafana', file: 'grafana', images: ['grafana', 'grafana-oss', 'grafana-enterprise'] },
   { name: 'kiali', title: 'Kiali', file: 'kiali', images: ['kiali'] },
-  { name: 'jaeger', title: 'Jaeger', file: 'jaeger', images: ['jaeger', 'all-in-one', 'jaeger-query'] },
-  { name: 'zipkin', title: 'Zipkin', file: 'extras/zipkin', images: ['zipkin', 'zipkin-slim'] },
-  { name: 'skywalking', title: 'SkyWalking', file: 'extras/skywalking', images: ['skywalking-ui'] },
+  {
+    name: 'jaeger',
+    title: 'Jaeger',
+    file: 'jaeger',
+    exposedAs: 'tracing',
+    images: ['jaeger', 'all-in-one', 'jaeger-query'],
+  },
+  { name: 'zipkin', title: 'Zipkin', file: 'extras/zipkin', exposedAs: 'tracing', images: ['zipkin', 'zipkin-slim'] },
+  {
+    name: 'skywalking',
+    title: 'SkyWalking',
+    file: 'extras/skywalking',
+    exposedAs: 'tracing',
+    images: ['skywalking-ui'],
+  },
   { name: 'loki', title: 'Loki', file: 'loki', images: ['loki'] },
 ]
 

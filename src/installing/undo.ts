@@ -3,12 +3,11 @@ import { planChanges } from '../changes/changes.ts'
 import type { FoundObject, Undo, UndoStep } from '../changes/undo.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
-import { componentOf, EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
-import { findIstioVersion, listOwned, readable } from '../cluster/reading.ts'
-import { CONFIG_MAPS, virtualServices } from '../cluster/resources.ts'
+import { INSTALLING, installedAddon, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
+import { listOwned, readable } from '../cluster/reading.ts'
+import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import { sh } from '../shell.ts'
-import type { Sample } from './catalog.ts'
+import { SAMPLES, type Sample } from './catalog.ts'
 import { placeOf } from './plan.ts'
 import { installationIn, RECORD, recordManifest } from './record.ts'
 import { objectsIn, type SampleFiles } from './samples.ts'
@@ -19,10 +18,11 @@ export interface UninstallRequest {
   namespace?: string | undefined
 }
 
-interface Needs {
-  cluster: Cluster
+export interface PackagedSamples {
   samples: SampleFiles
 }
+
+type Needs = { cluster: Cluster } & PackagedSamples
 
 /** An installation in one namespace. */
 interface Installed {
@@ -43,7 +43,7 @@ export function undoInstallation(request: UninstallRequest, needs: Needs): Undo 
     part: INSTALLING,
     plan: async () => {
       const installed = await findInstalled(request, needs)
-      await requireUnused(installed, needs.cluster)
+      requireUnscraped(installed)
       return { steps: installed.flatMap((one) => stepsOf(one, request)), warnings: [] }
     },
     remaining: async (tried) => {
@@ -109,27 +109,17 @@ function stepsOf({ namespace, record, objects }: Installed, { samples }: Uninsta
     : [...deletions, { does: 'change', change: { ...change, action: 'configured' } }]
 }
 
-/** @throws UserError ADDON_IN_USE for an add-on that is exposed, linked, or scrapes over mutual TLS */
-async function requireUnused(installed: readonly Installed[], cluster: Cluster): Promise<void> {
-  const objects = installed.flatMap((one) => one.objects)
-  if (objects.length === 0) return
-  const changed = (by: typeof EXPOSING) => objects.find(({ object }) => isChangedBy(object, by))
-  const scraping = changed(SCRAPING)
-  if (scraping !== undefined)
-    throw inUse(`${scraping.addon} scrapes over mutual TLS`, 'kubectl telemetry cleanup --scraping')
-  const linked = changed(EXPOSING)
-  if (linked !== undefined) throw inUse(`${linked.addon} has links to exposed add-ons`, 'kubectl telemetry cleanup')
-  const version = await findIstioVersion(cluster)
-  const routes =
-    version === undefined ? [] : ((await readable(listOwned(cluster, virtualServices(version), EXPOSING))) ?? [])
-  const exposed = routes.map(componentOf)
-  const used = objects.map(({ addon }) => EXPOSED_AS[addon] ?? addon).find((name) => exposed.includes(name))
-  if (used !== undefined) throw inUse(`${used} is exposed`, sh`kubectl telemetry cleanup ${used}`)
+/** @throws UserError ADDON_IN_USE: Istio's workloads would stay changed for a Prometheus that is gone */
+function requireUnscraped(installed: readonly Installed[]): void {
+  const scraping = installed.flatMap(({ objects }) => objects).find(({ object }) => isChangedBy(object, SCRAPING))
+  if (scraping === undefined) return
+  const message = `nothing was uninstalled: ${scraping.addon} scrapes over mutual TLS`
+  throw new UserError('ADDON_IN_USE', message, { suggestions: ['kubectl telemetry cleanup --scraping   # first'] })
 }
 
-/** Names under which add-ons are exposed. */
-const EXPOSED_AS: Record<string, string> = { jaeger: 'tracing', zipkin: 'tracing', skywalking: 'tracing' }
-
-function inUse(why: string, remedy: string): UserError {
-  return new UserError('ADDON_IN_USE', `nothing was uninstalled: ${why}`, { suggestions: [`${remedy}   # first`] })
+/** The names by which `expose` knows the add-ons of these objects. */
+export function exposedNames(objects: readonly KubeObject[]): string[] {
+  const installed = objects.map(installedAddon)
+  const samples = SAMPLES.filter(({ name }) => installed.includes(name))
+  return [...new Set(samples.map(({ name, exposedAs = name }) => exposedAs))]
 }

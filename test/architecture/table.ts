@@ -29,12 +29,12 @@ export const FLOORS: Record<string, string[]> = {
 /** Capabilities do not import each other, with these exceptions. */
 export const BETWEEN_CAPABILITIES: Record<string, string[]> = {
   exposing: ['access', 'certifying'],
-  cleaning: ['exposing', 'scraping'],
+  cleaning: ['exposing', 'installing', 'scraping'],
 }
 
 /** Where an exception reaches no further than these files. */
 export const ONLY_TO: { room: string; rooms: string[]; files: RegExp }[] = [
-  { room: 'cleaning', rooms: ['exposing', 'scraping'], files: /\/undo\.ts$/ },
+  { room: 'cleaning', rooms: ['exposing', 'installing', 'scraping'], files: /\/undo\.ts$/ },
 ]
 
 /** Ways to write strings of others: every room may import them. */
@@ -119,18 +119,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'workloads',
     'world',
   ],
-  installing: [
-    'addons',
-    'changes',
-    'cluster',
-    'errors',
-    'findings',
-    'shapes',
-    'terminal',
-    'workloads',
-    'world',
-    'yaml-reading',
-  ],
+  installing: ['addons', 'changes', 'cluster', 'errors', 'findings', 'shapes', 'workloads', 'world', 'yaml-reading'],
   exposing: [
     'access',
     'addons',
@@ -148,7 +137,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'time',
     'world',
   ],
-  cleaning: ['changes', 'cluster', 'errors', 'exposing', 'findings', 'scraping', 'world'],
+  cleaning: ['addons', 'changes', 'cluster', 'errors', 'exposing', 'findings', 'installing', 'scraping', 'world'],
   // overview
   status: [
     'access',

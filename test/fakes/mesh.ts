@@ -81,7 +81,11 @@ export function kiali(
 /** The Deployment of Kiali. */
 export function kialiDeployment(namespace = 'istio-system'): KubeObject {
   const volumes = [{ name: 'kiali-configuration', configMap: { name: 'kiali' } }]
-  const template = { metadata: { labels: KIALI_LABELS, annotations: { checksum: 'abc' } }, spec: { volumes } }
+  const containers = [{ name: 'kiali', image: 'quay.io/kiali/kiali:v2.27' }]
+  const template = {
+    metadata: { labels: KIALI_LABELS, annotations: { checksum: 'abc' } },
+    spec: { containers, volumes },
+  }
   return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'kiali', namespace }, spec: { template } }
 }
 

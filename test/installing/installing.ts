@@ -1,11 +1,11 @@
 /** Meshes without add-ons, and runs of `addons` on them. */
 import { sampleFiles } from '../../src/adapters.ts'
+import { uninstall } from '../../src/cleaning/uninstall.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { requireSamples } from '../../src/installing/catalog.ts'
 import { install } from '../../src/installing/install.ts'
 import type { InstallRequest } from '../../src/installing/plan.ts'
 import type { InstallReport } from '../../src/installing/result.ts'
-import { uninstall } from '../../src/installing/uninstall.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'

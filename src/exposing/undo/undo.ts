@@ -11,6 +11,7 @@ import { componentOf, EXPOSING, expiryOf } from '../../cluster/ownership.ts'
 import { type Sifted, sift } from '../../cluster/reading.ts'
 import { CONFIG_MAPS, SERVICES } from '../../cluster/resources.ts'
 import { type Finding, notes } from '../../findings.ts'
+import { exposedRoutes } from '../../gateways/exposed-routes.ts'
 import { whyNotOurPorts } from '../../gateways/service-ports.ts'
 import { serverTime } from '../../time/server-time.ts'
 import type { Dependencies } from '../../world.ts'
@@ -26,13 +27,15 @@ export interface ExposureChoice {
   expired?: boolean | undefined
   /** Of those, only add-ons that were not exposed at an earlier look. What they share is removed with the last of them. */
   since?: Inventory | undefined
+  /** Of those, only routes to these Services (`NAMESPACE/NAME`), and what an interrupted run left without a route. */
+  services?: ReadonlySet<string> | undefined
 }
 
 type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine' | 'prober'>
 
 /** Whether an exposure may stay. */
-export function isPartial({ addons, expired = false, since }: ExposureChoice): boolean {
-  return addons.named || expired || since !== undefined
+export function isPartial({ addons, expired = false, since, services }: ExposureChoice): boolean {
+  return addons.named || expired || since !== undefined || services !== undefined
 }
 
 /** @param findMore further objects to delete, before the others: those that a user created from Istio's page */
@@ -94,15 +97,19 @@ async function planUndo(
     return ordered({ links, more: more.ours, unread }, [all], cluster)
   }
   const going = chosenOf(owned, choice, serverTime(needs))
-  const named = !choice.expired && choice.since === undefined
+  const named = choice.addons.named && !choice.expired
   const names = named ? choice.addons.names : going.map(addonOf)
   const linked = links.filter((one) => ['kiali', ...linkedAddons(one)].some((name) => names.includes(name)))
-  const places = [...new Set([...going, ...interrupted(shared, choice)].map(namespaceOf))]
+  const places = [...new Set([...going, ...interrupted(owned, shared, choice)].map(namespaceOf))]
   const phases = await Promise.all(
     places.map((namespace) => {
       const isHere = (one: FoundObject) => namespaceOf(one) === namespace
       const here = { owned: owned.filter(isHere), shared: shared.filter(isHere), going: going.filter(isHere) }
-      return planNamespace(namespace, here, needs)
+      return planNamespace(
+        namespace,
+        { ...here, isResumed: choice.services !== undefined && here.going.length === 0 },
+        needs,
+      )
     }),
   )
   const missing = named ? notExposed(names, going) : []
@@ -130,13 +137,16 @@ function ordered(
 }
 
 /** The objects of the add-ons that are no longer to be exposed. */
-function chosenOf(owned: FoundObject[], { addons, expired = false, since }: ExposureChoice, now: Date): FoundObject[] {
+function chosenOf(owned: FoundObject[], choice: ExposureChoice, now: Date): FoundObject[] {
+  const { addons, expired = false, since } = choice
   const over = new Set(owned.filter(({ object }) => isOver(object, now)).map(placeOf))
+  const elsewhere = new Set(leadingElsewhere(owned, choice).map(placeOf))
   return owned.filter((one) => {
     const addon = componentOf(one.object)
     if (addon === undefined) return since !== undefined && !since.namespaces.has(namespaceOf(one))
     return (
       addons.names.includes(addon) &&
+      !elsewhere.has(placeOf(one)) &&
       (!expired || over.has(placeOf(one))) &&
       (since === undefined || !since.addons.has(placeOf(one)))
     )
@@ -148,17 +158,47 @@ function isOver(object: KubeObject, now: Date): boolean {
   return Date.parse(expiryOf(object) ?? '') <= now.getTime()
 }
 
-/** Services with ports of an exposure in namespaces where nothing was exposed before: an interrupted run got no further. */
-function interrupted(shared: FoundObject[], { since }: ExposureChoice): FoundObject[] {
-  return shared.filter((one) => since !== undefined && !since.namespaces.has(namespaceOf(one)))
+/** Routes to other Services than those of the choice. */
+function leadingElsewhere(owned: FoundObject[], { services }: ExposureChoice): FoundObject[] {
+  if (services === undefined) return []
+  return exposedRoutes(owned.filter(isRoute).map(({ object }) => object))
+    .filter(({ backend }) => !services.has(`${backend.namespace}/${backend.service}`))
+    .flatMap(({ object }) => owned.filter((one) => one.object === object))
 }
+
+function isRoute({ resource }: FoundObject): boolean {
+  return resource.kind === 'VirtualService'
+}
+
+/**
+ * What an interrupted run left. It wrote no more than ports of a Service in a namespace where nothing was exposed before; or it removed
+ * routes, and not yet what they shared.
+ */
+function interrupted(owned: FoundObject[], shared: FoundObject[], { since, services }: ExposureChoice): FoundObject[] {
+  return [
+    ...shared.filter((one) => since !== undefined && !since.namespaces.has(namespaceOf(one))),
+    ...owned.filter(() => services !== undefined),
+  ]
+}
+
+/** In one namespace. */
+interface Found {
+  owned: FoundObject[]
+  /** Services with ports of exposures. */
+  shared: FoundObject[]
+  going: FoundObject[]
+  /** Nothing goes: it is looked at for what an interrupted run left. */
+  isResumed: boolean
+}
+
+const NOTHING: Phases = { restores: [], before: [], deletes: [], after: [], warnings: [] }
 
 async function planNamespace(
   namespace: string,
-  { owned, shared, going }: { owned: FoundObject[]; shared: FoundObject[]; going: FoundObject[] },
+  { owned, shared, going, isResumed }: Found,
   needs: Needs,
 ): Promise<Phases> {
-  const staying = owned.filter((one) => one.resource.kind === 'VirtualService' && !going.includes(one))
+  const staying = owned.filter((one) => isRoute(one) && !going.includes(one))
   const [route] = staying
   if (route === undefined) {
     return { ...(await restorePorts(shared, needs.cluster)), before: [], deletes: owned, after: [] }
@@ -167,6 +207,8 @@ async function planNamespace(
   const services = shared.map(({ object }) => object.metadata)
   const place = { namespace, version: route.resource.version }
   const { serving, secret, warnings } = await planShrinking(place, { staying: names, services }, needs)
+  // Only a certificate with names that no route has any more shows that an earlier run was interrupted.
+  if (isResumed) return { ...NOTHING, after: secret.filter(({ action }) => action !== 'unchanged') }
   const deletes = going.filter(({ object }) => componentOf(object) !== undefined)
   return { restores: [], before: serving, deletes, after: secret, warnings }
 }

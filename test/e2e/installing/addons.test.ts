@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { after, afterEach, before, describe, it } from 'mocha'
+import type { UndoResult } from '../../../src/changes/undo.ts'
 import { SAMPLES } from '../../../src/installing/catalog.ts'
 import type { InstallResult } from '../../../src/installing/result.ts'
 import { moduleSources } from '../../lab/build.ts'
@@ -48,8 +49,8 @@ describe('addons, on a real mesh without add-ons', () => {
     workplace.kubectl('delete', '--ignore-not-found', ...FOUR.flatMap((name) => ['-f', file(name)]))
     untouched = dump(workplace)
   })
+  // Without a cleanup: what is exposed or linked goes, too.
   afterEach(() => {
-    telemetry('cleanup', '-y')
     const { stderr, exitCode } = workplace.telemetry('addons', 'uninstall', '-y')
     assert.equal(exitCode, 0, stderr)
     assert.deepEqual(difference(untouched, dump(workplace)), [])
@@ -85,8 +86,6 @@ describe('addons, on a real mesh without add-ons', () => {
       [],
     )
     assert.deepEqual(difference(linked, dump(workplace)), [])
-    const refused = workplace.telemetry('addons', 'uninstall', '-y')
-    assert.match(refused.stderr, /\(ADDON_IN_USE\)/)
     assert.match(
       workplace.telemetry('addons', 'list').stdout,
       /^grafana +istio-system +deployment\/grafana +12\.0\.1 +1\/1/m,
@@ -106,6 +105,19 @@ describe('addons, on a real mesh without add-ons', () => {
       install(...SMALL)
       assert.ok(await killAfterWrite(workplace, ['addons', 'uninstall', '-y'], writes))
     })
+
+  it('uninstalls exposed add-ons in one command, also when a run before was killed', async () => {
+    install(...SMALL)
+    telemetry('expose', 'prometheus', 'tracing', '--allow-cidr', '0.0.0.0/0', '-y')
+    const planned = telemetry('addons', 'uninstall', '--dry-run=server').stdout
+    assert.match(planned, /^gateway\.networking\.istio\.io "kubectl-telemetry" deleted/m)
+    // The Gateway and a route.
+    assert.ok(await killAfterWrite(workplace, ['addons', 'uninstall', '-y'], 2))
+    const { deleted } = JSON.parse(telemetry('addons', 'uninstall', '-y', '-o', 'json').stdout) as UndoResult
+    const kinds = deleted.map(({ kind }) => kind)
+    assert.ok(kinds.includes('VirtualService') && kinds.indexOf('Secret') < kinds.indexOf('Deployment'), kinds.join())
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
 
   it('reports pods that are refused, in the words of Kubernetes', () => {
     const plain = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'addons-refused' } }
