@@ -53,6 +53,7 @@ export const CODES = {
   // objects that the command changes
   CHANGED_ON_WRITE: 'error, skips: A webhook changed an object while it was written.',
   NOT_OURS: 'error, skips, warns: An object of the same name exists that kubectl telemetry did not create.',
+  NOT_REHEARSED: 'notes: The API server cannot try objects in a namespace that does not exist yet.',
   NOT_SEARCHED: 'warns: Some kinds of objects may not be listed, so an undo may miss objects.',
   NOT_THE_PAGES: "notes: An object has a name of Istio's page, but other content or other users, so it is kept.",
   OBJECT_NOT_TRUSTED: 'warns: An object says that it is one of kubectl telemetry or of an add-on, and is not believed.',
@@ -99,7 +100,9 @@ export const CODES = {
   GATEWAY_PORT_OTHER_PROTOCOL:
     'error: Another Gateway, or a load balancer that ends TLS, has another protocol at the port that the exposure needs.',
   GATEWAY_API_GATEWAY: 'error: Gateway API manages the ingress gateway, and there is no exposure there yet.',
-  NAMESPACE_NOT_FOUND: 'error: There is no namespace of the name that -n gives.',
+  NAMESPACE_ENDING: 'error: The namespace of -n is being deleted.',
+  NAMESPACE_KEPT:
+    'notes: addons uninstall left a namespace that addons install created, because something else may be in it.',
   ISTIOD_AMBIGUOUS: 'error, warns: Several control planes of Istio fit.',
   ISTIOD_NOT_FOUND: 'error, warns: No control plane of Istio was found, or none of the named revision.',
   KIALI_WITHOUT_PROMETHEUS: 'warns: Kiali is installed where no Prometheus is, so its graph will be empty.',

@@ -194,7 +194,8 @@ export interface Comparison {
 /** After a rehearsal the whole objects; without one only the fields of the manifest. */
 export function comparisonOf(change: Change): Comparison {
   const { manifest, present, after, by } = change
-  const name = `${label(change)} in namespace ${manifest.metadata.namespace}`
+  const { namespace } = manifest.metadata
+  const name = namespace === undefined ? label(change) : `${label(change)} in namespace ${namespace}`
   if (by === 'removing') return { name, before: present, after: undefined }
   return after === undefined
     ? { name, before: present && (part(present, manifest) as KubeObject), after: manifest }

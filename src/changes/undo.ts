@@ -40,7 +40,16 @@ export interface RestoreStep extends FoundObject {
 }
 
 /** `restore`: a user's object. `change`: an object that stays and serves less. `delete`: an object that the part created. */
-export type UndoStep = RestoreStep | { does: 'change'; change: Change } | ({ does: 'delete' } & FoundObject)
+export type UndoStep = RestoreStep | { does: 'change'; change: Change } | DeleteStep
+
+/** An object that the part created. */
+export interface DeleteStep extends FoundObject {
+  does: 'delete'
+  /** Follows "delete" in the question: `, if nothing else is in it`. */
+  effect?: string
+  /** Looks directly before the deletion. @returns why the object stays */
+  unless?: () => Promise<Finding | undefined>
+}
 
 /** A value: nothing changes it while its steps are taken. */
 export interface UndoPlan {
@@ -125,6 +134,8 @@ export async function undo(way: Undo, request: UndoRequest, needs: Needs): Promi
 
 /** The results of the steps. */
 interface Done {
+  /** All steps, but for deletions that turned out to be wrong. */
+  taken: readonly UndoStep[]
   /** Objects that another run created while others were deleted, and that are deleted, too. */
   late: FoundObject[]
   remaining: FoundObject[]
@@ -133,13 +144,18 @@ interface Done {
 
 async function takeSteps(way: Undo, { steps }: UndoPlan, progress: Progress, cluster: Cluster): Promise<Done> {
   const warnings: Finding[] = []
-  for (const step of steps) warnings.push(...(await take(step, way, progress, cluster)))
-  const tried = new Set(deletedBy(steps).map(uidOf))
+  const taken: UndoStep[] = []
+  for (const step of steps) {
+    const kept = step.does === 'delete' ? await step.unless?.() : undefined
+    if (kept === undefined) taken.push(step)
+    warnings.push(...(kept === undefined ? await take(step, way, progress, cluster) : [kept]))
+  }
+  const tried = new Set(deletedBy(taken).map(uidOf))
   const late: FoundObject[] = []
   for (let look = 0; ; look++) {
     const remaining = await way.remaining(tried)
     const found = remaining.filter((one) => isOwnedBy(one.object, way.part) && !tried.has(uidOf(one)))
-    if (!way.deletesNewObjects || found.length === 0 || look === LOOKS) return { late, remaining, warnings }
+    if (!way.deletesNewObjects || found.length === 0 || look === LOOKS) return { taken, late, remaining, warnings }
     for (const one of found) {
       await remove(one, way, progress, cluster)
       tried.add(uidOf(one))
@@ -214,7 +230,7 @@ async function rehearseRestore(step: RestoreStep, part: Part, cluster: Cluster):
 function linesOf(step: UndoStep): string[] {
   const line = ({ kind, namespace, name }: RemovedObject, what: string) =>
     `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}: ${what}`
-  if (step.does === 'delete') return [line(nameOf(step), 'delete')]
+  if (step.does === 'delete') return [line(nameOf(step), `delete${step.effect ?? ''}`)]
   if (step.does === 'change') return [line(outcomeOf(step.change), `change${aboutIt(step.change)}`)]
   return [
     line(nameOf(step), `restore${step.effect ?? ''}`),
@@ -225,7 +241,7 @@ function linesOf(step: UndoStep): string[] {
 function resultOf(
   outcome: UndoResult['outcome'],
   { steps, warnings }: UndoPlan,
-  { late, remaining, warnings: more }: Done = { late: [], remaining: [], warnings: [] },
+  { taken, late, remaining, warnings: more }: Done = { taken: steps, late: [], remaining: [], warnings: [] },
 ): UndoResult {
   const restores = steps.filter((step) => step.does === 'restore')
   const all = { warnings: [...warnings, ...more] }
@@ -235,7 +251,7 @@ function resultOf(
   }
   return {
     outcome,
-    deleted: named([...deletedBy(steps), ...late]),
+    deleted: named([...deletedBy(taken), ...late]),
     restored: restores.flatMap((step) => [nameOf(step), ...(step.consequences ?? [])]),
     changed: steps.flatMap((step) => (step.does === 'change' ? [outcomeOf(step.change)] : [])),
     remaining: remaining.map(nameOf),

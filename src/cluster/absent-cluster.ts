@@ -18,6 +18,10 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  namespacedKinds(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   list(): Promise<never> {
     return Promise.reject(this.#why)
   }

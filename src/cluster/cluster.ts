@@ -125,6 +125,8 @@ export interface Cluster {
   readonly verifiedBy: string
   /** Served versions of an API group, the preferred one first; empty if the group is not served. */
   servedVersions(group: string): Promise<string[]>
+  /** The kinds of objects that a namespace can have. @returns `undefined` if the API server does not name all */
+  namespacedKinds(): Promise<Resource[] | undefined>
   /** Lists all objects, page by page. */
   list<T extends KubeObject>(resource: Resource, options?: ListOptions): Promise<T[]>
   /** @returns `undefined` if there is no object with this name */

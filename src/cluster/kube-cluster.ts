@@ -20,6 +20,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from './cluster.ts'
+import { DISCOVERY, namespacedIn } from './discovery.ts'
 import { isGroup, isList, isObject, isReview, slim } from './kube-answers.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
 import { type KubeConfigChoice, loadKubeConfig } from './kubeconfig/kube-config.ts'
@@ -76,12 +77,13 @@ export class KubeCluster implements Cluster {
   }
 
   async servedVersions(group: string): Promise<string[]> {
-    const path = `/apis/${group}`
-    const found = await this.#requests.send<{ versions: { version: string }[] }>(
-      { method: 'GET', path, what: `discover ${group}`, shape: isGroup },
-      'undefined',
-    )
+    const call = { method: 'GET', path: `/apis/${group}`, what: `discover ${group}`, shape: isGroup } as const
+    const found = await this.#requests.send<{ versions: { version: string }[] }>(call, 'undefined')
     return found?.versions.map(({ version }) => version) ?? []
+  }
+
+  async namespacedKinds(): Promise<Resource[] | undefined> {
+    return namespacedIn(await Promise.all(DISCOVERY.map((call) => this.#requests.send(call))))
   }
 
   async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<T[]> {

@@ -46,9 +46,16 @@ export function ownedLabels({ name }: Part, component?: string): Record<string, 
 const INSTALLED = `${PRODUCT}/installed`
 const INSTALLED_IN = `${PRODUCT}/installed-in`
 
-/** Labels of an object of an installed add-on. Objects without a namespace exist once in the cluster, so they name that of the add-on. */
-export function installedLabels(addon: string, namespace: string): Record<string, string> {
-  return { ...ownedLabels(INSTALLING), [INSTALLED]: addon, [INSTALLED_IN]: namespace }
+/**
+ * Labels of an object of an installed add-on, or of the namespace that was created for it. Objects without a namespace exist once in the
+ * cluster, so they name that of the add-on.
+ */
+export function installedLabels(namespace: string, addon?: string): Record<string, string> {
+  return {
+    ...ownedLabels(INSTALLING),
+    ...(addon === undefined ? {} : { [INSTALLED]: addon }),
+    [INSTALLED_IN]: namespace,
+  }
 }
 
 /** The add-on for which `addons install` created the object. */

@@ -51,6 +51,10 @@ export class RememberingCluster implements Cluster {
     return this.#once(['versions', group], () => this.#cluster.servedVersions(group))
   }
 
+  namespacedKinds(): Promise<Resource[] | undefined> {
+    return this.#once(['kinds'], () => this.#cluster.namespacedKinds())
+  }
+
   /** Finds the objects of one namespace in a list of all namespaces, if that has been read. */
   async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<T[]> {
     const { namespace, labels, fields, metadataOnly } = options

@@ -14,7 +14,7 @@ export const installFlags = {
   namespace: Flags.string({
     char: 'n',
     helpValue: 'NAMESPACE',
-    description: "Existing namespace for the add-ons (default: istiod's)",
+    description: "Namespace for the add-ons, created if it does not exist (default: istiod's)",
   }),
   revision,
   timeout: duration({

@@ -2,8 +2,10 @@
 import { applyChanges, type Change, rehearse } from '../changes/changes.ts'
 import { confirm, counted } from '../changes/confirmation.ts'
 import { Progress } from '../changes/progress.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { hasCode } from '../errors.ts'
-import { asFinding, type Finding } from '../findings.ts'
+import { asFinding, type Finding, notes } from '../findings.ts'
+import { sh } from '../shell.ts'
 import { awaitRollout } from '../workloads/await-rollout.ts'
 import type { Rollout } from '../workloads/rollout.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
@@ -22,14 +24,14 @@ export interface InstallProgress {
 
 type ShowProgress = (progress: InstallProgress) => void
 
-/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_NOT_FOUND, CONSENT_REQUIRED, and the API server's answer to a write */
+/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, CONSENT_REQUIRED, and the API server's answer to a write */
 export async function install(request: InstallRequest, needs: Needs, show?: ShowProgress): Promise<InstallReport> {
   const { cluster, terminal } = needs
   const { yes, dryRun } = request
   const planned = await planInstall(request, needs)
   if (dryRun === 'client') return reportInstall('planned', planned)
   const plan = await rehearsed(planned, needs)
-  if (dryRun === 'server') return reportInstall('planned', plan)
+  if (dryRun === 'server') return reportInstall('planned', { ...plan, warnings: [...plan.warnings, ...untried(plan)] })
   const changing = changesIn(plan).filter(({ action }) => action !== 'unchanged')
   if (changing.length > 0) {
     const objects = counted(changing.length, 'object')
@@ -38,18 +40,57 @@ export async function install(request: InstallRequest, needs: Needs, show?: Show
     if (!(await confirm({ ...confirmation, preview: 'server' }, terminal))) return reportInstall('declined', plan)
   }
   const progress = new Progress()
-  await progress.reportOnError(() => applyChanges(cluster, changesIn(plan), progress), UNDO)
+  await progress.reportOnError(() => write(plan, progress, cluster), UNDO)
   return reportInstall('applied', plan, await awaitReady(plan, needs, show))
 }
 
 async function rehearsed(plan: InstallPlan, { cluster }: Needs): Promise<InstallPlan> {
-  const all = await rehearse(cluster, changesIn(plan))
-  const [record = plan.record] = all
+  const changes = changesIn(plan)
+  const all = await rehearse(cluster, plan.creation === undefined ? changes : changes.filter(isWithoutNamespace))
+  const after = (change: Change) => all.find(({ manifest }) => manifest === change.manifest) ?? change
   const addons = plan.addons.map((addon) => ({
     ...addon,
-    changes: addon.changes.map((change) => all.find((one) => one.manifest === change.manifest) ?? change),
+    changes: addon.changes.map(after),
   }))
-  return { ...plan, record, addons }
+  return { ...plan, record: after(plan.record), addons }
+}
+
+function isWithoutNamespace({ manifest }: Change): boolean {
+  return manifest.metadata.namespace === undefined
+}
+
+/** What the API server cannot try in a dry run: nothing can be in a namespace that does not exist. */
+function untried({ creation, namespace }: InstallPlan): Finding[] {
+  if (creation === undefined) return []
+  const message = `namespace ${namespace} does not exist, so only the objects outside of it were tried; the others are tried after it was created, before the first of them is written`
+  return [notes('NOT_REHEARSED', message, sh`kubectl create namespace ${namespace}   # to try all of them now`)]
+}
+
+async function write(plan: InstallPlan, progress: Progress, cluster: Cluster): Promise<void> {
+  const { creation } = plan
+  const rest = changesIn(plan).filter((change) => change !== creation)
+  if (creation !== undefined && rest.length > 0) await createNamespace(creation, rest, progress, cluster)
+  await applyChanges(cluster, rest, progress)
+}
+
+/** Now the objects in it can be rehearsed. If one is refused, the namespace goes again. */
+async function createNamespace(
+  creation: Change,
+  rest: readonly Change[],
+  progress: Progress,
+  cluster: Cluster,
+): Promise<void> {
+  const [created] = await applyChanges(cluster, [creation], progress)
+  try {
+    await rehearse(
+      cluster,
+      rest.filter((change) => !isWithoutNamespace(change)),
+    )
+  } catch (error) {
+    if (created?.after !== undefined) await cluster.delete(creation.resource, created.after)
+    progress.deleted(`namespace/${creation.manifest.metadata.name}`)
+    throw error
+  }
 }
 
 function namesOf({ addons }: InstallPlan): string[] {

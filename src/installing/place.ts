@@ -31,7 +31,7 @@ export function placed({ resource, manifest }: SampleObject, place: Place): Samp
   const { addon, namespace } = place
   const inPlace = textsMoved(withoutNulls(manifest), namespace) as KubeObject
   const { metadata } = inPlace
-  const labels = { ...metadata.labels, ...installedLabels(addon, namespace) }
+  const labels = { ...metadata.labels, ...installedLabels(namespace, addon) }
   const where = hasNamespace(resource) ? { namespace } : {}
   const object = { ...inPlace, metadata: { ...metadata, ...where, labels } }
   const { kiali } = place

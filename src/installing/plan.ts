@@ -3,14 +3,13 @@ import { createHash } from 'node:crypto'
 import { type Change, planChanges } from '../changes/changes.ts'
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
-import { readable } from '../cluster/reading.ts'
-import { CONFIG_MAPS, NAMESPACES } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
+import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { type Finding, fails, notes, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
 import type { Dependencies } from '../world.ts'
 import { QUICK_START, requireSamples, SAMPLES, type Sample } from './catalog.ts'
 import { kialiFacts } from './kiali.ts'
+import { planNamespace } from './namespace.ts'
 import { placed } from './place.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
 import {
@@ -58,6 +57,8 @@ export interface InstallPlan {
   readonly request: InstallRequest
   readonly istiod: Istiod
   readonly namespace: string
+  /** Of the namespace, if it does not exist. */
+  readonly creation?: Change | undefined
   readonly source: { kind: 'packaged'; version: string; sha256: string }
   readonly addons: readonly PlannedAddon[]
   readonly record: Change
@@ -71,13 +72,13 @@ interface ReadSample {
   objects: SampleObject[]
 }
 
-/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_NOT_FOUND, NOT_OURS (a foreign object has the name of the record) */
+/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, NOT_OURS (a foreign object has the name of the record) */
 export async function planInstall(request: InstallRequest, needs: Needs): Promise<InstallPlan> {
   const { cluster, samples } = needs
   const found = await survey(cluster)
   const istiod = requireIstiod(found.istiods, request)
   const { namespace = istiod.namespace } = request
-  await requireNamespace(namespace, needs)
+  const creation = await planNamespace(namespace, cluster)
   const { version, exact } = fittingVersion(await samples.versions(), istiod)
   const foreign = found.addons.filter((one) => !isOurs(one, namespace))
   const here = ({ workload }: RunningAddon) => workload.metadata.namespace === namespace
@@ -111,6 +112,7 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
     request,
     istiod,
     namespace,
+    creation,
     source: { kind: 'packaged', version, sha256: digest(read.map(({ text }) => text).join('')) },
     addons,
     record: planRecord(namespace, { ...installed, ...installationOf(addons, version) }, record),
@@ -145,15 +147,6 @@ function withoutPrometheus(namespace: string): Finding {
 function runsElsewhere({ name, workload }: RunningAddon): Finding {
   const message = `${name} also runs in namespace ${workload.metadata.namespace}, where others installed it; that one is left unchanged`
   return notes('ADDON_RUNS_TWICE', message, 'kubectl telemetry addons list')
-}
-
-/** Without the permission to read it, its objects show whether it exists. */
-async function requireNamespace(name: string, { cluster }: Needs): Promise<void> {
-  const found = await readable(cluster.get(NAMESPACES, { name }).then((object) => ({ object })))
-  if (found === undefined || found.object !== undefined) return
-  throw new UserError('NAMESPACE_NOT_FOUND', `there is no namespace ${JSON.stringify(name)}`, {
-    suggestions: [sh`kubectl create namespace ${name}`],
-  })
 }
 
 async function readSample(sample: Sample, version: string, files: SampleFiles): Promise<ReadSample> {

@@ -45,9 +45,9 @@ export function succeeded({ outcome, warnings }: InstallResult): boolean {
 }
 
 /** All objects of a plan, in the order in which they are written. No record says that nothing was installed. */
-export function changesIn({ record, addons }: InstallPlan): Change[] {
+export function changesIn({ creation, record, addons }: InstallPlan): Change[] {
   const changes = addons.flatMap((addon) => addon.changes)
-  return changes.length === 0 ? [] : [record, ...changes]
+  return changes.length === 0 ? [] : [...(creation === undefined ? [] : [creation]), record, ...changes]
 }
 
 export function reportInstall(

@@ -5,11 +5,13 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
 import { INSTALLING, installedAddon, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
 import { listOwned, readable } from '../cluster/reading.ts'
-import { CONFIG_MAPS } from '../cluster/resources.ts'
+import { CONFIG_MAPS, NAMESPACES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import type { Clock } from '../time/clock.ts'
 import { SAMPLES, type Sample } from './catalog.ts'
+import { findCreated, isGone, whyKept } from './namespace.ts'
 import { placeOf } from './plan.ts'
-import { installationIn, RECORD, recordManifest } from './record.ts'
+import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
 import { objectsIn, type SampleFiles } from './samples.ts'
 
 export interface UninstallRequest {
@@ -22,13 +24,15 @@ export interface PackagedSamples {
   samples: SampleFiles
 }
 
-type Needs = { cluster: Cluster } & PackagedSamples
+type Needs = { cluster: Cluster; clock: Clock } & PackagedSamples
 
 /** An installation in one namespace. */
 interface Installed {
   namespace: string
   /** Left out when somebody deleted it. */
   record?: KubeObject
+  /** The namespace, where `addons install` created it. */
+  creation?: FoundObject
   /** In the order of their creation. */
   objects: (FoundObject & { addon: string })[]
 }
@@ -44,11 +48,17 @@ export function undoInstallation(request: UninstallRequest, needs: Needs): Undo 
     plan: async () => {
       const installed = await findInstalled(request, needs)
       requireUnscraped(installed)
-      return { steps: installed.flatMap((one) => stepsOf(one, request)), warnings: [] }
+      return { steps: installed.flatMap((one) => stepsOf(one, request, needs.cluster)), warnings: [] }
     },
     remaining: async (tried) => {
       const found = await findInstalled(request, needs)
-      return found.flatMap(({ objects }) => objects).filter(({ object }) => tried.has(object.metadata.uid ?? ''))
+      const isTried = ({ object: { metadata } }: FoundObject) => tried.has(metadata.uid ?? '')
+      const namespaces = found.flatMap(({ creation }) => (creation === undefined ? [] : [creation])).filter(isTried)
+      const ended = await Promise.all(namespaces.map((one) => isGone(one.object, needs.cluster, needs.clock)))
+      return [
+        ...found.flatMap(({ objects }) => objects).filter(isTried),
+        ...namespaces.filter((_, index) => !ended[index]),
+      ]
     },
     question: (objects) => `Uninstall these ${objects}?`,
   }
@@ -57,11 +67,15 @@ export function undoInstallation(request: UninstallRequest, needs: Needs): Undo 
 async function findInstalled({ samples, namespace }: UninstallRequest, needs: Needs): Promise<Installed[]> {
   const { cluster } = needs
   const within = namespace === undefined ? {} : { namespace }
-  const owned = await listOwned(cluster, CONFIG_MAPS, INSTALLING, within)
+  const [owned, created] = await Promise.all([
+    listOwned(cluster, CONFIG_MAPS, INSTALLING, within),
+    findCreated(namespace, cluster),
+  ])
   const records = owned.filter(({ metadata }) => metadata.name === RECORD)
   // Without a record the labels still say in which namespace they were installed.
   const namespaces = new Set([
     ...owned.map(({ metadata }) => metadata.namespace ?? ''),
+    ...created.map(({ metadata }) => metadata.name),
     ...(namespace === undefined ? [] : [namespace]),
   ])
   const names = await namesIn(samples, needs)
@@ -74,7 +88,10 @@ async function findInstalled({ samples, namespace }: UninstallRequest, needs: Ne
           return object !== undefined && isInstalled(object, addon, place) ? [{ addon, resource, object }] : []
         }),
       )
-      return { namespace: place, ...(record === undefined ? {} : { record }), objects: found.flat() }
+      const object = created.find(({ metadata }) => metadata.name === place)
+      const creation = object && { resource: NAMESPACES, object }
+      const known = { ...(record === undefined ? {} : { record }), ...(creation === undefined ? {} : { creation }) }
+      return { namespace: place, ...known, objects: found.flat() }
     }),
   )
 }
@@ -93,20 +110,27 @@ async function namesIn(samples: readonly Sample[], { samples: files }: Needs) {
   ]
 }
 
-function stepsOf({ namespace, record, objects }: Installed, { samples }: UninstallRequest): UndoStep[] {
+function stepsOf(installed: Installed, { samples }: UninstallRequest, cluster: Cluster): UndoStep[] {
+  const { objects, creation } = installed
   const going = samples.map(({ name }) => name)
+  const left = Object.entries(installationIn(installed.record)).filter(([name]) => !going.includes(name))
   const deletions = objects.toReversed().map(({ resource, object }): UndoStep => ({ does: 'delete', resource, object }))
-  if (record === undefined || !isStaying(record)) return deletions
-  const entries = Object.entries(installationIn(record))
-  const left = entries.filter(([name]) => !going.includes(name))
-  if (left.length === 0) return [...deletions, { does: 'delete', resource: CONFIG_MAPS, object: record }]
-  if (left.length === entries.length) return deletions
-  const manifest = recordManifest(namespace, Object.fromEntries(left))
+  const steps = [...deletions, ...recordSteps(installed, Object.fromEntries(left))]
+  if (creation === undefined || !isStaying(creation.object) || left.length > 0) return steps
+  const unless = () => whyKept(creation.object, cluster)
+  return [...steps, { does: 'delete', ...creation, effect: ', if nothing else is in it', unless }]
+}
+
+/** @param left the add-ons that stay installed */
+function recordSteps({ namespace, record }: Installed, left: Installation): UndoStep[] {
+  if (record === undefined || !isStaying(record)) return []
+  const count = Object.keys(left).length
+  if (count === 0) return [{ does: 'delete', resource: CONFIG_MAPS, object: record }]
+  if (count === Object.keys(installationIn(record)).length) return []
+  const manifest = recordManifest(namespace, left)
   const [change] = planChanges([{ resource: CONFIG_MAPS, manifest }], [record], INSTALLING)
   // Reading does not show which keys an apply of fewer keys removes.
-  return change === undefined
-    ? deletions
-    : [...deletions, { does: 'change', change: { ...change, action: 'configured' } }]
+  return change === undefined ? [] : [{ does: 'change', change: { ...change, action: 'configured' } }]
 }
 
 /** @throws UserError ADDON_IN_USE: Istio's workloads would stay changed for a Prometheus that is gone */

@@ -67,6 +67,20 @@ export class FakeCluster implements Cluster {
     return this.groups[group] ?? []
   }
 
+  /** Those of the present objects. Undefined: an aggregated API does not answer. */
+  kindsKnown = true
+
+  async namespacedKinds(): Promise<Resource[] | undefined> {
+    this.reads.push('kinds')
+    const kinds = this.objects
+      .filter(({ metadata }) => metadata.namespace !== undefined)
+      .map(({ apiVersion, kind }) => {
+        const [group = '', version = group] = apiVersion.split('/')
+        return { group: group === version ? '' : group, version, plural: `${kind.toLowerCase()}s`, kind }
+      })
+    return this.kindsKnown ? [...new Map(kinds.map((one) => [JSON.stringify(one), one])).values()] : undefined
+  }
+
   async list<T extends KubeObject>(
     resource: Resource,
     { namespace, labels, fields, metadataOnly }: ListOptions = {},

@@ -9,6 +9,10 @@ import { succeeded } from '../../src/installing/result.ts'
 import { RollingCluster } from '../fakes/workloads.ts'
 import { deployment, installing, istiod, mesh, namespace } from './installing.ts'
 
+function ending(name: string): KubeObject {
+  return { ...namespace(name), metadata: { name, deletionTimestamp: '2026-11-21T12:00:00Z' } }
+}
+
 const FOUR = [...QUICK_START]
 
 async function kialiConfiguration(cluster: RollingCluster, place = 'istio-system') {
@@ -235,7 +239,7 @@ describe('addons install', () => {
     ['no istiod', new RollingCluster([namespace('istio-system')]), {}, 'ISTIOD_NOT_FOUND'],
     ['two istiods', mesh(istiod('1.30.0', 'istio-old', 'canary')), {}, 'ISTIOD_AMBIGUOUS'],
     ['an unknown revision', mesh(), { revision: 'nope' }, 'ISTIOD_NOT_FOUND'],
-    ['a namespace that does not exist', mesh(), { namespace: 'nope' }, 'NAMESPACE_NOT_FOUND'],
+    ['a namespace that is being deleted', mesh(ending('old')), { namespace: 'old' }, 'NAMESPACE_ENDING'],
   ] as const)
     it(`refuses ${what}`, async () => {
       await assert.rejects(installing(cluster, FOUR, request), { code })
