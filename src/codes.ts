@@ -100,6 +100,8 @@ export const CODES = {
   GATEWAY_PORT_OTHER_PROTOCOL:
     'error: Another Gateway, or a load balancer that ends TLS, has another protocol at the port that the exposure needs.',
   GATEWAY_API_GATEWAY: 'error: Gateway API manages the ingress gateway, and there is no exposure there yet.',
+  FIELD_IMMUTABLE: 'error: A sample has another value in a field that Kubernetes does not change; --replace creates the object again.',
+  DELETION_PENDING: 'error: An object was deleted to be created again, and a finalizer holds it.',
   NAMESPACE_ENDING: 'error: The namespace of -n is being deleted.',
   NAMESPACE_KEPT:
     'notes: addons uninstall left a namespace that addons install created, because something else may be in it.',

@@ -23,6 +23,9 @@ export const installFlags = {
     defaultHelp: defaultInDescription,
     description: 'Time limit for each pod to become ready (default: 2m)',
   }),
+  replace: Flags.boolean({
+    description: 'Delete and create again what Kubernetes does not change in place; the data of its pods is lost',
+  }),
   'dry-run': dryRun(),
   diff,
   yes,

@@ -9,8 +9,6 @@ import { UserError } from '../errors.ts'
 import { type Finding, notes } from '../findings.ts'
 import { listOf, mapOf, textOf } from '../shapes.ts'
 import { sh } from '../shell.ts'
-import type { Clock } from '../time/clock.ts'
-import { until } from '../time/until.ts'
 
 /**
  * The change that creates the namespace. Without the permission to read it, its objects show whether it exists.
@@ -105,18 +103,4 @@ function kept(name: string, why: string): Finding {
     `namespace ${name} stays: ${why}`,
     sh`kubectl delete namespace ${name}   # and everything in it`,
   )
-}
-
-const PAUSE = 500
-/** Pods have 30 s to end. */
-const PATIENCE = 60_000
-
-/** Waits until a deleted namespace is gone with its pods. @returns whether it is */
-export async function isGone(
-  { metadata: { name, uid } }: KubeObject,
-  cluster: Cluster,
-  clock: Clock,
-): Promise<boolean> {
-  const look = async () => (await readable(cluster.get(NAMESPACES, { name })))?.metadata.uid !== uid
-  return until({ look, isDone: (gone) => gone, pause: PAUSE, timeout: PATIENCE }, clock)
 }

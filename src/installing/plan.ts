@@ -31,6 +31,8 @@ export interface InstallRequest {
   revision?: string | undefined
   /** Milliseconds until the next pod of an add-on has to be ready. */
   timeout: number
+  /** Whether objects with a field that Kubernetes does not change are deleted and created again. */
+  replace?: boolean
   yes: boolean
   dryRun: 'none' | 'client' | 'server'
 }
@@ -96,13 +98,18 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
   const wanted = written.map(({ sample }) => sample.name)
   const outdated = await outdatedIn(written, installed, namespace, needs)
   const kiali = wanted.includes('kiali') ? await kialiFacts({ wanted, namespace, istiod, present }, needs) : undefined
-  const addons = read.map(({ sample, text, objects }): PlannedAddon => {
+  const addons = read.map(({ sample, text, objects }, index): PlannedAddon => {
     const { name } = sample
     const sha256 = digest(text)
     const planned = { name, version: versionIn(text, sample) ?? version, sha256, changes: [], edited: [] }
     const running = others(name)
     if (running !== undefined) return { ...planned, others: running }
-    const refused = refusal(name, objects, present, namespace)
+    // Of the same command, too: nothing of it is present yet.
+    const earlier = read
+      .slice(0, index)
+      .filter((one) => written.includes(one))
+      .flatMap((one) => one.objects)
+    const refused = refusal(name, objects, [...present, ...earlier.map(({ manifest }) => manifest)], namespace)
     if (refused !== undefined) return { ...planned, refused }
     const manifests = objects.map((one) => placed(one, { addon: name, namespace, kiali }))
     const { changes, edited } = changesOf(manifests, present, installed[name]?.sha256 === sha256)
@@ -228,7 +235,7 @@ function refusal(
   const where = hasNamespace(resource) ? sh`kubectl -n ${namespace} get` : 'kubectl get'
   return fails(
     'ADDON_NAMES_TAKEN',
-    `${addon} was not installed: these objects exist already and belong to something else: ${names}`,
+    `${addon} was not installed: these objects belong to something else, or to another add-on of this command: ${names}`,
     `${where} ${sh`${resource.plural} ${manifest.metadata.name} --show-labels`}   # whose is it?`,
   )
 }

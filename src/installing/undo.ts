@@ -9,7 +9,8 @@ import { CONFIG_MAPS, NAMESPACES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
 import { SAMPLES, type Sample } from './catalog.ts'
-import { findCreated, isGone, whyKept } from './namespace.ts'
+import { isGone } from './deleted.ts'
+import { findCreated, whyKept } from './namespace.ts'
 import { placeOf } from './plan.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
 import { objectsIn, type SampleFiles } from './samples.ts'
@@ -54,7 +55,7 @@ export function undoInstallation(request: UninstallRequest, needs: Needs): Undo 
       const found = await findInstalled(request, needs)
       const isTried = ({ object: { metadata } }: FoundObject) => tried.has(metadata.uid ?? '')
       const namespaces = found.flatMap(({ creation }) => (creation === undefined ? [] : [creation])).filter(isTried)
-      const ended = await Promise.all(namespaces.map((one) => isGone(one.object, needs.cluster, needs.clock)))
+      const ended = await Promise.all(namespaces.map((one) => isGone(one, needs.cluster, needs.clock)))
       return [
         ...found.flatMap(({ objects }) => objects).filter(isTried),
         ...namespaces.filter((_, index) => !ended[index]),

@@ -1,6 +1,8 @@
 /** Workloads of a mesh and their pods, as Istio 1.31 injects them (observed), and a cluster in which pods follow their template. */
+import { isDeepStrictEqual } from 'node:util'
 import type { ApplyOptions, KubeObject, ObjectName, Resource, WriteOptions } from '../../src/cluster/cluster.ts'
 import type { Deployment, Pod } from '../../src/cluster/objects.ts'
+import { UserError } from '../../src/errors.ts'
 import type { WorkloadObject } from '../../src/workloads/workload-object.ts'
 import { FakeCluster } from './fake-cluster.ts'
 
@@ -147,7 +149,9 @@ export class RollingCluster extends FakeCluster {
     manifest: KubeObject,
     options: ApplyOptions,
   ): Promise<T> {
-    const before = JSON.stringify(this.#find(resource, manifest.metadata)?.spec)
+    const present = this.#find(resource, manifest.metadata)
+    if (present !== undefined) requireMutable(present, manifest)
+    const before = JSON.stringify(present?.spec)
     const after = await super.apply<T>(resource, manifest, options)
     if (!options.dryRun && KINDS.includes(resource.kind) && JSON.stringify(after.spec) !== before)
       this.#roll(resource, manifest.metadata)
@@ -190,6 +194,24 @@ export class RollingCluster extends FakeCluster {
       ({ kind, metadata }) => kind === resource.kind && metadata.name === name && metadata.namespace === namespace,
     )
   }
+}
+
+/** In the words of Kubernetes 1.34. */
+function requireMutable({ kind, metadata: { name }, spec }: KubeObject, manifest: KubeObject): void {
+  const changes = (field: string) => {
+    const [before, after] = [spec, manifest.spec].map((one) => (one as Record<string, unknown> | undefined)?.[field])
+    return after !== undefined && !isDeepStrictEqual(before, after)
+  }
+  const refuse = (said: string) => {
+    const what = `${kind.toLowerCase()}.apps/${name}`
+    throw new UserError(
+      'REJECTED',
+      `the API server rejects it (apply ${what}): ${kind}.apps "${name}" is invalid: ${said}`,
+    )
+  }
+  if (kind === 'Deployment' && changes('selector')) refuse('spec.selector: Invalid value: {}: field is immutable')
+  if (kind === 'StatefulSet' && (changes('selector') || changes('volumeClaimTemplates') || changes('serviceName')))
+    refuse("spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals' are forbidden")
 }
 
 function wantedOf(object: KubeObject): number {

@@ -122,6 +122,28 @@ describe('addons install', () => {
     assert.ok(!succeeded(result))
   })
 
+  it('refuses the second of two add-ons with the same names in one command', async () => {
+    const cluster = mesh()
+    const { result } = await installing(cluster, ['jaeger', 'zipkin'])
+    assert.deepEqual(
+      result.addons.map(({ name, action }) => [name, action]),
+      [
+        ['jaeger', 'installed'],
+        ['zipkin', 'refused'],
+      ],
+    )
+    const owners = cluster.objects.filter(({ metadata }) => metadata.name === 'tracing')
+    assert.deepEqual(
+      owners.map(({ metadata }) => metadata.labels?.['kubectl-telemetry/installed']),
+      ['jaeger'],
+    )
+    const second = await installing(cluster, ['jaeger', 'zipkin'])
+    assert.deepEqual(
+      second.result.addons.map(({ action }) => action),
+      ['unchanged', 'refused'],
+    )
+  })
+
   it('puts everything into the namespace of -n, with its bindings and addresses', async () => {
     const cluster = mesh(namespace('telemetry'))
     await installing(

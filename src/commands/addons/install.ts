@@ -26,9 +26,10 @@ production. A second run changes nothing. "kubectl telemetry addons uninstall" r
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(AddonsInstall)
-    const { namespace, revision, timeout, yes } = flags
+    const { namespace, revision, timeout, replace, yes } = flags
     const dryRun = dryRunOf(flags)
-    const request = { samples: requireInstallable(args.addon ?? []), namespace, revision, timeout, yes, dryRun }
+    const samples = requireInstallable(args.addon ?? [])
+    const request = { samples, namespace, revision, timeout, replace, yes, dryRun }
     const needs = { ...(await this.connect(flags)), samples: this.sampleFiles() }
     const report = await install(request, needs, this.progress(flags, renderInstallProgress))
     this.answer(

@@ -1,0 +1,81 @@
+/** Fields that Kubernetes never changes, such as a Deployment's selector: found in the rehearsal, and changed with `--replace`. */
+import { type Change, planChanges, rehearse } from '../changes/changes.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { INSTALLING } from '../cluster/ownership.ts'
+import { hasCode, UserError } from '../errors.ts'
+import type { Clock } from '../time/clock.ts'
+import { isGone } from './deleted.ts'
+import { isWorkload } from './survey.ts'
+
+/** https://github.com/kubernetes/kubernetes: pkg/apis/{apps,core,rbac}/validation. A StatefulSet, a Service and a binding have their own words. */
+const IMMUTABLE =
+  /field is immutable|updates to statefulset spec for fields other than|may not change once set|cannot change roleRef/
+
+/** What the user has to know before the answer. */
+const LOSS = 'to be created again: its pods stop, and what they keep outside of volume claims is lost'
+
+/**
+ * As `rehearse`, but an object with a field that cannot be changed is deleted and created again, if that was asked for. Its creation cannot
+ * be tried as long as it exists.
+ * @returns for each change those to make: one, or a deletion and a creation
+ * @throws UserError FIELD_IMMUTABLE, naming all such objects
+ */
+export async function rehearseReplacing(
+  changes: readonly Change[],
+  replace: boolean,
+  cluster: Cluster,
+): Promise<Map<Change, Change[]>> {
+  const tried = await Promise.all(changes.map((change) => unlessImmutable(change, cluster)))
+  const refused = changes.filter((_, index) => tried[index] === undefined)
+  if (refused.length > 0 && !replace) throw immutable(refused)
+  return new Map(changes.map((change, index) => [change, tried[index] ?? replacing(change)]))
+}
+
+/** @returns undefined if the API server would never change the present object in this way */
+async function unlessImmutable(change: Change, cluster: Cluster): Promise<Change[] | undefined> {
+  try {
+    return await rehearse(cluster, [change])
+  } catch (error) {
+    if (change.present !== undefined && hasCode(error, 'REJECTED') && IMMUTABLE.test(error.message)) return undefined
+    throw error
+  }
+}
+
+function immutable(refused: readonly Change[]): UserError {
+  const names = refused.map(({ manifest: { kind, metadata } }) => `${kind} ${metadata.name}`).join(', ')
+  const message = `nothing was changed: Kubernetes does not change some fields of an existing object, and the sample has others for ${names}`
+  return new UserError('FIELD_IMMUTABLE', message, {
+    suggestions: ['--replace   # deletes these objects and creates them again; the data of their pods is lost'],
+  })
+}
+
+function replacing({ present, ...change }: Change): Change[] {
+  if (present === undefined) return [{ ...change, present }]
+  const { resource } = change
+  const deletion = planChanges(
+    [{ resource, manifest: present, by: 'removing', about: isWorkload(present) ? LOSS : 'to be created again' }],
+    [present],
+    INSTALLING,
+  )
+  return [...deletion, { ...change, present: undefined, action: 'created' }]
+}
+
+/** Whether an object is deleted in order to be created again. */
+export function isReplaced({ by, manifest }: Change, changes: readonly Change[]): boolean {
+  const { kind, metadata } = manifest
+  return (
+    by === 'removing' &&
+    changes.some(
+      (other) =>
+        other.action === 'created' && other.manifest.kind === kind && other.manifest.metadata.name === metadata.name,
+    )
+  )
+}
+
+/** @throws UserError DELETION_PENDING if something holds it */
+export async function awaitDeleted({ resource, manifest }: Change, cluster: Cluster, clock: Clock): Promise<void> {
+  if (await isGone({ resource, object: manifest }, cluster, clock)) return
+  const { kind, metadata } = manifest
+  const message = `${kind} ${metadata.name} was deleted to be created again, and still exists: a finalizer holds it`
+  throw new UserError('DELETION_PENDING', message, { suggestions: ['run the command again, which creates it'] })
+}
