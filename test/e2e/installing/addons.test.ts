@@ -108,7 +108,7 @@ describe('addons, on a real mesh without add-ons', () => {
 
   it('uninstalls exposed add-ons in one command, also when a run before was killed', async () => {
     install(...SMALL)
-    telemetry('expose', 'prometheus', 'tracing', '--allow-cidr', '0.0.0.0/0', '-y')
+    telemetry('expose', 'prometheus', 'tracing', '--auth', 'basic', '-y')
     const planned = telemetry('addons', 'uninstall', '--dry-run=server').stdout
     assert.match(planned, /^gateway\.networking\.istio\.io "kubectl-telemetry" deleted/m)
     // The Gateway and a route.
@@ -117,6 +117,45 @@ describe('addons, on a real mesh without add-ons', () => {
     const kinds = deleted.map(({ kind }) => kind)
     assert.ok(kinds.includes('VirtualService') && kinds.indexOf('Secret') < kinds.indexOf('Deployment'), kinds.join())
     assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
+  it('creates the namespace of -n, and deletes it once nothing else is in it', async () => {
+    const place = ['-n', 'addons-new']
+    const planned = telemetry('addons', 'install', 'jaeger', ...place, '--dry-run=server')
+    assert.match(planned.stdout, /^namespace\/addons-new created/m)
+    assert.match(planned.stderr, /\(NOT_REHEARSED\)/)
+    assert.equal(install('jaeger', ...place).addons[0]?.ready?.ready, 1)
+    const users = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'users', namespace: 'addons-new' } }
+    workplace.apply(users)
+    const kept = telemetry('addons', 'uninstall', '-y')
+    assert.match(kept.stderr, /ConfigMap users.*\(NAMESPACE_KEPT\)/)
+    assert.doesNotMatch(kept.stdout, /addons-new" deleted$/m)
+    workplace.delete(users)
+    assert.match(telemetry('addons', 'uninstall', '-y').stdout, /^namespace "addons-new" deleted/m)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    // Killed after the namespace was created, and after the first object in it.
+    for (const writes of [1, 2])
+      assert.ok(await killAfterWrite(workplace, ['addons', 'install', 'jaeger', ...place, '-y'], writes))
+  })
+
+  it('replaces an object with a selector of an earlier sample, when it is told to', () => {
+    install('jaeger')
+    const found = JSON.parse(workplace.kubectl('-n', 'istio-system', 'get', 'deployment', 'jaeger', '-o', 'json'))
+    const { name, namespace, labels } = found.metadata
+    const { selector, template } = found.spec
+    const former = { former: 'yes' }
+    const spec = {
+      ...found.spec,
+      selector: { matchLabels: { ...selector.matchLabels, ...former } },
+      template: { ...template, metadata: { labels: { ...template.metadata.labels, ...former } } },
+    }
+    workplace.delete(found)
+    const earlier = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace, labels }, spec }
+    workplace.applyAs('istio-telemetry-installing', earlier)
+    const refused = workplace.telemetry('addons', 'install', 'jaeger', '-y')
+    assert.match(refused.stderr, /Deployment jaeger.*\(FIELD_IMMUTABLE\)/)
+    assert.equal(install('jaeger', '--replace').addons[0]?.ready?.ready, 1)
+    assert.ok(install('jaeger').objects.every(({ action }) => action === 'unchanged'))
   })
 
   it('reports pods that are refused, in the words of Kubernetes', () => {
