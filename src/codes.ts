@@ -100,11 +100,9 @@ export const CODES = {
   GATEWAY_PORT_OTHER_PROTOCOL:
     'error: Another Gateway, or a load balancer that ends TLS, has another protocol at the port that the exposure needs.',
   GATEWAY_API_GATEWAY: 'error: Gateway API manages the ingress gateway, and there is no exposure there yet.',
-  FIELD_IMMUTABLE: 'error: A sample has another value in a field that Kubernetes does not change; --replace creates the object again.',
-  DELETION_PENDING: 'error: An object was deleted to be created again, and a finalizer holds it.',
+  FIELD_IMMUTABLE: 'error: A sample changes a field that Kubernetes never changes; --replace creates the object again.',
   NAMESPACE_ENDING: 'error: The namespace of -n is being deleted.',
-  NAMESPACE_KEPT:
-    'notes: addons uninstall left a namespace that addons install created, because something else may be in it.',
+  NAMESPACE_KEPT: 'notes: Something else may be in the namespace that addons install created, so it is kept.',
   ISTIOD_AMBIGUOUS: 'error, warns: Several control planes of Istio fit.',
   ISTIOD_NOT_FOUND: 'error, warns: No control plane of Istio was found, or none of the named revision.',
   KIALI_WITHOUT_PROMETHEUS: 'warns: Kiali is installed where no Prometheus is, so its graph will be empty.',

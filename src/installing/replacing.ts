@@ -72,10 +72,7 @@ export function isReplaced({ by, manifest }: Change, changes: readonly Change[])
   )
 }
 
-/** @throws UserError DELETION_PENDING if something holds it */
+/** Waits as long as a finalizer may need. If it still holds the object, the API server says so at the next write. */
 export async function awaitDeleted({ resource, manifest }: Change, cluster: Cluster, clock: Clock): Promise<void> {
-  if (await isGone({ resource, object: manifest }, cluster, clock)) return
-  const { kind, metadata } = manifest
-  const message = `${kind} ${metadata.name} was deleted to be created again, and still exists: a finalizer holds it`
-  throw new UserError('DELETION_PENDING', message, { suggestions: ['run the command again, which creates it'] })
+  await isGone({ resource, object: manifest }, cluster, clock)
 }
