@@ -3,6 +3,8 @@ import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { DEPLOYMENTS } from '../../src/cluster/resources.ts'
 import { UserError } from '../../src/errors.ts'
+import { renderFindings } from '../../src/rendering/findings.ts'
+import { visible } from '../../src/text.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
 import { RollingCluster } from '../fakes/workloads.ts'
 import { installing, mesh, namespace, uninstalling } from './installing.ts'
@@ -112,6 +114,13 @@ describe('addons uninstall, of a namespace that addons install created', () => {
       assert.ok(!deleted.some(({ kind }) => kind === 'Namespace'))
       assert.deepEqual([titles(cluster).includes('Namespace/telemetry'), remaining], [true, []])
     })
+
+  it('names it on one line, whatever an aggregated API calls its kinds', async () => {
+    const cluster = await installed({ ...inside('Widget\nerror: \u001b[31mx', 'mine'), apiVersion: 'example.com/v1' })
+    const { warnings } = await uninstalling(cluster, ['jaeger'])
+    const lines = visible(renderFindings(warnings)).split('\n')
+    assert.deepEqual([lines.length, lines.join().includes('\u001b')], [2, false])
+  })
 
   it('leaves it when not everything in it can be listed', async () => {
     const forbidden = await installed(inside('Secret', 'x'))
