@@ -1,7 +1,7 @@
 /** Composition root: the only file that picks adapters. Each is loaded when a command needs it. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { createReadStream, existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,6 +14,7 @@ import type { Overrides } from './cluster/kubeconfig/kube-overrides.ts'
 import { EXIT, hasCode, UserError } from './errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
 import type { SampleFiles } from './installing/samples.ts'
+import type { Outside } from './installing/source/source.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Dependencies } from './world.ts'
@@ -128,6 +129,35 @@ export function sampleFiles(): SampleFiles {
   return {
     versions: async () => (await readdir(directory)).filter((name) => /^\d+\.\d+$/.test(name)),
     read: (version, file) => readFile(join(directory, version, `${file}.yaml`), 'utf8'),
+  }
+}
+
+/** Samples that are not in the package: on this machine, on web servers, and in Istio's releases. */
+export function outside(): Outside {
+  return {
+    disk: { read: readAtMost, within: (directory, file) => join(directory, file) },
+    web: {
+      get: async (url, limits) => {
+        const { WebFiles } = await import('./installing/source/web-files.ts')
+        return new WebFiles(process.env).get(url, limits)
+      },
+    },
+    releases: 'https://raw.githubusercontent.com/istio/istio/',
+  }
+}
+
+async function readAtMost(path: string, largest: number): Promise<'directory' | Uint8Array | undefined> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) return 'directory'
+    if (!found.isFile()) throw new Error('it is neither a file nor a folder')
+    // The end is the last byte that is read.
+    return await createReadStream(path, { end: largest })
+      .toArray()
+      .then((parts: Buffer[]) => Buffer.concat(parts))
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
   }
 }
 

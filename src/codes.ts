@@ -1,3 +1,5 @@
+import { INSTALLING_CODES } from './codes/installing.ts'
+
 /**
  * Every code of errors and findings, with how it appears and what it means. A code has one meaning and is never reused: scripts branch on
  * it. docs/codes.md is generated from this file. Source imports only the type, so no command loads the sentences.
@@ -6,6 +8,7 @@
  * `fails`, `warns` and `notes` a finding of that severity, `skips` the reason why a workload is left out.
  */
 export const CODES = {
+  ...INSTALLING_CODES,
   // the API server and the kubeconfig
   ANSWER_UNEXPECTED: 'error: A successful answer of the API server is not what Kubernetes answers.',
   CLUSTER_UNREACHABLE: 'error, fails: The API server does not answer, or its connection broke.',
@@ -53,7 +56,6 @@ export const CODES = {
   // objects that the command changes
   CHANGED_ON_WRITE: 'error, skips: A webhook changed an object while it was written.',
   NOT_OURS: 'error, skips, warns: An object of the same name exists that kubectl telemetry did not create.',
-  NOT_REHEARSED: 'notes: The API server cannot try objects in a namespace that does not exist yet.',
   NOT_SEARCHED: 'warns: Some kinds of objects may not be listed, so an undo may miss objects.',
   NOT_THE_PAGES: "notes: An object has a name of Istio's page, but other content or other users, so it is kept.",
   OBJECT_NOT_TRUSTED: 'warns: An object says that it is one of kubectl telemetry or of an add-on, and is not believed.',
@@ -65,8 +67,6 @@ export const CODES = {
   ADDONS_APART: 'error: No namespace has all of the chosen add-ons.',
   ADDON_AMBIGUOUS: 'error, warns: Several Services fit an add-on.',
   ADDON_GONE: 'fails: An exposed add-on no longer exists.',
-  ADDON_IN_USE: 'error: A Prometheus that is to be uninstalled scrapes over mutual TLS.',
-  ADDON_NAMES_TAKEN: 'fails: Objects of others have the names of an add-on that is to be installed, so it was not.',
   ADDON_NOT_FOUND: 'error, warns: No Service fits an add-on.',
   ADDON_NOT_READY: 'fails: An add-on has no ready pod.',
   ADDON_ONLY_MARKED:
@@ -74,7 +74,6 @@ export const CODES = {
   ADDON_OTHER_PRODUCT: 'error, warns: Another product runs in the place of an add-on.',
   ADDON_SPEAKS_HTTPS: 'error, warns: An add-on speaks HTTPS itself, and no DestinationRule makes the gateway do so.',
   SEVERAL_SERVERS: 'error: A Service leads to several Prometheus servers, so the answers would alternate.',
-  ADDON_RUNS_TWICE: 'notes: An add-on is installed although others run one in another namespace.',
   ADDON_UNKNOWN: 'usage: The name is not the name of an add-on.',
   LINK_HIDDEN: 'notes: Kiali does not show a link, because that integration is switched off.',
   LINK_IMPOSSIBLE: "error: Kiali's configuration has no place for the link.",
@@ -100,14 +99,6 @@ export const CODES = {
   GATEWAY_PORT_OTHER_PROTOCOL:
     'error: Another Gateway, or a load balancer that ends TLS, has another protocol at the port that the exposure needs.',
   GATEWAY_API_GATEWAY: 'error: Gateway API manages the ingress gateway, and there is no exposure there yet.',
-  FIELD_IMMUTABLE: 'error: A sample changes a field that Kubernetes never changes; --replace creates the object again.',
-  NAMESPACE_ENDING: 'error: The namespace of -n is being deleted.',
-  NAMESPACE_KEPT: 'notes: Something else may be in the namespace that addons install created, so it is kept.',
-  ISTIOD_AMBIGUOUS: 'error, warns: Several control planes of Istio fit.',
-  ISTIOD_NOT_FOUND: 'error, warns: No control plane of Istio was found, or none of the named revision.',
-  KIALI_WITHOUT_PROMETHEUS: 'warns: Kiali is installed where no Prometheus is, so its graph will be empty.',
-  SAMPLE_UNKNOWN: 'usage: No add-on that can be installed has this name.',
-  SAMPLES_OF_OTHER_VERSION: 'warns: The package has no sample add-ons of the running version of Istio.',
   ISTIO_NOT_FOUND: 'error, warns: The cluster has no Istio.',
   NODE_PORT_INVALID: 'usage: The value of --node-port is wrong, or names no add-on of this command.',
   NODE_PORT_REFUSED: 'error: The API server refuses the node port.',

@@ -1,6 +1,6 @@
 /** The base of all commands: shared flags, output, signals, and errors. */
 import { Command, type Interfaces } from '@oclif/core'
-import { clusterAdapters, forwardAdapters, machineAdapters, overTlsAdapter, sampleFiles } from './adapters.ts'
+import { clusterAdapters, forwardAdapters, machineAdapters, outside, overTlsAdapter, sampleFiles } from './adapters.ts'
 import { bugError, stackOf } from './bug.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { EXIT, UserError } from './errors.ts'
@@ -9,6 +9,7 @@ import { kubectlWords } from './flags/kubectl-words.ts'
 import { type ParseError, usageErrorOf } from './flags/parse-errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
 import type { SampleFiles } from './installing/samples.ts'
+import type { Outside } from './installing/source/source.ts'
 import { renderError } from './rendering/error.ts'
 import type { OutputFormat } from './rendering/output.ts'
 import type { AskOverTls } from './scraping/proof.ts'
@@ -76,6 +77,10 @@ export abstract class TelemetryCommand extends Command {
 
   protected sampleFiles(): SampleFiles {
     return sampleFiles()
+  }
+
+  protected outside(): Outside {
+    return outside()
   }
 
   /** @returns a signal that SIGINT, SIGTERM, SIGHUP and the end of stdout's reader abort. From now on they do not end the process. */

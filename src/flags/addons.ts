@@ -1,6 +1,7 @@
 /** Flags and arguments of `addons`. */
 import { Args, Flags } from '@oclif/core'
 import { requireSamples, SAMPLE_NAMES, type Sample } from '../installing/catalog.ts'
+import { type Origin, type RequiredDigest, requireDigest, requireOrigin } from '../installing/source/origin.ts'
 import { defaultInDescription, diff, dryRun, duration, yes } from './values.ts'
 
 const revision = Flags.string({
@@ -17,6 +18,19 @@ export const installFlags = {
     description: "Namespace for the add-ons, created if it does not exist (default: istiod's)",
   }),
   revision,
+  from: Flags.custom<Origin>({
+    helpValue: 'DIR|FILE|URL|release',
+    description:
+      "Install other samples: a folder like Istio's samples/addons (a URL of a folder ends with /), the file of one add-on, or the files of the release that runs, from GitHub",
+    parse: async (text) => requireOrigin(text),
+  })(),
+  sha256: Flags.custom<RequiredDigest>({
+    helpValue: '[ADDON=]HEX',
+    description: 'SHA-256 that the file of the add-on must have; repeatable, once for each add-on',
+    multiple: true,
+    multipleNonGreedy: true,
+    parse: async (text) => requireDigest(text),
+  })(),
   timeout: duration({
     flag: '--timeout',
     default: 120_000,

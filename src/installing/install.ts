@@ -23,7 +23,7 @@ export interface InstallProgress {
 
 type ShowProgress = (progress: InstallProgress) => void
 
-/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, FIELD_IMMUTABLE, CONSENT_REQUIRED, and the API server's answer to a write */
+/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, FIELD_IMMUTABLE, CONSENT_REQUIRED, those of `readSamples`, and the API server's answer to a write */
 export async function install(request: InstallRequest, needs: Needs, show?: ShowProgress): Promise<InstallReport> {
   const { cluster, terminal } = needs
   const { yes, dryRun } = request
@@ -48,12 +48,8 @@ function namesOf({ addons }: InstallPlan): string[] {
 }
 
 function line(change: Change): string {
-  const {
-    resource,
-    manifest: { metadata },
-    action,
-  } = change
-  const { namespace, name } = metadata
+  const { resource, manifest, action } = change
+  const { namespace, name } = manifest.metadata
   const path = namespace === undefined ? name : `${namespace}/${name}`
   return `${resource.kind} ${path}: ${{ created: 'create', deleted: 'delete' }[action as string] ?? 'change'}${aboutIt(change)}`
 }

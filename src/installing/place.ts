@@ -7,7 +7,7 @@ import { valuesInYaml } from '../yaml-reading.ts'
 import { hasNamespace, type SampleObject } from './samples.ts'
 
 /** Every sample names this namespace. */
-const SAMPLES_NAMESPACE = 'istio-system'
+export const SAMPLES_NAMESPACE = 'istio-system'
 
 export interface Place {
   addon: string
@@ -35,7 +35,8 @@ export function placed({ resource, manifest }: SampleObject, place: Place): Samp
   const where = hasNamespace(resource) ? { namespace } : {}
   const object = { ...inPlace, metadata: { ...metadata, ...where, labels } }
   const { kiali } = place
-  const isConfiguration = addon === 'kiali' && manifest.kind === 'ConfigMap' && kiali !== undefined
+  const isConfiguration =
+    addon === 'kiali' && manifest.kind === 'ConfigMap' && metadata.name === 'kiali' && kiali !== undefined
   return { resource, manifest: isConfiguration ? withKiali(object, namespace, kiali) : object }
 }
 

@@ -1,5 +1,4 @@
 /** Plans an installation: which add-ons are written, from which sample, and every object. */
-import { createHash } from 'node:crypto'
 import { type Change, planChanges } from '../changes/changes.ts'
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
@@ -12,18 +11,11 @@ import { kialiFacts } from './kiali.ts'
 import { planNamespace } from './namespace.ts'
 import { placed } from './place.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
-import {
-  hasNamespace,
-  objectsIn,
-  otherSamples,
-  type SampleFiles,
-  type SampleObject,
-  titled,
-  versionIn,
-} from './samples.ts'
-import { fittingVersion, type Istiod, type RunningAddon, requireIstiod, survey } from './survey.ts'
+import { clusterWide, hasNamespace, type SampleFiles, type SampleObject, titled, versionIn } from './samples.ts'
+import { type Outside, type ReadSample, readSamples, type Source, type SourceRequest } from './source/source.ts'
+import { type Istiod, type RunningAddon, requireIstiod, survey } from './survey.ts'
 
-export interface InstallRequest {
+export interface InstallRequest extends SourceRequest {
   /** In the order of the catalogue; the user chooses when left out, or without a terminal the quick start's. */
   samples?: readonly Sample[] | undefined
   /** `-n`; that of istiod when left out. */
@@ -37,7 +29,10 @@ export interface InstallRequest {
   dryRun: 'none' | 'client' | 'server'
 }
 
-export type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random'> & { samples: SampleFiles }
+export type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'clock' | 'random'> & {
+  samples: SampleFiles
+  outside: Outside
+}
 
 /** An add-on of the request. */
 export interface PlannedAddon {
@@ -61,34 +56,29 @@ export interface InstallPlan {
   readonly namespace: string
   /** Of the namespace, if it does not exist. */
   readonly creation?: Change | undefined
-  readonly source: { kind: 'packaged'; version: string; sha256: string }
+  readonly source: Source & { sha256: string }
   readonly addons: readonly PlannedAddon[]
   readonly record: Change
   readonly warnings: readonly Finding[]
 }
 
-/** A sample of the request. */
-interface ReadSample {
-  sample: Sample
-  text: string
-  objects: SampleObject[]
-}
-
-/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, NOT_OURS (a foreign object has the name of the record) */
+/**
+ * @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, NOT_OURS (a foreign object has the name of the record), and
+ * those of `readSamples`
+ */
 export async function planInstall(request: InstallRequest, needs: Needs): Promise<InstallPlan> {
-  const { cluster, samples } = needs
+  const { cluster } = needs
   const found = await survey(cluster)
   const istiod = requireIstiod(found.istiods, request)
   const { namespace = istiod.namespace } = request
   const creation = await planNamespace(namespace, cluster)
-  const { version, exact } = fittingVersion(await samples.versions(), istiod)
   const foreign = found.addons.filter((one) => !isOurs(one, namespace))
   const here = ({ workload }: RunningAddon) => workload.metadata.namespace === namespace
   const chosen = request.samples ?? (await chooseSamples(request, foreign, needs.terminal))
   // Named, an add-on is installed although it runs in another namespace: any tenant may run one there.
   const isNamed = request.samples !== undefined || (needs.terminal.interactive && !request.yes)
   const others = (name: string) => foreign.find((one) => one.name === name && (here(one) || !isNamed))
-  const read = await Promise.all(chosen.map((sample) => readSample(sample, version, samples)))
+  const { source, samples: read, warnings } = await readSamples(request, chosen, { istiod, namespace }, needs)
   const written = read.filter(({ sample }) => others(sample.name) === undefined)
   const [record, present] = await Promise.all([
     cluster.get(CONFIG_MAPS, { name: RECORD, namespace }),
@@ -98,10 +88,9 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
   const wanted = written.map(({ sample }) => sample.name)
   const outdated = await outdatedIn(written, installed, namespace, needs)
   const kiali = wanted.includes('kiali') ? await kialiFacts({ wanted, namespace, istiod, present }, needs) : undefined
-  const addons = read.map(({ sample, text, objects }, index): PlannedAddon => {
+  const addons = read.map(({ sample, text, sha256, objects }, index): PlannedAddon => {
     const { name } = sample
-    const sha256 = digest(text)
-    const planned = { name, version: versionIn(text, sample) ?? version, sha256, changes: [], edited: [] }
+    const planned = { name, version: versionIn(text, sample) ?? 'unknown', sha256, changes: [], edited: [] }
     const running = others(name)
     if (running !== undefined) return { ...planned, others: running }
     // Of the same command, too: nothing of it is present yet.
@@ -120,11 +109,11 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
     istiod,
     namespace,
     creation,
-    source: { kind: 'packaged', version, sha256: digest(read.map(({ text }) => text).join('')) },
+    source,
     addons,
-    record: planRecord(namespace, { ...installed, ...installationOf(addons, version) }, record),
+    record: planRecord(namespace, { ...installed, ...installationOf(addons, source) }, record),
     warnings: [
-      ...(exact ? [] : [otherSamples(istiod, version)]),
+      ...warnings,
       ...addons.flatMap(({ refused }) => (refused === undefined ? [] : [refused])),
       ...(kiali !== undefined && kiali.prometheus === undefined ? [withoutPrometheus(namespace)] : []),
       ...written.flatMap(({ sample }) => foreign.filter(({ name }) => name === sample.name).map(runsElsewhere)),
@@ -154,15 +143,6 @@ function withoutPrometheus(namespace: string): Finding {
 function runsElsewhere({ name, workload }: RunningAddon): Finding {
   const message = `${name} also runs in namespace ${workload.metadata.namespace}, where others installed it; that one is left unchanged`
   return notes('ADDON_RUNS_TWICE', message, 'kubectl telemetry addons list')
-}
-
-async function readSample(sample: Sample, version: string, files: SampleFiles): Promise<ReadSample> {
-  const text = await files.read(version, sample.file)
-  return { sample, text, objects: objectsIn(text) }
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }
 
 function isOurs({ name, workload }: RunningAddon, namespace: string): boolean {
@@ -251,7 +231,10 @@ function changesOf(
   isSame: boolean,
 ): Pick<PlannedAddon, 'changes' | 'edited'> {
   const all = planChanges(
-    manifests.map((one) => ({ ...one, tolerant: true })),
+    manifests.map((one) => {
+      const about = clusterWide(one)
+      return { ...one, tolerant: true, ...(about === undefined ? {} : { about }) }
+    }),
     present,
     INSTALLING,
   )
@@ -263,13 +246,15 @@ function changesOf(
   }
 }
 
-function installationOf(addons: readonly PlannedAddon[], istio: string): Installation {
+function installationOf(addons: readonly PlannedAddon[], { kind, version: istio, from }: Source): Installation {
   const written = addons.filter(({ changes }) => changes.length > 0)
   return Object.fromEntries(
     written.map(({ name, version, sha256, changes, edited }) => {
       const staying = [...changes, ...edited].filter(({ by }) => by !== 'removing')
       const objects = staying.map(({ manifest }) => titleOf(manifest)).sort()
-      return [name, { istio, version, sha256, objects }]
+      // A path says something about the user's machine, and nothing to others.
+      const place = kind === 'url' || kind === 'release' ? { from } : {}
+      return [name, { source: kind, ...(istio === undefined ? {} : { istio }), ...place, version, sha256, objects }]
     }),
   )
 }

@@ -9,8 +9,12 @@ export const RECORD = 'kubectl-telemetry-addons'
 
 /** How an add-on was installed. */
 export interface Installed {
-  /** The minor version of Istio whose sample it is: `1.31`. */
-  istio: string
+  /** Of its sample: `packaged`, `url`. */
+  source: string
+  /** The version of Istio whose sample it is: `1.31`. */
+  istio?: string
+  /** The URL of the file or folder. */
+  from?: string | undefined
   /** Of the add-on. */
   version: string
   /** Of the sample. */
@@ -34,11 +38,17 @@ export function recordManifest(namespace: string, installation: Installation): K
 /** What of a record is valid: whoever may write in the namespace can write anything into it. */
 export function installationIn(record: KubeObject | undefined): Installation {
   const entries = Object.entries(mapOf(record?.data)).flatMap(([name, text]): [string, Installed][] => {
-    const { istio, version, sha256, objects } = mapOf(jsonOf(textOf(text) ?? ''))
-    const texts = [istio, version, sha256].map(textOf)
-    const [minor, tag, digest] = texts
-    if (!SAMPLE_NAMES.includes(name) || minor === undefined || tag === undefined || digest === undefined) return []
-    return [[name, { istio: minor, version: tag, sha256: digest, objects: textsOf(objects) }]]
+    const { source, istio, from, version, sha256, objects } = mapOf(jsonOf(textOf(text) ?? ''))
+    const [tag, digest] = [version, sha256].map(textOf)
+    if (!SAMPLE_NAMES.includes(name) || tag === undefined || digest === undefined) return []
+    const texts = Object.entries({ istio, from }).flatMap(([field, one]) =>
+      textOf(one) === undefined ? [] : [[field, one]],
+    )
+    const known = {
+      source: textOf(source) ?? 'packaged',
+      ...(Object.fromEntries(texts) as Pick<Installed, 'istio' | 'from'>),
+    }
+    return [[name, { ...known, version: tag, sha256: digest, objects: textsOf(objects) }]]
   })
   return Object.fromEntries(entries)
 }

@@ -10,6 +10,8 @@ export interface InstalledAddon {
   namespace: string
   /** Of what runs, or will run. */
   version?: string
+  /** Of the sample; left out for one of others. */
+  sha256?: string
   /** `present`: others installed it. */
   action: 'installed' | 'updated' | 'unchanged' | 'present' | 'refused'
   /** Left out in a dry run. */
@@ -71,7 +73,10 @@ export function reportInstall(
   }
 }
 
-function describe({ name, version, others, refused, changes }: PlannedAddon, namespace: string): InstalledAddon {
+function describe(
+  { name, version, sha256, others, refused, changes }: PlannedAddon,
+  namespace: string,
+): InstalledAddon {
   if (others !== undefined) {
     const { ready, wanted, workload } = others
     const running = others.version === undefined ? {} : { version: others.version }
@@ -83,8 +88,8 @@ function describe({ name, version, others, refused, changes }: PlannedAddon, nam
       ready: { ready, wanted },
     }
   }
-  if (refused !== undefined) return { name, namespace, version, action: 'refused', reason: refused.message }
-  return { name, namespace, version, action: actionOf(changes) }
+  if (refused !== undefined) return { name, namespace, version, sha256, action: 'refused', reason: refused.message }
+  return { name, namespace, version, sha256, action: actionOf(changes) }
 }
 
 function actionOf(changes: readonly Change[]): InstalledAddon['action'] {

@@ -10,6 +10,7 @@ import {
   STATEFUL_SETS,
 } from '../cluster/resources.ts'
 import { type Finding, warns } from '../findings.ts'
+import { listOf, mapOf, textOf, textsOf } from '../shapes.ts'
 import { isPathSegment } from '../text.ts'
 import { documentsIn } from '../yaml-reading.ts'
 import type { Sample } from './catalog.ts'
@@ -25,7 +26,7 @@ export interface SampleFiles {
 }
 
 /** Kinds in samples, in the order in which they are created: what a pod needs exists before the pod. */
-const KINDS: readonly Resource[] = [
+export const KINDS: readonly Resource[] = [
   SERVICE_ACCOUNTS,
   CONFIG_MAPS,
   CLUSTER_ROLES,
@@ -42,9 +43,13 @@ export interface SampleObject {
   manifest: KubeObject
 }
 
-/** The objects in a sample, in the order in which they are created. */
+/** The objects in a packaged sample, in the order in which they are created. */
 export function objectsIn(text: string): SampleObject[] {
-  const manifests = documentsIn(text) as KubeObject[]
+  return inOrder(documentsIn(text) as KubeObject[])
+}
+
+/** In the order in which they are created. Objects of other kinds are left out. */
+export function inOrder(manifests: readonly KubeObject[]): SampleObject[] {
   return KINDS.flatMap((resource) =>
     manifests.filter(({ kind }) => kind === resource.kind).map((manifest) => ({ resource, manifest })),
   )
@@ -61,10 +66,34 @@ export function hasNamespace(resource: Resource): boolean {
   return !IN_NO_NAMESPACE.includes(resource)
 }
 
+/** For the question: such an object counts for more than the add-on. */
+export function clusterWide({ resource, manifest }: SampleObject): string | undefined {
+  if (hasNamespace(resource)) return undefined
+  if (resource === CLUSTER_ROLES) return `in the whole cluster${hasEveryRight(manifest) ? ', with every right' : ''}`
+  const { subjects, roleRef } = manifest
+  const names = listOf(subjects).map((one) => textOf(mapOf(one).name) ?? '')
+  const { kind, name } = mapOf(roleRef)
+  return `in the whole cluster: ServiceAccount ${names.join(', ')} gets the rights of ${textOf(kind)} ${textOf(name)}`
+}
+
+/** Whether a role grants everything, as cluster-admin does. */
+export function hasEveryRight({ rules }: KubeObject): boolean {
+  const isEvery = (value: unknown) => textsOf(value).includes('*')
+  return listOf(rules)
+    .map(mapOf)
+    .some(({ apiGroups, resources, verbs }) => [apiGroups, resources, verbs].every(isEvery))
+}
+
 /** The tag of the image by which the add-on is known. Without parsing: Grafana's sample has 240 KB of dashboards. */
-export function versionIn(text: string, { images }: Sample): string | undefined {
-  const found = [...text.matchAll(/^[ -]*image: *"?([^"\s]+)"?$/gm)].map(([, image]) => imageOf({ image: image ?? '' }))
-  return found.find((image) => image !== undefined && images.includes(image.name))?.tag
+export function versionIn(text: string, sample: Sample): string | undefined {
+  return knownImageIn(text, sample)?.tag
+}
+
+export function knownImageIn(text: string, { images }: Sample): ReturnType<typeof imageOf> {
+  const found = [...text.matchAll(/^[ -]*image: *["']?([^"'\s]+)["']?\s*$/gm)].map(([, image]) =>
+    imageOf({ image: image ?? '' }),
+  )
+  return found.find((image) => image !== undefined && images.includes(image.name))
 }
 
 /** The package has no samples of this version of Istio. */

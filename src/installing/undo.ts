@@ -1,7 +1,7 @@
 /** How an installation is undone: each object of the add-ons in the reverse order of their creation, the record last. */
 import { planChanges } from '../changes/changes.ts'
 import type { FoundObject, Undo, UndoStep } from '../changes/undo.ts'
-import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
 import { INSTALLING, installedAddon, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
 import { listOwned, readable } from '../cluster/reading.ts'
@@ -13,7 +13,7 @@ import { isGone } from './deleted.ts'
 import { findCreated, whyKept } from './namespace.ts'
 import { placeOf } from './plan.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
-import { objectsIn, type SampleFiles } from './samples.ts'
+import { objectsIn, type SampleFiles, titled } from './samples.ts'
 
 export interface UninstallRequest {
   samples: readonly Sample[]
@@ -39,7 +39,7 @@ interface Installed {
 }
 
 /**
- * Only objects with a name of the samples and with our labels are deleted, and those without a namespace only if they name this one: a
+ * Only objects with a name of a packaged sample or in the record, and with our labels are deleted, and those without a namespace only if they name this one: a
  * tenant may write a record of its own.
  * @throws UserError ADDON_IN_USE from `plan`
  */
@@ -84,7 +84,7 @@ async function findInstalled({ samples, namespace }: UninstallRequest, needs: Ne
     [...namespaces].map(async (place) => {
       const record = records.find(({ metadata }) => metadata.namespace === place)
       const found = await Promise.all(
-        names.map(async ({ addon, resource, manifest }) => {
+        [...recordedIn(record, samples, names), ...names].map(async ({ addon, resource, manifest }) => {
           const object = await readable(cluster.get(resource, placeOf(resource, manifest, place)))
           return object !== undefined && isInstalled(object, addon, place) ? [{ addon, resource, object }] : []
         }),
@@ -95,6 +95,34 @@ async function findInstalled({ samples, namespace }: UninstallRequest, needs: Ne
       return { namespace: place, ...known, objects: found.flat() }
     }),
   )
+}
+
+interface NamedObject {
+  addon: string
+  resource: Resource
+  manifest: Pick<KubeObject, 'metadata'>
+}
+
+/** Names that a sample from elsewhere has. Anybody may have written the record, so they only say where to look for our labels. */
+function recordedIn(
+  record: KubeObject | undefined,
+  samples: readonly Sample[],
+  names: readonly NamedObject[],
+): NamedObject[] {
+  const installed = Object.entries(installationIn(record))
+  return installed
+    .filter(([addon]) => samples.some(({ name }) => name === addon))
+    .flatMap(([addon, { objects }]) =>
+      objects.flatMap((title) => {
+        const found = titled(title)
+        if (found === undefined) return []
+        const { resource, name } = found
+        const isKnown = names.some(
+          (one) => one.addon === addon && one.resource === resource && one.manifest.metadata.name === name,
+        )
+        return isKnown ? [] : [{ addon, resource, manifest: { metadata: { name } } }]
+      }),
+    )
 }
 
 /** Names of the objects of all packaged versions. */

@@ -52,13 +52,24 @@ export function renderInstall(
   return page([
     ...objects.map((object) => `${renderObject(object, object.action)}${dryRunMark(dryRun)}`),
     '',
-    `samples of Istio ${source.version} for istiod ${istio.version ?? '(unknown version)'} in ${istio.namespace}`,
+    `samples ${originOf(source)} for istiod ${istio.version ?? '(unknown version)'} in ${istio.namespace}`,
+    ...(source.kind === 'packaged' ? [] : addons.flatMap(digestOf)),
     '',
     ...tableLines([
       ['ADD-ON', 'NAMESPACE', 'VERSION', 'READY', 'RESULT'],
       ...addons.map((addon) => installed(addon, dryRunMark(dryRun))),
     ]),
   ])
+}
+
+function originOf({ kind, version, from }: InstallReport['result']['source']): string {
+  if (kind === 'packaged') return `of Istio ${version}`
+  return kind === 'release' ? `of Istio's release ${version} (${from})` : `from ${from}`
+}
+
+/** As sha256sum prints it. */
+function digestOf({ name, sha256 }: InstalledAddon): string[] {
+  return sha256 === undefined ? [] : [`sha256  ${sha256}  ${name}`]
 }
 
 function installed(

@@ -1,11 +1,13 @@
 /** Meshes without add-ons, and runs of `addons` on them. */
-import { sampleFiles } from '../../src/adapters.ts'
+import { outside, sampleFiles } from '../../src/adapters.ts'
 import { uninstall } from '../../src/cleaning/uninstall.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { requireSamples } from '../../src/installing/catalog.ts'
 import { install } from '../../src/installing/install.ts'
 import type { InstallRequest } from '../../src/installing/plan.ts'
 import type { InstallReport } from '../../src/installing/result.ts'
+import { requireOrigin } from '../../src/installing/source/origin.ts'
+import type { Outside } from '../../src/installing/source/source.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { fakeWorld } from '../fakes/fake-world.ts'
@@ -47,7 +49,7 @@ export function mesh(...more: KubeObject[]): RollingCluster {
 }
 
 export function needsOf(cluster: FakeCluster, answers?: Record<string, unknown>) {
-  return { ...fakeWorld(cluster, new FakeTerminal(answers)), samples: sampleFiles() }
+  return { ...fakeWorld(cluster, new FakeTerminal(answers)), samples: sampleFiles(), outside: outside() }
 }
 
 export function installing(
@@ -59,6 +61,18 @@ export function installing(
   const samples = words === undefined ? undefined : requireSamples(words)
   const defaults = { samples, timeout: 30_000, yes: true, dryRun: 'none' } as const
   return install({ ...defaults, ...request }, needsOf(cluster, answers))
+}
+
+/** With `--from`. */
+export function installingFrom(
+  { cluster, outside: files }: { cluster: FakeCluster; outside: Outside },
+  words: string[] | undefined,
+  from: string,
+  request: Partial<InstallRequest> = {},
+): Promise<InstallReport> {
+  const samples = words === undefined ? undefined : requireSamples(words)
+  const defaults = { samples, from: requireOrigin(from), timeout: 30_000, yes: true, dryRun: 'none' } as const
+  return install({ ...defaults, ...request }, { ...needsOf(cluster), outside: files })
 }
 
 export function uninstalling(cluster: FakeCluster, words: string[], namespaceOf?: string) {

@@ -1,0 +1,26 @@
+/** Codes of `addons`; `codes.ts` has them all. */
+export const INSTALLING_CODES = {
+  ADDON_IN_USE: 'error: A Prometheus that is to be uninstalled scrapes over mutual TLS.',
+  ADDON_NAMES_TAKEN: 'fails: Objects of others have the names of an add-on that is to be installed, so it was not.',
+  ADDON_RUNS_TWICE: 'notes: An add-on is installed although others run one in another namespace.',
+  FIELD_IMMUTABLE: 'error: A sample changes a field that Kubernetes never changes; --replace creates the object again.',
+  ISTIOD_AMBIGUOUS: 'error, warns: Several control planes of Istio fit.',
+  ISTIOD_NOT_FOUND: 'error, warns: No control plane of Istio was found, or none of the named revision.',
+  KIALI_WITHOUT_PROMETHEUS: 'warns: Kiali is installed where no Prometheus is, so its graph will be empty.',
+  NAMESPACE_ENDING: 'error: The namespace of -n is being deleted.',
+  NAMESPACE_KEPT: 'notes: Something else may be in the namespace that addons install created, so it is kept.',
+  NOT_REHEARSED: 'notes: The API server cannot try objects in a namespace that does not exist yet.',
+  RELEASE_UNKNOWN: 'error: --from release is given, and istiod runs no release of Istio.',
+  SAMPLES_OF_OTHER_VERSION: 'warns: The package has no sample add-ons of the running version of Istio.',
+  SAMPLE_INVALID: 'error: A file of --from is not YAML, or has an object that addons install does not write.',
+  SAMPLE_NOT_FETCHED:
+    'error: A server does not answer with the file of --from, or the answer is too large, too slow, or redirected elsewhere.',
+  SAMPLE_OTHER_IMAGE: 'warns: A file of --from has no image by which the add-on is known.',
+  SAMPLE_RIGHTS: 'warns: A file of --from grants every right, or the rights of a role that it does not contain.',
+  SAMPLE_UNKNOWN: 'usage: No add-on that can be installed has this name.',
+  SAMPLE_UNREADABLE: 'error: A file of --from does not exist, cannot be read, is too large, or is not a text.',
+  SHA256_DIFFERS: 'error: A file has another SHA-256 than --sha256 requires.',
+  SHA256_INVALID: 'usage: The value of --sha256 is not a SHA-256, or does not fit the chosen add-ons.',
+  SOURCE_FOR_ONE_ADDON: 'usage: --from names one file, and not exactly one add-on was chosen.',
+  SOURCE_INVALID: 'usage: The value of --from is not a path, an https URL without credentials, or the word release.',
+} as const satisfies Record<string, `${string}: ${string}.`>
