@@ -39,8 +39,8 @@ interface Installed {
 }
 
 /**
- * Only objects with a name of a packaged sample or in the record, and with our labels are deleted, and those without a namespace only if they name this one: a
- * tenant may write a record of its own.
+ * Only objects that have our labels and a name of a packaged sample or of the record are deleted, and those without a namespace only if
+ * their labels name this one: a tenant may write a record of its own.
  * @throws UserError ADDON_IN_USE from `plan`
  */
 export function undoInstallation(request: UninstallRequest, needs: Needs): Undo {
