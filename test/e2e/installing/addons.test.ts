@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { after, afterEach, before, describe, it } from 'mocha'
 import type { UndoResult } from '../../../src/changes/undo.ts'
@@ -71,14 +72,20 @@ describe('addons, on a real mesh without add-ons', () => {
     return outcome
   }
 
-  it('installs the four of the quick start; they are exposed and linked; installing again changes nothing', () => {
+  it('installs the four of the quick start; they are exposed and linked; installing again changes nothing', async () => {
     const first = install()
     assert.deepEqual(
       first.addons.map(({ name, action, ready }) => [name, action, ready?.ready]),
       FOUR.map((name) => [name, 'installed', 1]),
     )
     telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
-    assert.equal(workplace.telemetry('status').exitCode, 0)
+    // Kiali restarts, and may not answer for a moment.
+    let status = workplace.telemetry('status')
+    for (let attempt = 0; status.exitCode !== 0 && attempt < 60; attempt++) {
+      await sleep(1_000)
+      status = workplace.telemetry('status')
+    }
+    assert.equal(status.exitCode, 0, status.stdout + status.stderr)
     const linked = dump(workplace)
     const again = install()
     assert.deepEqual(
