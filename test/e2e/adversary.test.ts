@@ -191,7 +191,7 @@ const COMMANDS = [
   ['cert', 'status'],
   ['cert', 'rotate', '-y'],
   ['cert', 'trust', '--dry-run=client'],
-  ['addons', 'list', '-o', 'json'],
+  ['addons', 'list'],
   ['addons', 'install', 'loki', '--dry-run=server'],
   ['addons', 'uninstall', '-y'],
   ['cleanup', '--expired', '-y'],
