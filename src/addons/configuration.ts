@@ -1,6 +1,7 @@
 /** Pure: who an add-on lets in, what a visitor could do, and where its page is, by the configuration of its pods. */
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
 import { isHeaderName, isPlainPath } from '../text.ts'
+import { imageOf } from '../workloads/image.ts'
 import type { Addon, Door, Setting, VisitorFact } from './addon.ts'
 import { ROLE_UNREAD } from './catalog.ts'
 import { httpsFile } from './https.ts'
@@ -119,13 +120,8 @@ function has(
 
 /** The product that runs in place of the add-on, if it is a known one. @param pods the add-on's */
 export function otherProduct(addon: Addon, pods: Pod[]): string | undefined {
-  const images = programsOf(addon, pods).map(({ container: { image = '' } }) => imageName(image))
+  const images = programsOf(addon, pods).map(({ container }) => imageOf(container)?.name ?? '')
   return addon.others?.find((other) => images.some((image) => other.images.includes(image)))?.title
-}
-
-/** `thanos` of `REGISTRY/thanos/thanos:v0.40`. */
-function imageName(image: string): string {
-  return /([^/@:]+)(:[^/@]*)?(@.*)?$/.exec(image)?.[1] ?? ''
 }
 
 /** Where the page is, with a slash at both ends; the catalogue's default if the configuration lacks it. */

@@ -12,10 +12,10 @@ import {
 import { type Finding, warns } from '../findings.ts'
 import { listOf, mapOf, textOf, textsOf } from '../shapes.ts'
 import { isPathSegment } from '../text.ts'
+import { imageOf } from '../workloads/image.ts'
 import { documentsIn } from '../yaml-reading.ts'
 import type { Sample } from './catalog.ts'
-import { imageOf, minorOf } from './images.ts'
-import type { Istiod } from './survey.ts'
+import { type Istiod, minorOf } from './survey.ts'
 
 /** The files of the package. */
 export interface SampleFiles {

@@ -6,10 +6,10 @@ import { readable } from '../cluster/reading.ts'
 import { DEPLOYMENTS, STATEFUL_SETS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { sh } from '../shell.ts'
+import { imageOf } from '../workloads/image.ts'
 import { rolloutOf } from '../workloads/rollout.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { SAMPLES } from './catalog.ts'
-import { imageOf, minorOf } from './images.ts'
 
 /** An add-on that runs. */
 export interface RunningAddon {
@@ -117,6 +117,11 @@ export function fittingVersion(packaged: readonly string[], { version }: Istiod)
   const older = sorted.filter((one) => wanted === undefined || numberOf(one) <= numberOf(wanted))
   const chosen = older.at(-1) ?? sorted[0] ?? ''
   return { version: chosen, exact: chosen === wanted }
+}
+
+/** `1.31` from `1.31.0`, `v1.31.2-distroless`. */
+export function minorOf(version: string): string | undefined {
+  return /^v?(\d+\.\d+)(?:\D|$)/.exec(version)?.[1]
 }
 
 function numberOf(minor: string): number {

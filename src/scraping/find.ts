@@ -3,6 +3,7 @@ import type { Resource } from '../cluster/cluster.ts'
 import { type Deployment, hasEnded, isStaying, type Pod } from '../cluster/objects.ts'
 import { isGatewayPod } from '../gateways/find.ts'
 import { controllerOf } from '../workloads/controller.ts'
+import { imageOf } from '../workloads/image.ts'
 import { proxyImage } from '../workloads/proxy.ts'
 import { workloadNames } from '../workloads/workload-names.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
@@ -88,7 +89,7 @@ function revisionOf({ metadata: { annotations } }: Pod): string | undefined {
 
 /** `1.31.0` from `docker.io/istio/proxyv2:1.31.0-distroless`; undefined for an image that has only a digest. */
 function tagOf(image: string | undefined): string | undefined {
-  return release(/:([^:/@]+)(?:@|$)/.exec(image ?? '')?.[1])
+  return release(imageOf({ image: image ?? '' })?.tag)
 }
 
 function release(text: string | undefined): string | undefined {
