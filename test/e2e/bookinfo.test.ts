@@ -1,0 +1,77 @@
+/** The lab's application of four services: what tests of routes and of traces build on. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'mocha'
+import { insideNode } from '../lab/lab.ts'
+import { BOOKINFO, BOOKINFO_PORT, endBookinfo, startBookinfo } from './bookinfo.ts'
+import { difference, dump } from './dump.ts'
+import { Workplace } from './mesh.ts'
+import { podOf } from './mesh-workloads.ts'
+
+const TRACE = {
+  'X-Request-Id': 'b1a8e0c5-3b4a-9d3c-8d0b-4f6f0f1c2d3e',
+  'X-B3-Traceid': '463ac35c9f6413ad48485a3953bb6124',
+  'X-B3-Spanid': 'a2fb4a1d1a96d312',
+  'X-B3-Sampled': '1',
+  Traceparent: '00-463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-01',
+  Tracestate: 'lab=1',
+}
+
+interface Answer {
+  headers: Record<string, string>
+}
+
+describe('the application of four services, on the real mesh', () => {
+  const workplace = new Workplace()
+  let untouched: Map<string, string>
+
+  before(() => {
+    untouched = dump(workplace)
+    startBookinfo(workplace)
+  })
+  after(() => {
+    endBookinfo(workplace)
+    workplace.end()
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
+  /** Asks productpage from the node, by the pod's address: its sidecar takes the connection. */
+  async function ask(path: string, headers: Record<string, string> = {}): Promise<{ head: string; body: string }> {
+    const words = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+    const { address } = podOf(workplace, BOOKINFO, 'productpage')
+    const answer = await insideNode(['curl', '-sSi', '-m', '10', ...words, `http://${address}:${BOOKINFO_PORT}${path}`])
+    const [head = '', body = ''] = answer.split('\r\n\r\n')
+    return { head, body }
+  }
+
+  /** The headers of traces that reached the last service of the chain productpage, reviews, ratings. */
+  async function headersAtTheEnd(): Promise<Record<string, string>> {
+    const { body } = await ask('/api/v1/products/0/reviews', { ...TRACE, Authorization: 'Bearer secret' })
+    return (JSON.parse(body) as { ratings: Answer }).ratings.headers
+  }
+
+  it('shows the answers of the other three on the page of the first', async () => {
+    const { head, body } = await ask('/productpage')
+    assert.match(head, /^HTTP\/1\.1 200 OK/)
+    assert.match(head, /^server: istio-envoy/m)
+    assert.match(body, /<pre id="details">[^<]*William Shakespeare[^<]*<\/pre>/)
+    assert.match(body, /<pre id="reviews">[^<]*Reviewer1&#34;:5[^<]*extremely entertaining[^<]*<\/pre>/)
+  })
+
+  it('has the other paths of bookinfo, and no more', async () => {
+    assert.match((await ask('/static/style.css')).head, /^content-type: text\/css/im)
+    assert.deepEqual(JSON.parse((await ask('/api/v1/products')).body), [{ id: 0, title: 'The Comedy of Errors' }])
+    assert.match((await ask('/details/0')).head, /^HTTP\/1\.1 404/)
+  })
+
+  it('passes the headers of a trace on to the last service, and no credentials', async () => {
+    assert.deepEqual(await headersAtTheEnd(), TRACE)
+  })
+
+  it('passes none on with the switch, and the page still works', async () => {
+    startBookinfo(workplace, { forwards: false })
+    const { 'X-Request-Id': fresh, ...others } = await headersAtTheEnd()
+    assert.notEqual(fresh, TRACE['X-Request-Id'])
+    assert.deepEqual(others, {})
+    assert.match((await ask('/productpage')).body, /Reviewer1&#34;:5/)
+  })
+})
