@@ -1,4 +1,5 @@
 import { INSTALLING_CODES } from './codes/installing.ts'
+import { SERVICE_CODES } from './codes/services.ts'
 
 /**
  * Every code of errors and findings, with how it appears and what it means. A code has one meaning and is never reused: scripts branch on
@@ -9,6 +10,7 @@ import { INSTALLING_CODES } from './codes/installing.ts'
  */
 export const CODES = {
   ...INSTALLING_CODES,
+  ...SERVICE_CODES,
   // the API server and the kubeconfig
   ANSWER_UNEXPECTED: 'error: A successful answer of the API server is not what Kubernetes answers.',
   CLUSTER_UNREACHABLE: 'error, fails: The API server does not answer, or its connection broke.',

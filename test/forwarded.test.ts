@@ -25,7 +25,6 @@ describe('requireForwarded', () => {
     'svc/-x',
     'svc/X',
     'svc/x:',
-    'svc/x:http',
     'svc/x:123456',
     'svc/x/y',
     'svc/x grafana',

@@ -1,4 +1,5 @@
 /** Pure: what a guard does not protect against. */
+import { argumentsFor, titleOf } from '../addons/service-name.ts'
 import { type Finding, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
 import type { GuardRequest } from './guard.ts'
@@ -32,8 +33,9 @@ function skipped(provider: string): Finding {
 }
 
 function anyAudience(addon: string, issuer: string): Finding {
-  const message = `${addon} accepts every token of ${issuer}, also a token that was issued for another application`
-  return warns('AUDIENCE_ANY', message, sh`kubectl telemetry expose ${addon} --auth jwt --audience AUDIENCE …`)
+  const message = `${titleOf(addon)} accepts every token of ${issuer}, also a token that was issued for another application`
+  const words = argumentsFor(addon)
+  return warns('AUDIENCE_ANY', message, sh`kubectl telemetry expose ${words} --auth jwt --audience AUDIENCE …`)
 }
 
 function readableHash(namespace: string): Finding {

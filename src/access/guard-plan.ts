@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { ADDON_NAMES } from '../addons/catalog.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { Change, Wanted } from '../changes/changes.ts'
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import { EXPOSING, isOwnedBy } from '../cluster/ownership.ts'
@@ -10,7 +11,7 @@ import { authorizationPolicies, ENVOY_FILTERS } from '../cluster/resources.ts'
 import { type Finding, warns } from '../findings.ts'
 import { hiddenAddress } from '../gateways/client-address.ts'
 import { type IngressGateway, listenerPorts } from '../gateways/find.ts'
-import { type Entry, entryOf, type Layout } from '../gateways/layout.ts'
+import { ANY_HOST, type Entry, entryOf, isSecure, type Layout } from '../gateways/layout.ts'
 import { type Authorizer, clusterDomain, trustedProxies } from '../gateways/mesh.ts'
 import { readMeshConfig } from '../gateways/mesh-config.ts'
 import { allowList, externalAuthorization } from '../manifests/authorization-policy.ts'
@@ -25,7 +26,7 @@ import {
   isGuarded,
   replaces,
 } from './guard.ts'
-import { guardsIn, partsIn, type UnreadPart, unreadIn } from './guard-reader.ts'
+import { guardsIn, partsIn, serverNamesIn, type UnreadPart, unreadIn } from './guard-reader.ts'
 
 /** The wanted guards, and the present objects. */
 export interface GuardPlan {
@@ -89,17 +90,30 @@ export interface GuardPlace {
   istioVersion: string
   gateway: IngressGateway
   layout: Layout
+  /** Hosts of Services on the port that all hosts share. */
+  serviceHosts: readonly string[]
 }
 
 /** The objects that guard these entries. */
-export function guardObjects(entries: readonly Entry[], guards: Guards, place: GuardPlace): Wanted[] {
-  return entries.flatMap((entry) => objectsOf(guards[entry.addon] ?? {}, requestsOf(entry, place), place))
+export function guardObjects(
+  entries: readonly Entry[],
+  { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
+  place: GuardPlace,
+): Wanted[] {
+  return entries.flatMap((entry) => {
+    const requests = requestsOf(entry, place, namesServed(entry.addon, objects, place.layout))
+    return objectsOf(guards[entry.addon] ?? {}, requests, place)
+  })
 }
 
 /** Plans the objects that guard the add-ons of these entries, and the removal of old ones. */
-export function planGuards(entries: readonly Entry[], { guards, objects }: GuardPlan, place: GuardPlace): Wanted[] {
+export function planGuards(
+  entries: readonly Entry[],
+  { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
+  place: GuardPlace,
+): Wanted[] {
   const addons = entries.map(({ addon }) => addon)
-  const wanted = guardObjects(entries, guards, place)
+  const wanted = guardObjects(entries, { guards, objects }, place)
   const isWanted = ({ kind, metadata }: KubeObject) =>
     wanted.some(({ manifest }) => manifest.kind === kind && manifest.metadata.name === metadata.name)
   const kinds = guardKinds(place.istioVersion)
@@ -142,30 +156,46 @@ function objectsOf({ cidrs, login }: Guard, requests: FilteredRequests, place: G
   }
 }
 
-function requestsOf(entry: Entry, { gateway, layout }: GuardPlace): FilteredRequests {
+/** @param known server names that the present policy contains */
+function requestsOf(entry: Entry, place: GuardPlace, known: readonly string[]): FilteredRequests {
+  const { gateway, layout } = place
   const { namespace, selector } = gateway
+  const names = entry.own === undefined ? serverNames(place, known) : [entry.host]
   return {
     namespace,
     selector,
     addonName: entry.addon,
-    host: entry.host,
+    host: entry.host === ANY_HOST ? undefined : entry.host,
     ports: portsOf(entry, gateway, layout),
-    serverNames: layout.secure ? serverNames(layout) : undefined,
+    serverNames: isSecure(entry, layout) && entry.host !== ANY_HOST ? names : undefined,
     serverPort: entry.port,
   }
 }
 
 /** Add-ons with their own HTTPS hosts need no port, and a condition that is left out cannot be wrong. */
-function portsOf({ port }: Entry, gateway: IngressGateway, { name, secure }: Layout): number[] | undefined {
-  return name === 'hosts' && secure ? undefined : listenerPorts(gateway, port)
+function portsOf({ port, own }: Entry, gateway: IngressGateway, { name, secure }: Layout): number[] | undefined {
+  if (own === undefined) return name === 'hosts' && secure ? undefined : listenerPorts(gateway, port)
+  const target = own.target === undefined ? [] : [own.target]
+  return [...new Set([...listenerPorts(gateway, port), ...target])].sort((a, b) => a - b)
 }
 
 /**
  * All server names of our hosts: with HTTP/2 a connection to one host carries requests for others. The names of add-ons that are not
- * exposed are included, so that a policy does not change when add-ons are exposed or removed.
+ * exposed are included, so that a policy does not change when add-ons are exposed or removed. Names of Services stay in it for the same
+ * reason when a Service is no longer exposed.
  */
-function serverNames(layout: Layout): string[] {
-  return [...new Set(ADDON_NAMES.map((addon) => entryOf(addon, layout).host))].sort()
+function serverNames({ layout, serviceHosts }: GuardPlace, known: readonly string[]): string[] {
+  const ofAddons = ADDON_NAMES.map((addon) => entryOf(addon, layout).host)
+  return [...new Set([...ofAddons, ...serviceHosts, ...known])].sort()
+}
+
+/** The names of Services in this domain for which the policy of an add-on is already. */
+function namesServed(addon: string, objects: readonly KubeObject[], { domain }: Layout): string[] {
+  const policies = partsIn(objects).filter((part) => part.addon === addon && part.guard !== undefined)
+  return [...new Set(policies.flatMap(({ object }) => serverNamesIn(object)))].filter((name) => {
+    const exposed = name.endsWith(`.${domain}`) ? name.slice(0, -domain.length - 1) : ''
+    return serviceNamed(exposed) !== undefined
+  })
 }
 
 /** Whether guards of an existing exposure change. New guards reach the gateway together with their route. */
@@ -181,7 +211,7 @@ export function isGuardedAsPlanned(
   { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
   place: GuardPlace,
 ): boolean {
-  return areInPlace(guardObjects([entry], guards, place), [entry.addon], objects)
+  return areInPlace(guardObjects([entry], { guards, objects }, place), [entry.addon], objects)
 }
 
 /** Whether the objects are exactly these, and none more for their add-ons. Somebody may have changed a part that no guard is read from. */

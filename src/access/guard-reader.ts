@@ -1,8 +1,9 @@
 /** Pure: reads the present guards from our objects. Only the cluster knows who may enter, so nothing is stored elsewhere. */
 import { ADDON_NAMES } from '../addons/catalog.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { isNamedByExposing } from '../gateways/made-by-exposing.ts'
-import { externalGuardName, guardName } from '../manifests/names.ts'
+import { exposedBy, externalGuardName, guardName } from '../manifests/names.ts'
 import { isListProbe } from '../manifests/probe-paths.ts'
 import { listOf, mapOf, textOf, textsOf } from '../shapes.ts'
 import { isCidr } from './cidr.ts'
@@ -63,16 +64,16 @@ export function candidatesIn(objects: readonly KubeObject[], addon: string): Gua
 
 function partOf(object: KubeObject): GuardPart | undefined {
   const { kind, metadata } = object
-  const addon = ADDON_NAMES.find((one) =>
-    (kind === 'EnvoyFilter' ? [guardName(one)] : [guardName(one), externalGuardName(one)]).includes(metadata.name),
-  )
-  if (addon === undefined) return undefined
+  const addon = exposedBy(metadata.name)
+  if (addon === undefined || (!ADDON_NAMES.includes(addon) && serviceNamed(addon) === undefined)) return undefined
+  const names = kind === 'EnvoyFilter' ? [guardName(addon)] : [guardName(addon), externalGuardName(addon)]
+  if (!names.includes(metadata.name)) return undefined
   const half = kind === 'EnvoyFilter' || isAuthorizer(object) ? 'login' : 'list'
   return { addon, half, object, guard: isNamedByExposing(object) ? guardIn(object) : undefined }
 }
 
 function isAuthorizer({ kind, metadata: { name } }: KubeObject): boolean {
-  return kind === 'AuthorizationPolicy' && ADDON_NAMES.some((addon) => externalGuardName(addon) === name)
+  return kind === 'AuthorizationPolicy' && externalGuardName(exposedBy(name) ?? '') === name
 }
 
 function guardIn(object: KubeObject): Guard | undefined {
@@ -102,6 +103,12 @@ function listIn({ spec }: KubeObject): Guard | undefined {
 export function listPathIn(policies: readonly KubeObject[]): string | undefined {
   const rules = policies.flatMap(({ spec }) => listOf(mapOf(spec).rules)).map(mapOf)
   return rules.flatMap(pathsOf).find(isListProbe)
+}
+
+/** The server names of the connections for which a policy is. */
+export function serverNamesIn({ spec }: KubeObject): string[] {
+  const conditions = listOf(mapOf(spec).rules).flatMap((rule) => listOf(mapOf(rule).when).map(mapOf))
+  return [...new Set(conditions.filter(({ key }) => key === 'connection.sni').flatMap(({ values }) => textsOf(values)))]
 }
 
 function isProbeRule(rule: Record<string, unknown>): boolean {

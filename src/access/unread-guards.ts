@@ -1,4 +1,5 @@
 /** What may be done when existing guards cannot be read: the user may not list them, or their content is none of ours. Pure. */
+import { argumentsFor, titleOf } from '../addons/service-name.ts'
 import { UserError } from '../errors.ts'
 import { type Finding, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
@@ -48,7 +49,7 @@ export function guardsUnknown(parts: readonly UnreadPart[]): Finding[] {
 
 function cannotBeRead(parts: readonly UnreadPart[]): string {
   const objects = parts.map(
-    ({ addon, object: { kind, metadata } }) => `${kind} ${metadata.namespace}/${metadata.name} (${addon})`,
+    ({ addon, object: { kind, metadata } }) => `${kind} ${metadata.namespace}/${metadata.name} (${titleOf(addon)})`,
   )
   return `who may enter cannot be read from ${objects.join(', ')}: something else has changed what kubectl telemetry wrote there`
 }
@@ -61,8 +62,8 @@ function waysOut(parts: readonly UnreadPart[]): string[] {
       ...(some.some(({ half }) => half === 'list') ? ['--allow-cidr', 'CIDR'] : []),
     ]
     return [
-      sh`kubectl telemetry expose ${addon} ${flags}   # sets it again; none and any set nothing in its place`,
-      sh`kubectl telemetry cleanup ${addon}   # it is not exposed any more`,
+      sh`kubectl telemetry expose ${argumentsFor(addon)} ${flags}   # sets it again; none and any set nothing in its place`,
+      sh`kubectl telemetry cleanup ${argumentsFor(addon)}   # it is not exposed any more`,
     ]
   })
 }

@@ -89,8 +89,8 @@ export interface Addon {
   labels: Record<string, string>[]
   /** Ports of the Service that serve its pages, by number (of the Service or behind it) or by name. */
   ports: { numbers: number[]; names: string[] }
-  /** Its port at the ingress gateway in the layout of Istio 1.5 and older: one host, a port for each add-on. */
-  classicPort: number
+  /** Its port at the ingress gateway in the layout of Istio 1.5 and older: one host, a port for each add-on. A Service had none there. */
+  classicPort?: number
   /** The Service of Istio's samples/addons, in istio-system. */
   sample: { service: string; port: number; path: string }
   /** Left out where no setting is read. */

@@ -1,6 +1,6 @@
 /** The catalogue of add-ons. Each add-on is a row: its peculiarities are data, never a branch in the code. */
 import { usageError } from '../errors.ts'
-import type { Addon, AllowedRequests, Setting, VisitorRule } from './addon.ts'
+import type { Addon, Setting, VisitorRule } from './addon.ts'
 import { nearest } from './nearest.ts'
 
 const GRAFANA = (section: string, name: string): Setting => ({
@@ -9,7 +9,7 @@ const GRAFANA = (section: string, name: string): Setting => ({
 })
 const TRUE = ['true', 't', '1', 'yes', 'y', 'on']
 const READS_TRACES: VisitorRule = { roles: {}, otherwise: 'reads every trace', facts: [] }
-const READING = 'GET|HEAD|OPTIONS'
+export const READING = 'GET|HEAD|OPTIONS'
 const YAML = (...path: string[]): Pick<Setting, 'file'> => ({ file: { format: 'yaml', path } })
 const ANY_USER = 'any user that a request header names (auth.proxy)'
 const NEW_USER = 'a new user, because anyone may sign up (users.allow_sign_up)'
@@ -255,29 +255,6 @@ export interface AddonChoice {
 /** The rows of one name: an add-on, or alternative products. */
 export function rowsOf(name: string): Addon[] {
   return ADDONS.filter((row) => row.name === name)
-}
-
-/**
- * The requests that the gateway lets through to an add-on. Products that share a name are known by their page: an existing route shows
- * nothing else of them. Where that is open, the requests of each are allowed.
- * @param path of the page
- */
-export function allowedRequests(name: string, path: string): AllowedRequests[] | undefined {
-  const rows = rowsOf(name)
-  const isOwn = (row: Addon) => row.path.byDefault !== '/' && row.path.setting === undefined
-  const own = rows.filter((row) => isOwn(row) && row.path.byDefault === path)
-  const fitting = own.length > 0 ? own : rows.filter((row) => rows.length === 1 || !isOwn(row))
-  if (fitting.some(({ allowed }) => allowed === undefined)) return undefined
-  const each = new Map(fitting.flatMap((row) => allowedAt(path, row)).map((one) => [`${one.methods} ${one.path}`, one]))
-  return [...each.values()]
-}
-
-/** @param path a plain one (text.ts) */
-function allowedAt(path: string, { allowed = [], allowedBelowPage }: Addon): AllowedRequests[] {
-  if (allowedBelowPage !== true || path === '/') return allowed
-  const prefix = path.replace(/\/$/, '').replaceAll('.', '\\.')
-  const below = allowed.map((one) => ({ ...one, path: prefix + one.path }))
-  return [...below, { methods: READING, path: prefix }]
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Code } from '../codes.ts'
 import { usageError } from '../errors.ts'
 
-/** For an add-on, or for the only one. */
+/** For an add-on or a Service (`svc/NAME`), or for the only one. */
 export type PortChoice = { addon?: string | undefined; port: number }[]
 
 /** A flag whose value is a PortChoice. */
@@ -17,6 +17,8 @@ export interface PortFlag {
 export const LOCAL_PORT: PortFlag = { flag: '-p', code: 'PORT_INVALID', done: 'forwarded' }
 
 export const NODE_PORT: PortFlag = { flag: '--node-port', code: 'NODE_PORT_INVALID', done: 'exposed' }
+
+export const OWN_PORT: PortFlag = { flag: '--port', code: 'OWN_PORT_INVALID', done: 'exposed' }
 
 /**
  * @param names of the add-ons that a command is about

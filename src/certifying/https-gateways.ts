@@ -2,13 +2,13 @@
 import { isDnsName } from '../certificates/names.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { matchesSelector, type Secret, type Service } from '../cluster/objects.ts'
-import { EXPOSING } from '../cluster/ownership.ts'
+import { EXPOSING, notesOf } from '../cluster/ownership.ts'
 import { findIstioVersion, listOwned, readServices, type Sifted, sift } from '../cluster/reading.ts'
 import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { gateways, SECRETS } from '../cluster/resources.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { domainOfHosts, type ServerSpec, secretNameIn, serversIn } from '../gateways/layout.ts'
+import { ANY_HOST, domainOfHosts, type ServerSpec, secretNameIn, serversIn } from '../gateways/layout.ts'
 import { whyNotExposing } from '../gateways/made-by-exposing.ts'
 import { gatewayNamespaces } from '../gateways/places.ts'
 import { findGatewayBehind } from '../gateways/survey.ts'
@@ -81,7 +81,7 @@ async function surveyGateway(
     isDnsName(secretName) ? cluster.get<Secret>(SECRETS, { name: secretName, namespace }) : undefined,
     findGatewayBehind(object, services, choice.ingressAddress, cluster),
   ])
-  const hosts = [...new Set(servers.flatMap((server) => server.hosts))].sort()
+  const hosts = [...new Set(servers.flatMap((server) => server.hosts))].filter((host) => host !== ANY_HOST).sort()
   const { address, gateway } = behind ?? {}
   return {
     namespace,
@@ -90,7 +90,7 @@ async function surveyGateway(
     services: gateway === undefined ? [] : servicesOf(gateway, services),
     address,
     hosts,
-    domain: domainOfHosts(hosts),
+    domain: domainOfHosts(hosts, notesOf(object).domain),
     targets: gateway === undefined || address === undefined ? [] : targetsOf(servers, gateway, address),
   }
 }
@@ -108,6 +108,7 @@ function servicesOf({ namespace, pods }: IngressGateway, services: Service[]): s
 function targetsOf(servers: ServerSpec[], gateway: IngressGateway, address: IngressAddress): HttpsGateway['targets'] {
   return servers.flatMap((server) => {
     const port = outsidePort(address, gateway.service, server.port.number)
-    return port === undefined ? [] : server.hosts.map((host) => ({ host, address: address.address, port }))
+    const names = server.hosts.filter((host) => host !== ANY_HOST)
+    return port === undefined ? [] : names.map((host) => ({ host, address: address.address, port }))
   })
 }

@@ -1,4 +1,6 @@
 /** Undoes what kubectl telemetry did in the cluster: each capability says how, in its `undo.ts`. */
+import { nameOfService } from '../addons/service-name.ts'
+import type { ServiceChoice } from '../addons/service-survey.ts'
 import { type FoundObject, type UndoResult, undo } from '../changes/undo.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { findIstioVersion, type Sifted } from '../cluster/reading.ts'
@@ -8,7 +10,11 @@ import { undoScraping } from '../scraping/undo.ts'
 import type { Dependencies } from '../world.ts'
 import { findDocumentedSetup } from './documented-setup.ts'
 
-export interface CleanupRequest extends ExposureChoice {
+export interface CleanupRequest extends Pick<ExposureChoice, 'addons' | 'expired'> {
+  /** Services that are no longer to be exposed. */
+  services?: readonly ServiceChoice[]
+  /** That of the Services; the context's when left out. */
+  namespace?: string | undefined
   /** Also removes the CAs on this machine, those of other clusters, too. */
   certificates?: boolean
   /** Undoes secure scraping, not the exposures. `timeout`: milliseconds to wait for the next pod of a workload. */
@@ -43,9 +49,20 @@ export async function cleanup(request: CleanupRequest, needs: Needs): Promise<Cl
       for (const { domain } of kept) await needs.authorities.remove(domain)
     },
   }
-  const exposures = undoExposures(request, needs, () => findDocumented(documentedSetup, needs.cluster))
+  const choice = { addons: withServices(request, needs.cluster), expired: request.expired }
+  const exposures = undoExposures(choice, needs, () => findDocumented(documentedSetup, needs.cluster))
   const result = await undo(exposures, { yes, dryRun, onThisMachine }, needs)
   return withAuthorities(result, result.outcome === 'declined' ? [] : kept.map(({ directory }) => directory))
+}
+
+/** The named add-ons and Services, by the names under which they are exposed. */
+function withServices(
+  { addons, services = [], namespace }: CleanupRequest,
+  cluster: Pick<Cluster, 'namespace'>,
+): ExposureChoice['addons'] {
+  const place = namespace ?? cluster.namespace
+  const named = services.map(({ name }) => nameOfService({ name, namespace: place }))
+  return { ...addons, names: [...addons.names, ...named] }
 }
 
 function withAuthorities({ remaining, warnings, ...result }: UndoResult, authorities: string[]): CleanupResult {

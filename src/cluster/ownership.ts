@@ -94,16 +94,41 @@ export const EXPIRES_AT = 'kubectl-telemetry/expires-at'
 /** Annotation: to what the user agreed when exposing an add-on that lets anyone in. Compared, never parsed: anybody may have written it. */
 export const ALLOWS_ANONYMOUS = 'kubectl-telemetry/allow-anonymous'
 
-/** Annotation of our Gateway: the Service that was chosen of several before the same pods. It says which address to show, nothing more. */
-const GATEWAY_SERVICE = 'kubectl-telemetry/service'
+/** Annotation of a route: it has a port of its own at the gateway, which speaks `http` or `https`. */
+const OWN_PORT = 'kubectl-telemetry/own-port'
 
-/** The field of metadata that records it. @param name left out where there was no choice */
-export function chosenService(name: string | undefined): { annotations?: Record<string, string> } {
-  return name === undefined ? {} : { annotations: { [GATEWAY_SERVICE]: name } }
+export function ownPortNote(secure: boolean): Record<string, string> {
+  return { [OWN_PORT]: secure ? 'https' : 'http' }
 }
 
-export function gatewayServiceOf({ metadata: { annotations } }: KubeObject): string | undefined {
-  return annotations?.[GATEWAY_SERVICE]
+/** Whether a route with a port of its own has HTTPS there; `undefined` without one. */
+export function ownPortOf({ metadata: { annotations } }: KubeObject): { secure: boolean } | undefined {
+  const scheme = annotations?.[OWN_PORT]
+  return scheme === 'http' || scheme === 'https' ? { secure: scheme === 'https' } : undefined
+}
+
+/** Annotation of our Gateway: the Service that was chosen of several before the same pods. It says which address to show, nothing more. */
+const GATEWAY_SERVICE = 'kubectl-telemetry/service'
+/** Annotation of our Gateway: the domain of its hosts, where one is that of a Service. Believed where all hosts fit. */
+const GATEWAY_DOMAIN = 'kubectl-telemetry/domain'
+
+/** What a Gateway records; each is left out where it would say nothing. */
+export interface GatewayNotes {
+  service?: string | undefined
+  domain?: string | undefined
+}
+
+/** The field of metadata with the records. */
+export function gatewayNotes({ service, domain }: GatewayNotes): { annotations?: Record<string, string> } {
+  const annotations = {
+    ...(service === undefined ? {} : { [GATEWAY_SERVICE]: service }),
+    ...(domain === undefined ? {} : { [GATEWAY_DOMAIN]: domain }),
+  }
+  return Object.keys(annotations).length === 0 ? {} : { annotations }
+}
+
+export function notesOf({ metadata: { annotations } }: KubeObject): GatewayNotes {
+  return { service: annotations?.[GATEWAY_SERVICE], domain: annotations?.[GATEWAY_DOMAIN] }
 }
 
 export function expiryOf({ metadata: { annotations } }: KubeObject): string | undefined {

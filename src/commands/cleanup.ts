@@ -1,9 +1,8 @@
-import { requireAddons } from '../addons/catalog.ts'
 import { succeeded } from '../changes/undo.ts'
 import { cleanup } from '../cleaning/cleanup.ts'
 import { isPartial } from '../exposing/undo/undo.ts'
 import { cleanupFlags } from '../flags/cleanup.ts'
-import { addonArg } from '../flags/values.ts'
+import { exposedArg, requireExposed } from '../flags/values.ts'
 import { renderCleanup } from '../rendering/cleanup.ts'
 import { renderFindings } from '../rendering/findings.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
@@ -14,7 +13,7 @@ export default class Cleanup extends TelemetryCommand {
     `Deletes exactly the objects that kubectl telemetry created for exposures, in any namespace, restores the fields that \
 it changed in other objects, and checks the result. Keeps the CA on this machine, so clients that trust it also trust \
 the next exposure. Does not undo scrape-secure; --scraping does.`
-  static override usage = '<%= command.id %> [ADDON...] [flags]'
+  static override usage = '<%= command.id %> [ADDON... | svc/NAME...] [flags]'
   static override examples = [
     'Remove all exposures\n<%= config.bin %> cleanup',
     'Remove one add-on; the others stay exposed\n<%= config.bin %> cleanup kiali',
@@ -22,13 +21,14 @@ the next exposure. Does not undo scrape-secure; --scraping does.`
     'Undo scrape-secure\n<%= config.bin %> cleanup --scraping',
     'Print what would be removed\n<%= config.bin %> cleanup --dry-run=client',
   ]
-  static override args = { addon: addonArg('Add-ons to remove') }
+  static override args = { addon: exposedArg('Add-ons to remove', 'svc/NAME, of -n') }
   static override flags = cleanupFlags
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Cleanup)
     const request = {
-      addons: requireAddons(args.addon ?? []),
+      ...requireExposed(args.addon ?? []),
+      namespace: flags.namespace,
       expired: flags.expired,
       documentedSetup: flags['documented-setup'] ? (flags.namespace ?? 'istio-system') : undefined,
       certificates: flags.certificates,

@@ -12,7 +12,7 @@ import type { Service } from '../cluster/objects.ts'
 import { CERTIFICATES, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
-import { isWhole } from '../gateways/exposed-routes.ts'
+import { isWhole, needingPorts } from '../gateways/exposed-routes.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Dependencies } from '../world.ts'
 import { recordUse } from './authority-use.ts'
@@ -20,7 +20,7 @@ import { type Opening, openProven } from './opening/open-routes.ts'
 import { addonOf, type Stages, stagesOf } from './opening/stages.ts'
 import type { ExposePlan } from './plan.ts'
 import { linksOf, newWarnings, preparePlan, surveyMesh, withNodePorts } from './prepare.ts'
-import { type Exposure, exposuresOf } from './spec.ts'
+import { type Exposure, exposuresOf, servesHttps } from './spec.ts'
 
 /** The outcome of a plan. */
 export interface ApplyResult extends Opening {
@@ -128,14 +128,14 @@ async function isSettled({ plan: { spec }, stages, changes }: Written, cluster: 
   const { istioVersion, gateway, layout, entries } = spec
   const { namespace, service } = gateway
   const wanted = guardsOf(stages)
-  const ownSecret = layout.secure && spec.providedSecret === undefined
+  const ownSecret = servesHttps(spec) && spec.providedSecret === undefined
   const now = (resource: Resource, name: string) => asItIs(resource, { name, namespace }, changes, cluster)
   const [routes, entry, secret, guards = [], ports] = await Promise.all([
     cluster.list(virtualServices(istioVersion), { namespace }),
     now(gateways(istioVersion), GATEWAY_NAME),
     ownSecret ? now(SECRETS, TLS_SECRET_NAME) : undefined,
     wanted.length > 0 ? readGuards(cluster, istioVersion, namespace) : [],
-    layout.name === 'ports' ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
+    needingPorts(entries, layout).length > 0 ? cluster.get<Service>(SERVICES, service.metadata) : undefined,
   ])
   const whole =
     isWhole([...routes, ...(entry === undefined ? [] : [entry])], entries, layout, ports) &&

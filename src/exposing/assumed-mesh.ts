@@ -2,19 +2,22 @@
 
 import { chooseGuards } from '../access/guard-plan.ts'
 import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
+import { foundService, type ServiceChoice } from '../addons/service-survey.ts'
 import { type SurveyedAddon, withDefaults } from '../addons/survey.ts'
 import type { Service } from '../cluster/objects.ts'
 import { ISTIO_VERSIONS, SERVICES, typeOf } from '../cluster/resources.ts'
 import { hasCode, type UserError } from '../errors.ts'
-import { warns } from '../findings.ts'
+import { type Finding, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { IngressGateway } from '../gateways/find.ts'
 import { addressAndPort, domainRequired } from '../gateways/names.ts'
 import { ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Survey } from './gather.ts'
+import { chosenPaths } from './gathering/mesh.ts'
+import { chooseOwnPorts } from './gathering/own-ports.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { ExposeIntent } from './request.ts'
-import { type ExposureSpec, entriesFor, namesOf } from './spec.ts'
+import { type ExposureSpec, entriesFor, namesOf, serviceHostsOf } from './spec.ts'
 import { chooseTerms, dated } from './terms.ts'
 
 const NAMESPACE = 'istio-system'
@@ -33,7 +36,11 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     const message = `${why.message}; without a cluster, --domain is required`
     throw domainRequired(message, ['--domain example.com', ...why.suggestions])
   }
-  const addons = assumeAddons(intent.addons, intent.namespace ?? NAMESPACE)
+  const addons = [
+    ...assumeAddons(intent.addons, intent.namespace ?? NAMESPACE),
+    ...assumeServices(intent.services, intent.namespace ?? 'default'),
+  ]
+  const own = chooseOwnPorts(intent, { names: namesOf(addons), exposed: [], inUse: undefined, gateway, present: [] })
   const layout = { name: intent.layout ?? 'hosts', secure: !insecure, domain }
   const address: IngressAddress = {
     ...addressAndPort(intent.ingressAddress ?? domain),
@@ -42,13 +49,10 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     onNode: false,
     others: [],
   }
-  const warning = warns(
-    'CLUSTER_ABSENT',
-    `no cluster was used (${why.message}); the manifests assume Istio's sample add-ons in namespace ${intent.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
-    '--dry-run=server   # uses the cluster',
-  )
   const guarding = chooseGuards({ named: namesOf(addons), others: [] }, intent.guard, [])
   const terms = dated(intent.terms, now)
+  const found = entriesFor({ addons, exposed: [] }, layout, own)
+  const place = { ...found, serviceHosts: serviceHostsOf(found.entries) }
   const spec = {
     istioVersion: ISTIO_VERSIONS[0],
     gateway,
@@ -59,25 +63,34 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     addons,
     exposed: [],
     moving: [],
-    ...entriesFor({ addons, exposed: [] }, layout),
+    ...place,
     redirect: layout.name === 'hosts' && layout.secure,
-    nodePorts: requireNodePorts(intent.nodePorts, addons, layout.name),
+    nodePorts: requireNodePorts(intent.nodePorts, addons, layout.name, own),
+    paths: chosenPaths(addons, [], intent.paths),
     providedSecret: assumeSecret(intent),
     issuer: intent.tlsIssuer,
     guarding,
-    busy: true,
+    busy: place.entries.map(({ addon }) => addon),
     closed: {},
-    terms: chooseTerms({ addons, moving: [], exposed: [] }, terms, { guarding, secure: layout.secure }),
+    terms: chooseTerms({ addons, moving: [], exposed: [] }, terms, { guarding, layout, ...place }),
   }
   return {
     spec,
     terms,
     guardsRead: true,
     present: [gateway.service],
-    warnings: [warning],
+    warnings: [clusterAbsent(why, intent, gateway)],
     cluster: undefined,
     unresolved: [],
   }
+}
+
+function clusterAbsent(why: UserError, intent: ExposeIntent, gateway: IngressGateway): Finding {
+  return warns(
+    'CLUSTER_ABSENT',
+    `no cluster was used (${why.message}); the manifests assume Istio's sample add-ons in namespace ${intent.namespace ?? NAMESPACE} and the gateway ${gateway.namespace}/${gateway.service.metadata.name}`,
+    '--dry-run=server   # uses the cluster',
+  )
 }
 
 function assumeSecret({ tlsSecret, tlsIssuer }: ExposeIntent): ExposureSpec['providedSecret'] {
@@ -99,6 +112,13 @@ function assumeAddons({ names }: AddonChoice, namespace: string): SurveyedAddon[
     const { service, port, path } = addon.sample
     const found = { addon, service: serviceOf(namespace, service, {}), namespace, port }
     return [withDefaults(found, path)]
+  })
+}
+
+function assumeServices(services: readonly ServiceChoice[], namespace: string): SurveyedAddon[] {
+  return services.map(({ name, port }) => {
+    const number = typeof port === 'number' ? port : 80
+    return withDefaults(foundService(serviceOf(namespace, name, { ports: [{ port: number }] }), number), '/')
   })
 }
 

@@ -2,13 +2,15 @@
 import { cidrInvalid, requireCidr } from '../access/cidr.ts'
 import { failingOpen, type GuardRequest } from '../access/guard.ts'
 import type { GuardPlan } from '../access/guard-plan.ts'
+import { argumentsFor, serviceNamed, titleOf } from '../addons/service-name.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
 import { UserError } from '../errors.ts'
+import { isSecure } from '../gateways/layout.ts'
 import { sh } from '../shell.ts'
 import { complaintOf } from '../terminal/complaint.ts'
 import type { Choice, Terminal } from '../terminal/terminal.ts'
 import type { ExposeRequest } from './request.ts'
-import type { Exposure, ExposureSpec } from './spec.ts'
+import { type Exposure, type ExposureSpec, entryIn } from './spec.ts'
 import { opennessOf } from './terms.ts'
 
 /** The user's answer about add-ons that let anyone in: a guard, or access for anyone. */
@@ -62,16 +64,17 @@ export function requestAfter(request: ExposeRequest, consent: Exclude<Consent, '
 }
 
 export function noteRisks(open: SurveyedAddon[], terminal: Terminal, guarding: GuardPlan): void {
-  for (const one of open) terminal.note(`${riskOf(one, guarding)}: a visitor ${one.visitor}`)
+  for (const one of open)
+    terminal.note(one.visitor === '' ? riskOf(one, guarding) : `${riskOf(one, guarding)}: a visitor ${one.visitor}`)
 }
 
 /** Add-ons that would let anyone in although the user has not allowed that, also those that move with the named ones. */
 export function openAddons(
-  spec: Pick<ExposureSpec, 'addons' | 'moving' | 'guarding' | 'terms' | 'layout'>,
+  spec: Pick<ExposureSpec, 'addons' | 'moving' | 'guarding' | 'terms' | 'layout' | 'entries'>,
 ): SurveyedAddon[] {
   const { addons, moving, guarding, terms, layout } = spec
   return [...addons, ...moving].filter((one) => {
-    const openness = opennessOf(one, guarding, layout.secure)
+    const openness = opennessOf(one, guarding, isSecure(entryIn(spec, one.found.addon.name), layout))
     return openness !== undefined && terms[one.found.addon.name]?.anonymous !== openness
   })
 }
@@ -91,13 +94,13 @@ function refusal(one: SurveyedAddon, { moving, guarding, addons }: ExposureSpec)
   const { addon, namespace } = one.found
   const risk = riskOf(one, guarding)
   if (moving.includes(one)) {
-    const names = [...addons.map(({ found }) => found.addon.name), addon.name]
-    const message = `${addon.name} would move with the named add-ons, because they share a gateway; ${risk}, and nobody has agreed to that for its new address`
+    const names = [...addons.map(({ found }) => titleOf(found.addon.name)), titleOf(addon.name)]
+    const message = `${titleOf(addon.name)} would move with the named add-ons, because they share a gateway; ${risk}, and nobody has agreed to that for its new address`
     return new UserError('ANONYMOUS_ACCESS', message, {
       suggestions: [
         sh`kubectl telemetry expose ${names} …   # with --auth, --allow-cidr or --allow-anonymous, for all of them`,
         'leave out --domain, --layout and --insecure   # nothing moves',
-        sh`kubectl telemetry cleanup ${addon.name}   # it is not exposed any more`,
+        sh`kubectl telemetry cleanup ${argumentsFor(addon.name)}   # it is not exposed any more`,
       ],
     })
   }
@@ -107,7 +110,7 @@ function refusal(one: SurveyedAddon, { moving, guarding, addons }: ExposureSpec)
       '--auth basic   # with a password, which is generated and shown once',
       '--allow-cidr 203.0.113.0/24   # only from these addresses',
       '--allow-anonymous   # anyone who reaches the address gets in',
-      sh`kubectl telemetry port-forward ${addon.name} -n ${namespace}   # only for you`,
+      sh`kubectl telemetry port-forward ${titleOf(addon.name)} -n ${namespace}   # only for you`,
     ],
   })
 }
@@ -116,7 +119,9 @@ function riskOf({ found: { addon, namespace }, access }: SurveyedAddon, { guards
   const risk =
     access.kind === 'anonymous'
       ? `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
-      : `cannot read whether ${addon.title} in namespace ${namespace} asks for a login`
+      : serviceNamed(addon.name) === undefined
+        ? `cannot read whether ${addon.title} in namespace ${namespace} asks for a login`
+        : `nobody but you knows whether ${addon.title} in namespace ${namespace} asks for a login`
   const provider = failingOpen(guards[addon.name], failOpen)
   return provider === undefined
     ? risk

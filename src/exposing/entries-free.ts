@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts'
 import { type Finding, notes, warns } from '../findings.ts'
 import { alsoAt, endsTls } from '../gateways/balancer.ts'
 import { type HostConflict, hostConflicts, type ProtocolConflict, protocolConflict } from '../gateways/conflicts.ts'
+import { needingPorts } from '../gateways/exposed-routes.ts'
 import {
   boundPorts,
   gatewayName,
@@ -23,10 +24,15 @@ type Place = Pick<ExposureSpec, 'gateway' | 'address' | 'layout' | 'entries'>
  * @returns whether port 80 is free for a redirect to HTTPS, and a warning for each host that the wildcard of another Gateway covers
  * @throws UserError GATEWAY_PORT_MISSING, GATEWAY_PORT_OTHER_PROTOCOL, HOST_TAKEN when another Gateway serves exactly this host
  */
-export function requireEntriesFree(place: Place, present: KubeObject[]): { redirect: boolean; warnings: Finding[] } {
+export function requireEntriesFree(all: Place, present: KubeObject[]): { redirect: boolean; warnings: Finding[] } {
+  const { gateway, address, layout } = all
+  // Ports of their own were checked where they were chosen.
+  const entries = all.entries.filter(({ own }) => own === undefined)
+  const place = { ...all, entries }
+  if (address.port !== undefined && needingPorts(all.entries, layout).length > 0)
+    throw portNeedsHosts(`${address.address}:${address.port}`)
+  if (entries.length === 0) return { redirect: false, warnings: otherAddresses(all) }
   requirePort(place)
-  const { entries, gateway, address, layout } = place
-  if (layout.name === 'ports' && address.port !== undefined) throw portNeedsHosts(`${address.address}:${address.port}`)
   const others = present.filter(({ kind }) => kind === 'Gateway')
   requireProtocol(place, others)
   const conflicts = hostConflicts(entries, gateway, others)
@@ -39,7 +45,7 @@ export function requireEntriesFree(place: Place, present: KubeObject[]): { redir
       'if this host is in use there, choose another --domain',
     ),
   )
-  const warnings = [...covered, ...otherAddresses(place)]
+  const warnings = [...covered, ...otherAddresses(all)]
   if (!mayRedirect(place)) return { redirect: false, warnings }
   const plain = entries.map(({ host }) => ({ host, port: 80 }))
   const conflict = hostConflicts(plain, gateway, others).find(isExact)

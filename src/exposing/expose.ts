@@ -1,6 +1,7 @@
 /** Makes add-ons reachable from outside through the ingress gateway: gather, plan, rehearse, consent, confirm, apply, verify. */
 import { changesGuards } from '../access/guard-plan.ts'
 import { generateCredentials } from '../access/htpasswd.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
 import { aboutIt, type Change } from '../changes/changes.ts'
 import { type Confirmation, confirm, counted } from '../changes/confirmation.ts'
@@ -89,6 +90,7 @@ async function confirmed(
 
 /** Anybody may give a Service the labels of an add-on, so the user sees which one it is. */
 function placeOf({ found: { addon, namespace, service, marked } }: SurveyedAddon): string {
+  if (serviceNamed(addon.name) !== undefined) return `${addon.title} is Service ${namespace}/${service.metadata.name}`
   const by = marked ? ', only by its annotation' : ''
   return `${addon.name} is Service ${namespace}/${service.metadata.name} (${addon.title}${by})`
 }

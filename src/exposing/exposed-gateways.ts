@@ -9,11 +9,11 @@ import { componentOf } from '../cluster/ownership.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import { type ExposedRoute, exposedRoutes } from '../gateways/exposed-routes.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { domainOf, layoutInUse, schemePort, secretNameIn } from '../gateways/layout.ts'
+import { domainOf, isSecure, layoutInUse, schemePort, secretNameIn } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
 import type { OwnObjects } from '../gateways/own-objects.ts'
 import { findGatewayBehind } from '../gateways/survey.ts'
-import type { Exposure } from './spec.ts'
+import { type Exposure, hostAt, serviceHostsOf } from './spec.ts'
 
 export interface ExposedGateway {
   namespace: string
@@ -21,6 +21,7 @@ export interface ExposedGateway {
   gateway?: IngressGateway
   /** Left out when the gateway has no address outside the cluster. */
   address?: IngressAddress
+  /** Whether the hosts that share a port are served over HTTPS. */
   secure: boolean
   /** The TLS Secret, for HTTPS. */
   secretName?: string
@@ -83,19 +84,23 @@ function listPathsIn(objects: readonly KubeObject[]): ExposedGateway['listPaths'
   )
 }
 
+/** Where each exposure has a port of its own. */
+const NO_LAYOUT = { name: 'hosts', secure: true } as const
+
 /** Not known without the gateway's pods. */
 function differingIn(
   objects: readonly KubeObject[],
   own: KubeObject,
   { gateway, routes, istioVersion }: Pick<ExposedGateway, 'gateway' | 'routes'> & { istioVersion: string },
 ): string[] {
-  const inUse = layoutInUse(own)
-  if (gateway === undefined || inUse === undefined) return []
+  const inUse = layoutInUse(own) ?? NO_LAYOUT
+  if (gateway === undefined) return []
   const guarding = { guards: guardsIn(objects), objects }
   return routes.flatMap((route) => {
-    const { addon, host, port = schemePort(inUse.secure) } = route
+    const { addon, host, port = schemePort(inUse.secure), own: ownPort } = route
     const layout = { ...inUse, domain: domainOf(route) ?? '' }
-    return isGuardedAsPlanned({ addon, host, port }, guarding, { istioVersion, gateway, layout }) ? [] : [addon]
+    const place = { istioVersion, gateway, layout, serviceHosts: serviceHostsOf(routes) }
+    return isGuardedAsPlanned({ addon, host, port, own: ownPort }, guarding, place) ? [] : [addon]
   })
 }
 
@@ -104,7 +109,8 @@ function describe(
   routes: ExposedRoute[],
   behind: Awaited<ReturnType<typeof findGatewayBehind>>,
 ): Omit<ExposedGateway, 'guards' | 'failOpen' | 'listPaths' | 'unread' | 'differing'> {
-  const secure = layoutInUse(object)?.secure ?? true
+  const layout = layoutInUse(object) ?? NO_LAYOUT
+  const { secure } = layout
   const { gateway, address } = behind ?? {}
   const secretName = secretNameIn(object)
   const portOf = (number: number) =>
@@ -116,10 +122,14 @@ function describe(
     secure,
     ...(secretName === undefined ? {} : { secretName }),
     routes,
-    exposures: routes.map(({ addon, host, port: number, backend }) => {
-      const port = portOf(number ?? schemePort(secure))
+    exposures: routes.map((route) => {
+      const { addon, port: number, backend } = route
+      const isHttps = isSecure(route, layout)
+      const host = address === undefined ? route.host : hostAt(route.host, address)
+      const port = portOf(number ?? schemePort(isHttps))
       const { namespace, service, port: servicePort, path } = backend
-      return { addon, namespace, service, servicePort, host, port, path, url: urlOf({ host, port, path, secure }) }
+      const url = urlOf({ host, port, path, secure: isHttps })
+      return { addon, namespace, service, servicePort, host, secure: isHttps, port, path, url }
     }),
   }
 }

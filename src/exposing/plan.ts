@@ -2,7 +2,8 @@
 import { isGuarded } from '../access/guard.ts'
 import { planGuards } from '../access/guard-plan.ts'
 import { entryVersion } from '../access/guard-version.ts'
-import { allowedRequests } from '../addons/catalog.ts'
+import { allowedRequests } from '../addons/allowed-requests.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import { trustBundle } from '../certificates/authority.ts'
 import type { AuthorityUse } from '../certificates/authority-uses.ts'
 import type { Certificates } from '../certifying/serving-certificate.ts'
@@ -12,7 +13,7 @@ import { EXPOSING } from '../cluster/ownership.ts'
 import { CERTIFICATES, gateways, SECRETS, SERVICES, virtualServices } from '../cluster/resources.ts'
 import type { Finding } from '../findings.ts'
 import { otherWays } from '../gateways/balancer.ts'
-import type { Backend } from '../gateways/exposed-routes.ts'
+import { type Backend, needingPorts } from '../gateways/exposed-routes.ts'
 import { redirectPortOf, serversOf } from '../gateways/layout.ts'
 import { clusterDomain } from '../gateways/mesh.ts'
 import { ownPorts, planPorts } from '../gateways/service-ports.ts'
@@ -83,7 +84,7 @@ function wantedObjects(spec: ExposureSpec, certificates: Certificates | undefine
   const manifest = gatewayManifest(gateways(istioVersion), {
     namespace,
     selector,
-    service: chosenOf(spec),
+    notes: { service: chosenOf(spec), domain: recordedDomain(spec) },
     servers: serversOf(spec.entries, layout, redirect, versionsOf(spec)),
     credentialName: providedSecret?.name,
   })
@@ -108,6 +109,11 @@ function chosenOf({ gateway, entries }: ExposureSpec): string | undefined {
   return isOneOfSeveral ? gateway.service.metadata.name : undefined
 }
 
+/** Only where a host is that of a Service: the hosts of add-ons say which domain it is. */
+function recordedDomain({ entries, layout }: ExposureSpec): string | undefined {
+  return entries.some(({ addon }) => serviceNamed(addon) !== undefined) ? layout.domain : undefined
+}
+
 function versionsOf({ entries, guarding }: ExposureSpec): Record<string, string> {
   const versions = entries.flatMap((entry) => {
     const guard = guarding.guards[entry.addon]
@@ -128,19 +134,20 @@ function certificatesOf({ issuer, gateway, hosts }: ExposureSpec): Wanted[] {
 
 function routeOf(backend: Backend, spec: ExposureSpec): Wanted {
   const { istioVersion, gateway, layout, terms, guarding } = spec
-  const { addon, path, ...destination } = backend
-  const { host, port } = entryIn(spec, addon)
+  const { addon, path, paths, ...destination } = backend
+  const { host, port, own } = entryIn(spec, addon)
   const resource = virtualServices(istioVersion)
   const manifest = virtualService(resource, {
     namespace: gateway.namespace,
     addonName: addon,
     host,
     port,
-    redirectPort: redirectPortOf(layout),
+    redirectPort: own === undefined ? redirectPortOf(layout) : undefined,
     path,
     allowed: allowedRequests(addon, path),
+    paths,
     guarded: isGuarded(guarding.guards[addon]),
-    annotations: annotationsOf(terms[addon]),
+    annotations: annotationsOf(terms[addon], own),
     removes: headersRemoved(addon, spec),
     destination: { ...destination, clusterDomain: clusterDomain(gateway) },
   })
@@ -148,10 +155,10 @@ function routeOf(backend: Backend, spec: ExposureSpec): Wanted {
   return { resource, manifest: version === undefined ? manifest : closedRoute(manifest, port, version) }
 }
 
-/** The layout `ports` adds the ports that the Service lacks; the layout `hosts` removes the ports that `ports` added. */
+/** Adds the ports that the Service lacks, and removes those that no exposure needs any more. */
 function portsOf({ gateway, layout, entries, nodePorts }: ExposureSpec): Wanted[] {
   const { name, namespace = '' } = gateway.service.metadata
-  const ports = layout.name === 'ports' ? planPorts(gateway.service, entries, nodePorts) : []
+  const ports = planPorts(gateway.service, needingPorts(entries, layout), nodePorts)
   if (ports.length === 0 && ownPorts(gateway.service).length === 0) return []
   return [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }]
 }

@@ -15,7 +15,7 @@ import { nodePortRefused } from './node-ports.ts'
 import { stagesOf } from './opening/stages.ts'
 import { type ExposePlan, type PlannedCertificates, planExposure } from './plan.ts'
 import type { ExposeRequest } from './request.ts'
-import { type ExposureSpec, urlsOf } from './spec.ts'
+import { type ExposureSpec, servesHttps, urlsOf } from './spec.ts'
 
 /** `--dry-run=client` works without a cluster. @param earlier what this run gathered before */
 export async function surveyMesh(request: ExposeRequest, world: Dependencies, earlier?: ExposureSpec): Promise<Survey> {
@@ -37,9 +37,10 @@ async function prepareCertificates(
   world: Dependencies,
 ): Promise<PlannedCertificates> {
   const { spec, present } = survey
-  const { domain, secure } = spec.layout
+  const { domain } = spec.layout
   const authorityPath = world.authorities.certificatePath(domain)
-  if (!secure || spec.providedSecret !== undefined) return { authorityPath, certificates: undefined, warnings: [] }
+  if (!servesHttps(spec) || spec.providedSecret !== undefined)
+    return { authorityPath, certificates: undefined, warnings: [] }
   const request = { domain, hosts: spec.hosts, present: present.find(isSecret), userAuthority }
   const certificates = await requireCertificates(request, world)
   return { authorityPath, certificates, ...(await planUse(named, survey, certificates, world)) }

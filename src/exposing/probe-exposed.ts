@@ -40,7 +40,7 @@ async function trustOf(
   secret: Secret | undefined,
   { authorities }: Needs,
 ): Promise<Trust | undefined> {
-  if (!place.secure) return { authorityCertificate: undefined }
+  if (place.exposures.every(({ secure }) => !secure)) return { authorityCertificate: undefined }
   const [authority, leaf] = [secretText(secret, 'ca.crt'), secretText(secret, 'tls.crt')]
   if (authority !== '') return { authorityCertificate: authority }
   if (leaf !== '') return { authorityCertificate: leaf, trustPartialChain: true }

@@ -2,6 +2,7 @@
 import type { GuardRequest } from '../access/guard.ts'
 import type { AddonChoice } from '../addons/catalog.ts'
 import type { PortChoice } from '../addons/port-choice.ts'
+import type { ServiceChoice } from '../addons/service-survey.ts'
 import type { UserKeyPair } from '../certificates/user-authority.ts'
 import type { SecretChoice } from '../certifying/provided-secret.ts'
 import type { ObjectName } from '../cluster/cluster.ts'
@@ -12,7 +13,9 @@ import type { DatedTerms } from './terms.ts'
 /** What to expose, where, and for whom. A field that is left out keeps its present value, where the add-on is exposed already. */
 export interface ExposeIntent {
   addons: AddonChoice
-  /** The namespace of the add-ons; every namespace when left out. */
+  /** Services that are no add-ons. */
+  services: readonly ServiceChoice[]
+  /** The namespace of the add-ons; every namespace when left out. That of the Services; the context's when left out. */
   namespace?: string | undefined
   domain?: string | undefined
   /** `--ingress-ip`. */
@@ -24,7 +27,13 @@ export interface ExposeIntent {
   insecure: boolean
   /** Kiali's pages get links to the other add-ons. */
   link?: boolean
+  /** Ports of their own at the gateway. */
+  ports: PortChoice
   nodePorts: PortChoice
+  /** Whether a port of its own serves any host. */
+  anyHost?: boolean | undefined
+  /** The only paths of a Service that are let through; `/` for all. Empty: unchanged. */
+  paths: readonly string[]
   /** The user's own TLS Secret. */
   tlsSecret?: SecretChoice | undefined
   /** The cert-manager issuer of the certificate. */

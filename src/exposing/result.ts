@@ -2,6 +2,7 @@
 import { type Credentials, type Guards, type GuardView, viewOf } from '../access/guard.ts'
 import { guardFindings } from '../access/guard-findings.ts'
 import type { AddonAccess } from '../addons/configuration.ts'
+import { serviceNamed, titleOf } from '../addons/service-name.ts'
 import { daysLeft } from '../certificates/authority.ts'
 import type { Certificates } from '../certifying/serving-certificate.ts'
 import { type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../changes/changes.ts'
@@ -9,25 +10,28 @@ import type { KubeObject } from '../cluster/cluster.ts'
 import { type Finding, noneFails, notes, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
-import { type Layout, schemePort } from '../gateways/layout.ts'
+import { isSecure, type Layout, schemePort } from '../gateways/layout.ts'
 import { urlOf } from '../gateways/names.ts'
 import type { Probe } from '../probing/prober.ts'
 import { sh } from '../shell.ts'
 import type { ApplyResult } from './apply.ts'
 import { routeClosed } from './opening/prove-guards.ts'
 import type { ExposePlan } from './plan.ts'
-import { type ExposureSpec, entryIn, movedRoutes } from './spec.ts'
+import { type ExposureSpec, entryIn, hostAt, movedRoutes } from './spec.ts'
 import type { Terms } from './terms.ts'
 import type { ProbeReport } from './verify.ts'
 
 export interface ExposedAddon {
-  addon: string
-  /** The add-on's Service. */
+  /** Left out for a Service that is no add-on. */
+  addon?: string
+  /** The Service. */
   namespace: string
   service: string
   host: string
   port?: number
   url: string
+  /** The only paths of a Service that are let through; left out where all are. */
+  paths?: readonly string[]
   /** What a visitor could do in the add-on, in words that follow "a visitor". Left out if it was not read. */
   visitor?: string
   /** Who may enter; left out when anyone may. */
@@ -100,13 +104,15 @@ export function report(outcome: ExposeResult['outcome'], plan: ExposePlan, after
       const probe = verified.probes[index]
       const guard = guarding.guards[addon]
       const visitor = [...addons, ...moving].find(({ found }) => found.addon.name === addon)?.visitor
+      const paths = plan.spec.paths[addon]
       return {
-        addon,
+        ...(serviceNamed(addon) === undefined ? { addon } : {}),
         namespace,
         service,
         host,
         ...(port === undefined ? {} : { port }),
         url,
+        ...(paths === undefined ? {} : { paths }),
         ...(visitor ? { visitor } : {}),
         ...(guard === undefined ? {} : { guard: viewOf(guard) }),
         ...shown(terms[addon]),
@@ -121,7 +127,7 @@ export function report(outcome: ExposeResult['outcome'], plan: ExposePlan, after
       ...plan.warnings,
       ...after.warnings,
       ...gatewayWarnings(gateway),
-      ...(layout.secure ? [] : [plaintextWarning()]),
+      ...(after.exposures.every(({ secure }) => secure) ? [] : [plaintextWarning()]),
       ...guardFindings(guarding, gateway.namespace, plan.request.guard),
       ...(authority === undefined || authority.kept ? [] : [authorityNotKept(authority.domain)]),
       ...replacedWarnings(plan.certificates),
@@ -166,7 +172,7 @@ function credentialsOf(generated: Credentials | undefined, guards: Guards): Expo
   if (generated === undefined) return undefined
   const { user, password, line } = generated
   const given = Object.entries(guards).filter(([, { login }]) => login?.kind === 'basic' && login.users.includes(line))
-  return given.length === 0 ? undefined : { user, password, addons: given.map(([addon]) => addon) }
+  return given.length === 0 ? undefined : { user, password, addons: given.map(([addon]) => titleOf(addon)) }
 }
 
 function passwordNotKept(): Finding {
@@ -187,12 +193,13 @@ function moveWarnings(spec: ExposureSpec): Finding[] {
   const { layout, layoutInUse } = spec
   return movedRoutes(spec).map((route) => {
     const to = entryIn(spec, route.addon)
-    const from = { host: route.host, port: route.port ?? schemePort(layoutInUse?.secure ?? true) }
-    const secure = layoutInUse?.secure ?? true
+    const secure = route.own?.secure ?? layoutInUse?.secure ?? true
+    const from = { host: hostAt(route.host, spec.address), port: route.port ?? schemePort(secure) }
+    const isSecureThen = isSecure(to, layout)
     return warns(
       'HOST_MOVED',
-      `${route.addon} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ ...to, secure: layout.secure, path: '/' })}: add-ons at one gateway share a domain and a layout`,
-      secure && !layout.secure
+      `${titleOf(route.addon)} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ host: hostAt(to.host, spec.address), port: to.port, secure: isSecureThen, path: '/' })}: add-ons at one gateway share a domain and a layout`,
+      secure && !isSecureThen
         ? 'leave out --insecure to keep HTTPS'
         : 'leave out --domain and --layout to keep the present URLs',
     )

@@ -1,13 +1,15 @@
 /** What will be exposed, where and for whom: the intent, completed with what the mesh has. Pure. */
+import { isIP } from 'node:net'
 import { type GuardPlan, isGuardedAsPlanned } from '../access/guard-plan.ts'
 import type { FoundAddon } from '../addons/find.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
 import type { ProvidedSecret } from '../certifying/provided-secret.ts'
 import type { Service } from '../cluster/objects.ts'
 import { type IngressAddress, outsidePort } from '../gateways/address.ts'
 import { type Backend, type ExposedRoute, isAt } from '../gateways/exposed-routes.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { type Entry, entryOf, type Layout, schemePort } from '../gateways/layout.ts'
+import { ANY_HOST, type Entry, entryOf, isSecure, type Layout, type OwnPort, schemePort } from '../gateways/layout.ts'
 import { isSent } from '../gateways/mesh.ts'
 import { urlOf } from '../gateways/names.ts'
 import type { IssuerRef } from '../manifests/certificate.ts'
@@ -22,7 +24,7 @@ export interface ExposureSpec {
   readonly layoutInUse: Omit<Layout, 'domain'> | undefined
   /** Whether the labels with which our Gateway selects pods change. */
   readonly reselects: boolean
-  /** The requested add-ons. */
+  /** The requested add-ons and Services. */
   readonly addons: readonly SurveyedAddon[]
   /** Add-ons that are exposed at this gateway already, requested or not. */
   readonly exposed: readonly ExposedRoute[]
@@ -30,12 +32,16 @@ export interface ExposureSpec {
   readonly moving: readonly SurveyedAddon[]
   /** One for each add-on of both lists, sorted by add-on. They share a domain and a layout. */
   readonly entries: readonly Entry[]
+  /** Hosts of Services on the port that all hosts share. */
+  readonly serviceHosts: readonly string[]
   /** Of the entries: the names that the certificate needs. */
   readonly hosts: readonly string[]
   /** Whether port 80 leads to HTTPS. */
   readonly redirect: boolean
-  /** Whether the gateway listens at a port of an entry already, so that somebody may be connected. */
-  readonly busy: boolean
+  /** Entries at whose port the gateway listens already, so that somebody may be connected. */
+  readonly busy: readonly string[]
+  /** By Service: the only paths that are let through. */
+  readonly paths: Readonly<Record<string, readonly string[]>>
   /** By add-on: node ports that the user chose. */
   readonly nodePorts: Record<string, number>
   /** A TLS Secret that kubectl telemetry does not create. */
@@ -60,6 +66,7 @@ export interface Exposure {
   service: string
   servicePort: number
   host: string
+  secure: boolean
   /** The port that clients use; not known before the API server has chosen a node port. */
   port: number | undefined
   path: string
@@ -70,15 +77,26 @@ export interface Exposure {
 export function entriesFor(
   { addons, exposed }: Pick<ExposureSpec, 'addons' | 'exposed'>,
   layout: Layout,
+  own: Readonly<Record<string, OwnPort>>,
 ): Pick<ExposureSpec, 'entries' | 'hosts'> {
   const names = [...namesOf(addons), ...exposed.map(({ addon }) => addon)]
-  const entries = [...new Set(names)].sort().map((name) => entryOf(name, layout))
-  return { entries, hosts: hostsOf(entries) }
+  const entries = [...new Set(names)].sort().map((name) => entryOf(name, layout, own[name]))
+  return { entries, hosts: hostsOf(entries.filter((entry) => isSecure(entry, layout))) }
 }
 
-/** Each host once. */
-export function hostsOf(entries: readonly Entry[]): string[] {
-  return [...new Set(entries.map(({ host }) => host))]
+/** Each host once that is a name: any host, and an address in its place, is none. */
+export function hostsOf(entries: readonly Pick<Entry, 'host'>[]): string[] {
+  return [...new Set(entries.map(({ host }) => host))].filter((host) => host !== ANY_HOST && isIP(host) === 0)
+}
+
+/** Hosts of Services on the port that all hosts share. */
+export function serviceHostsOf(entries: readonly Pick<Entry, 'addon' | 'host' | 'own'>[]): string[] {
+  return hostsOf(entries.filter(({ addon, own }) => own === undefined && serviceNamed(addon) !== undefined))
+}
+
+/** Whether any entry is served over HTTPS, and so needs a certificate. */
+export function servesHttps({ entries, layout }: Pick<ExposureSpec, 'entries' | 'layout'>): boolean {
+  return entries.some((entry) => isSecure(entry, layout))
 }
 
 export function namesOf(addons: readonly SurveyedAddon[]): string[] {
@@ -94,7 +112,7 @@ export function entryIn({ entries }: Pick<ExposureSpec, 'entries'>, addon: strin
 
 /** The services that get a route: those of requested add-ons, then those of other add-ons whose route changes. */
 export function backendsOf(spec: ExposureSpec): Backend[] {
-  return [...spec.addons.map(backendOf), ...carriedRoutes(spec).map(({ backend }) => backend)]
+  return [...requestedBackends(spec), ...carriedRoutes(spec).map(({ backend }) => backend)]
 }
 
 /**
@@ -107,7 +125,7 @@ export function exposuresOf(spec: ExposureSpec, service: Service): Exposure[] {
 
 /** By add-on: its URL, also where it is not requested now. */
 export function urlsOf(spec: ExposureSpec, service: Service): Record<string, string> {
-  const backends = [...spec.exposed.map(({ backend }) => backend), ...spec.addons.map(backendOf)]
+  const backends = [...spec.exposed.map(({ backend }) => backend), ...requestedBackends(spec)]
   return Object.fromEntries(backends.map((backend) => [backend.addon, exposureOf(backend, spec, service).url]))
 }
 
@@ -116,11 +134,17 @@ function exposureOf(
   spec: ExposureSpec,
   service: Service,
 ): Exposure {
-  const { layout, address } = spec
-  const { host, port: number } = entryIn(spec, addon)
-  const port = outsidePort(address, service, number)
-  const url = urlOf({ host, port, path, secure: layout.secure })
-  return { addon, namespace, service: name, servicePort, host, port, path, url }
+  const entry = entryIn(spec, addon)
+  const secure = isSecure(entry, spec.layout)
+  const host = hostAt(entry.host, spec.address)
+  const port = outsidePort(spec.address, service, entry.port)
+  const url = urlOf({ host, port, path, secure })
+  return { addon, namespace, service: name, servicePort, host, secure, port, path, url }
+}
+
+/** The host in URLs: the address where any host is served. */
+export function hostAt(host: string, { address }: Pick<IngressAddress, 'address'>): string {
+  return host === ANY_HOST ? address : host
 }
 
 /** The header with the password of a guard: an add-on would check it as one of its own and refuse it. */
@@ -184,7 +208,8 @@ function otherRoutes({ addons, exposed }: Present): ExposedRoute[] {
 export function moves(route: ExposedRoute, spec: Present): boolean {
   const { layout, layoutInUse } = spec
   const entry = entryIn(spec, route.addon)
-  return layoutInUse?.secure !== layout.secure || !isAt({ ...route, port: portInUse(route, layoutInUse) }, entry)
+  const wasSecure = route.own?.secure ?? layoutInUse?.secure
+  return wasSecure !== isSecure(entry, layout) || !isAt({ ...route, port: portInUse(route, layoutInUse) }, entry)
 }
 
 /** The port of an existing route; without one it is for the port of the scheme. */
@@ -192,6 +217,10 @@ export function portInUse({ port }: ExposedRoute, layoutInUse: ExposureSpec['lay
   return port ?? schemePort(layoutInUse?.secure ?? true)
 }
 
-function backendOf({ found: { addon, service, namespace, port }, path }: SurveyedAddon): Backend {
-  return { addon: addon.name, namespace, service: service.metadata.name, port, path }
+function requestedBackends({ addons, paths }: Pick<ExposureSpec, 'addons' | 'paths'>): Backend[] {
+  return addons.map(({ found: { addon, service, namespace, port }, path }) => {
+    const only = paths[addon.name]
+    const found = { addon: addon.name, namespace, service: service.metadata.name, port }
+    return only === undefined ? { ...found, path } : { ...found, path: only[0] ?? '/', paths: only }
+  })
 }

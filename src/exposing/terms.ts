@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { failingOpen, isProtected } from '../access/guard.ts'
 import type { GuardPlan } from '../access/guard-plan.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
-import { ALLOWS_ANONYMOUS, anonymousConsentOf, EXPIRES_AT, expiryOf } from '../cluster/ownership.ts'
+import { ALLOWS_ANONYMOUS, anonymousConsentOf, EXPIRES_AT, expiryOf, ownPortNote } from '../cluster/ownership.ts'
 import { type Finding, notes } from '../findings.ts'
 import type { ExposedRoute } from '../gateways/exposed-routes.ts'
+import { type Entry, isSecure, type Layout, type OwnPort } from '../gateways/layout.ts'
 
 export interface Terms {
   /** RFC 3339; left out when it never expires. */
@@ -54,12 +55,14 @@ export function chooseTerms(
     exposed,
   }: { addons: readonly SurveyedAddon[]; moving: readonly SurveyedAddon[]; exposed: readonly ExposedRoute[] },
   asked: DatedTerms,
-  { guarding, secure }: Place,
+  { guarding, entries, layout }: { guarding: Place['guarding']; entries: readonly Entry[]; layout: Layout },
 ): Record<string, Terms> {
   const present = Object.fromEntries(exposed.map(({ addon, object }) => [addon, termsIn(object)]))
   const termsFor = (one: SurveyedAddon, isNamed: boolean): [string, Terms] => {
     const { name } = one.found.addon
     const before = present[name] ?? {}
+    const entry = entries.find(({ addon }) => addon === name)
+    const secure = isSecure(entry ?? {}, layout)
     const isAllowed = asked.allowed?.includes(name) || (isNamed && asked.allowAnonymous)
     const now = opennessOf(one, guarding, secure)
     const anonymous = now !== undefined && (isAllowed || isCovered(one, before.anonymous, { guarding, secure }))
@@ -121,9 +124,13 @@ function timestamp(time: Date | 'never'): string | undefined {
   return time === 'never' ? undefined : time.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-/** The annotations that store the terms. */
-export function annotationsOf({ expiresAt, anonymous }: Terms = {}): Record<string, string> | undefined {
+/** The annotations that store the terms, and that the port is its own. */
+export function annotationsOf(
+  { expiresAt, anonymous }: Terms = {},
+  own?: Pick<OwnPort, 'secure'>,
+): Record<string, string> | undefined {
   const annotations = {
+    ...(own === undefined ? {} : ownPortNote(own.secure)),
     ...(expiresAt === undefined ? {} : { [EXPIRES_AT]: expiresAt }),
     ...(anonymous === undefined ? {} : { [ALLOWS_ANONYMOUS]: anonymous }),
   }

@@ -1,5 +1,6 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
 import type { Credentials, Guards, Login } from '../access/guard.ts'
+import { argumentsFor, titleOf } from '../addons/service-name.ts'
 import { type Finding, fails, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { Cause } from '../gateways/upstream/causes.ts'
@@ -11,7 +12,7 @@ import type { Dependencies } from '../world.ts'
 import { CauseSearch, type Mesh } from './opening/cause-search.ts'
 import { type GuardProof, PAUSE, proveGuard, type Verdict } from './opening/prove-guards.ts'
 import { resolutionWarnings } from './resolution.ts'
-import type { Exposure } from './spec.ts'
+import { type Exposure, hostsOf } from './spec.ts'
 
 /** Milliseconds in which a guard that was in force before shows itself. */
 const LOOK_AGAIN = 5_000
@@ -58,7 +59,7 @@ export async function verifyExposures(
   const { ingress, guards } = verification
   const [verified, unresolved] = await Promise.all([
     Promise.all(exposures.map((exposure) => verifyExposure(exposure, verification, timeout, world))),
-    resolutionWarnings([...new Set(exposures.map(({ host }) => host))], ingress, world.prober),
+    resolutionWarnings(hostsOf(exposures), ingress, world.prober),
   ])
   const probes = verified.map(({ probe }) => probe)
   const passed = verified.flatMap((one) => one.passed ?? [])
@@ -85,8 +86,9 @@ async function verifyExposure(
   timeout: number,
   world: Needs,
 ): Promise<Verified> {
-  const { addon, host, port, path } = exposure
-  const { ingress, guards, generated, listPaths, proven, mesh, ...trust } = verification
+  const { addon, host, port, path, secure } = exposure
+  const { ingress, guards, generated, listPaths, proven, mesh, ...trusted } = verification
+  const trust = secure ? trusted : { authorityCertificate: undefined }
   const target = { ...trust, host, path, address: ingress.address, port: port ?? 0, header: MARKER }
   const guard = guards[addon]
   const login = guard?.login
@@ -187,14 +189,14 @@ function hopWarnings(
         `check that ${address} port ${port} is reachable from here (firewall, VPN), or name another address with --ingress-ip`,
       ],
       access: [
-        sh`kubectl telemetry cleanup ${addon}   # closes it while you look for the cause: istioctl analyze -A, istiod's log`,
+        sh`kubectl telemetry cleanup ${argumentsFor(addon)}   # closes it while you look for the cause: istioctl analyze -A, istiod's log`,
       ],
       tls: [
         'run kubectl telemetry expose again; if that does not help: istioctl proxy-config secret GATEWAY_POD',
-        sh`kubectl telemetry expose ${addon} --insecure   # if a load balancer in front of the gateway ends TLS: the gateway then serves HTTP`,
+        sh`kubectl telemetry expose ${argumentsFor(addon)} --insecure   # if a load balancer in front of the gateway ends TLS: the gateway then serves HTTP`,
       ],
       route: ['istioctl analyze -A   # another Gateway or VirtualService may claim this host'],
-      upstream: [sh`kubectl -n ${namespace} get pods   # is ${addon} Ready?`],
+      upstream: [sh`kubectl -n ${namespace} get pods   # is ${titleOf(addon)} Ready?`],
     }[probe.hop]
     return [fails('PROBE_FAILED', failure, ...remedies)]
   })
@@ -220,7 +222,11 @@ function accessWarnings(
 function notAllowed(addon: string, url: string, cidrs: string[]): Finding {
   const message = `the allow list of ${url} (${cidrs.join(', ')}) does not contain the address from which the gateway sees this machine`
   const words = cidrs.flatMap((cidr) => ['--allow-cidr', cidr])
-  return warns('CLIENT_NOT_ALLOWED', message, sh`kubectl telemetry expose ${addon} ${words} --allow-cidr ADDRESS`)
+  return warns(
+    'CLIENT_NOT_ALLOWED',
+    message,
+    sh`kubectl telemetry expose ${argumentsFor(addon)} ${words} --allow-cidr ADDRESS`,
+  )
 }
 
 function allowedWithoutLogin(url: string, provider: string): Finding {

@@ -1,5 +1,5 @@
 /** Exposes add-ons while the command runs, and removes the exposure however the command ends. */
-import type { AddonChoice } from '../addons/catalog.ts'
+import { nameOfService } from '../addons/service-name.ts'
 import { type UndoResult, undo } from '../changes/undo.ts'
 import { interrupted, type UserError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
@@ -34,14 +34,20 @@ export async function exposeWhile(
     dependencies.terminal.note('exposed until Ctrl-C')
     await untilTime(endOf(request, dependencies.clock), dependencies.clock, signal)
   } catch (error) {
-    await undoSince(before, request.addons, dependencies)
+    await undoSince(before, request, dependencies)
     throw signal.aborted ? stopped() : error
   }
-  showEnd(await undoSince(before, request.addons, dependencies))
+  showEnd(await undoSince(before, request, dependencies))
 }
 
 /** Earlier exposures stay, and so do those of other add-ons that another run creates at the same time. */
-function undoSince(since: Inventory, { names }: AddonChoice, dependencies: Dependencies): Promise<UndoResult> {
+function undoSince(
+  since: Inventory,
+  { addons, services, namespace }: ExposeRequest,
+  dependencies: Dependencies,
+): Promise<UndoResult> {
+  const place = namespace ?? dependencies.cluster.namespace
+  const names = [...addons.names, ...services.map(({ name }) => nameOfService({ name, namespace: place }))]
   const exposures = undoExposures({ addons: { names, named: false }, since }, dependencies)
   return undo(exposures, { yes: true, dryRun: 'none' }, dependencies)
 }

@@ -1,10 +1,11 @@
 /** Flags of expose. */
 
 import { Flags, type Interfaces } from '@oclif/core'
-import { NODE_PORT } from '../addons/port-choice.ts'
+import { NODE_PORT, OWN_PORT } from '../addons/port-choice.ts'
 import { usageError } from '../errors.ts'
 import type { ExposeRequest } from '../exposing/request.ts'
 import { LAYOUTS } from '../gateways/layout.ts'
+import { isPlainPath } from '../text.ts'
 import { ACCESS_GROUP, accessFlags, guardOf } from './access.ts'
 import { authorityPair, certificateFlags } from './cert.ts'
 import {
@@ -17,6 +18,7 @@ import {
   dryRunOf,
   duration,
   parseDuration,
+  requireExposed,
   yes,
 } from './values.ts'
 
@@ -42,10 +44,30 @@ const layout = Flags.option({ options: LAYOUTS })
 
 /** `31531`, or `grafana=31531` for one of several add-ons. */
 const nodePort = Flags.custom<{ addon?: string | undefined; port: number }>({
-  helpValue: '[ADDON=]PORT',
+  helpValue: '[NAME=]PORT',
   multiple: true,
   multipleNonGreedy: true,
   parse: async (text) => addonPort(text, NODE_PORT, 31531),
+})
+
+/** `8080`, or `grafana=8080` or `svc/productpage=8080` for one of several. */
+const ownPort = Flags.custom<{ addon?: string | undefined; port: number }>({
+  helpValue: '[NAME=]PORT',
+  multiple: true,
+  multipleNonGreedy: true,
+  parse: async (text) => addonPort(text, OWN_PORT, 8080),
+})
+
+const path = Flags.custom<string>({
+  helpValue: 'PATH',
+  multiple: true,
+  multipleNonGreedy: true,
+  parse: async (text) => {
+    if (text.startsWith('/') && isPlainPath(text)) return text
+    throw usageError('PATHS_INVALID', `--path ${JSON.stringify(text)} is not a plain path that begins with /`, [
+      '--path /productpage --path /static/   # one page, and all below /static/',
+    ])
+  },
 })
 
 /** Flags of `expose`. */
@@ -62,7 +84,19 @@ export const exposeFlags = {
     description:
       'hosts: one host for each add-on; ports: one host, a port from 15029 to 15032 for each add-on (default: the layout in use, else hosts)',
   }),
-  'node-port': nodePort({ description: 'Node port of an add-on with --layout ports (default: any free port)' }),
+  port: ownPort({
+    description:
+      'Port of its own at the gateway, added to its Service; 443 (80 with --insecure) is the shared one again',
+  }),
+  'node-port': nodePort({ description: 'Node port for --port or --layout ports (default: any free port)' }),
+  'any-host': Flags.boolean({
+    allowNo: true,
+    description: 'With --port: answer for any host name there, and for the bare address',
+  }),
+  path: path({
+    description:
+      'Only this path of a Service, with a slash at its end all below it; repeatable; / for all (default: unchanged, else all)',
+  }),
   insecure: Flags.boolean({ description: 'Use HTTP instead of HTTPS: all traffic is plaintext' }),
   link: Flags.boolean({ description: "Set Kiali's links to Grafana and tracing to the new URLs; restarts Kiali" }),
   ...accessFlags,
@@ -95,15 +129,28 @@ export const exposeFlags = {
 
 type ExposeFlags = Interfaces.InferredFlags<typeof exposeFlags> & { namespace: string | undefined }
 
-/** What the flags ask for, each field by its name; the add-ons are arguments. */
-export function exposeRequestOf(flags: ExposeFlags): Omit<ExposeRequest, 'addons'> & { whileRunning: boolean } {
+/** @throws UserError PATHS_INVALID (exit 2) */
+function requirePathsFit({ addons, services }: ReturnType<typeof requireExposed>): void {
+  if (services.length === 1 && addons.names.length === 0) return
+  const message = '--path is for exactly one Service; which paths of an add-on are let through is known'
+  throw usageError('PATHS_INVALID', message, ['svc/NAME --path /productpage'])
+}
+
+/** What the flags and arguments ask for, each field by its name. */
+export function exposeRequestOf(flags: ExposeFlags, words: string[]): ExposeRequest & { whileRunning: boolean } {
+  const exposed = requireExposed(words)
+  if (flags.path !== undefined) requirePathsFit(exposed)
   return {
+    ...exposed,
     namespace: flags.namespace,
     domain: flags.domain,
     ingressAddress: flags['ingress-ip'],
     gateway: flags.gateway,
     layout: flags.layout,
+    ports: flags.port ?? [],
     nodePorts: flags['node-port'] ?? [],
+    anyHost: flags['any-host'],
+    paths: flags.path ?? [],
     insecure: flags.insecure,
     link: flags.link,
     tlsSecret: flags['tls-secret'],

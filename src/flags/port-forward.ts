@@ -2,22 +2,19 @@
 
 import { isIP } from 'node:net'
 import { Args, Flags } from '@oclif/core'
-import { ADDON_NAMES, type AddonChoice, requireAddons } from '../addons/catalog.ts'
+import { ADDON_NAMES, type AddonChoice } from '../addons/catalog.ts'
 import { LOCAL_PORT } from '../addons/port-choice.ts'
+import type { ServiceChoice } from '../addons/service-survey.ts'
 import { usageError } from '../errors.ts'
-import { addonPort, defaultInDescription, duration } from './values.ts'
+import { addonPort, defaultInDescription, duration, requireExposed, serviceInvalid } from './values.ts'
 
 /** The arguments of `port-forward`: add-ons, or exactly one `svc/NAME[:PORT]`. @throws UserError SERVICE_INVALID (exit 2) */
-export function requireForwarded(words: string[]): { addons: AddonChoice; service?: { name: string; port?: number } } {
-  const [first = '', second] = words
-  const [, name, digits] =
-    /^(?:svc|service|services)\/([a-z0-9]([-a-z0-9]*[a-z0-9])?)(?::(\d{1,5}))?$/.exec(first)?.toSpliced(2, 1) ?? []
-  if (!/^(svc|services?)\//.test(first)) return { addons: requireAddons(words) }
-  if (name === undefined || second !== undefined)
-    throw usageError('SERVICE_INVALID', `${JSON.stringify(words.join(' '))} is not one svc/NAME or svc/NAME:PORT`, [
-      'svc/httpbin:8000',
-    ])
-  return { addons: requireAddons([]), service: digits === undefined ? { name } : { name, port: Number(digits) } }
+export function requireForwarded(words: string[]): { addons: AddonChoice; service?: ServiceChoice } {
+  const { addons, services } = requireExposed(words)
+  const [service] = services
+  if (service === undefined) return { addons }
+  if (words.length > 1) throw serviceInvalid(words.join(' '), 'one svc/NAME or svc/NAME:PORT')
+  return { addons, service }
 }
 
 const localPort = Flags.custom<{ addon?: string | undefined; port: number }>({

@@ -1,8 +1,9 @@
 /** Flag types that several commands share, in kubectl's syntax. Values are checked before anything is read: a wrong value is exit code 2. */
 import { readFile } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
-import { ADDON_NAMES, requireAddons } from '../addons/catalog.ts'
+import { ADDON_NAMES, type AddonChoice, requireAddons } from '../addons/catalog.ts'
 import type { PortFlag } from '../addons/port-choice.ts'
+import type { ServiceChoice } from '../addons/service-survey.ts'
 import { type UserError, usageError } from '../errors.ts'
 import { requireAddress, requireDomain } from '../gateways/names.ts'
 
@@ -69,16 +70,47 @@ export const dryRun = Flags.option({
     'client: print the changes; server: validate them on the API server; both change nothing (default: none)',
 })
 
-/** Names of add-ons. @param purpose `Add-ons to expose`: what the command does with them */
-export function addonArg(purpose: string) {
+/** Names of add-ons, and Services. @param purpose `Add-ons to expose`: what the command does with them */
+export function exposedArg(purpose: string, form: string) {
   return Args.string({
     name: 'addon',
     multiple: true,
-    description: `${purpose}: ${ADDON_NAMES.join(', ')} (default: all)`,
+    description: `${purpose}: ${ADDON_NAMES.join(', ')} (default: all); or Services, ${form}`,
   })
 }
 
-/** Parses `31531` or `grafana=31531`. @throws UserError with the flag's code (exit 2) */
+/**
+ * Add-ons, and Services as `svc/NAME` or `svc/NAME:PORT`. Without any word all add-ons; with Services only, no add-on.
+ * @throws UserError ADDON_UNKNOWN, SERVICE_INVALID (exit 2)
+ */
+export function requireExposed(words: string[]): { addons: AddonChoice; services: ServiceChoice[] } {
+  const [ofServices, others] = [words.filter(isServiceWord), words.filter((word) => !isServiceWord(word))]
+  const services = ofServices.map(requireServiceWord)
+  const twice = services.find(({ name }, index) => services.findIndex((one) => one.name === name) !== index)
+  if (twice !== undefined) throw serviceInvalid(words.join(' '), `svc/${twice.name} once, with one port`)
+  const onlyServices = services.length > 0 && others.length === 0
+  return { addons: onlyServices ? { names: [], named: true } : requireAddons(others), services }
+}
+
+function isServiceWord(word: string): boolean {
+  return /^(svc|services?)\//.test(word)
+}
+
+/** @param form of the argument that is right */
+export function serviceInvalid(text: string, form: string): UserError {
+  const message = `${JSON.stringify(text)} is not ${form}`
+  return usageError('SERVICE_INVALID', message, ['svc/httpbin', 'svc/httpbin:8000'])
+}
+
+/** @throws UserError SERVICE_INVALID (exit 2) */
+function requireServiceWord(word: string): ServiceChoice {
+  const [, name, port] = /^\w+\/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?::([a-z0-9][a-z0-9-]{0,14}))?$/.exec(word) ?? []
+  const number = Number(port)
+  if (name === undefined || number === 0 || number > 65_535) throw serviceInvalid(word, 'svc/NAME or svc/NAME:PORT')
+  return port === undefined ? { name } : { name, port: Number.isNaN(number) ? port : number }
+}
+
+/** Parses `31531`, `grafana=31531` or `svc/productpage=31531`. @throws UserError with the flag's code (exit 2) */
 export function addonPort(
   text: string,
   { flag, code }: PortFlag,
@@ -86,12 +118,17 @@ export function addonPort(
 ): { addon?: string | undefined; port: number } {
   const [, word, digits] = /^(?:([^=]+)=)?(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
-  if (digits !== undefined && port >= 1 && port <= 65535)
-    return { addon: word === undefined ? undefined : requireAddons([word]).names[0], port }
+  if (digits !== undefined && port >= 1 && port <= 65535) return { addon: word && exposedWord(word), port }
   throw usageError(code, `${flag} ${JSON.stringify(text)} is not a port, or ADDON=PORT`, [
     `${flag} ${example}`,
     `${flag} grafana=${example}`,
   ])
+}
+
+function exposedWord(word: string): string | undefined {
+  const { addons, services } = requireExposed([word])
+  const [service] = services
+  return service === undefined ? addons.names[0] : `svc/${service.name}`
 }
 
 /** --diff implies a dry run: on the API server, unless --dry-run=client is given too. */

@@ -3,14 +3,13 @@ import { type AddonChoice, rowsOf } from '../addons/catalog.ts'
 import type { FoundAddon } from '../addons/find.ts'
 import { isHttpsPort } from '../addons/https.ts'
 import { requireOneServer } from '../addons/servers.ts'
+import { portsNamed, type ServiceChoice, serviceNotFound } from '../addons/service-survey.ts'
 import { chooseAddons, pathFindings, readConfiguration, type SurveyedAddon } from '../addons/survey.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { EndpointSlice, Service } from '../cluster/objects.ts'
 import { readServices } from '../cluster/reading.ts'
 import { ENDPOINT_SLICES, SERVICES } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
 import { type Finding, warns } from '../findings.ts'
-import { sh } from '../shell.ts'
 import type { Dependencies } from '../world.ts'
 import { SERVICE_LABEL, type ServiceEndpoints } from './follow-endpoints.ts'
 
@@ -34,7 +33,7 @@ export interface ForwardedPage {
 export interface ForwardChoice {
   /** Ignored when a Service is named. */
   addons: AddonChoice
-  service?: { name: string; port?: number | undefined } | undefined
+  service?: ServiceChoice | undefined
   namespace?: string | undefined
   addresses: string[]
 }
@@ -134,7 +133,7 @@ function openWarnings(addons: SurveyedAddon[], addresses: string[]): Finding[] {
 }
 
 async function namedForward(
-  { name, port }: { name: string; port?: number | undefined },
+  { name, port }: ServiceChoice,
   named: string | undefined,
   cluster: Cluster,
 ): Promise<Forward> {
@@ -143,22 +142,8 @@ async function namedForward(
     cluster.get<Service>(SERVICES, { name, namespace }),
     readSlices(cluster, namespace, [name]),
   ])
-  if (service === undefined) {
-    throw new UserError('SERVICE_NOT_FOUND', `Service ${name} not found in namespace ${namespace}`, {
-      suggestions: ['-n NAMESPACE', sh`kubectl get services -A | grep ${name}`],
-    })
-  }
-  const known = service.spec.ports?.map(({ port: number }) => number) ?? []
-  const chosen = port ?? known[0]
-  if (chosen === undefined || !known.includes(chosen)) {
-    throw new UserError(
-      'PORT_MISSING',
-      `Service ${namespace}/${name} has no port${port === undefined ? 's' : ` ${port}; it has ${known.join(', ') || 'none'}`}`,
-      {
-        suggestions: known.map((number) => `svc/${name}:${number}`),
-      },
-    )
-  }
+  if (service === undefined) throw serviceNotFound({ name, namespace })
+  const chosen = portsNamed(service, port)[0]?.port ?? 0
   const page = Promise.resolve({ path: '/', secure: isHttpsPort(service, chosen) })
   const portName = portNameOf(service, chosen)
   return { name, namespace, service: name, portName, usualPort: chosen, page, isAddon: false, slices }

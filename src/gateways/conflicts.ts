@@ -83,6 +83,33 @@ export function protocolConflict(
     )[0]
 }
 
+/** A server of another Gateway at a port of the gateway. */
+export interface PortConflict {
+  /** `namespace/name`, and the number of its port. */
+  gateway: string
+  number: number
+  protocol: string
+  hosts: string[]
+}
+
+/** @param targets ports of the pods. @returns the first server of another Gateway that has one of them */
+export function portConflict(
+  targets: readonly number[],
+  gateway: IngressGateway,
+  gateways: KubeObject[],
+): PortConflict | undefined {
+  return othersFor(gateway, gateways)
+    .filter(isStaying)
+    .flatMap((other) => serversIn(other).map((server) => ({ ...server, gateway: nameOf(other) })))
+    .filter(({ port }) => boundPorts(gateway, port.number).some((one) => targets.includes(one)))
+    .map(({ port, hosts, gateway: name }) => ({
+      gateway: name,
+      number: port.number,
+      protocol: textOf(port.protocol) ?? '',
+      hosts: hosts.filter((one) => textOf(one) !== undefined),
+    }))[0]
+}
+
 /** RFC 3339 in UTC without fractions: it sorts as a text. */
 function createdAt(object: KubeObject | undefined): string {
   return textOf(object?.metadata.creationTimestamp) ?? ''
@@ -112,11 +139,13 @@ function nameOf({ metadata: { namespace, name } }: KubeObject): string {
   return `${namespace}/${name}`
 }
 
-/** Whether the gateway listens at the port of an entry, for whatever Gateway. */
-export function isBusy(gateway: IngressGateway, entries: readonly HostPort[], gateways: KubeObject[]): boolean {
+/** The entries at whose port the gateway listens, for whatever Gateway. */
+export function busyEntries(gateway: IngressGateway, entries: readonly Entry[], gateways: KubeObject[]): string[] {
   const own = gateways.filter((one) => one.kind === 'Gateway' && gateway.pods.some((pod) => applies(one, pod)))
   const taken = own.flatMap(serversIn).flatMap(({ port }) => listenerPorts(gateway, port.number))
-  return entries.flatMap(({ port }) => listenerPorts(gateway, port)).some((port) => taken.includes(port))
+  return entries
+    .filter(({ port }) => listenerPorts(gateway, port).some((one) => taken.includes(one)))
+    .map(({ addon }) => addon)
 }
 
 type HostPort = Pick<Entry, 'host' | 'port'>

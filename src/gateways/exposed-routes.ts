@@ -1,22 +1,25 @@
 /** Pure: reads the present exposures from our VirtualServices. Only the cluster knows them, so nothing is stored elsewhere. */
+import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { componentOf } from '../cluster/ownership.ts'
-import { CLOSED_FOR } from '../manifests/virtual-service.ts'
+import { componentOf, ownPortOf } from '../cluster/ownership.ts'
+import { CLOSED_FOR, pathIn } from '../manifests/virtual-service.ts'
 import { textsOf } from '../shapes.ts'
-import { isHeaderName } from '../text.ts'
+import { isHeaderName, isPlainPath } from '../text.ts'
 import { addressesIn } from './address-domain.ts'
 import { portNumbered } from './find.ts'
-import { domainOf, type Entry, entriesServed, type Layout } from './layout.ts'
+import { ANY_HOST, domainOf, type Entry, entriesServed, isSecure, type Layout, type OwnPort } from './layout.ts'
 import { isNamedByExposing } from './made-by-exposing.ts'
 
-/** Service, port and path of an add-on's page. */
+/** Service, port and path of a page. */
 export interface Backend {
   addon: string
   namespace: string
   service: string
   port: number
   path: string
+  /** The only paths of a Service that are let through; all if left out. */
+  paths?: readonly string[] | undefined
 }
 
 /** An exposed add-on, read from its VirtualService. */
@@ -25,6 +28,8 @@ export interface ExposedRoute {
   host: string
   /** The Gateway's port. Undefined in a route of a former version, which is for all ports. */
   port: number | undefined
+  /** If that port is its own. */
+  own?: OwnPort
   backend: Backend
   /** The version of the guard for which the route is closed; undefined when it is open. */
   closedFor: string | undefined
@@ -38,7 +43,7 @@ interface RouteSpec {
   http?: {
     name?: string
     directResponse?: object
-    match?: { port?: number }[]
+    match?: { port?: number; uri?: { exact?: unknown; regex?: unknown } }[]
     redirect?: { uri?: string }
     route?: {
       destination: { host: string; port?: { number: number } }
@@ -60,6 +65,7 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
         addon,
         host,
         port,
+        ...ownPort(object, host, port),
         backend: backendOf(addon, http),
         closedFor: versionWanted(http[0]),
         removes: removedBy(http),
@@ -67,6 +73,11 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
       },
     ]
   })
+}
+
+function ownPort(object: KubeObject, host: string, port: number | undefined): Pick<ExposedRoute, 'own'> {
+  const own = ownPortOf(object)
+  return own === undefined || port === undefined ? {} : { own: { port, ...own, anyHost: host === ANY_HOST } }
 }
 
 /** Of the first rule, which takes all requests when the route is closed. */
@@ -81,11 +92,20 @@ function removedBy(http: NonNullable<RouteSpec['http']>): string[] {
 }
 
 function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend {
-  const path = http.find(({ redirect }) => redirect?.uri !== undefined)?.redirect?.uri ?? '/'
-  const destination = http.flatMap(({ route = [] }) => route)[0]?.destination
+  const leading = http.find(({ route = [] }) => route.length > 0)
+  const destination = leading?.route?.[0]?.destination
   // SERVICE.NAMESPACE.svc.cluster.local
   const [service = '', namespace = ''] = destination?.host.split('.') ?? []
-  return { addon, namespace, service, port: destination?.port?.number ?? 0, path }
+  const found = { addon, namespace, service, port: destination?.port?.number ?? 0 }
+  const paths = serviceNamed(addon) === undefined ? [] : pathsOf(leading)
+  const home = http.find(({ redirect }) => redirect?.uri !== undefined)?.redirect?.uri ?? '/'
+  return paths.length === 0 ? { ...found, path: home } : { ...found, path: paths[0] ?? '/', paths }
+}
+
+/** The paths of a Service that a rule lets through; none if all are. */
+function pathsOf(rule: NonNullable<RouteSpec['http']>[number] | undefined): string[] {
+  const paths = (rule?.match ?? []).map(({ uri }) => pathIn(uri))
+  return paths.filter((path) => path !== undefined && isPlainPath(path)) as string[]
 }
 
 /** The common domain of the exposed hosts. */
@@ -100,6 +120,11 @@ export function domainInUse(routes: readonly ExposedRoute[]): string | undefined
 export function stillInUse(domain: string | undefined, addresses: string[]): string | undefined {
   const inName = domain === undefined ? [] : addressesIn(domain)
   return inName.length === 0 || inName.some((address) => addresses.includes(address)) ? domain : undefined
+}
+
+/** The entries for which the gateway's Service needs a port of their own. */
+export function needingPorts(entries: readonly Entry[], { name }: Pick<Layout, 'name'>): Entry[] {
+  return entries.filter(({ own }) => name === 'ports' || own !== undefined)
 }
 
 /** Whether a route is for this host and port. */
@@ -117,11 +142,12 @@ export function isWhole(present: KubeObject[], entries: readonly Entry[], layout
   const routes = exposedRoutes(present.filter(({ kind }) => kind === 'VirtualService'))
   const gateway = present.find((object) => object.kind === 'Gateway' && isNamedByExposing(object))
   const served = entriesServed(gateway).map(({ host, port, secure }) => `${host}:${port} ${secure}`)
-  const planned = entries.map(({ host, port }) => `${host}:${port} ${layout.secure}`)
+  const planned = entries.map((entry) => `${entry.host}:${entry.port} ${isSecure(entry, layout)}`)
   return (
     routes.length === entries.length &&
     entries.every((entry) => routes.some((route) => route.addon === entry.addon && isAt(route, entry))) &&
     served.sort().join() === planned.sort().join() &&
-    (service === undefined || entries.every(({ port }) => portNumbered(service, port) !== undefined))
+    (service === undefined ||
+      needingPorts(entries, layout).every(({ port }) => portNumbered(service, port) !== undefined))
   )
 }

@@ -1,6 +1,8 @@
 /** Pure: the host and port of each add-on at the ingress gateway. */
 import { ADDON_NAMES, classicPortOf } from '../addons/catalog.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
+import { digestOf } from '../manifests/probe-paths.ts'
 import { type IngressGateway, portFor, portNumbered } from './find.ts'
 import { hostOf, isDomain } from './names.ts'
 
@@ -17,11 +19,32 @@ export interface Layout {
   port?: number
 }
 
-/** The host of an add-on, and the port of the gateway's Service. */
+/** The host of an add-on or Service, and the port of the gateway's Service. */
 export interface Entry {
   addon: string
+  /** `*` for any host. */
   host: string
   port: number
+  /** A port of its own; left out where the layout gives it one. */
+  own?: OwnPort | undefined
+}
+
+/** A port of the gateway that only one add-on or Service uses. */
+export interface OwnPort {
+  port: number
+  /** HTTPS; otherwise HTTP. */
+  secure: boolean
+  /** Whether it serves any host, also the bare address. */
+  anyHost: boolean
+  /** The port of the pods. Left out where only the Service is known to lead to it. */
+  target?: number
+}
+
+export const ANY_HOST = '*'
+
+/** Whether an entry is served over HTTPS. */
+export function isSecure({ own }: Pick<Entry, 'own'>, { secure }: Pick<Layout, 'secure'>): boolean {
+  return own?.secure ?? secure
 }
 
 /** A server of an Istio Gateway. */
@@ -72,7 +95,8 @@ export function isClassicPort(number: number): boolean {
   return ADDON_NAMES.some((addon) => classicPortOf(addon) === number)
 }
 
-export function entryOf(addon: string, { name, domain, ...layout }: Layout): Entry {
+export function entryOf(addon: string, { name, domain, ...layout }: Layout, own?: OwnPort): Entry {
+  if (own !== undefined) return { addon, host: own.anyHost ? ANY_HOST : hostOf(addon, domain), port: own.port, own }
   return name === 'hosts'
     ? { addon, host: hostOf(addon, domain), port: hostsPort(layout) }
     : { addon, host: hostOf(SHARED_HOST, domain), port: classicPortOf(addon) ?? 0 }
@@ -85,11 +109,23 @@ export function domainOf({ addon, host }: Pick<Entry, 'addon' | 'host'>): string
   return domain !== undefined && isDomain(domain) ? domain : undefined
 }
 
-/** The domain that all hosts share: each is `ADDON.DOMAIN` or `telemetry.DOMAIN`. */
-export function domainOfHosts(hosts: readonly string[]): string | undefined {
+/**
+ * The domain that all hosts share: each is `ADDON.DOMAIN` or `telemetry.DOMAIN`.
+ * @param recorded the one that the Gateway names: then `SERVICE.NAMESPACE.DOMAIN` is one of its hosts, too
+ */
+export function domainOfHosts(all: readonly string[], recorded?: string): string | undefined {
+  const hosts = all.filter((host) => host !== ANY_HOST)
+  const isIn = (host: string, domain: string) =>
+    host.endsWith(`.${domain}`) && isOurs(host.slice(0, -domain.length - 1))
+  if (recorded !== undefined && isDomain(recorded) && hosts.every((host) => isIn(host, recorded))) return recorded
   const domains = hosts.map((host) => ADDON_NAMES.map((addon) => domainOf({ addon, host })).find(Boolean))
   const [domain, another] = new Set(domains)
   return another === undefined ? domain : undefined
+}
+
+/** Whether a host without its domain is one that exposing gives. */
+function isOurs(exposed: string): boolean {
+  return exposed === SHARED_HOST || ADDON_NAMES.includes(exposed) || serviceNamed(exposed) !== undefined
 }
 
 /**
@@ -100,19 +136,38 @@ export function domainOfHosts(hosts: readonly string[]): string | undefined {
  * @param versions by add-on: of its guard, if it has one
  */
 export function serversOf(
-  entries: readonly Entry[],
+  all: readonly Entry[],
   { name, secure, port }: Omit<Layout, 'domain'>,
   redirect: boolean,
   versions: Readonly<Record<string, string>>,
 ): GatewayServer[] {
   const serves = secure ? 'https' : 'http'
   const named = (prefix: string, guarded: readonly Entry[]) =>
-    secure ? prefix + guarded.map(({ addon }) => versionIn(addon, versions[addon])).join('') : prefix
+    prefix.startsWith('https')
+      ? prefix + guarded.map(({ addon }) => versionIn(addon, versions[addon])).join('')
+      : prefix
+  const [entries, own] = [
+    all.filter((entry) => entry.own === undefined),
+    all.filter((entry) => entry.own !== undefined),
+  ]
+  const ownServers = own.map((entry): GatewayServer => {
+    const scheme = isSecure(entry, { secure }) ? 'https' : 'http'
+    return {
+      name: named(`${scheme}${OWN}${entry.port}`, [entry]),
+      port: entry.port,
+      hosts: [entry.host],
+      serves: scheme,
+    }
+  })
   if (name === 'ports')
-    return entries.map((entry) => {
-      const { addon, host, port } = entry
-      return { name: named(`${serves}-${addon}`, [entry]), port, hosts: [host], serves }
-    })
+    return [
+      ...entries.map((entry): GatewayServer => {
+        const { addon, host, port } = entry
+        return { name: named(`${serves}-${addon}`, [entry]), port, hosts: [host], serves }
+      }),
+      ...ownServers,
+    ]
+  if (entries.length === 0) return ownServers
   const hosts = entries.map(({ host }) => host)
   const server: GatewayServer = {
     name: named(`${serves}-telemetry`, entries),
@@ -120,21 +175,31 @@ export function serversOf(
     hosts,
     serves,
   }
-  return redirect ? [server, { name: 'http-redirect', port: 80, hosts, serves: 'redirect' }] : [server]
+  const redirecting: GatewayServer[] = redirect ? [{ name: 'http-redirect', port: 80, hosts, serves: 'redirect' }] : []
+  return [server, ...redirecting, ...ownServers]
 }
+
+/** In the name of the server of a port of its own, between scheme and number. */
+const OWN = '-port-'
 
 /**
  * The name of an HTTPS server contains the versions of its guards. Istio names the route table after it: connections that were opened
  * before a guard keep the filters of that time, but find no route any more (404; seen). HTTP servers share a table whatever their name is.
  */
 function versionIn(addon: string, version: string | undefined): string {
-  return version === undefined ? '' : `-${addon}-${version}`
+  return version === undefined ? '' : `-${shortName(addon)}-${version}`
+}
+
+/** Istio splits the names of its route tables at dots, and the name of a server is part of them. */
+function shortName(exposed: string): string {
+  return exposed.includes('.') ? `s${digestOf(exposed).slice(0, 8)}` : exposed
 }
 
 /** The name of a server without the versions of add-ons that are no longer exposed. */
 export function withoutVersions(name: string, staying: readonly string[]): string {
-  return name.replace(/-([a-z]+)-[0-9a-f]{4}(?=-|$)/g, (version, addon: string) =>
-    staying.includes(addon) ? version : '',
+  const short = staying.map(shortName)
+  return name.replace(/-([a-z]+|s[0-9a-f]{8})-[0-9a-f]{4}(?=-|$)/g, (version, addon: string) =>
+    short.includes(addon) ? version : '',
   )
 }
 
@@ -150,10 +215,18 @@ export function chooseLayout(
   return { name, secure, domain, ...(port === undefined ? {} : { port }) }
 }
 
-/** The entries that our Gateway serves now, without redirects. */
-export function entriesServed(gateway: KubeObject | undefined): { host: string; port: number; secure: boolean }[] {
+/** Whether a server is of the layout, and not of a port of its own. */
+function isShared({ port: { name } }: ServerSpec): boolean {
+  return !name.startsWith(`http${OWN}`) && !name.startsWith(`https${OWN}`)
+}
+
+/** The entries that our Gateway serves now, without redirects. @param isRead which of its servers; all if left out */
+export function entriesServed(
+  gateway: KubeObject | undefined,
+  isRead: (server: ServerSpec) => boolean = () => true,
+): { host: string; port: number; secure: boolean }[] {
   return serversIn(gateway)
-    .filter(({ tls }) => tls?.httpsRedirect !== true)
+    .filter((server) => isRead(server) && server.tls?.httpsRedirect !== true)
     .flatMap(({ hosts, port }) => hosts.map((host) => ({ host, port: port.number, secure: port.protocol === 'HTTPS' })))
 }
 
@@ -168,7 +241,7 @@ export function serversIn(gateway: KubeObject | undefined): ServerSpec[] {
 
 /** The present layout of our Gateway. */
 export function layoutInUse(gateway: KubeObject | undefined): Omit<Layout, 'domain'> | undefined {
-  const [first] = entriesServed(gateway)
+  const [first] = entriesServed(gateway, isShared)
   if (first === undefined) return undefined
   const { host, port, secure } = first
   if (host.startsWith(`${SHARED_HOST}.`)) return { name: 'ports', secure }

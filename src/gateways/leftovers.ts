@@ -1,4 +1,5 @@
 /** What is left of an exposure whose Gateway was deleted by something else than cleanup: nothing is served, and nothing else says so. Pure. */
+import { argumentsFor, serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { componentOf } from '../cluster/ownership.ts'
 import { type Finding, fails } from '../findings.ts'
@@ -37,8 +38,15 @@ function finding(namespace: string, objects: KubeObject[], live: string[]): Find
     live.length === 0
       ? 'kubectl telemetry cleanup   # removes them'
       : sh`kubectl telemetry cleanup   # removes them, and what is exposed in namespace ${live.join(',')}`,
-    ...(addons.length === 0 ? [] : [sh`kubectl telemetry expose ${addons}   # serves them again`]),
+    ...commandsFor(addons).map((words) => sh`kubectl telemetry expose ${words}   # serves them again`),
   )
+}
+
+/** One for all add-ons, and one for each Service: each has a namespace. */
+function commandsFor(names: readonly string[]): string[][] {
+  const addons = names.filter((name) => serviceNamed(name) === undefined)
+  const services = names.filter((name) => !addons.includes(name)).map(argumentsFor)
+  return addons.length === 0 ? services : [addons, ...services]
 }
 
 function namespaceOf({ metadata }: KubeObject): string {

@@ -3,9 +3,10 @@
  * helped to find it. Pure.
  */
 import { ADDON_NAMES } from '../addons/catalog.ts'
+import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { componentOf, EXPOSING, isOwnedBy } from '../cluster/ownership.ts'
+import { componentOf, EXPOSING, isOwnedBy, notesOf } from '../cluster/ownership.ts'
 import { isWrittenByOthers } from '../cluster/trust.ts'
 import {
   CERTIFICATE_NAME,
@@ -16,7 +17,7 @@ import {
   TLS_SECRET_NAME,
   virtualServiceName,
 } from '../manifests/names.ts'
-import { domainOfHosts, serversIn } from './layout.ts'
+import { ANY_HOST, domainOf, domainOfHosts, serversIn } from './layout.ts'
 import { whyNotOurPorts } from './service-ports.ts'
 
 /** Where exposing makes objects: the namespaces in which an ingress gateway runs. `undefined` if pods may not be listed. */
@@ -74,7 +75,8 @@ function whyNotNamed(object: KubeObject): string | undefined {
 
 function namesOf(object: KubeObject): string[] {
   const addon = componentOf(object) ?? ''
-  const ofAddon = (...names: string[]) => (ADDON_NAMES.includes(addon) ? names : [])
+  const isKnown = ADDON_NAMES.includes(addon) || serviceNamed(addon) !== undefined
+  const ofAddon = (...names: string[]) => (isKnown ? names : [])
   switch (object.kind) {
     case 'Gateway':
       return [GATEWAY_NAME]
@@ -99,8 +101,13 @@ function isIssued({ kind, metadata }: KubeObject): boolean {
 }
 
 function whyOtherContent(object: KubeObject): string | undefined {
-  const hosts = hostsOf(object)
-  const other = hosts.find((host) => domainOfHosts([host]) === undefined)
+  const exposed = componentOf(object) ?? ''
+  const isOne = (host: string) =>
+    host === ANY_HOST ||
+    (object.kind === 'VirtualService'
+      ? domainOf({ addon: exposed, host }) !== undefined
+      : domainOfHosts([host], notesOf(object).domain) !== undefined)
+  const other = hostsOf(object).find((host) => !isOne(host))
   if (other !== undefined) return `kubectl telemetry makes no host like ${JSON.stringify(other.slice(0, 100))}`
   if (object.kind === 'VirtualService' && !isBoundToOurs(object))
     return `it is not only bound to Gateway ${GATEWAY_NAME}`

@@ -107,5 +107,6 @@ export function urlOf({
   path: string
   secure: boolean
 }): string {
-  return `${secure ? 'https' : 'http'}://${host}${port === (secure ? 443 : 80) ? '' : `:${port ?? 'NODE_PORT'}`}${path}`
+  const named = host.includes(':') ? `[${host}]` : host
+  return `${secure ? 'https' : 'http'}://${named}${port === (secure ? 443 : 80) ? '' : `:${port ?? 'NODE_PORT'}`}${path}`
 }

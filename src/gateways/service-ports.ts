@@ -1,7 +1,9 @@
-/** Pure: plans the ports that the layout `ports` adds to the gateway's Service, and finds those that we added before. */
+/** Pure: plans the ports that exposures add to the gateway's Service, and finds those that were added before. */
+import { serviceNamed } from '../addons/service-name.ts'
 import type { Service, ServicePort } from '../cluster/objects.ts'
 import { appliedFields, EXPOSING } from '../cluster/ownership.ts'
 import { UserError } from '../errors.ts'
+import { digestOf } from '../manifests/probe-paths.ts'
 import { sh } from '../shell.ts'
 import { portNumbered } from './find.ts'
 import type { Entry } from './layout.ts'
@@ -24,9 +26,10 @@ export function ownPorts(service: Service): OwnPort[] {
     const { port: number } = JSON.parse(key.slice(2)) as { port: number }
     const port = portNumbered(service, number)
     if (port === undefined) return []
-    const { name = '', nodePort } = port
+    const { name = '', nodePort, targetPort } = port
     const pinned = nodePort !== undefined && 'f:nodePort' in own ? { nodePort } : {}
-    return [{ name, port: number, protocol: 'TCP' as const, targetPort: number, ...pinned }]
+    const target = typeof targetPort === 'number' ? targetPort : number
+    return [{ name, port: number, protocol: 'TCP' as const, targetPort: target, ...pinned }]
   })
 }
 
@@ -45,29 +48,29 @@ export function whyNotOurPorts(service: Service): string | undefined {
  */
 export function planPorts(service: Service, entries: readonly Entry[], nodePorts: Record<string, number>): OwnPort[] {
   const own = ownPorts(service)
-  return entries.flatMap(({ addon, port }) => {
+  return entries.flatMap(({ addon, port, own: { target = port } = {} }) => {
     const nodePort = nodePorts[addon]
     const asked = nodePort === undefined ? {} : { nodePort }
     const ours = own.find((one) => one.port === port)
     if (ours !== undefined) return [{ ...ours, ...asked }]
     const present = portNumbered(service, port)
     if (present === undefined)
-      return [{ name: freeName(service, addon), port, protocol: 'TCP' as const, targetPort: port, ...asked }]
-    requireLeadsToItself(service, present)
+      return [{ name: freeName(service, addon), port, protocol: 'TCP' as const, targetPort: target, ...asked }]
+    if (present.targetPort !== target) requireLeadsToItself(service, present)
     return []
   })
 }
 
 const PORT_NAME = 'telemetry-'
 
-/** Port names have to be unique within a Service. */
+/** Port names have to be unique within a Service, and are labels: a name of a Service may be too long for one. */
 function freeName({ spec }: Service, addon: string): string {
   const taken = new Set(spec.ports?.map(({ name }) => name))
-  const [name] = [
-    `${PORT_NAME}${addon}`,
-    ...Array.from({ length: 9 }, (_, index) => `${PORT_NAME}${addon}-${index + 2}`),
-  ].filter((one) => !taken.has(one))
-  return name ?? `${PORT_NAME}${addon}-11`
+  const first = PORT_NAME + (serviceNamed(addon) === undefined ? addon : digestOf(addon))
+  const [name] = [first, ...Array.from({ length: 9 }, (_, index) => `${first}-${index + 2}`)].filter(
+    (one) => !taken.has(one),
+  )
+  return name ?? `${first}-11`
 }
 
 /** Envoy listens on the number itself, so the user's port that leads there is as good as ours. */
@@ -81,7 +84,7 @@ function requireLeadsToItself(
     `port ${port} of Service ${namespace}/${name} leads to ${targetPort} and was not created by kubectl telemetry`,
     {
       suggestions: [
-        '--layout hosts   # needs no port of its own',
+        'another port, or --layout hosts, which needs no port of its own',
         sh`kubectl -n ${namespace} get service ${name} -o yaml`,
       ],
     },

@@ -1,7 +1,7 @@
 /** Finds the ingress gateway and its address, and checks whether it may read Secrets. If there are several, the user is asked. */
 import type { Cluster, KubeObject, ObjectName } from '../cluster/cluster.ts'
 import { isStaying, matchesSelector, type Node, type Pod, type Service } from '../cluster/objects.ts'
-import { gatewayServiceOf } from '../cluster/ownership.ts'
+import { notesOf } from '../cluster/ownership.ts'
 import { inStayingNamespaces, readable } from '../cluster/reading.ts'
 import { NODES, PODS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -193,7 +193,7 @@ export async function findGatewayBehind(
   const found = await Promise.all(
     gateways.map(async (gateway) => ({ gateway, ...(await findIngressAddress(gateway, named, cluster)) })),
   )
-  const chosen = found.find(({ gateway }) => gateway.service.metadata.name === gatewayServiceOf(own))
+  const chosen = found.find(({ gateway }) => gateway.service.metadata.name === notesOf(own).service)
   return chosen ?? found.find(({ address }) => address !== undefined) ?? found[0]
 }
 

@@ -10,7 +10,8 @@ export interface GuardedRequests {
   namespace: string
   selector: Record<string, string>
   addonName: string
-  host: string
+  /** Left out where its port serves any host. */
+  host: string | undefined
   /** Ports of the pods; all if left out. */
   ports?: number[] | undefined
   /** Server names (SNI) that lead to our hosts; left out for HTTP. */
@@ -109,8 +110,9 @@ const ALL_PATHS = { notPaths: [LOGIN_PROBE] }
 /** The Host header may contain any port; Envoy ignores it for routing. */
 function requestsOf({ host, ports, serverNames }: GuardedRequests, paths: object = ALL_PATHS): object {
   const listeners = ports === undefined ? {} : { ports: ports.map(String) }
+  const hosts = host === undefined ? {} : { hosts: [host, `${host}:*`] }
   return {
-    to: [{ operation: { hosts: [host, `${host}:*`], ...listeners, ...paths } }],
+    to: [{ operation: { ...hosts, ...listeners, ...paths } }],
     ...(serverNames === undefined ? {} : { when: [{ key: 'connection.sni', values: serverNames }] }),
   }
 }

@@ -41,7 +41,7 @@ export function guardFilter(resource: Resource, request: FilteredRequests, filte
         })),
         {
           applyTo: 'VIRTUAL_HOST',
-          match: { context: 'GATEWAY', routeConfiguration: { vhost: { name: `${host}:${serverPort}` } } },
+          match: { context: 'GATEWAY', routeConfiguration: { vhost: { name: `${host ?? '*'}:${serverPort}` } } },
           patch: { operation: 'MERGE', value: { typed_per_filter_config: { [name]: filter.perHost } } },
         },
         ...(filter.clusters ?? []).map((value) => ({

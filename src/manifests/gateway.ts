@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { chosenService, EXPOSING, ownedLabels } from '../cluster/ownership.ts'
+import { EXPOSING, type GatewayNotes, gatewayNotes, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from './names.ts'
 
@@ -7,8 +7,7 @@ export interface GatewayRequest {
   /** The namespace of the ingress gateway's pods, from which it reads Secrets. */
   namespace: string
   selector: Record<string, string>
-  /** The Service that was chosen of several before the pods. */
-  service?: string | undefined
+  notes: GatewayNotes
   /** Name of the TLS Secret; by default ours. */
   credentialName?: string | undefined
   servers: { name: string; port: number; hosts: string[]; serves: keyof typeof SERVES }[]
@@ -28,11 +27,11 @@ export function hostHere(host: string): string {
 /** https://istio.io/latest/docs/reference/config/networking/gateway/ */
 export function gateway(
   resource: Resource,
-  { namespace, selector, service, servers, credentialName = TLS_SECRET_NAME }: GatewayRequest,
+  { namespace, selector, notes, servers, credentialName = TLS_SECRET_NAME }: GatewayRequest,
 ): KubeObject {
   return {
     ...typeOf(resource),
-    metadata: { name: GATEWAY_NAME, namespace, labels: ownedLabels(EXPOSING), ...chosenService(service) },
+    metadata: { name: GATEWAY_NAME, namespace, labels: ownedLabels(EXPOSING), ...gatewayNotes(notes) },
     spec: {
       selector,
       servers: servers.map(({ name, port, hosts, serves }) => {

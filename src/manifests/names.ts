@@ -16,7 +16,15 @@ export function guardName(addonName: string): string {
 
 /** Name of the AuthorizationPolicy for an external authorizer; it differs because there may also be an allow list. */
 export function externalGuardName(addonName: string): string {
-  return `${guardName(addonName)}-ext-authz`
+  // The namespace in the name of a Service may end with any word.
+  return `${guardName(addonName)}${addonName.includes('.') ? '.' : '-'}ext-authz`
+}
+
+const PREFIX = 'kubectl-telemetry-'
+
+/** The add-on or Service that one of these names is for; `undefined` for another name. */
+export function exposedBy(objectName: string): string | undefined {
+  return objectName.startsWith(PREFIX) ? objectName.slice(PREFIX.length).replace(/[.-]ext-authz$/, '') : undefined
 }
 
 /** Name of the objects for a workload's metrics: a Sidecar, a PeerAuthentication, a NetworkPolicy. */

@@ -17,6 +17,8 @@ export interface VirtualServiceRequest {
   path: string
   /** Allowed requests by method and path (RE2); all if left out. */
   allowed?: { methods: string; path: string }[] | undefined
+  /** The only paths that are let through, for any method; one that ends with `/` includes all below it. All if left out. */
+  paths?: readonly string[] | undefined
   /** Request headers that the gateway removes, in lower case. */
   removes?: readonly string[]
   /** Whether the add-on has a guard: then some paths, which never lead to it, prove at any time what the guard does. */
@@ -79,16 +81,46 @@ function ownAnswer(state: string, why: string): object {
 }
 
 /** Each rule is only for its port: a rule without one would also be in the server that redirects, where no guard applies. */
-function routes({ path, port, allowed, destination, removes = [] }: VirtualServiceRequest): object[] {
+function routes({ path, port, allowed, paths, destination, removes = [] }: VirtualServiceRequest): object[] {
   const home =
-    path === '/' ? [] : [{ match: [{ port, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
+    path === '/' || paths !== undefined
+      ? []
+      : [{ match: [{ port, uri: { exact: '/' } }], redirect: { uri: path, redirectCode: 302 } }]
   const host = `${destination.service}.${destination.namespace}.svc.${destination.clusterDomain}`
   const headers = removes.length > 0 ? { headers: { request: { remove: removes } } } : {}
   const route = [{ destination: { host, port: { number: destination.port } }, ...headers }]
+  if (paths !== undefined)
+    return [
+      // Envoy resolves dot segments unless the mesh configuration says otherwise.
+      { match: [{ port, uri: { regex: DOT_SEGMENT } }], directResponse: { status: 404 } },
+      { match: paths.map((one) => ({ port, uri: uriMatch(one) })), route },
+      { match: [{ port }], directResponse: { status: 404 } },
+    ]
   if (allowed === undefined) return [...home, { match: [{ port }], route }]
   // An allow list, because POST /-%2Fquit would bypass a rule that denies /-/quit: Envoy does not decode %2F, but Prometheus does.
   const match = allowed.map(({ methods, path }) => ({ port, method: { regex: methods }, uri: { regex: path } }))
   return [...home, { match, route }, { match: [{ port }], directResponse: { status: 403 } }]
+}
+
+/**
+ * Any rest of a path, but no slash, dot, backslash or percent sign in encoded form: Envoy resolves `..` and leaves `%2F` unchanged, and a
+ * Service that decodes it would leave the directory (RE2 has no look-ahead).
+ */
+const REST = '([^%\\\\]|%([013-46-9a-fA-F][0-9a-fA-F]|2[0-46-9a-dA-D]|5[0-9abdefABDEF]))*'
+
+const DOT_SEGMENT = '.*/[.]{1,2}(/.*)?'
+
+/** @param path a plain one (text.ts) */
+function uriMatch(path: string): { exact: string } | { regex: string } {
+  return path.endsWith('/') ? { regex: path.replaceAll('.', '\\.') + REST } : { exact: path }
+}
+
+/** The path of a match of `paths`; `undefined` for any other match. */
+export function pathIn({ exact, regex }: { exact?: unknown; regex?: unknown } = {}): string | undefined {
+  if (typeof exact === 'string') return exact
+  return typeof regex === 'string' && regex.endsWith(`/${REST}`)
+    ? regex.slice(0, -REST.length).replaceAll('\\.', '.')
+    : undefined
 }
 
 /**

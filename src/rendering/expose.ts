@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ExposedAddon, ExposeReport, ExposeResult } from '../exposing/result.ts'
 import { warns } from '../findings.ts'
 import { shellCommand } from '../shell.ts'
@@ -51,12 +52,16 @@ export function renderExposeWarnings(
 
 function exposureTable(result: ExposeResult): string[] {
   const rows = result.exposures.map((exposure) => [
-    exposure.addon,
+    titleOf(exposure),
     `${exposure.namespace}/${exposure.service}`,
     exposure.url,
     answerOf(exposure),
   ])
-  return tableLines([['ADD-ON', 'SERVICE', 'URL', 'ANSWER'], ...rows])
+  return tableLines([['NAME', 'SERVICE', 'URL', 'ANSWER'], ...rows])
+}
+
+function titleOf({ addon, service }: Pick<ExposedAddon, 'addon' | 'service'>): string {
+  return addon ?? `svc/${service}`
 }
 
 function answerOf({ probe }: ExposedAddon): string {
@@ -73,14 +78,13 @@ function footer({ gateway, exposures, authority, credentials }: ExposeResult): s
   const at = `${gateway.address} port${ports.length > 1 ? 's' : ''} ${ports.join(', ')}`
   return [
     `gateway      ${gateway.namespace}/${gateway.service} at ${at} (${VIA[gateway.via]})`,
-    ...exposures.flatMap(({ addon, visitor }) => (visitor === undefined ? [] : [`visitor      ${addon}: ${visitor}`])),
-    ...exposures.flatMap(({ addon, guard }) =>
-      guard === undefined ? [] : [`access       ${addon}: ${guardWords(guard)}`],
+    ...exposures.flatMap(({ visitor, ...one }) => (visitor ? [`visitor      ${titleOf(one)}: ${visitor}`] : [])),
+    ...exposures.flatMap(({ paths, ...one }) =>
+      paths ? [`paths        ${titleOf(one)}: only ${paths.join(', ')}`] : [],
     ),
+    ...exposures.flatMap(({ guard, ...one }) => (guard ? [`access       ${titleOf(one)}: ${guardWords(guard)}`] : [])),
     ...(credentials === undefined ? [] : [passwordLine(credentials)]),
-    ...exposures.flatMap(({ addon, expiresAt }) =>
-      expiresAt === undefined ? [] : [`expires      ${addon}: ${expiresAt}`],
-    ),
+    ...exposures.flatMap(({ expiresAt, ...one }) => (expiresAt ? [`expires      ${titleOf(one)}: ${expiresAt}`] : [])),
     ...(authority === undefined ? [] : [authorityLine(authority)]),
     ...(first === undefined ? [] : [`try          ${curl(first, gateway.address, authority)}`]),
     'undo         kubectl telemetry cleanup',
@@ -96,10 +100,11 @@ function authorityLine({ certificate, daysLeft }: NonNullable<ExposeResult['auth
 }
 
 function curl({ host, port, url, guard }: ExposedAddon, address: string, authority: ExposeResult['authority']): string {
-  const trust = authority === undefined ? [] : ['--cacert', authority.certificate]
+  const trust = authority === undefined || !url.startsWith('https:') ? [] : ['--cacert', authority.certificate]
   // curl asks for the password itself.
   const user = guard?.login?.kind === 'basic' ? ['-u', guard.login.users[0] ?? ''] : []
-  return shellCommand(['curl', ...trust, ...user, '--resolve', `${host}:${port}:${bracketed(address)}`, url])
+  const resolve = isIP(host) === 0 ? ['--resolve', `${host}:${port}:${bracketed(address)}`] : []
+  return shellCommand(['curl', ...trust, ...user, ...resolve, url])
 }
 
 function bracketed(address: string): string {

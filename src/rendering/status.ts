@@ -12,10 +12,14 @@ export function renderStatus(report: StatusReport, format: OutputFormat | undefi
   return page([
     ...heading(report),
     '',
-    ...tableLines([['ADD-ON', 'SERVICE', 'READY', 'URL', 'ANSWER', 'ACCESS', 'EXPIRES'], ...report.addons.map(row)]),
+    ...tableLines([['NAME', 'SERVICE', 'READY', 'URL', 'ANSWER', 'ACCESS', 'EXPIRES'], ...everything(report).map(row)]),
     ...details(report),
     ...(problems.length === 0 ? [] : ['', ...problems]),
   ])
+}
+
+function everything({ addons, services }: StatusReport): AddonStatus[] {
+  return [...addons, ...services]
 }
 
 function heading({ context, gateway }: StatusReport): string[] {
@@ -56,7 +60,7 @@ function whoEnters({ addon, guard }: AddonStatus['access']): string {
 }
 
 function details(report: StatusReport): string[] {
-  const exposed = report.addons.filter(({ exposure }) => exposure !== undefined)
+  const exposed = everything(report).filter(({ exposure }) => exposure !== undefined)
   const visitors = exposed.flatMap(({ name, access: { visitor } }) =>
     visitor ? [`visitor      ${name}: ${visitor}`] : [],
   )
@@ -64,8 +68,10 @@ function details(report: StatusReport): string[] {
   return lines.length === 0 ? [] : ['', ...lines]
 }
 
-function certificates({ addons }: StatusReport): string[] {
-  const each = new Map(addons.flatMap(({ certificate }) => (certificate ? [[certificate.secret, certificate]] : [])))
+function certificates(report: StatusReport): string[] {
+  const each = new Map(
+    everything(report).flatMap(({ certificate }) => (certificate ? [[certificate.secret, certificate]] : [])),
+  )
   return [...each.values()].map(({ secret, daysLeft, trusted }) => {
     const left = daysLeft === undefined ? 'no certificate' : `${daysLeft} days left`
     return `certificate  ${secret}, ${left}, ${trusted ? 'trusted' : 'not trusted'} on this machine`

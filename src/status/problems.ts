@@ -1,6 +1,8 @@
 /** Problems, each with the next command: pure. */
 import { guardDiffers, guardFindings } from '../access/guard-findings.ts'
 import { guardsUnknown } from '../access/unread-guards.ts'
+import { argumentsFor } from '../addons/service-name.ts'
+import { serviceNotReady } from '../addons/service-survey.ts'
 import type { SurveyedAddon } from '../addons/survey.ts'
 import type { ExposedGateway } from '../exposing/exposed-gateways.ts'
 import { routeClosed } from '../exposing/opening/prove-guards.ts'
@@ -8,7 +10,7 @@ import { isCovered, opennessOf, termsIn } from '../exposing/terms.ts'
 import { asFinding, type Finding, fails, warns } from '../findings.ts'
 import { addressNotFound } from '../gateways/survey.ts'
 import { sh } from '../shell.ts'
-import type { AddonStatus } from './report.ts'
+import type { AddonStatus, ServiceStatus } from './report.ts'
 
 /** Add-ons without a Ready pod, and exposures of deleted add-ons. */
 export function addonProblems(addons: AddonStatus[]): Finding[] {
@@ -21,6 +23,19 @@ export function addonProblems(addons: AddonStatus[]): Finding[] {
     if (found.ready === undefined || found.ready > 0) return []
     const message = `${found.title} in namespace ${found.namespace} has no Ready pod`
     return [fails('ADDON_NOT_READY', message, sh`kubectl -n ${found.namespace} describe service ${found.service}`)]
+  })
+}
+
+/** Exposed Services without a Ready pod, and exposures of deleted Services. */
+export function serviceProblems(services: ServiceStatus[]): Finding[] {
+  return services.flatMap(({ name, namespace, found, exposure }): Finding[] => {
+    const words = [name, '-n', namespace]
+    if (found === undefined) {
+      const message = `${exposure?.url} leads to ${name} in namespace ${namespace}, which no longer exists`
+      return [fails('SERVICE_GONE', message, sh`kubectl telemetry cleanup ${words}`)]
+    }
+    if (found.ready === undefined || found.ready > 0) return []
+    return [serviceNotReady({ metadata: { name: found.service, namespace } }, 'fails')]
   })
 }
 
@@ -57,7 +72,8 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
       found.namespace === backend.namespace &&
       found.service.metadata.name === backend.service,
   )
-  const { guards, failOpen, secure } = place
+  const { guards, failOpen } = place
+  const secure = place.exposures[index]?.secure ?? place.secure
   const isOpen =
     surveyed?.access.kind === 'anonymous' &&
     guards !== undefined &&
@@ -76,7 +92,7 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
           warns(
             'OPEN_TO_ANYONE',
             `${url} lets anyone in`,
-            sh`kubectl telemetry expose ${addon} --auth basic   # or --allow-cidr, or --allow-anonymous if that is intended`,
+            sh`kubectl telemetry expose ${argumentsFor(addon)} --auth basic   # or --allow-cidr, or --allow-anonymous if that is intended`,
           ),
         ]
       : []),
@@ -85,7 +101,7 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
 
 function notAsWritten(addon: string, url: string): Finding {
   const message = `the guard of ${url} is not what kubectl telemetry writes for it`
-  return guardDiffers(message, sh`kubectl telemetry expose ${addon}   # writes it again`)
+  return guardDiffers(message, sh`kubectl telemetry expose ${argumentsFor(addon)}   # writes it again`)
 }
 
 function noAddress({ namespace, gateway }: ExposedGateway): Finding {

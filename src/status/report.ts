@@ -29,11 +29,17 @@ export interface AddonStatus {
   expiresAt?: string
 }
 
+/** An exposed Service that is no add-on. Its name is `svc/NAME`. */
+export interface ServiceStatus extends AddonStatus {
+  namespace: string
+}
+
 /** The contract of `status -o json`. */
 export interface StatusReport {
   context: string
   gateway?: GatewayStatus
   addons: AddonStatus[]
+  services: ServiceStatus[]
   problems: Finding[]
 }
 

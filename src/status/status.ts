@@ -2,6 +2,7 @@
 import { viewOf } from '../access/guard.ts'
 import { addressWarnings } from '../access/guard-plan.ts'
 import { ADDON_NAMES } from '../addons/catalog.ts'
+import { serviceNamed, titleOf } from '../addons/service-name.ts'
 import { pathFindings, type SurveyedAddon, surveyAllAddons } from '../addons/survey.ts'
 import { findHttpsGateways, type HttpsGateway } from '../certifying/https-gateways.ts'
 import type { CertificateReport } from '../certifying/report.ts'
@@ -15,12 +16,13 @@ import { clockFindings, termsIn } from '../exposing/terms.ts'
 import { asFinding, distinct, type Finding } from '../findings.ts'
 import { gatewayName, type IngressGateway } from '../gateways/find.ts'
 import { leftoversIn } from '../gateways/leftovers.ts'
+import { surveyExposed } from '../gateways/moved-addons.ts'
 import { type OwnObjects, readOwnObjects } from '../gateways/own-objects.ts'
 import type { Probe } from '../probing/prober.ts'
 import { serverTime } from '../time/server-time.ts'
 import type { Dependencies } from '../world.ts'
-import { addonProblems, exposureProblems, unread } from './problems.ts'
-import type { AddonStatus, GatewayStatus, StatusReport } from './report.ts'
+import { addonProblems, exposureProblems, serviceProblems, unread } from './problems.ts'
+import type { AddonStatus, GatewayStatus, ServiceStatus, StatusReport } from './report.ts'
 
 export interface StatusRequest {
   /** The namespace of the add-ons; all namespaces when left out. */
@@ -43,20 +45,30 @@ export async function status(request: StatusRequest, world: Dependencies): Promi
     version === undefined ? { ours: [], findings: [] } : readSecure(request, dependencies),
   ])
   const secretAt = ({ namespace }: ExposedGateway) => secure?.ours.find((one) => one.namespace === namespace)?.secret
-  const [probes, certificates, addressFindings] = await Promise.all([
+  const routes = (places ?? []).flatMap((place) => place.routes)
+  const [probes, certificates, exposedServices, addressFindings] = await Promise.all([
     Promise.all((places ?? []).map((place) => probeExposed(place, secretAt(place), dependencies))),
     reportCertificates(secure?.ours ?? [], request.expiresIn, dependencies),
+    surveyExposed(routes, services, cluster),
     Promise.all(
       (places ?? []).map(({ gateway, guards = {} }) => (gateway ? addressWarnings(gateway, guards, cluster) : [])),
     ),
   ])
   const exposed = (places ?? []).flatMap((place, index) => exposedAddons(place, probes[index]?.probes ?? []))
-  const statuses = joinStatuses(addons, exposed).map((one) => withCertificate(one, certificates.certificates))
+  const isAddon = ({ name }: ExposedAddon) => serviceNamed(name) === undefined
+  const statuses = joinStatuses(addons, exposed.filter(isAddon)).map((one) =>
+    withCertificate(one, certificates.certificates),
+  )
+  const others = serviceStatuses(
+    exposed.filter((one) => !isAddon(one)),
+    exposedServices,
+  ).map((one) => ({ ...withCertificate(one, certificates.certificates), namespace: one.namespace }))
   const [first] = places ?? []
   return {
     context: cluster.context,
     ...(first === undefined ? {} : { gateway: gatewayStatus(first) }),
     addons: statuses,
+    services: others,
     // The certificates' findings name Gateways that the findings about all objects name, too.
     problems: distinct([
       ...(version === undefined ? [asFinding(istioNotFound(cluster), 'warns')] : []),
@@ -65,6 +77,7 @@ export async function status(request: StatusRequest, world: Dependencies): Promi
       ...(secure?.findings ?? [notRead('Secrets')]),
       ...(own === undefined ? [] : leftoversIn(own)),
       ...addonProblems(statuses),
+      ...serviceProblems(others),
       ...pathFindings(addons),
       ...(places ?? []).flatMap((place) => exposureProblems(place, addons, serverTime(dependencies))),
       ...addressFindings.flat(),
@@ -76,7 +89,7 @@ export async function status(request: StatusRequest, world: Dependencies): Promi
 }
 
 function emptyReport(context: string): Omit<StatusReport, 'problems'> {
-  return { context, addons: ADDON_NAMES.map((name) => ({ name, access: {} })) }
+  return { context, addons: ADDON_NAMES.map((name) => ({ name, access: {} })), services: [] }
 }
 
 /** Either is `undefined` without the permission to read it. */
@@ -155,6 +168,18 @@ function joinStatuses(addons: SurveyedAddon[], exposed: ExposedAddon[]): (AddonS
   const known = new Set([...found, ...gone].map(({ name }) => name))
   const missing = ADDON_NAMES.filter((name) => !known.has(name)).map((name) => ({ name, access: {} }))
   return [...found, ...gone, ...missing].sort((a, b) => ADDON_NAMES.indexOf(a.name) - ADDON_NAMES.indexOf(b.name))
+}
+
+/** Exposed Services, sorted by the names under which they are exposed. */
+function serviceStatuses(exposed: ExposedAddon[], surveyed: SurveyedAddon[]): (ServiceStatus & { secret: string })[] {
+  return exposed
+    .toSorted((one, other) => one.name.localeCompare(other.name))
+    .map(({ name, service: _, access, ...exposure }) => {
+      const one = surveyed.find(({ found }) => found.addon.name === name)
+      const status = one === undefined ? undefined : addonStatus(one)
+      const found = status === undefined ? {} : { found: status.found }
+      return { ...exposure, name: titleOf(name), ...found, access: { addon: { kind: 'unknown' }, ...access } }
+    })
 }
 
 function addonStatus({

@@ -1,7 +1,8 @@
 // As in allowed.test.ts, JavaScript's regular expressions say the same as RE2 here.
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { ADDON_NAMES, allowedRequests } from '../../src/addons/catalog.ts'
+import { allowedRequests } from '../../src/addons/allowed-requests.ts'
+import { ADDON_NAMES } from '../../src/addons/catalog.ts'
 
 const whole = (expression: string) => new RegExp(`^(?:${expression})$`, 's')
 const allows = (pagePath: string) => {

@@ -2,7 +2,7 @@
 // regular expressions say the same.
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { allowedRequests } from '../../src/addons/catalog.ts'
+import { allowedRequests } from '../../src/addons/allowed-requests.ts'
 import { addon } from './addon-objects.ts'
 
 const { allowed = [] } = addon('prometheus')

@@ -218,7 +218,6 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
   ],
   commands: [
-    'addons',
     'telemetry-command',
     'certifying',
     'changes',

@@ -28,6 +28,9 @@ export const CONFIRM = `Expose https://${HOST}/?`
 export const request: ExposeRequest = {
   addons: { names: ['grafana'], named: true },
   insecure: false,
+  services: [],
+  ports: [],
+  paths: [],
   nodePorts: [],
   guard: {},
   terms: { allowAnonymous: true },

@@ -7,6 +7,7 @@ describe('gateway', () => {
   const request = {
     namespace: 'istio-ingress',
     selector: { istio: 'ingress', app: 'istio-ingress' },
+    notes: {},
     servers: [
       {
         name: 'https-telemetry',
@@ -28,6 +29,7 @@ describe('gateway', () => {
       },
       spec: {
         selector: { istio: 'ingress', app: 'istio-ingress' },
+        notes: {},
         servers: [
           {
             hosts: ['./grafana.example.com', './kiali.example.com'],

@@ -47,7 +47,7 @@ export async function openProven(written: Closed, progress: Progress, world: Dep
   const proven = proofs
     .filter((_, index) => verdicts[index]?.guard === 'in force')
     .map(({ exposure }) => exposure.addon)
-  if (proven.length > 0) await awaitDrained(plan.spec, world)
+  if (proven.length > 0) await awaitDrained(plan.spec, proven, world)
   const isProven = (change: Change) => proven.includes(addonOf(change))
   const open = stages.open.filter(isProven).map((change) => onlyThat(after(change, written.changes)))
   const opened = await applyChanges(world.cluster, open, progress)

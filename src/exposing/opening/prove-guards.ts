@@ -2,7 +2,9 @@
  * Proves at the gateway, as a stranger would see it, that a guard is in force. Some paths below the host never lead to the add-on: the
  * route answers them with a header of ours, unless a guard does (manifests/probe-paths.ts). So the proof needs no page and no allowed address.
  */
+
 import type { Guard } from '../../access/guard.ts'
+import { argumentsFor, titleOf } from '../../addons/service-name.ts'
 import { type Finding, fails, type Severity } from '../../findings.ts'
 import type { Cause } from '../../gateways/upstream/causes.ts'
 import { LOGIN_PROBE, MARKER } from '../../manifests/probe-paths.ts'
@@ -74,11 +76,12 @@ export async function proveGuard(
 
 /** Asks as a stranger at an entry, and sees whether the answer is one of our own routes. */
 export function asker(
-  { host, port = 0 }: Pick<Exposure, 'host' | 'port'>,
+  { host, port = 0, secure }: Pick<Exposure, 'host' | 'port' | 'secure'>,
   to: Asking['to'],
   prober: Needs['prober'],
 ): (path: string) => Promise<Probe> {
-  return (path) => prober.probe({ ...to, host, port, path, header: MARKER })
+  const authorityCertificate = secure ? to.authorityCertificate : undefined
+  return (path) => prober.probe({ ...to, authorityCertificate, host, port, path, header: MARKER })
 }
 
 async function look({ guard, listPath }: GuardProof, ask: (path: string) => Promise<Probe>): Promise<Verdict> {
@@ -109,10 +112,11 @@ function saidBy({ message, status }: Probe): string {
 
 /** A route that answers 403 to everybody. */
 export function routeClosed({ addon, host }: Pick<Exposure, 'addon' | 'host'>, severity: Severity): Finding {
-  const message = `${host} is closed for everybody until the guard of ${addon} is in force: a run was interrupted, or the guard had no effect`
+  const message = `${host} is closed for everybody until the guard of ${titleOf(addon)} is in force: a run was interrupted, or the guard had no effect`
+  const words = argumentsFor(addon)
   const remedies = [
-    sh`kubectl telemetry expose ${addon}   # opens it when its guard is in force`,
-    sh`kubectl telemetry expose ${addon} --auth basic   # another guard, if there is none; --auth none opens it without one`,
+    sh`kubectl telemetry expose ${words}   # opens it when its guard is in force`,
+    sh`kubectl telemetry expose ${words} --auth basic   # another guard, if there is none; --auth none opens it without one`,
   ]
   return { code: 'ROUTE_CLOSED', severity, message, remedies }
 }
@@ -125,7 +129,7 @@ export function guardPassed({ exposure: { addon, url }, guard }: GuardProof, clo
     'GUARD_WITHOUT_EFFECT',
     `the guard of ${url} has no effect: the gateway lets strangers pass ${what}${therefore}`,
     ...causes(guard),
-    sh`kubectl telemetry expose ${addon}   # tries again, and closes the route until the guard is in force`,
+    sh`kubectl telemetry expose ${argumentsFor(addon)}   # tries again, and closes the route until the guard is in force`,
   )
 }
 
@@ -138,10 +142,10 @@ export function unproven(proof: GuardProof, { guard: verdict, probe, cause }: Ve
     `it could not be seen that the guard of ${url} is in force (${saidBy(probe)}${cause === undefined ? '' : `; ${cause.message}`}), so the route is closed for everybody`,
     ...(cause === undefined
       ? [
-          sh`kubectl telemetry expose ${addon}   # tries again; on a machine that reaches the gateway, or with --ingress-ip`,
+          sh`kubectl telemetry expose ${argumentsFor(addon)}   # tries again; on a machine that reaches the gateway, or with --ingress-ip`,
           'istioctl analyze -A',
         ]
-      : [...cause.remedies, sh`kubectl telemetry expose ${addon}   # then opens the route`]),
+      : [...cause.remedies, sh`kubectl telemetry expose ${argumentsFor(addon)}   # then opens the route`]),
   )
 }
 

@@ -14,7 +14,7 @@ import type { ExposedRoute } from '../../gateways/exposed-routes.ts'
 import { domainOf } from '../../gateways/layout.ts'
 import { closedRoute } from '../../manifests/virtual-service.ts'
 import type { ExposePlan } from '../plan.ts'
-import { type ExposureSpec, entryIn, moves, portInUse } from '../spec.ts'
+import { type ExposureSpec, entryIn, moves, portInUse, serviceHostsOf } from '../spec.ts'
 
 export interface Stages {
   /** Add-ons whose route is closed until their guard is proven. */
@@ -82,8 +82,8 @@ function transitional(addon: string, spec: ExposureSpec, changes: readonly Chang
   const { layoutInUse = spec.layout, guarding } = spec
   if (route === undefined) return []
   const layout = { ...layoutInUse, domain: domainOf(route) ?? spec.layout.domain }
-  const entry = { addon, host: route.host, port: portInUse(route, layoutInUse) }
-  const former = guardObjects([entry], guarding.guards, { ...spec, layout })
+  const entry = { addon, host: route.host, port: portInUse(route, layoutInUse), own: route.own }
+  const former = guardObjects([entry], guarding, { ...spec, layout, serviceHosts: serviceHostsOf(spec.exposed) })
   const wanted = changes.filter((change) => isGuard(change) && addonOf(change) === addon && change.by !== 'removing')
   return planChanges(withFormer(wanted.map(wantedOf), former), guarding.objects, EXPOSING)
 }

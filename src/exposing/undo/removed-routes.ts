@@ -8,12 +8,13 @@ import { RememberingCluster } from '../../cluster/remembering-cluster.ts'
 import { outsidePort } from '../../gateways/address.ts'
 import { exposedRoutes } from '../../gateways/exposed-routes.ts'
 import { portNumbered } from '../../gateways/find.ts'
-import { layoutInUse, schemePort } from '../../gateways/layout.ts'
+import { isSecure, layoutInUse, schemePort } from '../../gateways/layout.ts'
 import { findGatewayBehind } from '../../gateways/survey.ts'
 import { LOGIN_PROBE } from '../../manifests/probe-paths.ts'
 import { until, waitFor } from '../../time/until.ts'
 import type { Dependencies } from '../../world.ts'
 import { PAUSE } from '../opening/prove-guards.ts'
+import { hostAt } from '../spec.ts'
 
 /** Milliseconds in which istiod sends a change to the gateway; also where the gateway cannot be asked. */
 const PUSH = 500
@@ -53,18 +54,18 @@ export class RemovedRoutes {
     const here = this.#objects.filter(({ metadata }) => metadata.namespace === namespace)
     const gateway = here.find(({ kind }) => kind === 'Gateway')
     const route = exposedRoutes(here.filter(({ kind }) => kind === 'VirtualService')).find((one) => one.addon === addon)
-    const inUse = layoutInUse(gateway)
+    const isHttps = route !== undefined && isSecure(route, layoutInUse(gateway) ?? { secure: true })
     const services = await readable(readServices(cluster))
-    if (gateway === undefined || route === undefined || inUse === undefined || services === undefined) return
+    if (gateway === undefined || route === undefined || services === undefined) return
     const behind = await readable(findGatewayBehind(gateway, services, undefined, cluster))
-    const { host, port: number = schemePort(inUse.secure) } = route
+    const { host, port: number = schemePort(isHttps) } = route
     const port = behind?.address && outsidePort(behind.address, behind.gateway.service, number)
     if (behind?.address === undefined || port === undefined) return
     // Through a port that the Service no longer has nobody can ask: a packet to it may get no answer at all.
     if (behind.address.hostPorts === undefined && portNumbered(behind.gateway.service, number) === undefined) return
-    const target = { host, address: behind.address.address, port }
+    const target = { host: hostAt(host, behind.address), address: behind.address.address, port }
     // Without a route, HTTPS has no certificate for the host, or HTTP has none at this path, which no guard denies.
-    const look = inUse.secure
+    const look = isHttps
       ? async () => (await prober.servedCertificate(target)).fingerprint === undefined
       : async () =>
           (await prober.probe({ ...target, path: LOGIN_PROBE, authorityCertificate: undefined })).hop !== 'access'

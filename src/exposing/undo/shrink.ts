@@ -6,20 +6,21 @@ import { requireSignable } from '../../certifying/signing.ts'
 import { type Change, planChanges } from '../../changes/changes.ts'
 import type { KubeObject, ObjectName } from '../../cluster/cluster.ts'
 import type { Secret, Service } from '../../cluster/objects.ts'
-import { chosenService, EXPOSING, gatewayServiceOf, ownedLabels } from '../../cluster/ownership.ts'
+import { EXPOSING, gatewayNotes, notesOf, ownedLabels } from '../../cluster/ownership.ts'
 import { identify } from '../../cluster/reading.ts'
 import { gateways, SECRETS, SERVICES, typeOf, virtualServices } from '../../cluster/resources.ts'
 import type { Code } from '../../codes.ts'
 import { hasCode } from '../../errors.ts'
 import { type Finding, notes } from '../../findings.ts'
 import { type ExposedRoute, exposedRoutes } from '../../gateways/exposed-routes.ts'
-import { domainOf, serversIn, withoutVersions } from '../../gateways/layout.ts'
+import { domainOf, isSecure, layoutInUse, serversIn, withoutVersions } from '../../gateways/layout.ts'
 import { type OwnPort, ownPorts } from '../../gateways/service-ports.ts'
 import { hostHere } from '../../manifests/gateway.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../../manifests/names.ts'
 import { servicePorts } from '../../manifests/service-ports.ts'
 import { keyFor, tlsSecret } from '../../manifests/tls-secret.ts'
 import type { Dependencies } from '../../world.ts'
+import { hostsOf } from '../spec.ts'
 
 export interface Shrinking {
   /** Changes that stop serving: a port of the Service, a host of the Gateway. */
@@ -47,7 +48,8 @@ export async function planShrinking(
     ...services.map((service) => cluster.get<Service>(SERVICES, service)),
   ])
   const routes = exposedRoutes(all).filter(({ object }) => staying.includes(object.metadata.name))
-  const hosts = [...new Set(routes.map(({ host }) => host))].sort()
+  const inUse = layoutInUse(gateway) ?? { secure: true }
+  const hosts = hostsOf(routes.filter((route) => isSecure(route, inUse))).sort()
   const domain = routes.map(domainOf).find((one) => one !== undefined)
   return {
     serving: [
@@ -91,8 +93,7 @@ function shrinkGateway(present: KubeObject, version: string, routes: ExposedRout
     const shrunk = { ...server, hosts: hosts.map(hostHere), port: { ...port, name: withoutVersions(port.name, names) } }
     return hosts.length === 0 ? [] : [shrunk]
   })
-  const chosen = chosenService(gatewayServiceOf(present))
-  const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...chosen }
+  const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...gatewayNotes(notesOf(present)) }
   const manifest = { ...typeOf(resource), metadata, spec: { selector, servers } }
   return planChanges([{ resource, manifest }], [present], EXPOSING)
 }
@@ -133,7 +134,7 @@ async function reissue(
   { domain, hosts, present }: { domain: string | undefined; hosts: string[]; present: Secret | undefined },
   dependencies: Needs,
 ): Promise<Pick<Shrinking, 'secret' | 'warnings'>> {
-  if (domain === undefined || present === undefined) return { secret: [], warnings: [] }
+  if (domain === undefined || present === undefined || hosts.length === 0) return { secret: [], warnings: [] }
   try {
     if ((await dependencies.authorities.find(domain)) === undefined)
       return certificateKept(`the CA of ${domain} is not on this machine`)

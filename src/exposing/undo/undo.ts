@@ -2,6 +2,7 @@
 
 import type { AddonChoice } from '../../addons/catalog.ts'
 import { linkedAddons, restoreLinks } from '../../addons/kiali-links.ts'
+import { serviceNamed, titleOf } from '../../addons/service-name.ts'
 import type { Change } from '../../changes/changes.ts'
 import { invalidRecords, isEdited } from '../../changes/edits.ts'
 import { type FoundObject, notSearched, type Undo, type UndoPlan, type UndoStep } from '../../changes/undo.ts'
@@ -34,8 +35,12 @@ export interface ExposureChoice {
 type Needs = Pick<Dependencies, 'cluster' | 'authorities' | 'clock' | 'random' | 'generateKey' | 'machine' | 'prober'>
 
 /** Whether an exposure may stay. */
-export function isPartial({ addons, expired = false, since, services }: ExposureChoice): boolean {
-  return addons.named || expired || since !== undefined || services !== undefined
+export function isPartial(choice: Pick<ExposureChoice, 'addons' | 'expired'>): boolean {
+  return choice.addons.named || choice.expired === true
+}
+
+function leavesSome(choice: ExposureChoice): boolean {
+  return isPartial(choice) || choice.since !== undefined || choice.services !== undefined
 }
 
 /** @param findMore further objects to delete, before the others: those that a user created from Istio's page */
@@ -75,7 +80,7 @@ async function planUndo(
 ): Promise<UndoPlan> {
   const { cluster } = needs
   const [{ ours: owned, findings }, services, configMaps, more] = await Promise.all([
-    findOwned(cluster, isPartial(choice)),
+    findOwned(cluster, leavesSome(choice)),
     findShared(cluster),
     findLinks(cluster),
     findMore(),
@@ -92,7 +97,7 @@ async function planUndo(
     ...unlisted('ConfigMaps', configMaps),
     ...invalidRecords(configMaps ?? [], EXPOSING),
   ]
-  if (!isPartial(choice)) {
+  if (!leavesSome(choice)) {
     const all = { ...(await restorePorts(shared, cluster)), before: [], deletes: owned, after: [] }
     return ordered({ links, more: more.ours, unread }, [all], cluster)
   }
@@ -141,11 +146,13 @@ function chosenOf(owned: FoundObject[], choice: ExposureChoice, now: Date): Foun
   const { addons, expired = false, since } = choice
   const over = new Set(owned.filter(({ object }) => isOver(object, now)).map(placeOf))
   const elsewhere = new Set(leadingElsewhere(owned, choice).map(placeOf))
+  const isChosen = (name: string) =>
+    addons.names.includes(name) || (expired && !addons.named && serviceNamed(name) !== undefined)
   return owned.filter((one) => {
     const addon = componentOf(one.object)
     if (addon === undefined) return since !== undefined && !since.namespaces.has(namespaceOf(one))
     return (
-      addons.names.includes(addon) &&
+      isChosen(addon) &&
       !elsewhere.has(placeOf(one)) &&
       (!expired || over.has(placeOf(one))) &&
       (since === undefined || !since.addons.has(placeOf(one)))
@@ -235,7 +242,7 @@ async function findRemaining(
   findMore: () => Promise<Sifted<FoundObject>>,
   cluster: Cluster,
 ): Promise<FoundObject[]> {
-  const partial = isPartial(choice)
+  const partial = leavesSome(choice)
   const [{ ours: owned }, shared, links = [], more] = await Promise.all([
     findOwned(cluster, partial),
     partial ? undefined : findShared(cluster),
@@ -270,7 +277,7 @@ function notExposed(names: string[], going: FoundObject[]): Finding[] {
     .map((name) =>
       notes(
         'NOT_EXPOSED',
-        `${name} is not exposed`,
+        `${titleOf(name)} is not exposed`,
         'kubectl telemetry cleanup --dry-run=client   # shows all exposures',
       ),
     )
