@@ -16,8 +16,8 @@ import { isWhole, needingPorts } from '../gateways/exposed-routes.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Dependencies } from '../world.ts'
 import { recordUse } from './authority-use.ts'
-import { type Opening, openProven } from './opening/open-routes.ts'
-import { addonOf, type Stages, stagesOf } from './opening/stages.ts'
+import { type Opening, openProven, requireWidened } from './opening/open-routes.ts'
+import { addonOf, isGateway, type Stages, stagesOf } from './opening/stages.ts'
 import type { ExposePlan } from './plan.ts'
 import { linksOf, newWarnings, preparePlan, surveyMesh, withNodePorts } from './prepare.ts'
 import { type Exposure, exposuresOf, servesHttps } from './spec.ts'
@@ -45,7 +45,7 @@ async function applyAll(plan: ExposePlan, progress: Progress, world: Dependencie
   const { spec } = plan
   const issued = await applyIssued(plan, progress, world)
   const rest = { ...plan, changes: plan.changes.filter((change) => !issued.changes.includes(change)) }
-  const written = await withNodePorts(writeFirst(rest, progress, cluster))
+  const written = await withNodePorts(writeFirst(rest, progress, world))
   const settled = await settle(written, progress, world)
   const service = serviceAfter(settled.changes) ?? spec.gateway.service
   const exposures = exposuresOf(spec, service)
@@ -69,9 +69,13 @@ export interface Written {
   readonly changes: readonly Change[]
 }
 
-async function writeFirst(plan: ExposePlan, progress: Progress, cluster: Cluster): Promise<Written> {
+async function writeFirst(plan: ExposePlan, progress: Progress, world: Dependencies): Promise<Written> {
   const stages = stagesOf(plan)
-  return { plan, stages, changes: await applyChanges(cluster, stages.first, progress) }
+  const early = stages.first.filter((change) => !isGateway(change))
+  const written = await applyChanges(world.cluster, early, progress)
+  await requireWidened(plan, stages, world)
+  const served = await applyChanges(world.cluster, stages.first.filter(isGateway), progress)
+  return { plan, stages, changes: [...written, ...served] }
 }
 
 /** Each object of the plan once, in its order: routes that were not opened as they are. */
@@ -117,7 +121,7 @@ async function settle(first: Written, progress: Progress, world: Dependencies): 
     const survey = await surveyMesh(request, world, first.plan.spec)
     const again = await preparePlan(request, survey, world)
     await recordUse(again, world)
-    written = await writeFirst({ ...again, changes: await rehearse(cluster, again.changes) }, progress, cluster)
+    written = await writeFirst({ ...again, changes: await rehearse(cluster, again.changes) }, progress, world)
   }
   throw new UserError('UNSETTLED', 'another run keeps changing the same objects; the exposure may be incomplete', {
     suggestions: ['wait for the other run, then run the command again'],

@@ -11,9 +11,9 @@ import type { Finding } from '../../findings.ts'
 import { closedRoute } from '../../manifests/virtual-service.ts'
 import type { Dependencies } from '../../world.ts'
 import type { ExposePlan } from '../plan.ts'
-import { type Exposure, entryIn } from '../spec.ts'
+import { type Exposure, entryIn, exposuresOf } from '../spec.ts'
 import { awaitDrained } from './drained.ts'
-import { type Asking, type GuardProof, proveGuard, unproven, type Verdict } from './prove-guards.ts'
+import { type Asking, type GuardProof, notUpdated, proveGuard, unproven, type Verdict } from './prove-guards.ts'
 import { addonOf, type Stages } from './stages.ts'
 
 /** What came of the routes that were closed. */
@@ -62,6 +62,21 @@ export async function openProven(written: Closed, progress: Progress, world: Dep
     verdicts: Object.fromEntries(refused.map(({ proof, verdict }) => [proof.exposure.addon, verdict])),
     opened,
     unproven: refused.map(({ proof, verdict }) => unproven(proof, verdict)),
+  }
+}
+
+/**
+ * Waits until guards of other exposures are in force for connections that are opened for new hosts.
+ * @throws UserError GUARD_NOT_UPDATED
+ */
+export async function requireWidened(plan: ExposePlan, { widening }: Stages, world: Dependencies): Promise<void> {
+  if (widening.length === 0) return
+  const exposures = exposuresOf(plan.spec, plan.spec.gateway.service)
+  const proofs = proofsOf(plan, exposures).filter(({ exposure }) => widening.includes(exposure.addon))
+  const asking = askingOf(plan, plan.spec.providedSecret, plan.request.timeout)
+  for (const [index, verdict] of (await Promise.all(proofs.map((one) => proveGuard(one, asking, world)))).entries()) {
+    const proof = proofs[index]
+    if (proof !== undefined && verdict.guard !== 'in force') throw notUpdated(proof, verdict)
   }
 }
 

@@ -5,6 +5,7 @@
 
 import type { Guard } from '../../access/guard.ts'
 import { argumentsFor, titleOf } from '../../addons/service-name.ts'
+import { UserError } from '../../errors.ts'
 import { type Finding, fails, type Severity } from '../../findings.ts'
 import type { Cause } from '../../gateways/upstream/causes.ts'
 import { LOGIN_PROBE, MARKER } from '../../manifests/probe-paths.ts'
@@ -147,6 +148,17 @@ export function unproven(proof: GuardProof, { guard: verdict, probe, cause }: Ve
         ]
       : [...cause.remedies, sh`kubectl telemetry expose ${argumentsFor(addon)}   # then opens the route`]),
   )
+}
+
+/** The guard of another exposure could not be seen to be for the new hosts. */
+export function notUpdated({ exposure: { addon, url } }: GuardProof, { probe }: Verdict): UserError {
+  const message = `it could not be seen that the guard of ${url} is also in force for connections to the new host (${saidBy(probe)}), so the new host is not served`
+  return new UserError('GUARD_NOT_UPDATED', message, {
+    suggestions: [
+      'run the command again   # on a machine that reaches the gateway, or with --ingress-ip',
+      sh`kubectl telemetry expose ${argumentsFor(addon)}   # proves the guard, or closes its route`,
+    ],
+  })
 }
 
 function causes({ login }: Guard): string[] {

@@ -6,6 +6,7 @@ import { isGuarded } from '../../access/guard.ts'
 import { guardObjects, isGuardKind } from '../../access/guard-plan.ts'
 import { guardVersion } from '../../access/guard-version.ts'
 import { withFormer } from '../../access/transition.ts'
+import { onlyWidens } from '../../access/widened.ts'
 import { type Change, planChanges, type Wanted } from '../../changes/changes.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { componentOf, EXPOSING } from '../../cluster/ownership.ts'
@@ -21,6 +22,8 @@ export interface Stages {
   readonly closing: readonly string[]
   /** Everything; guards of add-ons that move are for the old entry, too. */
   readonly first: readonly Change[]
+  /** Add-ons whose route stays open while their guard becomes one for more server names: proven before the Gateway has them. */
+  readonly widening: readonly string[]
   /** The open routes. */
   readonly open: readonly Change[]
   /** Guards that no longer have to be for an old entry, and removals of former ones. */
@@ -36,8 +39,10 @@ export function stagesOf({ spec, changes }: Pick<ExposePlan, 'spec' | 'changes'>
   const others = changes.filter((change) => !isGuard(change) && !isRoute(change) && !isGateway(change))
   const isFinal = (change: Change) =>
     isGuard(change) && (change.by === 'removing' ? closing : moving).includes(addonOf(change))
+  const widened = changes.filter((change) => change.action !== 'unchanged' && onlyWidens(change)).map(addonOf)
   return {
     closing,
+    widening: [...new Set(widened)].filter((addon) => !closing.includes(addon) && isServed(addon, spec)),
     first: [
       ...others.filter((change) => !isNewSecret(change)),
       ...closed.filter(isEarly),
@@ -65,7 +70,12 @@ function isClosing(addon: string, spec: ExposureSpec, changes: readonly Change[]
   if (versionOf(addon, spec) === undefined || spec.closed[addon] !== undefined) return false
   const present = spec.exposed.find((route) => route.addon === addon)
   if (present === undefined || present.closedFor !== undefined || moves(present, spec)) return true
-  return changes.some((change) => isGuard(change) && addonOf(change) === addon && change.action !== 'unchanged')
+  const isOther = (change: Change) => change.action !== 'unchanged' && !onlyWidens(change)
+  return changes.some((change) => isGuard(change) && addonOf(change) === addon && isOther(change))
+}
+
+function isServed(addon: string, { exposed, closed }: ExposureSpec): boolean {
+  return closed[addon] === undefined && exposed.some((route) => route.addon === addon && route.closedFor === undefined)
 }
 
 function closedChanges(change: Change, closing: readonly string[], spec: ExposureSpec): Change[] {
@@ -113,7 +123,7 @@ function isNewSecret({ resource, action }: Change): boolean {
   return resource === SECRETS && action === 'created'
 }
 
-function isGateway({ resource }: Change): boolean {
+export function isGateway({ resource }: Change): boolean {
   return resource.plural === 'gateways'
 }
 
