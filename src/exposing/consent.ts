@@ -121,7 +121,7 @@ function riskOf({ found: { addon, namespace }, access }: SurveyedAddon, { guards
       ? `${addon.title} in namespace ${namespace} lets anyone in as ${access.role}, without a login`
       : serviceNamed(addon.name) === undefined
         ? `cannot read whether ${addon.title} in namespace ${namespace} asks for a login`
-        : `kubectl telemetry cannot know whether ${addon.title} in namespace ${namespace} asks for a login`
+        : `it is not known whether ${addon.title} in namespace ${namespace} asks for a login`
   const provider = failingOpen(guards[addon.name], failOpen)
   return provider === undefined
     ? risk
