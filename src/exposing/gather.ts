@@ -2,6 +2,7 @@ import { asksForGuard } from '../access/guard.ts'
 import { addressWarnings, chooseGuards, type GuardPlan } from '../access/guard-plan.ts'
 import { requireLoginsPossible } from '../access/login-checks.ts'
 import { guardsUnknown, guardsUnread, requireGuardsKnown, requireGuardsUnneeded } from '../access/unread-guards.ts'
+import { titleOf } from '../addons/service-name.ts'
 import { chooseIssuer } from '../certifying/issued-certificate.ts'
 import { chooseSecret, requireProvidedSecret } from '../certifying/provided-secret.ts'
 import type { Cluster, ClusterIdentity, KubeObject } from '../cluster/cluster.ts'
@@ -187,9 +188,9 @@ function needsOfGuards(
   const before = (earlier ?? spec).exposed.map(({ addon }) => addon)
   const again = namesOf(spec.addons).filter((name) => before.includes(name))
   return [
-    ...movedRoutes(spec).map(({ addon }) => `${addon} would move to another address`),
-    ...staleRoutes(spec).map(({ addon }) => `the route of ${addon} would be changed`),
-    ...again.map((name) => `${name} is exposed already`),
+    ...movedRoutes(spec).map(({ addon }) => `${titleOf(addon)} would move to another address`),
+    ...staleRoutes(spec).map(({ addon }) => `the route of ${titleOf(addon)} would be changed`),
+    ...again.map((name) => `${titleOf(name)} is exposed already`),
     ...(spec.reselects ? ['the labels of the Gateway would change, and those of all guards with them'] : []),
     ...(asksForGuard(guard) ? ['a guard is to be set'] : []),
   ]

@@ -1,7 +1,7 @@
 /** Ports of the gateway that only one exposure uses: which were asked for, which there are, and where they lead. Pure. */
 import { classicPortOf } from '../../addons/catalog.ts'
 import { OWN_PORT, requireUnambiguous } from '../../addons/port-choice.ts'
-import { titleOf } from '../../addons/service-name.ts'
+import { argumentsFor, titleOf } from '../../addons/service-name.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { UserError, usageError } from '../../errors.ts'
 import { portConflict } from '../../gateways/conflicts.ts'
@@ -35,6 +35,10 @@ export function chooseOwnPorts(intent: Intent, facts: PortFacts): Record<string,
   const layout = intent.layout ?? inUse?.name ?? 'hosts'
   requireUnambiguous(intent.ports, names.map(titleOf), OWN_PORT)
   const others = exposed.filter(({ addon }) => !names.includes(addon))
+  const unplaced = others.find(
+    (one) => layout === 'ports' && one.own === undefined && classicPortOf(one.addon) === undefined,
+  )
+  if (unplaced !== undefined) throw ownPortNeeded(unplaced.addon, true)
   const kept = others.flatMap(({ addon, own }) => (own === undefined ? [] : [[addon, own] as const]))
   const chosen = names.flatMap((name) => {
     const own = ownPortFor(name, intent, { ...facts, layout })
@@ -157,9 +161,19 @@ function requireEach(all: readonly (readonly [string, OwnPort])[]): void {
   }
 }
 
-function ownPortNeeded(name: string): UserError {
+/** @param isOther whether it is exposed already, and not named */
+function ownPortNeeded(name: string, isOther = false): UserError {
   const message = `in the layout ports each exposure has a port of the gateway, and ${titleOf(name)} has no usual one`
-  return usageError('OWN_PORT_NEEDED', message, ['--port 8080', '--layout hosts   # one port for all of them'])
+  const words = argumentsFor(name)
+  return usageError('OWN_PORT_NEEDED', message, [
+    ...(isOther
+      ? [
+          sh`kubectl telemetry expose ${words} --port 8080   # before`,
+          sh`kubectl telemetry cleanup ${words}   # or this`,
+        ]
+      : ['--port 8080']),
+    '--layout hosts   # one port for all of them',
+  ])
 }
 
 function sharedPort(port: number, insecure: boolean): UserError {
