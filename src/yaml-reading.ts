@@ -66,6 +66,11 @@ export function valuesInYaml(text: string | undefined): unknown {
   }
 }
 
+/** Why a short text is no YAML; `undefined` if it is. */
+export function whyNoYaml(text: string): string | undefined {
+  return readYaml(text).errors[0]?.message.split('\n')[0]
+}
+
 /** The values of each document in a file of manifests that comes with the package; empty documents are left out. */
 export function documentsIn(text: string): unknown[] {
   return parseAllDocuments(text).flatMap((document) => (document.toJS() as unknown) ?? [])

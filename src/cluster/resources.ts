@@ -95,6 +95,12 @@ export function peerAuthentications(version: string): Resource {
   return { group: 'security.istio.io', version, plural: 'peerauthentications', kind: 'PeerAuthentication' }
 }
 
+export const ISTIO_TELEMETRY = 'telemetry.istio.io'
+
+export function telemetries(version: string): Resource {
+  return { group: ISTIO_TELEMETRY, version, plural: 'telemetries', kind: 'Telemetry' }
+}
+
 export const GATEWAY_API = 'gateway.networking.k8s.io'
 /** Gateways of the Kubernetes Gateway API. */
 export const API_GATEWAYS: Resource = { group: GATEWAY_API, version: 'v1', plural: 'gateways', kind: 'Gateway' }

@@ -163,7 +163,7 @@ export function mergedMesh(shared: ConfigMap | undefined, own: ConfigMap | undef
 }
 
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/; empty for invalid YAML, which istiod ignores too. */
-function meshOf(configMap: ConfigMap | undefined): Record<string, unknown> {
+export function meshOf(configMap: ConfigMap | undefined): Record<string, unknown> {
   return mapOf(namedAsInJson(valuesInYaml(configMap?.data?.mesh)))
 }
 
@@ -184,6 +184,7 @@ const FIELDS = new Map(
     'defaultServiceExportTo',
     'defaultDestinationRuleExportTo',
     'enableAutoMtls',
+    'defaultProviders',
   ].map((name) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name]),
 )
 

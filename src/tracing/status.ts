@@ -1,0 +1,122 @@
+/** Reports which requests are traced, where their spans go, and what keeps them from going there. Changes nothing. */
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import { type ConfigMap, type Deployment, isStaying } from '../cluster/objects.ts'
+import { istioNotFound, readable, readServices } from '../cluster/reading.ts'
+import { CONFIG_MAPS, DEPLOYMENTS, ISTIO_TELEMETRY, telemetries } from '../cluster/resources.ts'
+import { asFinding, type Finding, noneFails } from '../findings.ts'
+import { rootNamespace } from '../gateways/mesh.ts'
+import { isRead } from '../workloads/control-plane.ts'
+import { type Provider, tracingIn } from './configuration.ts'
+import { effectiveTracing, forAllIn, isForAll, isTraced, type SamplingSource } from './effective.ts'
+import type { NamespaceTracing, Revision } from './facts.ts'
+import { problemsOf, unreadTelemetries } from './problems.ts'
+
+/** The contract of `-o json`. */
+export interface TracingStatus {
+  context: string
+  revisions: { revision: string; namespace: string; configMap: string; providers: Provider[] }[]
+  namespaces: {
+    revision: string
+    namespace: string
+    /** Whether spans are made for requests that are sent, and for those that are received. */
+    sent: boolean
+    received: boolean
+    provider?: string
+    /** Percent; left out where nothing is traced, and where the provider decides. */
+    sampling?: number
+    from?: SamplingSource
+    telemetry?: string
+  }[]
+  problems: Finding[]
+}
+
+/** Whether the exit code is 0. */
+export function succeeded({ problems }: TracingStatus): boolean {
+  return noneFails(problems)
+}
+
+/** @throws UserError such as CLUSTER_UNREACHABLE, FORBIDDEN when Deployments may not be listed */
+export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
+  const [deployments, objects, services] = await Promise.all([
+    cluster.list<Deployment>(DEPLOYMENTS, { labels: 'app=istiod' }),
+    readTelemetries(cluster),
+    readable(readServices(cluster)),
+  ])
+  const revisions = await Promise.all(deployments.filter(isStaying).map((one) => readRevision(one, cluster)))
+  const staying = (objects ?? []).filter(isStaying)
+  const namespaces = revisions.flatMap((one) => namespacesOf(one, staying))
+  return {
+    context: cluster.context,
+    revisions: revisions.map(({ revision, namespace, name, configuration }) => ({
+      revision,
+      namespace,
+      configMap: name,
+      providers: configuration.providers.filter(({ kind }) => kind !== undefined),
+    })),
+    namespaces: namespaces.map(shown),
+    problems: [
+      ...(revisions.length === 0 ? [asFinding(istioNotFound(cluster), 'warns')] : []),
+      ...(objects === undefined ? [unreadTelemetries()] : []),
+      ...problemsOf({ revisions, namespaces, telemetries: staying, services }),
+    ],
+  }
+}
+
+/** @returns `undefined` without the permission to list them; nothing where the API is not served */
+async function readTelemetries(cluster: Cluster): Promise<KubeObject[] | undefined> {
+  const served = await cluster.servedVersions(ISTIO_TELEMETRY)
+  const version = ['v1', 'v1alpha1'].find((one) => served.includes(one))
+  return version === undefined ? [] : readable(cluster.list(telemetries(version)))
+}
+
+async function readRevision({ metadata, spec }: Deployment, cluster: Cluster): Promise<Revision> {
+  const { labels = {}, namespace = '' } = metadata
+  const revision = labels['istio.io/rev'] ?? 'default'
+  const name = revision === 'default' ? 'istio' : `istio-${revision}`
+  const configMap = await readable(cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
+  const variables = spec.template.spec.containers.flatMap(({ env = [] }) => env)
+  return {
+    revision,
+    namespace,
+    configMap,
+    name,
+    configuration: tracingIn(configMap),
+    root: rootNamespace(configMap, namespace),
+    sampling: variables.find((one) => one.name === 'PILOT_TRACE_SAMPLING')?.value ?? '',
+  }
+}
+
+/** The whole mesh first, then each namespace with a Telemetry of its own. */
+function namespacesOf(revision: Revision, all: readonly KubeObject[]): NamespaceTracing[] {
+  const read = all.filter((one) => isRead(one, revision))
+  const own = [...new Set(read.filter(isForAll).map(({ metadata }) => metadata.namespace ?? ''))]
+  const others = own.filter((one) => one !== revision.root).sort()
+  const [ofMesh] = forAllIn(revision.root, read)
+  return ['', ...others].map((namespace) => {
+    const [ofNamespace] = namespace === '' ? [] : forAllIn(namespace, read)
+    const inForce = [ofMesh, ofNamespace].filter((one) => one !== undefined)
+    const deciding = { telemetries: inForce, ofIstiod: revision.sampling }
+    const last = inForce.at(-1)
+    return {
+      revision: revision.revision,
+      namespace,
+      sent: effectiveTracing(revision.configuration, deciding, 'CLIENT'),
+      received: effectiveTracing(revision.configuration, deciding, 'SERVER'),
+      ...(last === undefined ? {} : { telemetry: `${last.metadata.namespace}/${last.metadata.name}` }),
+    }
+  })
+}
+
+function shown({ revision, namespace, sent, received, telemetry }: NamespaceTracing): TracingStatus['namespaces'][0] {
+  const traced = [sent, received].find(isTraced)
+  return {
+    revision,
+    namespace,
+    sent: isTraced(sent),
+    received: isTraced(received),
+    ...(traced?.provider === undefined ? {} : { provider: traced.provider.name }),
+    ...(traced?.sampling === undefined ? {} : { sampling: traced.sampling }),
+    ...(traced === undefined ? {} : { from: traced.from }),
+    ...(telemetry === undefined ? {} : { telemetry }),
+  }
+}
