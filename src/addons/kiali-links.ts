@@ -7,15 +7,27 @@ import { whyNotEdited } from '../changes/reach.ts'
 import { readable } from '../changes/splices.ts'
 import type { RestoreStep } from '../changes/undo.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import { type ConfigMap, type Deployment, isStaying, matchesSelector } from '../cluster/objects.ts'
+import { type ConfigMap, type Deployment, isStaying, matchesSelector, type Service } from '../cluster/objects.ts'
 import { EXPOSING } from '../cluster/ownership.ts'
-import { CONFIG_MAPS, DEPLOYMENTS } from '../cluster/resources.ts'
+import { readable as ifPermitted } from '../cluster/reading.ts'
+import { CONFIG_MAPS, DEPLOYMENTS, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { type Finding, notes } from '../findings.ts'
 import { restart } from '../manifests/restart.ts'
 import { mapOf, textOf } from '../shapes.ts'
+import { imageOf } from '../workloads/image.ts'
 import type { FoundAddon } from './find.ts'
-import { disabledIn, isLinkable, linked, unlinked } from './links.ts'
+import { jaegerAddress, jaegerIn } from './jaeger.ts'
+import {
+  isLinkable,
+  type JaegerAddress,
+  type Linking,
+  type LinkSettings,
+  linked,
+  recordedSettings,
+  settingsIn,
+  unlinked,
+} from './links.ts'
 
 const FILE = 'config.yaml'
 
@@ -23,6 +35,8 @@ const FILE = 'config.yaml'
 interface Links {
   /** URLs by add-on. */
   urls: Record<string, string>
+  /** What was set; a record of the version that only set `external_url` lacks it. */
+  settings: LinkSettings
   /** The name of Kiali's Deployment, which reads the configuration when it starts. */
   deployment: string
 }
@@ -33,17 +47,13 @@ const FRAGMENT = 'kiali-links'
 const LINK_FRAGMENTS: Fragments = {
   [FRAGMENT]: (present, before, ours) => {
     try {
-      return unlinked(textOf(present) ?? '', textOf(before) ?? '', textsIn(mapOf(ours).urls))
+      const { settings, urls } = mapOf(ours)
+      return unlinked(textOf(present) ?? '', textOf(before) ?? '', recordedSettings(settings, urls))
     } catch {
       // A text that is not YAML any more has no links for Kiali either: it is the user's.
       return present
     }
   },
-}
-
-function textsIn(map: unknown): Record<string, string> {
-  const texts = Object.entries(mapOf(map)).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  return Object.fromEntries(texts)
 }
 
 /**
@@ -66,29 +76,69 @@ export async function planLinks(
     throw impossible(namespace, `an operator manages ConfigMap ${configMap.metadata.name} and would undo the change`)
 
   const wanted = Object.fromEntries(Object.entries(urls).filter(([name]) => isLinkable(name)))
-  const edits = editsOf(wanted, deployment.metadata.name)
-  const text = String(edits(configMap)[0]?.value)
+  const jaeger = await jaegerBeside(namespace, wanted.tracing, cluster)
+  const linking = { urls: wanted, version: versionOf(deployment), jaeger }
+  const edits = (object: KubeObject) => editsOf(object, linking, deployment.metadata.name)
+  const [edit] = edits(configMap)
+  const text = String(edit?.value)
+  const { settings, hidden } = settingsIn(originalOf(configMap), linking)
   const mark = createHash('sha256').update(text).digest('hex').slice(0, 12)
   const restarting = restart({ name: deployment.metadata.name, namespace }, mark)
+  const about = settings.tracing?.enabled ? { about: 'switches tracing on, with Jaeger' } : {}
+  const edited = planEdit({
+    resource: CONFIG_MAPS,
+    object: configMap,
+    edits,
+    part: EXPOSING,
+    fragments: LINK_FRAGMENTS,
+  })
   const changes = [
-    ...planEdit({ resource: CONFIG_MAPS, object: configMap, edits, part: EXPOSING, fragments: LINK_FRAGMENTS }),
+    ...edited.map((change) => ({ ...change, ...about })),
     ...planChanges(
       [{ resource: DEPLOYMENTS, manifest: restarting, by: 'sharing', restarts: true }],
       [deployment],
       EXPOSING,
     ),
   ]
-  return { changes, warnings: hiddenLinks(disabledIn(text, Object.keys(wanted)), namespace) }
+  return { changes, warnings: hiddenLinks(hidden, namespace) }
+}
+
+/**
+ * The Jaeger that this Kiali shall ask. Only in Kiali's own namespace: a tenant's must not become its source.
+ * @param page its address for browsers, with the path of its pages
+ */
+async function jaegerBeside(
+  namespace: string,
+  page: string | undefined,
+  cluster: Cluster,
+): Promise<JaegerAddress | undefined> {
+  if (page === undefined) return undefined
+  const services = (await ifPermitted(cluster.list<Service>(SERVICES, { namespace }))) ?? []
+  const found = jaegerIn(namespace, services)
+  return found && jaegerAddress(found, new URL(page).pathname.replace(/\/$/, ''))
+}
+
+/** The first number of the tag of Kiali's image; undefined for a digest, and for tags such as `latest` and `nightly`. */
+function versionOf({ spec }: Deployment): number | undefined {
+  const image = spec.template.spec.containers.map(imageOf).find((one) => one?.name.startsWith('kiali'))
+  const [, major] = /^v?(\d+)\.\d/.exec(image?.tag ?? '') ?? []
+  return major === undefined ? undefined : Number(major)
+}
+
+/** The text without the links of an earlier run. */
+function originalOf(object: KubeObject): string {
+  const original = reverting(object, EXPOSING, LINK_FRAGMENTS)?.values ?? object
+  return (original as ConfigMap).data?.[FILE] ?? ''
 }
 
 /** The text with the links of this run, and without those of an earlier run. */
-function editsOf(urls: Record<string, string>, deployment: string): ObjectEdit['edits'] {
-  return (object) => {
-    const original = reverting(object, EXPOSING, LINK_FRAGMENTS)?.values ?? object
-    const what = `${FILE} in ConfigMap ${object.metadata.namespace}/${object.metadata.name}`
-    const value = readable(what, () => linked((original as ConfigMap).data?.[FILE] ?? '', urls))
-    return [{ path: ['data', FILE], value, fragment: FRAGMENT, ours: { urls, deployment } satisfies Links }]
-  }
+function editsOf(object: KubeObject, linking: Linking, deployment: string): ReturnType<ObjectEdit['edits']> {
+  const text = originalOf(object)
+  const what = `${FILE} in ConfigMap ${object.metadata.namespace}/${object.metadata.name}`
+  const { settings } = settingsIn(text, linking)
+  const value = readable(what, () => linked(text, settings))
+  const ours: Links = { urls: linking.urls, settings, deployment }
+  return [{ path: ['data', FILE], value, fragment: FRAGMENT, ours }]
 }
 
 /** The step that restores Kiali's configuration and restarts Kiali with it. @param configMap its metadata is enough */

@@ -1,6 +1,7 @@
 /** What an installed Kiali has to know of the other add-ons. */
 import { rowsOf } from '../addons/catalog.ts'
 import { findAddon } from '../addons/find.ts'
+import { JAEGER_GRPC, jaegerAddress } from '../addons/jaeger.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { readable, readServices } from '../cluster/reading.ts'
@@ -17,9 +18,6 @@ interface Known {
   present: readonly KubeObject[]
 }
 
-/** In the sample of Jaeger, the port of its gRPC API, which Kiali uses. */
-const JAEGER_GRPC = 16685
-
 export async function kialiFacts(
   { wanted, namespace, istiod, present }: Known,
   needs: Pick<Dependencies, 'cluster' | 'random'>,
@@ -31,11 +29,9 @@ export async function kialiFacts(
       return install === 'jaeger' ? jaeger(namespace) : address(install, namespace, PORTS[install])
     const found = findRunning(name, title, namespace, services)
     if (found === undefined) return undefined
-    const { service, port } = found
-    const grpc = service.spec.ports?.some((one) => one.port === JAEGER_GRPC)
-    const { name: serviceName } = service.metadata
-    if (title !== 'Jaeger') return address(serviceName, found.namespace, port)
-    return grpc ? address(serviceName, found.namespace, JAEGER_GRPC, '/jaeger') : undefined
+    if (title !== 'Jaeger') return address(found.service.metadata.name, found.namespace, found.port)
+    const { url, grpc } = jaegerAddress(found, '/jaeger')
+    return grpc ? url : undefined
   }
   return {
     prometheus: url('prometheus', 'Prometheus', 'prometheus'),

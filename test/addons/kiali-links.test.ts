@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { requireAddons } from '../../src/addons/catalog.ts'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
+import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { ConfigMap, Deployment } from '../../src/cluster/objects.ts'
 import { SCRAPING } from '../../src/cluster/ownership.ts'
 import { DEPLOYMENTS, typeOf } from '../../src/cluster/resources.ts'
@@ -9,7 +10,7 @@ import { interrupted } from '../../src/errors.ts'
 import { expose } from '../../src/exposing/expose.ts'
 import { DOMAIN, refusal, requestFor, world, written } from '../exposing/exposing.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
-import { grafana, ingressGateway, jaeger, kiali, kialiDeployment } from '../fakes/mesh.ts'
+import { grafana, ingressGateway, jaeger, kiali, kialiDeployment, service } from '../fakes/mesh.ts'
 
 const LINK = { ...requestFor('grafana', 'tracing'), link: true }
 const CLEAN = { addons: requireAddons([]), yes: true, dryRun: 'none' } as const
@@ -70,20 +71,56 @@ describe('expose --link', () => {
     ])
   })
 
-  it('notes which links Kiali will not show', async () => {
-    const config = 'external_services:\n  tracing:\n    enabled: false\n'
-    const off = world([
-      ...grafana(),
-      ...ingressGateway(),
-      ...jaeger(),
-      ...kiali('istio-system', config),
-      kialiDeployment(),
-    ])
-    const { result } = await expose(LINK, off)
-    assert.deepEqual(
-      result.warnings.map(({ code }) => code),
-      ['LINK_HIDDEN'],
+  const OFF = 'external_services:\n  tracing:\n    enabled: false\n'
+  const withTracing = (...tracing: KubeObject[]) =>
+    world([...grafana(), ...ingressGateway(), ...tracing, ...kiali('istio-system', OFF), kialiDeployment()])
+  const zipkin = (labels = { app: 'zipkin' }) =>
+    service('istio-system', 'tracing-ui', labels, { selector: labels, ports: [{ port: 9411, targetPort: 9411 }] })
+
+  it('switches tracing on where Jaeger is, which the question says; cleanup restores the text', async () => {
+    const off = withTracing(...jaeger())
+    const asked = world(off.cluster.objects, { 'Expose these add-ons?': false })
+    await expose({ ...LINK, yes: false }, asked).catch(() => {})
+    assert.match(
+      asked.terminal.notes.join('\n'),
+      /ConfigMap istio-system\/kiali: change, switches tracing on, with Jaeger/,
     )
+    const { result } = await expose(LINK, off)
+    assert.deepEqual(result.warnings, [])
+    assert.match(text(off), /enabled: true/)
+    assert.match(text(off), /internal_url: http:\/\/tracing\.istio-system:16685\/jaeger\n/)
+    await cleanup(CLEAN, off)
+    assert.equal(text(off), OFF)
+  })
+
+  it('changes nothing the second time when tracing was switched on', async () => {
+    const off = withTracing(...jaeger())
+    await expose(LINK, off)
+    off.cluster.writes.length = 0
+    await expose(LINK, off)
+    assert.deepEqual(written(off), [])
+  })
+
+  it('notes which links Kiali will not show: Zipkin is no provider of Kiali, and another namespace may be a tenant’s', async () => {
+    for (const off of [withTracing(zipkin()), withTracing(...jaeger('tracing'))]) {
+      const { result } = await expose(LINK, off)
+      assert.deepEqual(
+        result.warnings.map(({ code }) => code),
+        ['LINK_HIDDEN'],
+      )
+      assert.match(text(off), /enabled: false/)
+    }
+  })
+
+  it('writes the keys of the Kiali that runs', async () => {
+    const old = mesh()
+    const [container] = one<Deployment>(old, 'Deployment').spec.template.spec.containers
+    Object.assign(container ?? {}, { image: 'quay.io/kiali/kiali:v1.89.3' })
+    await expose(LINK, old)
+    assert.match(text(old), new RegExp(`\n    url: https://grafana.${DOMAIN}/\n`))
+    assert.doesNotMatch(text(old), /external_url|internal_url/)
+    await cleanup(CLEAN, old)
+    assert.equal(text(old), text(mesh()))
   })
 
   it('refuses before the first write when it cannot set links', async () => {
