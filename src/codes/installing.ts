@@ -2,6 +2,7 @@
 export const INSTALLING_CODES = {
   ADDON_IN_USE: 'error: A Prometheus that is to be uninstalled scrapes over mutual TLS.',
   ADDON_NAMES_TAKEN: 'fails: Objects of others have the names of an add-on that is to be installed, so it was not.',
+  ADDON_REPLACED: 'notes: An installed add-on is uninstalled, because another one takes its names (--replace).',
   ADDON_RUNS_TWICE: 'notes: An add-on is installed although others run one in another namespace.',
   FIELD_IMMUTABLE: 'error: A sample changes a field that Kubernetes never changes; --replace creates the object again.',
   ISTIOD_AMBIGUOUS: 'error, warns: Several control planes of Istio fit.',
@@ -11,6 +12,7 @@ export const INSTALLING_CODES = {
   NAMESPACE_KEPT: 'notes: Something else may be in the namespace that addons install created, so it is kept.',
   NOT_REHEARSED: 'notes: The API server cannot try objects in a namespace that does not exist yet.',
   RELEASE_UNKNOWN: 'error: --from release is given, and istiod runs no release of Istio.',
+  REPLACED_IN_USE: 'error: An add-on that --replace would uninstall is exposed, or scraped over mutual TLS.',
   SAMPLES_OF_OTHER_VERSION: 'warns: The package has no sample add-ons of the running version of Istio.',
   SAMPLE_INVALID: 'error: A file of --from is not YAML, or has an object that addons install does not write.',
   SAMPLE_NOT_FETCHED:

@@ -38,7 +38,8 @@ export const installFlags = {
     description: 'Time limit for each pod to become ready (default: 2m)',
   }),
   replace: Flags.boolean({
-    description: 'Delete and create again what Kubernetes does not change in place; the data of its pods is lost',
+    description:
+      'Delete and create again what Kubernetes does not change in place, and uninstall an add-on whose names a named one needs (Jaeger for Zipkin); the data of their pods is lost',
   }),
   'dry-run': dryRun(),
   diff,

@@ -23,7 +23,7 @@ export interface InstallProgress {
 
 type ShowProgress = (progress: InstallProgress) => void
 
-/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, FIELD_IMMUTABLE, CONSENT_REQUIRED, those of `readSamples`, and the API server's answer to a write */
+/** @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, FIELD_IMMUTABLE, REPLACED_IN_USE, CONSENT_REQUIRED, those of `readSamples`, and the API server's answer to a write */
 export async function install(request: InstallRequest, needs: Needs, show?: ShowProgress): Promise<InstallReport> {
   const { cluster, terminal } = needs
   const { yes, dryRun } = request
@@ -35,7 +35,8 @@ export async function install(request: InstallRequest, needs: Needs, show?: Show
   if (changing.length > 0) {
     const objects = counted(changing.length, 'object')
     const question = `Install ${namesOf(plan).join(', ')} into namespace ${plan.namespace}?`
-    const confirmation = { yes, effect: `create or change ${objects}`, lines: changing.map(line), question }
+    const remarks = plan.warnings.filter(({ code }) => code === 'ADDON_REPLACED').map(({ message }) => message)
+    const confirmation = { yes, effect: `create or change ${objects}`, remarks, lines: changing.map(line), question }
     if (!(await confirm({ ...confirmation, preview: 'server' }, terminal))) return reportInstall('declined', plan)
   }
   const progress = new Progress()

@@ -12,6 +12,8 @@ import type { Istiod } from './survey.ts'
 interface Known {
   /** Add-ons that are installed with it. */
   wanted: readonly string[]
+  /** Add-ons that are uninstalled with it. */
+  going: readonly string[]
   namespace: string
   istiod: Istiod
   /** Objects with the names of wanted ones. */
@@ -19,7 +21,7 @@ interface Known {
 }
 
 export async function kialiFacts(
-  { wanted, namespace, istiod, present }: Known,
+  { wanted, going, namespace, istiod, present }: Known,
   needs: Pick<Dependencies, 'cluster' | 'random'>,
 ): Promise<KialiFacts> {
   const services = (await readable(readServices(needs.cluster))) ?? []
@@ -27,7 +29,7 @@ export async function kialiFacts(
   const url = (name: string, title: string, install: string): string | undefined => {
     if (wanted.includes(install))
       return install === 'jaeger' ? jaeger(namespace) : address(install, namespace, PORTS[install])
-    const found = findRunning(name, title, namespace, services)
+    const found = going.includes(install) ? undefined : findRunning(name, title, namespace, services)
     if (found === undefined) return undefined
     if (title !== 'Jaeger') return address(found.service.metadata.name, found.namespace, found.port)
     const { url, grpc } = jaegerAddress(found, '/jaeger')

@@ -1,4 +1,5 @@
 /** A sample as it is written: in the chosen namespace, with our labels, and with the addresses of the add-ons that exist. Pure. */
+import { createHash } from 'node:crypto'
 import { withEntries } from '../changes/yaml-text.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { installedLabels } from '../cluster/ownership.ts'
@@ -83,6 +84,25 @@ function withKiali(object: KubeObject, namespace: string, kiali: KialiFacts): Ku
   const data = mapOf(object.data)
   const text = withEntries(textOf(data[CONFIGURATION]), entries, `${CONFIGURATION} of Kiali's sample`)
   return { ...object, data: { ...data, [CONFIGURATION]: text } }
+}
+
+const CHECKSUM = 'checksum/config'
+
+/** Kiali reads its configuration only when it starts. Its chart, of which the sample is made, restarts it by the same annotation. */
+export function withChecksum(objects: SampleObject[]): SampleObject[] {
+  const configuration = objects
+    .filter(({ manifest }) => manifest.kind === 'ConfigMap')
+    .map(({ manifest }) => mapOf(manifest.data)[CONFIGURATION])
+  return objects.map((one) => {
+    const spec = mapOf(one.manifest.spec)
+    const template = mapOf(spec.template)
+    const metadata = mapOf(template.metadata)
+    const annotations = mapOf(metadata.annotations)
+    if (one.manifest.kind !== 'Deployment' || annotations[CHECKSUM] === undefined) return one
+    const sum = createHash('sha256').update(configuration.join('\n')).digest('hex')
+    const marked = { ...template, metadata: { ...metadata, annotations: { ...annotations, [CHECKSUM]: sum } } }
+    return { ...one, manifest: { ...one.manifest, spec: { ...spec, template: marked } } }
+  })
 }
 
 /** The signing key of an installed Kiali; undefined for the sample's, and for what Kiali would refuse. */

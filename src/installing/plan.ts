@@ -1,19 +1,20 @@
 /** Plans an installation: which add-ons are written, from which sample, and every object. */
 import { type Change, planChanges } from '../changes/changes.ts'
-import type { KubeObject, Resource } from '../cluster/cluster.ts'
+import type { KubeObject } from '../cluster/cluster.ts'
 import { EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
 import { CONFIG_MAPS } from '../cluster/resources.ts'
-import { type Finding, fails, notes, warns } from '../findings.ts'
+import { type Finding, notes, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
 import type { Dependencies } from '../world.ts'
-import { QUICK_START, requireSamples, SAMPLES, type Sample } from './catalog.ts'
+import { QUICK_START, requireSamples, SAMPLE_NAMES, SAMPLES, type Sample } from './catalog.ts'
 import { kialiFacts } from './kiali.ts'
 import { planNamespace } from './namespace.ts'
-import { placed } from './place.ts'
+import { placed, withChecksum } from './place.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
-import { clusterWide, hasNamespace, type SampleFiles, type SampleObject, titled, versionIn } from './samples.ts'
+import { clusterWide, placeOf, type SampleFiles, type SampleObject, titled, titleOf, versionIn } from './samples.ts'
 import { type Outside, type ReadSample, readSamples, type Source, type SourceRequest } from './source/source.ts'
 import { type Istiod, type RunningAddon, requireIstiod, survey } from './survey.ts'
+import { planNames, type Replaced, replacedFinding } from './taken-names.ts'
 
 export interface InstallRequest extends SourceRequest {
   /** In the order of the catalogue; the user chooses when left out, or without a terminal the quick start's. */
@@ -58,13 +59,17 @@ export interface InstallPlan {
   readonly creation?: Change | undefined
   readonly source: Source & { sha256: string }
   readonly addons: readonly PlannedAddon[]
+  /** Uninstalled because one of these takes their place: before that one is written. */
+  readonly replaced: readonly Replaced[]
   readonly record: Change
+  /** The record without those that were replaced: at the end, because it has the names by which their objects are found. */
+  readonly lastRecord?: Change | undefined
   readonly warnings: readonly Finding[]
 }
 
 /**
- * @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, NOT_OURS (a foreign object has the name of the record), and
- * those of `readSamples`
+ * @throws UserError ISTIOD_NOT_FOUND, ISTIOD_AMBIGUOUS, NAMESPACE_ENDING, NOT_OURS (a foreign object has the name of the record),
+ * REPLACED_IN_USE, and those of `readSamples`
  */
 export async function planInstall(request: InstallRequest, needs: Needs): Promise<InstallPlan> {
   const { cluster } = needs
@@ -85,40 +90,37 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
     presentOf(written, namespace, needs),
   ])
   const installed = installationIn(record)
-  const wanted = written.map(({ sample }) => sample.name)
-  const outdated = await outdatedIn(written, installed, namespace, needs)
-  const kiali = wanted.includes('kiali') ? await kialiFacts({ wanted, namespace, istiod, present }, needs) : undefined
-  const addons = read.map(({ sample, text, sha256, objects }, index): PlannedAddon => {
+  const inCommand = read.map(({ sample }) => sample.name)
+  // Without names nobody asked for this add-on rather than for the other one.
+  const replaceable = isNamed && request.replace ? SAMPLE_NAMES.filter((name) => !inCommand.includes(name)) : []
+  const { refused, accepted, replaced } = await planNames(written, { namespace, present, record, replaceable }, needs)
+  const wanted = accepted.map(({ sample }) => sample.name)
+  const outdated = await outdatedIn(accepted, installed, namespace, needs)
+  const going = replaced.map(({ name }) => name)
+  const kiali = wanted.includes('kiali')
+    ? await kialiFacts({ wanted, going, namespace, istiod, present }, needs)
+    : undefined
+  const addons = read.map(({ sample, text, sha256, objects }): PlannedAddon => {
     const { name } = sample
     const planned = { name, version: versionIn(text, sample) ?? 'unknown', sha256, changes: [], edited: [] }
-    const running = others(name)
+    const [running, why] = [others(name), refused.get(name)]
     if (running !== undefined) return { ...planned, others: running }
-    // Of the same command, too: nothing of it is present yet.
-    const earlier = read
-      .slice(0, index)
-      .filter((one) => written.includes(one))
-      .flatMap((one) => one.objects)
-    const refused = refusal(name, objects, [...present, ...earlier.map(({ manifest }) => manifest)], namespace)
-    if (refused !== undefined) return { ...planned, refused }
-    const manifests = objects.map((one) => placed(one, { addon: name, namespace, kiali }))
+    if (why !== undefined) return { ...planned, refused: why }
+    const manifests = withChecksum(objects.map((one) => placed(one, { addon: name, namespace, kiali })))
     const { changes, edited } = changesOf(manifests, present, installed[name]?.sha256 === sha256)
     return { ...planned, changes: [...changes, ...(outdated.get(name) ?? [])], edited }
   })
-  return {
-    request,
-    istiod,
-    namespace,
-    creation,
-    source,
-    addons,
-    record: planRecord(namespace, { ...installed, ...installationOf(addons, source) }, record),
-    warnings: [
-      ...warnings,
-      ...addons.flatMap(({ refused }) => (refused === undefined ? [] : [refused])),
-      ...(kiali !== undefined && kiali.prometheus === undefined ? [withoutPrometheus(namespace)] : []),
-      ...written.flatMap(({ sample }) => foreign.filter(({ name }) => name === sample.name).map(runsElsewhere)),
-    ],
-  }
+  const installation = { ...installed, ...installationOf(addons, source) }
+  const asksGone = (name: string) => name === 'jaeger' && installed.kiali !== undefined && !wanted.includes('kiali')
+  const findings = [
+    ...warnings,
+    ...refused.values(),
+    ...replaced.map((one) => replacedFinding(one, namespace, asksGone(one.name))),
+    ...(kiali !== undefined && kiali.prometheus === undefined ? [withoutPrometheus(namespace)] : []),
+    ...accepted.flatMap(({ sample }) => foreign.filter(({ name }) => name === sample.name).map(runsElsewhere)),
+  ]
+  const planned = { request, istiod, namespace, creation, source, addons, replaced, warnings: findings }
+  return { ...planned, ...planRecords(namespace, installation, going, record) }
 }
 
 async function chooseSamples(
@@ -158,10 +160,6 @@ async function presentOf(wanted: readonly ReadSample[], namespace: string, { clu
   return found.filter((object) => object !== undefined)
 }
 
-export function placeOf(resource: Resource, { metadata: { name } }: Pick<KubeObject, 'metadata'>, namespace: string) {
-  return { name, ...(hasNamespace(resource) ? { namespace } : {}) }
-}
-
 /** Deletions of objects that an earlier sample had, by add-on. Anybody may have written the record, so only our labels count. */
 async function outdatedIn(
   wanted: readonly ReadSample[],
@@ -191,37 +189,6 @@ async function outdatedIn(
     ]
   })
   return new Map(await Promise.all(found))
-}
-
-function titleOf({ kind, metadata: { name } }: KubeObject): string {
-  return `${kind}/${name}`
-}
-
-/** An object of somebody else has a name of the sample: Jaeger's and Zipkin's Services are both called `tracing` and `zipkin`. */
-function refusal(
-  addon: string,
-  objects: readonly SampleObject[],
-  present: readonly KubeObject[],
-  namespace: string,
-): Finding | undefined {
-  const taken = objects.filter(({ manifest }) => {
-    const before = present.find((object) => isNamesake(object, manifest))
-    return before !== undefined && !isInstalled(before, addon, namespace)
-  })
-  const [first] = taken
-  if (first === undefined) return undefined
-  const names = taken.map(({ manifest: { kind, metadata } }) => `${kind} ${metadata.name}`).join(', ')
-  const { resource, manifest } = first
-  const where = hasNamespace(resource) ? sh`kubectl -n ${namespace} get` : 'kubectl get'
-  return fails(
-    'ADDON_NAMES_TAKEN',
-    `${addon} was not installed: these objects belong to something else, or to another add-on of this command: ${names}`,
-    `${where} ${sh`${resource.plural} ${manifest.metadata.name} --show-labels`}   # whose is it?`,
-  )
-}
-
-function isNamesake(one: KubeObject, other: KubeObject): boolean {
-  return one.kind === other.kind && one.metadata.name === other.metadata.name
 }
 
 /** @param isSame whether this sample is installed already */
@@ -263,4 +230,19 @@ function planRecord(namespace: string, installation: Installation, present: Kube
   const manifest = recordManifest(namespace, installation)
   const [change] = planChanges([{ resource: CONFIG_MAPS, manifest }], present ? [present] : [], INSTALLING)
   return change as Change
+}
+
+/** @param going add-ons that are replaced */
+function planRecords(
+  namespace: string,
+  installation: Installation,
+  going: readonly string[],
+  present: KubeObject | undefined,
+): Pick<InstallPlan, 'record' | 'lastRecord'> {
+  const record = planRecord(namespace, installation, present)
+  const staying = Object.entries(installation).filter(([name]) => !going.includes(name))
+  if (staying.length === Object.keys(installation).length) return { record }
+  const last = planRecord(namespace, Object.fromEntries(staying), present)
+  // Reading does not show which keys an apply of fewer keys removes.
+  return { record, lastRecord: { ...last, action: 'configured' } }
 }

@@ -12,7 +12,8 @@ const IMMUTABLE =
   /field is immutable|updates to statefulset spec for fields other than|may not change once set|cannot change roleRef/
 
 /** What the user has to know before the answer. */
-const LOSS = 'to be created again: its pods stop, and what they keep outside of volume claims is lost'
+export const LOSS = 'its pods stop, and what they keep outside of volume claims is lost'
+const AGAIN = 'to be created again'
 
 /**
  * As `rehearse`, but an object with a field that cannot be changed is deleted and created again, if that was asked for. Its creation cannot
@@ -53,7 +54,7 @@ function replacing({ present, ...change }: Change): Change[] {
   if (present === undefined) return [{ ...change, present }]
   const { resource } = change
   const deletion = planChanges(
-    [{ resource, manifest: present, by: 'removing', about: isWorkload(present) ? LOSS : 'to be created again' }],
+    [{ resource, manifest: present, by: 'removing', about: isWorkload(present) ? `${AGAIN}: ${LOSS}` : AGAIN }],
     [present],
     INSTALLING,
   )

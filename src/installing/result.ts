@@ -1,9 +1,11 @@
 /** The result of `addons install`: plain data, and the contract of `-o json`. */
 import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
+import { installedAddon } from '../cluster/ownership.ts'
 import { type Finding, noneFails } from '../findings.ts'
 import type { InstallPlan, PlannedAddon } from './plan.ts'
 import type { Istiod } from './survey.ts'
+import type { Replaced } from './taken-names.ts'
 
 export interface InstalledAddon {
   name: string
@@ -12,13 +14,13 @@ export interface InstalledAddon {
   version?: string
   /** Of the sample; left out for one of others. */
   sha256?: string
-  /** `present`: others installed it. */
-  action: 'installed' | 'updated' | 'unchanged' | 'present' | 'refused'
+  /** `present`: others installed it. `replaced`: uninstalled, because another one takes its place. */
+  action: 'installed' | 'updated' | 'unchanged' | 'present' | 'refused' | 'replaced'
   /** Left out in a dry run. */
   ready?: { ready: number; wanted: number }
   /** Until it was ready. */
   milliseconds?: number
-  /** Why it is not ready, or was refused. */
+  /** Why it is not ready, was refused, or was replaced. */
   reason?: string
 }
 
@@ -47,9 +49,10 @@ export function succeeded({ outcome, warnings }: InstallResult): boolean {
 }
 
 /** All objects of a plan, in the order in which they are written. No record says that nothing was installed. */
-export function changesIn({ creation, record, addons }: InstallPlan): Change[] {
-  const changes = addons.flatMap((addon) => addon.changes)
-  return changes.length === 0 ? [] : [...(creation === undefined ? [] : [creation]), record, ...changes]
+export function changesIn({ creation, record, lastRecord, replaced, addons }: InstallPlan): Change[] {
+  const changes = [...replaced, ...addons].flatMap((addon) => addon.changes)
+  if (changes.length === 0) return []
+  return [creation, record, ...changes, lastRecord].filter((change) => change !== undefined)
 }
 
 export function reportInstall(
@@ -57,20 +60,30 @@ export function reportInstall(
   plan: InstallPlan,
   { readiness = {}, findings = [] }: { readiness?: Readiness; findings?: Finding[] } = {},
 ): InstallReport {
-  const { namespace, source, istiod, addons, warnings } = plan
-  const changes = [...changesIn(plan), ...addons.flatMap(({ edited }) => edited)]
+  const { namespace, source, istiod, addons, replaced, warnings } = plan
+  // The record that is written twice is reported once.
+  const planned = changesIn(plan).filter((change) => change !== plan.record || plan.lastRecord === undefined)
+  const changes = [...planned, ...addons.flatMap(({ edited }) => edited)]
   return {
     result: {
       outcome,
       source,
       istio: istiod,
-      addons: addons.map((addon) => ({ ...describe(addon, namespace), ...readiness[addon.name] })),
+      addons: [
+        ...addons.map((addon) => ({ ...describe(addon, namespace), ...readiness[addon.name] })),
+        ...replaced.map((one) => describeReplaced(one, namespace)),
+      ],
       objects: changes.map(outcomeOf),
       warnings: [...warnings, ...findings],
     },
-    manifests: changesIn(plan).map(({ manifest }) => manifest),
-    comparisons: changesIn(plan).map(comparisonOf),
+    manifests: planned.map(({ manifest }) => manifest),
+    comparisons: planned.map(comparisonOf),
   }
+}
+
+function describeReplaced({ name, by, version }: Replaced, namespace: string): InstalledAddon {
+  const former = version === undefined ? {} : { version }
+  return { name, namespace, ...former, action: 'replaced', reason: `${by} takes its place` }
 }
 
 function describe(
@@ -89,10 +102,11 @@ function describe(
     }
   }
   if (refused !== undefined) return { name, namespace, version, sha256, action: 'refused', reason: refused.message }
-  return { name, namespace, version, sha256, action: actionOf(changes) }
+  return { name, namespace, version, sha256, action: actionOf(name, changes) }
 }
 
-function actionOf(changes: readonly Change[]): InstalledAddon['action'] {
+function actionOf(addon: string, changes: readonly Change[]): InstalledAddon['action'] {
   if (changes.every(({ action }) => action === 'unchanged')) return 'unchanged'
-  return changes.some(({ present }) => present !== undefined) ? 'updated' : 'installed'
+  // Names that another add-on had belong to it only after this run.
+  return changes.some(({ present }) => present && installedAddon(present) === addon) ? 'updated' : 'installed'
 }

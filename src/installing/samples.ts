@@ -55,6 +55,11 @@ export function inOrder(manifests: readonly KubeObject[]): SampleObject[] {
   )
 }
 
+/** `Service/grafana`, for the record. */
+export function titleOf({ kind, metadata: { name } }: KubeObject): string {
+  return `${kind}/${name}`
+}
+
 /** @param title `Service/grafana`, from a record; undefined for a kind that no sample has */
 export function titled(title: string): { resource: Resource; name: string } | undefined {
   const [, kind, name] = /^(\w+)\/(.+)$/.exec(title) ?? []
@@ -64,6 +69,10 @@ export function titled(title: string): { resource: Resource; name: string } | un
 
 export function hasNamespace(resource: Resource): boolean {
   return !IN_NO_NAMESPACE.includes(resource)
+}
+
+export function placeOf(resource: Resource, { metadata: { name } }: Pick<KubeObject, 'metadata'>, namespace: string) {
+  return { name, ...(hasNamespace(resource) ? { namespace } : {}) }
 }
 
 /** For the question: such an object counts for more than the add-on. */

@@ -1,19 +1,19 @@
 /** How an installation is undone: each object of the add-ons in the reverse order of their creation, the record last. */
 import { planChanges } from '../changes/changes.ts'
 import type { FoundObject, Undo, UndoStep } from '../changes/undo.ts'
-import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
-import { INSTALLING, installedAddon, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
-import { listOwned, readable } from '../cluster/reading.ts'
+import { INSTALLING, installedAddon, isChangedBy, SCRAPING } from '../cluster/ownership.ts'
+import { listOwned } from '../cluster/reading.ts'
 import { CONFIG_MAPS, NAMESPACES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
 import { SAMPLES, type Sample } from './catalog.ts'
 import { isGone } from './deleted.ts'
+import { findObjects, namesIn } from './installed.ts'
 import { findCreated, whyKept } from './namespace.ts'
-import { placeOf } from './plan.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
-import { objectsIn, type SampleFiles, titled } from './samples.ts'
+import type { SampleFiles } from './samples.ts'
 
 export interface UninstallRequest {
   samples: readonly Sample[]
@@ -79,64 +79,17 @@ async function findInstalled({ samples, namespace }: UninstallRequest, needs: Ne
     ...created.map(({ metadata }) => metadata.name),
     ...(namespace === undefined ? [] : [namespace]),
   ])
-  const names = await namesIn(samples, needs)
+  const names = await namesIn(samples, needs.samples)
   return Promise.all(
     [...namespaces].map(async (place) => {
       const record = records.find(({ metadata }) => metadata.namespace === place)
-      const found = await Promise.all(
-        [...recordedIn(record, samples, names), ...names].map(async ({ addon, resource, manifest }) => {
-          const object = await readable(cluster.get(resource, placeOf(resource, manifest, place)))
-          return object !== undefined && isInstalled(object, addon, place) ? [{ addon, resource, object }] : []
-        }),
-      )
+      const objects = await findObjects({ samples, names, namespace: place, record }, cluster)
       const object = created.find(({ metadata }) => metadata.name === place)
       const creation = object && { resource: NAMESPACES, object }
       const known = { ...(record === undefined ? {} : { record }), ...(creation === undefined ? {} : { creation }) }
-      return { namespace: place, ...known, objects: found.flat() }
+      return { namespace: place, ...known, objects }
     }),
   )
-}
-
-interface NamedObject {
-  addon: string
-  resource: Resource
-  manifest: Pick<KubeObject, 'metadata'>
-}
-
-/** Names that a sample from elsewhere has. Anybody may have written the record, so they only say where to look for our labels. */
-function recordedIn(
-  record: KubeObject | undefined,
-  samples: readonly Sample[],
-  names: readonly NamedObject[],
-): NamedObject[] {
-  const installed = Object.entries(installationIn(record))
-  return installed
-    .filter(([addon]) => samples.some(({ name }) => name === addon))
-    .flatMap(([addon, { objects }]) =>
-      objects.flatMap((title) => {
-        const found = titled(title)
-        if (found === undefined) return []
-        const { resource, name } = found
-        const isKnown = names.some(
-          (one) => one.addon === addon && one.resource === resource && one.manifest.metadata.name === name,
-        )
-        return isKnown ? [] : [{ addon, resource, manifest: { metadata: { name } } }]
-      }),
-    )
-}
-
-/** Names of the objects of all packaged versions. */
-async function namesIn(samples: readonly Sample[], { samples: files }: Needs) {
-  const versions = await files.versions()
-  const read = samples.flatMap((sample) =>
-    versions.map(async (version) =>
-      objectsIn(await files.read(version, sample.file)).map((one) => ({ addon: sample.name, ...one })),
-    ),
-  )
-  const all = (await Promise.all(read)).flat()
-  return [
-    ...new Map(all.map((one) => [`${one.addon} ${one.resource.kind} ${one.manifest.metadata.name}`, one])).values(),
-  ]
 }
 
 function stepsOf(installed: Installed, { samples }: UninstallRequest, cluster: Cluster): UndoStep[] {

@@ -15,8 +15,10 @@ export async function rehearsePlan(plan: InstallPlan, cluster: Cluster): Promise
   const rehearsed = await rehearseReplacing(changes, request.replace === true, cluster)
   const after = (change: Change) => rehearsed.get(change) ?? [change]
   const [rehearsedRecord = record] = after(record)
+  const [lastRecord] = plan.lastRecord === undefined ? [] : after(plan.lastRecord)
   const addons = plan.addons.map((addon) => ({ ...addon, changes: addon.changes.flatMap(after) }))
-  return { ...plan, record: rehearsedRecord, addons }
+  const replaced = plan.replaced.map((one) => ({ ...one, changes: one.changes.flatMap(after) }))
+  return { ...plan, record: rehearsedRecord, lastRecord, addons, replaced }
 }
 
 function isWithoutNamespace({ manifest }: Change): boolean {

@@ -84,10 +84,12 @@ function installed(
     installed: 'installed',
     updated: 'updated',
     unchanged: 'unchanged',
+    replaced: reason,
   }[action]
+  const isWritten = action !== 'present' && action !== 'refused'
   const failed =
-    reason !== undefined && action !== 'refused'
+    reason !== undefined && isWritten && action !== 'replaced'
       ? 'NOT READY'
-      : `${result}${seconds}${action === 'present' || action === 'refused' ? '' : mark}`
+      : `${result}${seconds}${isWritten ? mark : ''}`
   return [name, namespace, version, ready === undefined ? '-' : `${ready.ready}/${ready.wanted}`, failed]
 }

@@ -12,6 +12,7 @@ import { certificateHosts, gatewayHosts, hosts, request } from '../exposing/expo
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
+import { killedAfter } from '../fakes/killed.ts'
 import { grafana, ingressGateway, kiali, kialiDeployment } from '../fakes/mesh.ts'
 import { fieldsOf } from '../fakes/server-side-apply.ts'
 import { RollingCluster } from '../fakes/workloads.ts'
@@ -27,21 +28,6 @@ function withManagers({ objects }: FakeCluster): void {
     object.metadata.managedFields = [
       { manager: INSTALLING.manager, operation: 'Apply', fieldsV1: fieldsOf({ ...object, metadata: {} as never }) },
     ]
-}
-
-/** The same cluster, for a run that is killed after some writes. */
-function killedAfter(writes: number, cluster: RollingCluster): RollingCluster {
-  const isLast = () => cluster.writes.length >= writes
-  return new Proxy(cluster, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function') return value
-      return (...words: unknown[]) => {
-        const isWrite = ['apply', 'replace', 'delete', 'setManagedFields'].includes(String(name))
-        return isWrite && isLast() ? Promise.reject(new Error('killed')) : value.apply(target, words)
-      }
-    },
-  })
 }
 
 /** Each state in which a killed run may leave the cluster is completed by the next run. @returns how many */
