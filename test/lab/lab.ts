@@ -1,6 +1,7 @@
 // The lab as tests use it. `npm run lab` is the same from a shell (main.ts).
 import { addonImages, applyAddons, type Delays, defaultAddons, missingAddons } from './addons.ts'
 import { build } from './build.ts'
+import { importImages } from './image-store.ts'
 import { installedIstio, installIstio } from './istio.ts'
 import { defaultIstioVersion, type IstioVersion, labCommand, run, runPaths } from './layout.ts'
 import { setLoadBalancer } from './load-balancer.ts'
@@ -55,6 +56,11 @@ export function loadBalancer(state: 'on' | 'off'): Promise<void> {
 /** Installs another version of Istio over the one that is there. */
 export function istio(version: IstioVersion): Promise<void> {
   return onRunningMesh('istio', () => installIstio(version))
+}
+
+/** Gives the node the images of samples that something else installs. */
+export function importAddonImages(names: readonly string[]): Promise<void> {
+  return withLock('images', async () => importImages(await addonImages(names)))
 }
 
 /** Applies Istio's sample add-ons by name, the default ones included, over what is there. */

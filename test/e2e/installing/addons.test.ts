@@ -8,7 +8,7 @@ import type { UndoResult } from '../../../src/changes/undo.ts'
 import { SAMPLES } from '../../../src/installing/catalog.ts'
 import type { InstallResult } from '../../../src/installing/result.ts'
 import { moduleSources } from '../../lab/build.ts'
-import { addons as labAddons, loadBalancer } from '../../lab/lab.ts'
+import { importAddonImages, addons as labAddons, loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { killAfterWrite } from '../killed-run.ts'
 import { Workplace } from '../mesh.ts'
@@ -163,6 +163,28 @@ describe('addons, on a real mesh without add-ons', () => {
     assert.match(refused.stderr, /Deployment jaeger.*\(FIELD_IMMUTABLE\)/)
     assert.equal(install('jaeger', '--replace').addons[0]?.ready?.ready, 1)
     assert.ok(install('jaeger').objects.every(({ action }) => action === 'unchanged'))
+  })
+
+  it('gives Zipkin the place of Jaeger with --replace, after which nothing of either stays', async () => {
+    await importAddonImages(['extras/zipkin'])
+    install('jaeger')
+    telemetry('expose', 'tracing', '--auth', 'basic', '-y')
+    const replace = ['addons', 'install', 'zipkin', '--replace', '-y']
+    assert.match(workplace.telemetry(...replace).stderr, /jaeger is exposed: .*\(REPLACED_IN_USE\)/)
+    telemetry('cleanup', '-y')
+    // The record and Jaeger’s Deployment; then its own Service, its configuration, and one of the shared Services.
+    for (const writes of [2, 3]) assert.ok(await killAfterWrite(workplace, replace, writes))
+    assert.deepEqual(
+      install('zipkin', '--replace').addons.map(({ name, action, ready }) => [name, action, ready?.ready]),
+      [
+        ['zipkin', 'updated', 1],
+        ['jaeger', 'replaced', undefined],
+      ],
+    )
+    const list = telemetry('addons', 'list').stdout
+    assert.match(list, /^jaeger +- +not installed/m)
+    assert.match(list, /^zipkin +istio-system +deployment\/zipkin +3\.4\.0 +1\/1 +kubectl telemetry/m)
+    assert.match(telemetry('addons', 'uninstall', 'jaeger', '-y').stdout, /nothing/)
   })
 
   it('reports pods that are refused, in the words of Kubernetes', () => {
