@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { after, afterEach, before, describe, it } from 'mocha'
 import type { UndoResult } from '../../../src/changes/undo.ts'
@@ -71,33 +70,6 @@ describe('addons, on a real mesh without add-ons', () => {
     assert.equal(outcome.exitCode, 0, outcome.stdout + outcome.stderr)
     return outcome
   }
-
-  it('installs the four of the quick start; they are exposed and linked; installing again changes nothing', async () => {
-    const first = install()
-    assert.deepEqual(
-      first.addons.map(({ name, action, ready }) => [name, action, ready?.ready]),
-      FOUR.map((name) => [name, 'installed', 1]),
-    )
-    telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
-    // Kiali restarts, and may not answer for a moment.
-    let status = workplace.telemetry('status')
-    for (let attempt = 0; status.exitCode !== 0 && attempt < 60; attempt++) {
-      await sleep(1_000)
-      status = workplace.telemetry('status')
-    }
-    assert.equal(status.exitCode, 0, status.stdout + status.stderr)
-    const linked = dump(workplace)
-    const again = install()
-    assert.deepEqual(
-      again.objects.filter(({ action }) => action !== 'unchanged'),
-      [],
-    )
-    assert.deepEqual(difference(linked, dump(workplace)), [])
-    assert.match(
-      workplace.telemetry('addons', 'list').stdout,
-      /^grafana +istio-system +deployment\/grafana +12\.0\.1 +1\/1/m,
-    )
-  }).timeout(240_000) // Kiali's sample waits 30 s before its first probe, and --link restarts it
 
   for (const writes of [1, 4, 8, OBJECTS])
     it(`is undone, or completed, when install is killed after ${writes} of ${OBJECTS} writes`, async () => {

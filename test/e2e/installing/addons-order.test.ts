@@ -1,0 +1,93 @@
+/** `addons` together with everything else that changes its objects, and back: no object of any API group differs at the end. */
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { after, before, describe, it } from 'mocha'
+import type { InstallResult } from '../../../src/installing/result.ts'
+import { addons as labAddons, loadBalancer } from '../../lab/lab.ts'
+import { difference, dump } from '../dump.ts'
+import { Workplace } from '../mesh.ts'
+import { meshNamespace, meshWorkload } from '../mesh-workloads.ts'
+import { assertOneError } from '../one-error.ts'
+
+const FOUR = ['prometheus', 'grafana', 'kiali', 'jaeger']
+const NAMESPACE = 'addons-order'
+
+describe('install, expose, scrape-secure, install again, and everything undone', function () {
+  // Kiali's sample waits 30 s before its first probe, and --link restarts it; Prometheus scrapes every 15 s.
+  this.timeout(240_000)
+
+  const workplace = new Workplace()
+  before(async () => {
+    await loadBalancer('on')
+    workplace.apply(...meshNamespace(NAMESPACE), ...meshWorkload({ name: 'web', namespace: NAMESPACE }))
+    workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/web', '--timeout=60s')
+  })
+  after(async () => {
+    workplace.kubectl('delete', 'namespace', NAMESPACE)
+    workplace.end()
+    await labAddons(FOUR)
+  })
+
+  const telemetry = (...words: string[]) => {
+    const outcome = workplace.telemetry(...words)
+    assert.equal(outcome.exitCode, 0, outcome.stdout + outcome.stderr)
+    return outcome
+  }
+  const install = () => JSON.parse(telemetry('addons', 'install', '-y', '-o', 'json').stdout) as InstallResult
+  const remove = (...names: string[]) => {
+    const files = names.map((name) => fileURLToPath(new URL(`../../../src/samples/1.31/${name}.yaml`, import.meta.url)))
+    workplace.kubectl('delete', '--ignore-not-found', ...files.flatMap((file) => ['-f', file]))
+  }
+
+  /** @returns whose add-ons they are */
+  async function everyCommand(): Promise<[string, string][]> {
+    const untouched = dump(workplace)
+    const first = install()
+    assert.ok(first.addons.every(({ ready }) => ready?.ready === 1))
+    assert.match(
+      telemetry('addons', 'list').stdout,
+      /^grafana +istio-system +deployment\/grafana +12\.0\.1 +1\/1 +kubectl telemetry/m,
+    )
+    telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
+    // Kiali restarts, and may not answer for a moment.
+    let status = workplace.telemetry('status')
+    for (let attempt = 0; status.exitCode !== 0 && attempt < 60; attempt++) {
+      await sleep(1_000)
+      status = workplace.telemetry('status')
+    }
+    assert.equal(status.exitCode, 0, status.stdout + status.stderr)
+    telemetry('scrape-secure', '-n', NAMESPACE, '-y')
+    if (first.addons.some(({ name, action }) => name === 'prometheus' && action === 'installed'))
+      assertOneError(
+        workplace.telemetry('addons', 'uninstall', 'prometheus', '-y'),
+        'ADDON_IN_USE',
+        /try: kubectl telemetry cleanup --scraping/,
+      )
+    const before = dump(workplace)
+    assert.deepEqual(
+      install().objects.filter(({ action }) => action !== 'unchanged'),
+      [],
+    )
+    assert.deepEqual(difference(before, dump(workplace)), [], 'the second install')
+    telemetry('cleanup', '-y')
+    telemetry('cleanup', '--scraping', '-y')
+    telemetry('addons', 'uninstall', '-y')
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    return first.addons.map(({ name, action }) => [name, action])
+  }
+
+  it('leaves no difference where Prometheus, Kiali and Jaeger are somebody else’s', async () => {
+    remove('grafana')
+    const present = FOUR.map((name) => [name, name === 'grafana' ? 'installed' : 'present'])
+    assert.deepEqual(await everyCommand(), present)
+  })
+
+  it('leaves no difference in a mesh without add-ons', async () => {
+    remove(...FOUR)
+    assert.deepEqual(
+      await everyCommand(),
+      FOUR.map((name) => [name, 'installed']),
+    )
+  })
+})
