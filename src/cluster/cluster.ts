@@ -177,6 +177,11 @@ export interface Cluster {
   close(): Promise<void>
 }
 
+/** For messages. Some objects exist once in the cluster. */
+export function inNamespace(namespace: string | undefined): string {
+  return namespace === undefined ? '' : ` in namespace ${namespace}`
+}
+
 /** `gateway.networking.istio.io`: the kind in lower case and its group, as kubectl prints it. */
 export function kindName(resource: Pick<Resource, 'kind' | 'group'>): string {
   const kind = resource.kind.toLowerCase()

@@ -8,6 +8,7 @@ import {
   type ApplyOptions,
   apiVersion,
   type Cluster,
+  inNamespace,
   type KubeObject,
   kindName,
   type ListOptions,
@@ -121,7 +122,7 @@ export class KubeCluster implements Cluster {
       path: pathOf(resource, namespace),
       query: { labelSelector: labels, fieldSelector: fields, ...part },
       ...(metadataOnly ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' } : {}),
-      what: `list ${resource.plural}${namespace === undefined ? '' : ` in namespace ${namespace}`}`,
+      what: `list ${resource.plural}${inNamespace(namespace)}`,
       shape: isList,
     })
   }
@@ -143,7 +144,7 @@ export class KubeCluster implements Cluster {
       query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined, force: force ? 'true' : undefined },
       contentType: 'application/apply-patch+yaml',
       body: manifest,
-      what: `apply ${kindName(resource)}/${name} in namespace ${namespace}`,
+      what: `apply ${kindName(resource)}/${name}${inNamespace(namespace)}`,
       shape: isObject,
     })
     return applied as T
@@ -157,7 +158,7 @@ export class KubeCluster implements Cluster {
       path: pathOf(resource, namespace, name),
       query: { fieldManager: manager, dryRun: dryRun ? 'All' : undefined },
       body: object,
-      what: `replace ${kindName(resource)}/${name} in namespace ${namespace}`,
+      what: `replace ${kindName(resource)}/${name}${inNamespace(namespace)}`,
       shape: isObject,
     })
     try {
@@ -178,7 +179,7 @@ export class KubeCluster implements Cluster {
       path: pathOf(resource, namespace, name),
       contentType: 'application/merge-patch+json',
       body: { metadata: { resourceVersion, managedFields } },
-      what: `change the field managers of ${kindName(resource)}/${name} in namespace ${namespace}`,
+      what: `change the field managers of ${kindName(resource)}/${name}${inNamespace(namespace)}`,
     })
   }
 
@@ -190,7 +191,7 @@ export class KubeCluster implements Cluster {
         path: pathOf(resource, namespace, name),
         // In the body, because the API server ignores the query of a DELETE with a body.
         body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid }, ...(dryRun && { dryRun: ['All'] }) },
-        what: `delete ${kindName(resource)}/${name} in namespace ${namespace}`,
+        what: `delete ${kindName(resource)}/${name}${inNamespace(namespace)}`,
       },
       'undefined',
     )

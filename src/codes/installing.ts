@@ -13,6 +13,7 @@ export const INSTALLING_CODES = {
   NOT_REHEARSED: 'notes: The API server cannot try objects in a namespace that does not exist yet.',
   RELEASE_UNKNOWN: 'error: --from release is given, and istiod runs no release of Istio.',
   REPLACED_IN_USE: 'error: An add-on that --replace would uninstall is exposed, or scraped over mutual TLS.',
+  ROLE_NOT_BINDABLE: 'error: The user may not bind the ClusterRole of an add-on.',
   SAMPLES_OF_OTHER_VERSION: 'warns: The package has no sample add-ons of the running version of Istio.',
   SAMPLE_INVALID: 'error: A file of --from is not YAML, or has an object that addons install does not write.',
   SAMPLE_NOT_FETCHED:

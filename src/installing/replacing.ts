@@ -2,7 +2,10 @@
 import { type Change, planChanges, rehearse } from '../changes/changes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { INSTALLING } from '../cluster/ownership.ts'
+import { CLUSTER_ROLE_BINDINGS } from '../cluster/resources.ts'
 import { hasCode, UserError } from '../errors.ts'
+import { mapOf, textOf } from '../shapes.ts'
+import { sh } from '../shell.ts'
 import type { Clock } from '../time/clock.ts'
 import { isGone } from './deleted.ts'
 import { isWorkload } from './survey.ts'
@@ -19,14 +22,19 @@ const AGAIN = 'to be created again'
  * As `rehearse`, but an object with a field that cannot be changed is deleted and created again, if that was asked for. Its creation cannot
  * be tried as long as it exists.
  * @returns for each change those to make: one, or a deletion and a creation
- * @throws UserError FIELD_IMMUTABLE, naming all such objects
+ * @throws UserError FIELD_IMMUTABLE, naming all such objects, ROLE_NOT_BINDABLE, and the API server's answer
  */
 export async function rehearseReplacing(
   changes: readonly Change[],
   replace: boolean,
   cluster: Cluster,
 ): Promise<Map<Change, Change[]>> {
-  const tried = await Promise.all(changes.map((change) => unlessImmutable(change, cluster)))
+  const trying = await Promise.allSettled(changes.map((change) => unlessImmutable(change, cluster)))
+  // In the order of the plan: the first refusal is the reason of others, as a role is for its binding.
+  const tried = trying.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
   const refused = changes.filter((_, index) => tried[index] === undefined)
   if (refused.length > 0 && !replace) throw immutable(refused)
   return new Map(changes.map((change, index) => [change, tried[index] ?? replacing(change)]))
@@ -38,8 +46,18 @@ async function unlessImmutable(change: Change, cluster: Cluster): Promise<Change
     return await rehearse(cluster, [change])
   } catch (error) {
     if (change.present !== undefined && hasCode(error, 'REJECTED') && IMMUTABLE.test(error.message)) return undefined
+    if (change.resource === CLUSTER_ROLE_BINDINGS && hasCode(error, 'NOT_FOUND')) throw unbindable(change)
     throw error
   }
+}
+
+/** In a rehearsal the role does not exist yet. The API server only looks at it for a user who may not bind it anyway. */
+function unbindable({ manifest: { metadata, roleRef } }: Change): UserError {
+  const role = textOf(mapOf(roleRef).name) ?? ''
+  const message = `nothing was changed: ClusterRoleBinding ${metadata.name} needs the right to bind ClusterRole ${role}`
+  return new UserError('ROLE_NOT_BINDABLE', message, {
+    suggestions: [sh`kubectl auth can-i bind clusterroles/${role}   # see docs/rbac.md`],
+  })
 }
 
 function immutable(refused: readonly Change[]): UserError {
