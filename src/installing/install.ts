@@ -12,6 +12,9 @@ import { changesIn, type InstallReport, type Readiness, reportInstall } from './
 import { isWorkload } from './survey.ts'
 import { rehearsePlan, untried, writePlan } from './writing.ts'
 
+/** Milliseconds between two looks at a workload: Kiali needs 45 seconds, and each look is a request. */
+const PAUSE = 2_000
+
 const UNDO = ['kubectl telemetry addons uninstall   # to undo it']
 
 /** While pods start. */
@@ -73,7 +76,12 @@ async function awaitReady(
           show?.({ addon: name, ready: rollout.ready, wanted: rollout.wanted })
         }
         try {
-          await awaitRollout(resource, manifest as WorkloadObject, { timeout, progress }, { cluster, clock })
+          await awaitRollout(
+            resource,
+            manifest as WorkloadObject,
+            { timeout, progress, pause: PAUSE },
+            { cluster, clock },
+          )
         } catch (error) {
           if (!hasCode(error, 'ROLLOUT_FAILED')) throw error
           findings.push(asFinding(error, 'fails'))

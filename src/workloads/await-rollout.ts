@@ -20,6 +20,8 @@ const PAUSE = 500
 export interface RolloutWait {
   /** Milliseconds until the next pod has to be ready: a workload of a hundred pods takes longer, but must make progress. */
   timeout: number
+  /** Milliseconds between two looks; half a second when left out. */
+  pause?: number
   /** Called at each look. */
   progress?: ((rollout: Rollout) => void) | undefined
 }
@@ -31,7 +33,7 @@ export interface RolloutWait {
 export async function awaitRollout(
   resource: Resource,
   workload: WorkloadObject,
-  { timeout, progress }: RolloutWait,
+  { timeout, progress, pause = PAUSE }: RolloutWait,
   { cluster, clock }: Needs,
 ): Promise<void> {
   const { name, namespace = '' } = workload.metadata
@@ -43,7 +45,7 @@ export async function awaitRollout(
       return { object, refused: isOpen ? await refusals.look({ ...object, kind: resource.kind }) : undefined }
     },
     isDone: ({ object, refused }) => object === undefined || refused !== undefined || rolloutOf(object).done,
-    pause: PAUSE,
+    pause,
     timeout,
     reached: ({ object }) => (object === undefined ? 0 : newPods(rolloutOf(object))),
     progress: ({ object }) => object && progress?.(rolloutOf(object)),

@@ -12,6 +12,7 @@ interface Bench {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   forward: () => import('./forward.ts'),
   soak: () => import('./soak.ts'),
+  quickstart: () => import('./quickstart.ts'),
 }
 
 const [name = '', ...words] = process.argv.slice(2)
