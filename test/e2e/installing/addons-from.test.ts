@@ -98,6 +98,19 @@ describe('addons install --from, on a real mesh', () => {
     assert.equal(exitCode, 0, stderr)
   })
 
+  it('says which image cannot be pulled, long before the time limit', async () => {
+    const from = join(workplace.directory, 'unpullable')
+    mkdirSync(from)
+    writeFileSync(join(from, 'jaeger.yaml'), JAEGER.replace(/(image: .*jaeger:)[\w.]+/, '$1v0.0.0-nosuch'))
+    const started = Date.now()
+    const { stdout, stderr, exitCode } = await install(from, '--timeout', '5m')
+    assert.equal(exitCode, 1, stdout + stderr)
+    assert.match(stdout, /^jaeger +addons-from +v0\.0\.0-nosuch +0\/1 +NOT READY$/m)
+    assert.match(stderr, /(ErrImagePull|ImagePullBackOff): .*jaeger:v0\.0\.0-nosuch/)
+    assert.ok(Date.now() - started < 120_000)
+    workplace.telemetry('addons', 'uninstall', 'jaeger', '-n', NAMESPACE, '-y')
+  })
+
   for (const [path, code, why] of [
     ['/nowhere/', 'SAMPLE_NOT_FETCHED', /answers 404/],
     ['/page/', 'SAMPLE_INVALID', /web page/],
