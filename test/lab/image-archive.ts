@@ -17,7 +17,7 @@ export type ImageFile =
 
 export interface Image {
   name: string
-  config: { Entrypoint: string[]; User?: string; Env?: string[] }
+  config: { Entrypoint: string[]; User?: string; Env?: string[]; WorkingDir?: string }
   files: ImageFile[]
 }
 

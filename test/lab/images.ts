@@ -1,7 +1,16 @@
 // The images the lab's pods run, by the names that manifests, charts and istioctl ask for.
 import { join } from 'node:path'
 import { moduleSources } from './build.ts'
-import { binaries, envoy, httpbin, istio as istioComponent, node, standIn, wire } from './components.ts'
+import {
+  binaries,
+  envoy,
+  httpbin,
+  istio as istioComponent,
+  node,
+  prometheusPages,
+  standIn,
+  wire,
+} from './components.ts'
 import type { Image, ImageFile } from './image-archive.ts'
 import type { IstioVersion } from './layout.ts'
 
@@ -110,8 +119,12 @@ export function addonImage(name: string): Image {
   const nobody = { User: '65534:65534' }
   if (repository === 'docker.io/prom/prometheus') {
     const path = join(binaries(node), 'prometheus')
-    const config = { Entrypoint: ['/bin/prometheus'], ...nobody }
-    return { name, config, files: [program(path, '/bin/prometheus'), ...shell] }
+    // Built without its pages, it looks for them below a working directory of this name (its web/ui/ui.go). Not in
+    // /prometheus as the real image: Prometheus Operator mounts the data there.
+    const WorkingDir = '/usr/share/prometheus'
+    const pages = { from: binaries(prometheusPages), to: `${WorkingDir}/web/ui/static/mantine-ui` }
+    const config = { Entrypoint: ['/bin/prometheus'], WorkingDir, ...nobody }
+    return { name, config, files: [program(path, '/bin/prometheus'), pages, ...shell] }
   }
   if (repository === 'ghcr.io/prometheus-operator/prometheus-config-reloader') {
     const path = join(binaries(node), 'prometheus-config-reloader')

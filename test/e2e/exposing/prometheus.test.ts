@@ -97,8 +97,14 @@ describe('Prometheus behind the gateway, on the real mesh', () => {
         `${HOST}:443:${loadBalancerAddress}`,
         ...words,
       ]).stdout
-    // Not /query and /targets: the lab's Prometheus is built from its Go module, which lacks the pages' files.
-    for (const path of ['/-/ready', '/-/healthy', '/api/v1/status/config', '/api/v1/label/job/values']) {
+    for (const path of [
+      '/query',
+      '/targets',
+      '/-/ready',
+      '/-/healthy',
+      '/api/v1/status/config',
+      '/api/v1/label/job/values',
+    ]) {
       assert.equal(curl('-o', '/dev/null', '-w', '%{http_code}', `https://${HOST}${path}`), '200', path)
     }
     assert.match(curl(`https://${HOST}/api/v1/query?query=up`), /"status":"success"/)
