@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
+import { withBuildLock } from './lock.ts'
 import { step } from './progress.ts'
 import { command, succeeds } from './subprocess.ts'
 
@@ -30,11 +31,9 @@ export async function installMissingPackages(): Promise<void> {
 
 /** What a test takes from Debian besides: packages, and a file of each that tells whether it is there. */
 export async function installPackages(wanted: Record<string, string>): Promise<void> {
-  const missing = Object.entries(wanted).filter(([, file]) => !existsSync(file))
-  await install(
-    missing.map(([name]) => name),
-    'this test',
-  )
+  const missing = () => Object.entries(wanted).flatMap(([name, file]) => (existsSync(file) ? [] : [name]))
+  // A test beside this one may want the same, and apt refuses to run twice at a time.
+  if (missing().length > 0) await withBuildLock(() => install(missing(), 'this test'))
 }
 
 async function install(missing: string[], who: string): Promise<void> {
