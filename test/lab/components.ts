@@ -60,6 +60,8 @@ export const node = go('node', 'kubernetes 1.34.4, etcd 3.6, coredns 1.14.1, pro
   },
 })
 export const httpbin = go('httpbin', 'go-httpbin 2.26')
+/** All-in-one of Jaeger 1, and a program that starts it as Istio's sample starts Jaeger 2. */
+export const jaeger = go('jaeger', 'jaeger 1.62')
 export const standIn = go('stand-in', 'stand-in server', { module: 'stand-in', target: '.' })
 export const wire = go('wire', 'wire server', { module: 'wire', target: '.' })
 export const envoy: WheelComponent = {
@@ -103,7 +105,7 @@ export function istio(version: IstioVersion): GoComponent {
  * Then the longest, so that the short ones fill the gaps.
  */
 export function components(version: IstioVersion): Component[] {
-  return [httpbin, node, istio(version), envoy, standIn, wire, prometheusPages]
+  return [httpbin, node, istio(version), jaeger, envoy, standIn, wire, prometheusPages]
 }
 
 /** Where the component's programs or pages are, once built. */

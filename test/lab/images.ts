@@ -6,6 +6,7 @@ import {
   envoy,
   httpbin,
   istio as istioComponent,
+  jaeger,
   node,
   prometheusPages,
   standIn,
@@ -104,7 +105,6 @@ const standIns: Record<string, { programs: [string, ...string[]]; user: string }
   'docker.io/grafana/loki': { programs: ['/usr/bin/loki'], user: '10001:10001' },
   'docker.io/kiwigrid/k8s-sidecar': { programs: ['/app/k8s-sidecar'], user: '65534:65534' },
   'quay.io/kiali/kiali': { programs: ['/opt/kiali/kiali'], user: '1000:1000' },
-  'docker.io/jaegertracing/jaeger': { programs: ['/cmd/jaeger/jaeger'], user: '10001:10001' },
   'docker.io/openzipkin/zipkin-slim': { programs: ['/zipkin/zipkin'], user: '1000:1000' },
   'docker.io/apache/skywalking-oap-server': {
     programs: ['/skywalking/skywalking-oap', '/skywalking/bin/swctl'],
@@ -130,6 +130,11 @@ export function addonImage(name: string): Image {
     const path = join(binaries(node), 'prometheus-config-reloader')
     const config = { Entrypoint: ['/bin/prometheus-config-reloader'], ...nobody }
     return { name, config, files: [program(path, '/bin/prometheus-config-reloader'), { directory: '/tmp' }] }
+  }
+  if (repository === 'docker.io/jaegertracing/jaeger') {
+    const config = { Entrypoint: ['/cmd/jaeger/jaeger'], User: '10001:10001' }
+    const files = ['jaeger', 'all-in-one'].map((file) => program(join(binaries(jaeger), file), `/cmd/jaeger/${file}`))
+    return { name, config, files: [...files, ...shell] }
   }
   const played = standIns[repository]
   if (!played) throw new Error(`the lab has no image ${name}: add it to test/lab/images.ts`)
