@@ -1,10 +1,13 @@
 /** The lab's application of four services: what tests of routes and of traces build on. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'mocha'
 import { insideNode } from '../lab/lab.ts'
 import { BOOKINFO, BOOKINFO_PORT, endBookinfo, startBookinfo } from './bookinfo.ts'
 import { difference, dump } from './dump.ts'
+import { awaitSpans, type Span } from './jaeger-api.ts'
 import { Workplace } from './mesh.ts'
+import { MeshSettings } from './mesh-settings.ts'
 import { podOf } from './mesh-workloads.ts'
 
 const TRACE = {
@@ -16,6 +19,23 @@ const TRACE = {
   Tracestate: 'lab=1',
 }
 
+/** Each call within the application is two spans, one of each sidecar. */
+const SPANS = ['details', 'productpage', 'productpage', 'productpage', 'ratings', 'reviews', 'reviews']
+const ATTEMPTS = 4
+
+const PROVIDERS = {
+  zipkin: { zipkin: { service: 'zipkin.istio-system.svc.cluster.local', port: 9411 } },
+  otlp: { opentelemetry: { service: 'jaeger-collector.istio-system.svc.cluster.local', port: 4317 } },
+}
+
+/** Only requests that come with a decision are recorded. */
+const telemetry = (provider: string) => ({
+  apiVersion: 'telemetry.istio.io/v1',
+  kind: 'Telemetry',
+  metadata: { name: 'tracing', namespace: BOOKINFO },
+  spec: { tracing: [{ providers: [{ name: provider }], randomSamplingPercentage: 0 }] },
+})
+
 interface Answer {
   headers: Record<string, string>
 }
@@ -23,13 +43,16 @@ interface Answer {
 describe('the application of four services, on the real mesh', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
+  let settings: MeshSettings
 
   before(() => {
     untouched = dump(workplace)
+    settings = new MeshSettings(workplace)
     startBookinfo(workplace)
   })
   after(() => {
     endBookinfo(workplace)
+    settings.restore()
     workplace.end()
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
@@ -67,11 +90,34 @@ describe('the application of four services, on the real mesh', () => {
     assert.deepEqual(await headersAtTheEnd(), TRACE)
   })
 
-  it('passes none on with the switch, and the page still works', async () => {
+  /** Opens the page in a new trace. @returns the spans that Jaeger has of it */
+  async function trace(count: number): Promise<Span[]> {
+    const [id, parent] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')]
+    const zipkin = { 'X-B3-Traceid': id, 'X-B3-Spanid': parent, 'X-B3-Sampled': '1' }
+    // Envoy's tracer for OTLP takes the identity of the trace from traceparent, but not its decision.
+    const otlp = { Traceparent: `00-${id}-${parent}-01`, 'X-Client-Trace-Id': TRACE['X-Request-Id'] }
+    await ask('/productpage', { ...zipkin, ...otlp })
+    return awaitSpans(workplace, id, count)
+  }
+  const services = (spans: Span[]) => spans.map(({ service }) => service.replace(`.${BOOKINFO}`, '')).sort()
+
+  for (const provider of Object.keys(PROVIDERS)) {
+    it(`is one trace of four services in Jaeger, reported by ${provider}`, async () => {
+      settings.addProviders(...Object.entries(PROVIDERS).map(([name, how]) => ({ name: `lab-${name}`, ...how })))
+      workplace.apply(telemetry(`lab-${provider}`))
+      let spans: Span[] = []
+      for (let attempt = 0; attempt < ATTEMPTS && spans.length < SPANS.length; attempt++)
+        spans = await trace(SPANS.length)
+      assert.deepEqual(services(spans), SPANS)
+    })
+  }
+
+  it('passes none on with the switch: the page still works, and the trace ends at the first service', async () => {
     startBookinfo(workplace, { forwards: false })
     const { 'X-Request-Id': fresh, ...others } = await headersAtTheEnd()
     assert.notEqual(fresh, TRACE['X-Request-Id'])
-    assert.deepEqual(others, {})
+    assert.notEqual(others.Traceparent?.slice(0, 35), TRACE.Traceparent.slice(0, 35))
     assert.match((await ask('/productpage')).body, /Reviewer1&#34;:5/)
+    assert.deepEqual(services(await trace(2)), ['productpage'])
   })
 })

@@ -1,11 +1,13 @@
 /** Add-ons that a tenant claims to have, and logins that an add-on does not ask for, on the real mesh. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
+import { reportTrace } from '../jaeger-api.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 import { statusOf } from '../tenant.ts'
@@ -155,9 +157,11 @@ describe('add-ons of tenants, and logins that are not asked for, on the real mes
       ]
       return Number(workplace.run('curl', [...words, `https://${host}${path}`]).stdout)
     }
-    const ARCHIVE = ['POST', '/jaeger/api/archive/1'] as const
+    const TRACE = randomBytes(16).toString('hex')
+    const ARCHIVE = ['POST', `/jaeger/api/archive/${TRACE}`] as const
 
     it('shows the page and refuses to archive; the control: without the list it would', async () => {
+      await reportTrace(workplace, TRACE)
       const { stdout, stderr, exitCode } = workplace.telemetry(
         ...['expose', 'tracing', '-n', 'istio-system', '--allow-anonymous', '-y', '-o', 'json'],
       )
