@@ -9,6 +9,8 @@ import { awaitSpans, type Span } from './jaeger-api.ts'
 import { Workplace } from './mesh.ts'
 import { MeshSettings } from './mesh-settings.ts'
 import { podOf } from './mesh-workloads.ts'
+import { awaitSamples } from './prometheus-api.ts'
+import { requestMetrics } from './request-metrics.ts'
 
 const TRACE = {
   'X-Request-Id': 'b1a8e0c5-3b4a-9d3c-8d0b-4f6f0f1c2d3e',
@@ -35,6 +37,28 @@ const telemetry = (provider: string) => ({
   metadata: { name: 'tracing', namespace: BOOKINFO },
   spec: { tracing: [{ providers: [{ name: provider }], randomSamplingPercentage: 0 }] },
 })
+
+/** Labels of the call from reviews to ratings. */
+const CALL = {
+  destination_service: 'ratings.bookinfo.svc.cluster.local',
+  destination_service_name: 'ratings',
+  destination_service_namespace: BOOKINFO,
+  destination_workload: 'ratings-v1',
+  destination_workload_namespace: BOOKINFO,
+  destination_canonical_service: 'ratings',
+  destination_canonical_revision: 'v1',
+  source_workload_namespace: BOOKINFO,
+  request_protocol: 'http',
+  response_code: '200',
+  response_flags: '-',
+}
+const SOURCE = { source_workload: 'reviews-v1', source_canonical_service: 'reviews', source_canonical_revision: 'v1' }
+/** The other proxy knows only the account. */
+const PEER = {
+  source_workload: 'bookinfo-reviews',
+  source_canonical_service: 'bookinfo-reviews',
+  source_canonical_revision: 'unknown',
+}
 
 interface Answer {
   headers: Record<string, string>
@@ -111,6 +135,45 @@ describe('the application of four services, on the real mesh', () => {
       assert.deepEqual(services(spans), SPANS)
     })
   }
+
+  /** The counters of requests that a proxy has, merged with the application's metrics as Prometheus scrapes them. */
+  async function counters(app: string): Promise<{ labels: Record<string, string>; value: number }[]> {
+    const { address } = podOf(workplace, BOOKINFO, app)
+    const metrics = await insideNode(['curl', '-sS', '-m', '10', `http://${address}:15020/stats/prometheus`])
+    return [...metrics.matchAll(/^istio_requests_total\{(.*)\} (\d+)$/gm)].map(([, labels = '', value]) => ({
+      labels: Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text])),
+      value: Number(value),
+    }))
+  }
+  const counted = async (app: string, reporter: string) =>
+    (await counters(app)).find(
+      ({ labels }) => labels.reporter === reporter && labels.destination_workload === 'ratings-v1',
+    )
+
+  it('is counted by both proxies of a call as istio_requests_total, with requestMetrics', async () => {
+    workplace.apply(requestMetrics())
+    const both = async () => [await counted('reviews', 'source'), await counted('ratings', 'destination')]
+    let first = await both()
+    for (const deadline = Date.now() + 60_000; first.includes(undefined) && Date.now() < deadline; first = await both())
+      await ask('/productpage')
+    for (let sent = 0; sent < 10; sent++) await ask('/productpage')
+    const last = await both()
+    assert.deepEqual(
+      last.map((counter, at) => (counter?.value ?? 0) - (first[at]?.value ?? 0)),
+      [10, 10],
+    )
+    assert.deepEqual(
+      last.map((counter) => counter?.labels),
+      [
+        { ...CALL, ...SOURCE, reporter: 'source', connection_security_policy: 'unknown' },
+        { ...CALL, ...PEER, reporter: 'destination', connection_security_policy: 'mutual_tls' },
+      ],
+    )
+    const series =
+      'istio_requests_total{reporter="source",source_workload="reviews-v1",destination_workload="ratings-v1"}'
+    assert.ok(await awaitSamples(workplace, `${series} == ${last[0]?.value}`), series)
+    workplace.delete(requestMetrics())
+  })
 
   it('passes none on with the switch: the page still works, and the trace ends at the first service', async () => {
     startBookinfo(workplace, { forwards: false })
