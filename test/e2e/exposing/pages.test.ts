@@ -27,6 +27,7 @@ const PAGES: Record<string, RegExp> = {
 
 describe('Prometheus in a browser, behind the gateway, on the real mesh', () => {
   const workplace = new Workplace()
+  let ca: string | undefined
   let browser: Browser
   let credentials: { user: string; password: string }
 
@@ -40,7 +41,8 @@ describe('Prometheus in a browser, behind the gateway, on the real mesh', () => 
     const result = JSON.parse(stdout) as ExposeResult
     assert.ok(result.credentials)
     credentials = result.credentials
-    browser = await Browser.start(workplace, { ca: result.authority?.certificate, hosts: HOSTS })
+    ca = result.authority?.certificate
+    browser = await Browser.start(workplace, { ca, hosts: HOSTS })
   })
   after(async () => {
     await browser?.end()
@@ -56,10 +58,11 @@ describe('Prometheus in a browser, behind the gateway, on the real mesh', () => 
   })
 
   it('asks for the password', async () => {
-    await browser.open(URL_OF_PROMETHEUS)
-    await browser.shows(/User authentication failed/)
-    assert.equal(browser.exchanges.shift()?.status, 401)
-    browser.exchanges.length = 0
+    const visitor = await Browser.start(workplace, { ca, hosts: HOSTS })
+    await visitor.open(URL_OF_PROMETHEUS)
+    await visitor.shows(/User authentication failed/)
+    assert.equal(visitor.exchanges[0]?.status, 401)
+    await visitor.end()
   })
 
   it('runs a query and shows its result', async () => {
