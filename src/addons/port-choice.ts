@@ -28,9 +28,9 @@ export function requireUnambiguous(choice: PortChoice, names: string[], { flag, 
   const wrong = (why: string, port: number) => usageError(code, `${flag} ${why}`, [`${flag} ${names[0]}=${port}`])
   for (const [index, { addon, port }] of choice.entries()) {
     const earlier = choice.slice(0, index).find((one) => (one.addon ?? names[0]) === (addon ?? names[0]))
-    if (earlier !== undefined) throw wrong(`${port}: the same add-on already has ${earlier.port}`, port)
+    if (earlier !== undefined) throw wrong(`${port}: ${addon ?? names[0]} already has ${earlier.port}`, port)
     if (addon === undefined && names.length > 1)
-      throw wrong(`${port}: name the add-on, one of ${names.join(', ')}`, port)
+      throw wrong(`${port}: say for which one: ${names.join(', ')}`, port)
     if (addon !== undefined && !names.includes(addon))
       throw wrong(`${addon}=${port}: ${addon} is not ${done} by this command`, port)
   }

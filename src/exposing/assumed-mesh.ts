@@ -14,7 +14,7 @@ import { addressAndPort, domainRequired } from '../gateways/names.ts'
 import { ISSUED_SECRET_NAME, TLS_SECRET_NAME } from '../manifests/names.ts'
 import type { Survey } from './gather.ts'
 import { chosenPaths } from './gathering/mesh.ts'
-import { chooseOwnPorts } from './gathering/own-ports.ts'
+import { chooseOwnPorts, requireApart } from './gathering/own-ports.ts'
 import { requireNodePorts } from './node-ports.ts'
 import type { ExposeIntent } from './request.ts'
 import { type ExposureSpec, entriesFor, namesOf, serviceHostsOf } from './spec.ts'
@@ -53,6 +53,7 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
   const terms = dated(intent.terms, now)
   const found = entriesFor({ addons, exposed: [] }, layout, own)
   const place = { ...found, serviceHosts: serviceHostsOf(found.entries) }
+  requireApart(place.entries, namesOf(addons))
   const spec = {
     istioVersion: ISTIO_VERSIONS[0],
     gateway,

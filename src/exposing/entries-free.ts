@@ -1,4 +1,5 @@
 /** Checks that the gateway has the ports for all entries, and that no other Gateway serves them. */
+import { titleOf } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { UserError } from '../errors.ts'
 import { type Finding, notes, warns } from '../findings.ts'
@@ -29,8 +30,9 @@ export function requireEntriesFree(all: Place, present: KubeObject[]): { redirec
   // Ports of their own were checked where they were chosen.
   const entries = all.entries.filter(({ own }) => own === undefined)
   const place = { ...all, entries }
-  if (address.port !== undefined && needingPorts(all.entries, layout).length > 0)
-    throw portNeedsHosts(`${address.address}:${address.port}`)
+  const [needing] = needingPorts(all.entries, layout)
+  if (address.port !== undefined && needing !== undefined)
+    throw portNeedsHosts(`${address.address}:${address.port}`, needing.own && titleOf(needing.addon))
   if (entries.length === 0) return { redirect: false, warnings: otherAddresses(all) }
   requirePort(place)
   const others = present.filter(({ kind }) => kind === 'Gateway')

@@ -19,7 +19,7 @@ import type { Dependencies } from '../world.ts'
 import { chooseDomain } from './domain.ts'
 import { requireEntriesFree } from './entries-free.ts'
 import { type MeshFacts, readMesh } from './gathering/mesh.ts'
-import { chooseOwnPorts } from './gathering/own-ports.ts'
+import { chooseOwnPorts, requireApart } from './gathering/own-ports.ts'
 import { requireNodePorts } from './node-ports.ts'
 import { awaitedGuards, chosenAddons, stillClosed } from './opening/closed-routes.ts'
 import type { ExposeIntent } from './request.ts'
@@ -71,6 +71,7 @@ export async function gather(intent: ExposeIntent, outside: Dependencies, earlie
   const terms = dated(intent.terms, serverTime(world))
   const found = { istioVersion, gateway, address, layout, ...entriesFor(mesh, layout, own) }
   const place = { ...found, serviceHosts: serviceHostsOf(found.entries) }
+  requireApart(place.entries, names)
   const moved = movedRoutes({ ...mesh, ...place })
   const known = requireGuards({ ...mesh, ...place }, intent, earlier)
   const guarding = await requireLoginsPossible(known, names, { istioVersion, gateway, services, cluster })

@@ -218,7 +218,7 @@ function replacedWarnings(certificates: Certificates | undefined): Finding[] {
 function stillClosed(spec: ExposureSpec): Finding[] {
   return Object.keys(spec.closed).map((addon) => {
     const isNamed = spec.addons.some(({ found }) => found.addon.name === addon)
-    return routeClosed({ addon, host: entryIn(spec, addon).host }, isNamed ? 'fails' : 'warns')
+    return routeClosed({ addon, host: hostAt(entryIn(spec, addon).host, spec.address) }, isNamed ? 'fails' : 'warns')
   })
 }
 

@@ -112,7 +112,13 @@ export function entryIn({ entries }: Pick<ExposureSpec, 'entries'>, addon: strin
 
 /** The services that get a route: those of requested add-ons, then those of other add-ons whose route changes. */
 export function backendsOf(spec: ExposureSpec): Backend[] {
-  return [...requestedBackends(spec), ...carriedRoutes(spec).map(({ backend }) => backend)]
+  return [...requestedBackends(spec), ...carriedRoutes(spec).map(({ backend }) => leadingToItsName(backend))]
+}
+
+/** A route that is named for one Service leads to no other: somebody may have changed it, and the consent and guard are for that one. */
+function leadingToItsName(backend: Backend): Backend {
+  const { name: service, namespace } = serviceNamed(backend.addon) ?? {}
+  return service === undefined || namespace === undefined ? backend : { ...backend, service, namespace }
 }
 
 /**
@@ -137,9 +143,17 @@ function exposureOf(
   const entry = entryIn(spec, addon)
   const secure = isSecure(entry, spec.layout)
   const host = hostAt(entry.host, spec.address)
-  const port = outsidePort(spec.address, service, entry.port)
+  const port = outsidePort(withTarget(spec.address, entry), service, entry.port)
   const url = urlOf({ host, port, path, secure })
   return { addon, namespace, service: name, servicePort, host, secure, port, path, url }
+}
+
+/** In the network of a node the pods listen at the target, which the Service does not say before it has the port. */
+function withTarget(address: IngressAddress, { port, own }: Entry): IngressAddress {
+  const { hostPorts } = address
+  const target = own?.target
+  const isKnown = hostPorts === undefined || hostPorts[port] !== undefined || target === undefined
+  return isKnown ? address : { ...address, hostPorts: { ...hostPorts, [port]: target } }
 }
 
 /** The host in URLs: the address where any host is served. */

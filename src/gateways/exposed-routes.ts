@@ -3,12 +3,21 @@ import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { componentOf, ownPortOf } from '../cluster/ownership.ts'
-import { CLOSED_FOR, pathIn } from '../manifests/virtual-service.ts'
+import { CLOSED_FOR, NO_PATH, pathIn } from '../manifests/virtual-service.ts'
 import { textsOf } from '../shapes.ts'
 import { isHeaderName, isPlainPath } from '../text.ts'
 import { addressesIn } from './address-domain.ts'
 import { portNumbered } from './find.ts'
-import { ANY_HOST, domainOf, type Entry, entriesServed, isSecure, type Layout, type OwnPort } from './layout.ts'
+import {
+  ANY_HOST,
+  domainOf,
+  type Entry,
+  entriesServed,
+  isSecure,
+  type Layout,
+  mayBeOwn,
+  type OwnPort,
+} from './layout.ts'
 import { isNamedByExposing } from './made-by-exposing.ts'
 
 /** Service, port and path of a page. */
@@ -77,7 +86,9 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
 
 function ownPort(object: KubeObject, host: string, port: number | undefined): Pick<ExposedRoute, 'own'> {
   const own = ownPortOf(object)
-  return own === undefined || port === undefined ? {} : { own: { port, ...own, anyHost: host === ANY_HOST } }
+  return own === undefined || port === undefined || !mayBeOwn(port)
+    ? {}
+    : { own: { port, ...own, anyHost: host === ANY_HOST } }
 }
 
 /** Of the first rule, which takes all requests when the route is closed. */
@@ -102,10 +113,12 @@ function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend
   return paths.length === 0 ? { ...found, path: home } : { ...found, path: paths[0] ?? '/', paths }
 }
 
-/** The paths of a Service that a rule lets through; none if all are. */
+/** The paths of a Service that a rule lets through; none if all are. Somebody may have written another condition: it lets nothing through. */
 function pathsOf(rule: NonNullable<RouteSpec['http']>[number] | undefined): string[] {
-  const paths = (rule?.match ?? []).map(({ uri }) => pathIn(uri))
-  return paths.filter((path) => path !== undefined && isPlainPath(path)) as string[]
+  const conditions = (rule?.match ?? []).map(({ uri }) => uri)
+  if (conditions.every((uri) => uri === undefined)) return []
+  const paths = conditions.map(pathIn).filter((path) => path !== undefined && isPlainPath(path)) as string[]
+  return paths.length === 0 ? [NO_PATH] : paths
 }
 
 /** The common domain of the exposed hosts. */

@@ -42,6 +42,11 @@ export interface OwnPort {
 
 export const ANY_HOST = '*'
 
+/** Whether only one exposure may have a port: those of the schemes are for all hosts of a gateway. */
+export function mayBeOwn(port: number): boolean {
+  return Number.isInteger(port) && port > 0 && port <= 65_535 && port !== schemePort(true) && port !== schemePort(false)
+}
+
 /** Whether an entry is served over HTTPS. */
 export function isSecure({ own }: Pick<Entry, 'own'>, { secure }: Pick<Layout, 'secure'>): boolean {
   return own?.secure ?? secure

@@ -6,7 +6,7 @@ import { ADDON_NAMES } from '../addons/catalog.ts'
 import { serviceNamed } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
-import { componentOf, EXPOSING, isOwnedBy, notesOf } from '../cluster/ownership.ts'
+import { componentOf, EXPOSING, isOwnedBy, notesOf, ownPortOf } from '../cluster/ownership.ts'
 import { isWrittenByOthers } from '../cluster/trust.ts'
 import {
   CERTIFICATE_NAME,
@@ -17,7 +17,7 @@ import {
   TLS_SECRET_NAME,
   virtualServiceName,
 } from '../manifests/names.ts'
-import { ANY_HOST, domainOf, domainOfHosts, serversIn } from './layout.ts'
+import { ANY_HOST, domainOf, domainOfHosts, mayBeOwn, serversIn } from './layout.ts'
 import { whyNotOurPorts } from './service-ports.ts'
 
 /** Where exposing makes objects: the namespaces in which an ingress gateway runs. `undefined` if pods may not be listed. */
@@ -103,7 +103,7 @@ function isIssued({ kind, metadata }: KubeObject): boolean {
 function whyOtherContent(object: KubeObject): string | undefined {
   const exposed = componentOf(object) ?? ''
   const isOne = (host: string) =>
-    host === ANY_HOST ||
+    (host === ANY_HOST && mayServeAny(object)) ||
     (object.kind === 'VirtualService'
       ? domainOf({ addon: exposed, host }) !== undefined
       : domainOfHosts([host], notesOf(object).domain) !== undefined)
@@ -112,6 +112,19 @@ function whyOtherContent(object: KubeObject): string | undefined {
   if (object.kind === 'VirtualService' && !isBoundToOurs(object))
     return `it is not only bound to Gateway ${GATEWAY_NAME}`
   return undefined
+}
+
+/** Any host is only served on ports of their own. */
+function mayServeAny(object: KubeObject): boolean {
+  if (object.kind === 'VirtualService') return exposedOnOwnPort(object)
+  return serversIn(object).every(({ hosts, port }) => !hosts.includes(ANY_HOST) || mayBeOwn(port.number))
+}
+
+/** Whether each rule is for the port that the route has for itself. */
+function exposedOnOwnPort(route: KubeObject): boolean {
+  const { http = [] } = (route.spec ?? {}) as { http?: { match?: { port?: number }[] }[] }
+  const ports = http.flatMap(({ match = [{}] }) => match.map(({ port = 0 }) => port))
+  return ownPortOf(route) !== undefined && ports.every(mayBeOwn)
 }
 
 function hostsOf(object: KubeObject): string[] {

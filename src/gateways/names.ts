@@ -68,8 +68,16 @@ export function addressAndPort(text: string): { address: string; port?: number }
   return digits === undefined ? { address } : { address, port: Number(digits) }
 }
 
-/** The layout `ports` has several ports, and an address with a port has one. */
-export function portNeedsHosts(address: string): UserError {
+/**
+ * The layout `ports` has several ports, and an address with a port has one.
+ * @param own the exposure with a port of its own, if it is not the layout
+ */
+export function portNeedsHosts(address: string, own?: string): UserError {
+  if (own !== undefined)
+    return addressInvalid(
+      `${quote(address)} has a port, but ${own} has a port of its own at the gateway`,
+      `--ingress-ip ${addressAndPort(address).address}   # each exposure at its port of the gateway`,
+    )
   const why = `${quote(address)} has a port, but the layout ports has a port for each add-on`
   return addressInvalid(why, '--layout hosts   # all add-ons at that port')
 }

@@ -24,7 +24,11 @@ const PREFIX = 'kubectl-telemetry-'
 
 /** The add-on or Service that one of these names is for; `undefined` for another name. */
 export function exposedBy(objectName: string): string | undefined {
-  return objectName.startsWith(PREFIX) ? objectName.slice(PREFIX.length).replace(/[.-]ext-authz$/, '') : undefined
+  if (!objectName.startsWith(PREFIX)) return undefined
+  const rest = objectName.slice(PREFIX.length)
+  // A namespace may be called `ext-authz`, or `bar-ext-authz`: only the second dot of a Service's name begins the suffix.
+  const [, exposed = rest] = /^([^.]+\.[^.]+)\.ext-authz$/.exec(rest) ?? /^([^.]+)-ext-authz$/.exec(rest) ?? []
+  return exposed
 }
 
 /** Name of the objects for a workload's metrics: a Sidecar, a PeerAuthentication, a NetworkPolicy. */

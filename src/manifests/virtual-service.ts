@@ -108,12 +108,16 @@ function routes({ path, port, allowed, paths, destination, removes = [] }: Virtu
  */
 const REST = '([^%\\\\]|%([013-46-9a-fA-F][0-9a-fA-F]|2[0-46-9a-dA-D]|5[0-9abdefABDEF]))*'
 
-const DOT_SEGMENT = '.*/[.]{1,2}(/.*)?'
+/** Some servers take `..;a` for `..`: what follows a semicolon is a parameter of the segment for them (RFC 3986, 3.3). */
+const DOT_SEGMENT = '.*/[.]{1,2}(;[^/]*)?(/.*)?'
 
 /** @param path a plain one (text.ts) */
 function uriMatch(path: string): { exact: string } | { regex: string } {
   return path.endsWith('/') ? { regex: path.replaceAll('.', '\\.') + REST } : { exact: path }
 }
+
+/** In place of paths that cannot be read: it leads nowhere, so that nothing is let through that was not before. */
+export const NO_PATH = `${PROBES}no-path`
 
 /** The path of a match of `paths`; `undefined` for any other match. */
 export function pathIn({ exact, regex }: { exact?: unknown; regex?: unknown } = {}): string | undefined {

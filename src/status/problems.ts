@@ -82,7 +82,9 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
   const isUnread = place.unread.some((part) => part.addon === addon)
   const { host } = route
   return [
-    ...(route.closedFor === undefined ? [] : [routeClosed({ addon, host }, 'fails')]),
+    ...(route.closedFor === undefined
+      ? []
+      : [routeClosed({ addon, host: place.exposures[index]?.host ?? host }, 'fails')]),
     ...(place.differing.includes(addon) && !isUnread ? [notAsWritten(addon, url)] : []),
     ...(expired
       ? [fails('EXPOSURE_EXPIRED', `${url} expired at ${expiresAt}`, 'kubectl telemetry cleanup --expired')]

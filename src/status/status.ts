@@ -175,10 +175,18 @@ function serviceStatuses(exposed: ExposedAddon[], surveyed: SurveyedAddon[]): (S
   return exposed
     .toSorted((one, other) => one.name.localeCompare(other.name))
     .map(({ name, service: _, access, ...exposure }) => {
+      // The route may lead to another one: commands about it take the namespace from its name.
+      const { namespace = exposure.namespace } = serviceNamed(name) ?? {}
       const one = surveyed.find(({ found }) => found.addon.name === name)
       const status = one === undefined ? undefined : addonStatus(one)
       const found = status === undefined ? {} : { found: status.found }
-      return { ...exposure, name: titleOf(name), ...found, access: { addon: { kind: 'unknown' }, ...access } }
+      return {
+        ...exposure,
+        namespace,
+        name: titleOf(name),
+        ...found,
+        access: { addon: { kind: 'unknown' }, ...access },
+      }
     })
 }
 

@@ -94,9 +94,11 @@ export function guardAnswers(status: 401 | 403): Probe {
 
 /** Guards like Envoy with the present objects: a filter of the host answers 401, and a policy denies the path that it names. */
 function guardingFrom({ objects }: FakeCluster): FakeProber['guarding'] {
-  return ({ host, path }) => {
-    if (!objects.some(({ kind, spec }) => kind === 'VirtualService' && JSON.stringify(spec).includes(`"${host}"`)))
-      return { ok: false, hop: 'route', status: 404, protocol: 'HTTP/2', milliseconds: 3 }
+  return ({ host: asked, path }) => {
+    const isRouted = (host: string) =>
+      objects.some(({ kind, spec }) => kind === 'VirtualService' && JSON.stringify(spec).includes(`"hosts":["${host}"`))
+    const host = [asked, '*'].find(isRouted)
+    if (host === undefined) return { ok: false, hop: 'route', status: 404, protocol: 'HTTP/2', milliseconds: 3 }
     const text = (kind: string) => JSON.stringify(objects.filter((one) => one.kind === kind).map(({ spec }) => spec))
     if (text('AuthorizationPolicy').includes(path) && path !== LOGIN_PROBE) return guardAnswers(403)
     return text('EnvoyFilter').includes(`${host}:`) ? guardAnswers(401) : ROUTE

@@ -27,14 +27,14 @@ describe('requestedPort', () => {
     it(`takes ${name}`, () => assert.equal(requestedPort(choice, 'grafana', names), port))
 
   const wrong: [string, PortChoice, RegExp][] = [
-    ['a port that could be for either add-on', [{ port: 3001 }], /name the add-on, one of grafana, kiali/],
+    ['a port that could be for either add-on', [{ port: 3001 }], /say for which one: grafana, kiali/],
     [
       'two ports for one',
       [
         { addon: 'kiali', port: 1 },
         { addon: 'kiali', port: 2 },
       ],
-      /-p 2: the same add-on already has 1/,
+      /-p 2: kiali already has 1/,
     ],
     ['a port for an add-on that is not forwarded', [{ addon: 'tracing', port: 1 }], /tracing is not forwarded/],
   ]

@@ -29,7 +29,6 @@ describe('gateway', () => {
       },
       spec: {
         selector: { istio: 'ingress', app: 'istio-ingress' },
-        notes: {},
         servers: [
           {
             hosts: ['./grafana.example.com', './kiali.example.com'],

@@ -7,7 +7,7 @@ import { UserError, usageError } from '../../errors.ts'
 import { portConflict } from '../../gateways/conflicts.ts'
 import type { ExposedRoute } from '../../gateways/exposed-routes.ts'
 import { gatewayName, type IngressGateway, portNumbered, targetsNumbered } from '../../gateways/find.ts'
-import { type Layout, type LayoutName, type OwnPort, schemePort } from '../../gateways/layout.ts'
+import { type Entry, type Layout, type LayoutName, mayBeOwn, type OwnPort, schemePort } from '../../gateways/layout.ts'
 import { ownPorts } from '../../gateways/service-ports.ts'
 import { sh } from '../../shell.ts'
 import { shown } from '../../text.ts'
@@ -39,12 +39,13 @@ export function chooseOwnPorts(intent: Intent, facts: PortFacts): Record<string,
     (one) => layout === 'ports' && one.own === undefined && classicPortOf(one.addon) === undefined,
   )
   if (unplaced !== undefined) throw ownPortNeeded(unplaced.addon, true)
-  const kept = others.flatMap(({ addon, own }) => (own === undefined ? [] : [[addon, own] as const]))
+  const kept = others.flatMap(({ addon, own }) =>
+    own === undefined ? [] : [[addon, { ...own, ...targetAgain(own.port, facts) }] as const],
+  )
   const chosen = names.flatMap((name) => {
     const own = ownPortFor(name, intent, { ...facts, layout })
     return own === undefined ? [] : [[name, own] as const]
   })
-  requireEach([...kept, ...chosen])
   if (intent.anyHost && chosen.length < names.length) throw anyHostAlone()
   return Object.fromEntries([...kept, ...chosen])
 }
@@ -57,7 +58,7 @@ function ownPortFor(name: string, intent: Intent, facts: PortFacts & { layout: L
   const ofLayout = layoutPort(name, intent, facts)
   if (ofLayout === undefined && port === undefined) throw ownPortNeeded(name)
   if (port === undefined || port === ofLayout) return undefined
-  if ([80, 443].includes(port)) throw sharedPort(port, insecure)
+  if (!mayBeOwn(port)) throw sharedPort(port, facts.layout, insecure)
   const own = { port, secure: !insecure, anyHost: anyHost ?? before?.anyHost ?? false }
   if (own.anyHost && own.secure && tlsSecret === undefined) throw anyHostNeedsHttp()
   return { ...own, target: targetFor(port, facts) }
@@ -85,14 +86,26 @@ function targetFor(number: number, { gateway, present }: PortFacts): number {
   const { service, pods } = gateway
   const [there] = targetsNumbered(service, pods, number)
   if (there !== undefined) return requireOnlyOne(number, there, { gateway, present })
+  const target = freeTarget(number, gateway)
+  if (target === undefined) throw portTaken(`no port of its pods is free for port ${number}`, gateway)
+  requireNoServer(number, target, { gateway, present })
+  return target
+}
+
+/** A port on which the pods may listen and nothing does. */
+function freeTarget(number: number, gateway: IngressGateway): number | undefined {
+  const { service, pods } = gateway
   const others = (service.spec.ports ?? []).flatMap(({ port }) => targetsNumbered(service, pods, port))
   const taken = new Set([...OF_PROXY, ...others, ...containerPorts(gateway)])
   const candidates = Array.from({ length: 50 }, (_, index) => (index === 0 ? number : number + DISTANCE + index - 1))
   const fits = (one: number) => one >= FIRST_FREE && one <= 65_535 && !taken.has(one)
-  const target = candidates.map((one) => (one > 65_535 ? one - 2 * DISTANCE : one)).find(fits)
-  if (target === undefined) throw portTaken(`no port of its pods is free for port ${number}`, gateway)
-  requireNoServer(number, target, { gateway, present })
-  return target
+  return candidates.map((one) => (one > 65_535 ? one - 2 * DISTANCE : one)).find(fits)
+}
+
+/** Where a port leads that the Service has lost: an upgrade of Istio may write it anew. */
+function targetAgain(number: number, { gateway }: PortFacts): Pick<OwnPort, 'target'> {
+  const target = portNumbered(gateway.service, number) === undefined ? freeTarget(number, gateway) : undefined
+  return target === undefined ? {} : { target }
 }
 
 /** A port that the Service has already: one of ours, or one of the user. */
@@ -150,15 +163,28 @@ function portTaken(message: string, gateway: IngressGateway, ...more: string[]):
   })
 }
 
-/** Two exposures have two ports. */
-function requireEach(all: readonly (readonly [string, OwnPort])[]): void {
-  for (const [index, [name, { port }]] of all.entries()) {
-    const other = all.slice(0, index).find(([, own]) => own.port === port)
-    if (other === undefined) continue
-    throw usageError(OWN_PORT.code, `--port ${port}: ${titleOf(other[0])} already has this port at the gateway`, [
-      `--port ${port + 1}   # another port for ${titleOf(name)}`,
+/**
+ * A port of its own is that of no other exposure.
+ * @param named the requested ones: they get another port
+ * @throws UserError OWN_PORT_INVALID (exit 2)
+ */
+export function requireApart(entries: readonly Entry[], named: readonly string[]): void {
+  for (const one of entries) {
+    const other = entries.find(({ addon, port }) => port === one.port && addon !== one.addon)
+    if (one.own === undefined || other === undefined) continue
+    const [moving, staying] = named.includes(one.addon) ? [one, other] : [other, one]
+    const { port } = one
+    const message = `--port ${port}: ${titleOf(staying.addon)} already has this port at the gateway`
+    throw usageError(OWN_PORT.code, message, [
+      moving.own === undefined
+        ? sh`kubectl telemetry expose ${argumentsFor(staying.addon)} --port ${nextPort(port)} …   # another port for it`
+        : `--port ${nextPort(port)}   # another port for ${titleOf(moving.addon)}`,
     ])
   }
+}
+
+function nextPort(port: number): number {
+  return port < 65_535 ? port + 1 : port - 1
 }
 
 /** @param isOther whether it is exposed already, and not named */
@@ -176,10 +202,11 @@ function ownPortNeeded(name: string, isOther = false): UserError {
   ])
 }
 
-function sharedPort(port: number, insecure: boolean): UserError {
+function sharedPort(port: number, layout: LayoutName, insecure: boolean): UserError {
   const message = `--port ${port} is shared by all hosts of the gateway and cannot be for one exposure only`
+  const shared = schemePort(!insecure)
   return usageError(OWN_PORT.code, message, [
-    `leave out --port   # the host is then on port ${schemePort(!insecure)}`,
+    ...(layout === 'hosts' && port !== shared ? [`--port ${shared}   # the port of all hosts`] : []),
     `--port ${port + 8000}`,
   ])
 }
@@ -196,6 +223,6 @@ function anyHostNeedsHttp(): UserError {
   return usageError('ANY_HOST_UNUSABLE', message, [
     '--any-host --insecure   # HTTP',
     '--any-host --tls-secret NAME   # your certificate, which may name the address',
-    'leave out --any-host   # HTTPS by the name of the host',
+    '--no-any-host   # HTTPS by the name of the host',
   ])
 }

@@ -1,4 +1,5 @@
 /** Removes hosts from the objects that several add-ons share: the list of the Gateway and the names of the certificate. */
+import { serviceNamed } from '../../addons/service-name.ts'
 import { trustBundle } from '../../certificates/authority.ts'
 import { findHttpsGateways } from '../../certifying/https-gateways.ts'
 import { requireCertificates } from '../../certifying/serving-certificate.ts'
@@ -93,7 +94,10 @@ function shrinkGateway(present: KubeObject, version: string, routes: ExposedRout
     const shrunk = { ...server, hosts: hosts.map(hostHere), port: { ...port, name: withoutVersions(port.name, names) } }
     return hosts.length === 0 ? [] : [shrunk]
   })
-  const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...gatewayNotes(notesOf(present)) }
+  const { service, domain } = notesOf(present)
+  const isOfService = routes.some(({ addon }) => serviceNamed(addon) !== undefined)
+  const notes = gatewayNotes({ service, domain: isOfService ? domain : undefined })
+  const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...notes }
   const manifest = { ...typeOf(resource), metadata, spec: { selector, servers } }
   return planChanges([{ resource, manifest }], [present], EXPOSING)
 }
