@@ -2,16 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { GuardRequest, Login } from '../../src/access/guard.ts'
 import { cleanup } from '../../src/cleaning/cleanup.ts'
-import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { expose } from '../../src/exposing/expose.ts'
 import type { ExposeRequest } from '../../src/exposing/request.ts'
 import { exposedRoutes } from '../../src/gateways/exposed-routes.ts'
-import { FakeCluster } from '../fakes/fake-cluster.ts'
-import { type Asked, FakeGateway } from '../fakes/fake-gateway.ts'
-import { FakeTerminal } from '../fakes/fake-terminal.ts'
-import { type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
+import type { Asked } from '../fakes/fake-gateway.ts'
 import { grafana, ingressGateway, kiali, prometheus } from '../fakes/mesh.ts'
 import { DOMAIN, isClosed, requestFor } from './exposing.ts'
+import { WatchedMesh } from './watched-mesh.ts'
 
 const LIST = ['203.0.113.0/24']
 const KEYS: Login = {
@@ -45,67 +42,6 @@ const PLACES: Asked[] = [DOMAIN, 'example.com'].flatMap((domain) =>
   ]),
 )
 
-/** A mesh with its gateway. Strangers ask in every way after each write, each push, and in between. */
-class WatchedMesh {
-  readonly cluster: FakeCluster
-  readonly gateway: FakeGateway
-  readonly world: FakeWorld
-  /** Pages that strangers got. */
-  readonly pages: string[] = []
-  /** The objects after each write. */
-  readonly cuts: KubeObject[][] = []
-  /** Whether strangers may enter now: before a guard is asked for the first time. */
-  isOpen = false
-  /** Whether istiod sends each change at once; otherwise only while the run waits. */
-  readonly #eager: boolean
-  #last = ''
-
-  constructor(objects: KubeObject[], eager = true) {
-    this.#eager = eager
-    this.cluster = new FakeCluster(objects)
-    this.gateway = new FakeGateway(this.cluster)
-    this.gateway.trustsProxies = true
-    this.world = fakeWorld(this.cluster, new FakeTerminal())
-    const { prober, clock } = this.world
-    prober.page = ({ host, port, path, authorization }) =>
-      this.#probe({ host, port, path, isFriend: authorization !== undefined })
-    prober.guarding = ({ host, port, path }) => this.#probe({ host, port, path })
-    const sleep = clock.sleep.bind(clock)
-    clock.sleep = async (time) => {
-      this.push()
-      if (time > 40_000) this.gateway.drain()
-      return sleep(time)
-    }
-    this.#watch()
-  }
-
-  push(): void {
-    this.gateway.push(() => this.#askAsStrangers())
-  }
-
-  #watch(): void {
-    this.cluster.afterNextWrite = (objects) => {
-      this.cuts.push(structuredClone(objects))
-      if (this.#eager) this.push()
-      this.#last = this.cluster.writes.at(-1)?.object ?? ''
-      this.#watch()
-    }
-  }
-
-  #probe(asked: Asked) {
-    const sni = this.gateway.ask({ ...asked, sni: asked.host }).status === 0 ? undefined : asked.host
-    return this.gateway.probe({ ...asked, sni })
-  }
-
-  #askAsStrangers(): void {
-    if (this.isOpen) return
-    for (const place of PLACES)
-      for (const { by, status } of this.gateway.askOverAll(place))
-        if (by === 'page' && status < 400)
-          this.pages.push(`${status} at ${JSON.stringify(place)} after ${this.#last} (${this.cuts.length})`)
-  }
-}
-
 const mesh = () => [...grafana('istio-system', {}), ...ingressGateway(), ...kiali(), ...prometheus()]
 const NAMES = ['kiali', 'prometheus']
 const request = (guard: GuardRequest, changes: Partial<ExposeRequest>): ExposeRequest => ({
@@ -125,7 +61,7 @@ for (const eager of [true, false])
       for (const layout of ['hosts', 'ports'] as const)
         for (const [name, guard] of Object.entries(GUARDS))
           it(`${name}, ${layout}, ${insecure ? 'HTTP' : 'HTTPS'}: exposing, moving, another guard, another layout, cleanup`, async () => {
-            const one = new WatchedMesh(mesh(), eager)
+            const one = new WatchedMesh(mesh(), PLACES, eager)
             one.isOpen = true
             await expose({ ...requestFor('grafana'), insecure, layout }, one.world)
             one.push()
@@ -155,7 +91,7 @@ for (const eager of [true, false])
 describe('a run that is cut off after any of its writes', () => {
   for (const [name, guard] of Object.entries(GUARDS))
     it(`${name}: no stranger gets a page, and the next run for another add-on opens what has its guard`, async () => {
-      const one = new WatchedMesh(mesh())
+      const one = new WatchedMesh(mesh(), PLACES)
       await expose(requestFor('grafana'), one.world)
       one.cuts.length = 0
       await expose(request(guard, {}), one.world)
@@ -163,7 +99,7 @@ describe('a run that is cut off after any of its writes', () => {
       await expose(request({ cidrs: 'any', login: 'none', ...GUARDS[others(name)] }, {}), one.world)
       let opened = 0
       for (const [index, cut] of one.cuts.entries()) {
-        const again = new WatchedMesh(cut)
+        const again = new WatchedMesh(cut, PLACES)
         again.world.authorities = one.world.authorities
         again.push()
         const { result } = await expose(requestFor('grafana'), again.world)
@@ -184,7 +120,7 @@ describe('a run that is cut off after any of its writes', () => {
 
 describe('the model of the gateway', () => {
   it('shows the ways past a guard that were seen: the controls', async () => {
-    const one = new WatchedMesh(mesh())
+    const one = new WatchedMesh(mesh(), PLACES)
     await expose({ ...requestFor('prometheus'), guard: { cidrs: LIST } }, one.world)
     const change = (kind: string, edit: (text: string) => string) => {
       const object = one.cluster.objects.find((other) => other.kind === kind && other.metadata.name !== 'grafana')

@@ -61,8 +61,6 @@ interface Filters {
 
 export class FakeGateway {
   readonly #cluster: { objects: readonly KubeObject[] }
-  /** The port of the pods' listener for a port of the Service. */
-  readonly #listeners: Record<number, number> = { 80: 8080, 443: 8443 }
   /** Listeners of all times: somebody opened a connection at each. */
   readonly #opened: Filters[]
   #filters: Filters
@@ -123,7 +121,7 @@ export class FakeGateway {
       ({ port }) =>
         port.number === asked.port && (isSecure ? port.name === server.port.name : port.protocol === 'HTTP'),
     )
-    const table = tables.find(({ hosts }) => hosts.includes(`./${asked.host}`) || hosts.includes(asked.host))
+    const table = tables.find(({ hosts }) => servesHost(hosts, asked.host))
     if (table === undefined) return { status: 404, by: 'gateway' }
     if (table.tls?.httpsRedirect && !(asked.asIfByHttps && this.trustsProxies)) return { status: 301, by: 'gateway' }
     const rule = routeOf(this.#routes, asked)
@@ -134,11 +132,11 @@ export class FakeGateway {
 
   #refused(objects: readonly KubeObject[], asked: Asked): Given | undefined {
     const policies = of(objects, 'AuthorizationPolicy').map(({ spec }) => spec as unknown as Policy)
-    const listeners = [asked.port, this.#listeners[asked.port] ?? asked.port].map(String)
+    const listeners = [asked.port, targetIn(objects, asked.port)].map(String)
     const applies = ({ to = [], when = [], from = [] }: Rule) =>
       to.every(
-        ({ operation: { hosts = [], ports, paths, notPaths } }) =>
-          hosts.some((one) => one === asked.host) &&
+        ({ operation: { hosts, ports, paths, notPaths } }) =>
+          (hosts === undefined || hosts.some((one) => one === asked.host)) &&
           (ports === undefined || ports.some((port) => listeners.includes(port))) &&
           (paths === undefined || paths.some((one) => covers(one, asked.path))) &&
           !(notPaths ?? []).some((one) => covers(one, asked.path)),
@@ -152,7 +150,7 @@ export class FakeGateway {
   }
 
   #asksForLogin(objects: readonly KubeObject[], { host, port, sni }: Asked): boolean {
-    const listeners = [port, this.#listeners[port] ?? port]
+    const listeners = [port, targetIn(objects, port)]
     const inserted = patchesIn(objects).filter(
       ({ applyTo, match: { listener } }) =>
         applyTo === 'HTTP_FILTER' &&
@@ -160,7 +158,9 @@ export class FakeGateway {
         (listener?.filterChain?.sni === undefined || isInChain(objects, listener.filterChain.sni, sni)),
     )
     const enabled = patchesIn(this.#routes).filter(
-      ({ applyTo, match }) => applyTo === 'VIRTUAL_HOST' && match.routeConfiguration?.vhost.name === `${host}:${port}`,
+      ({ applyTo, match }) =>
+        applyTo === 'VIRTUAL_HOST' &&
+        match.routeConfiguration?.vhost.name === `${hostOfRoute(this.#routes, host, port)}:${port}`,
     )
     return inserted.some(({ patch }) =>
       enabled.some((one) => one.patch.value.typed_per_filter_config?.[patch.value.name] !== undefined),
@@ -201,6 +201,30 @@ function serverOf(objects: readonly KubeObject[], { port, sni }: Asked): Server 
   )
 }
 
+function servesHost(hosts: readonly string[], host: string): boolean {
+  return [host, `./${host}`, '*', './*'].some((one) => hosts.includes(one))
+}
+
+/** The port of the pods' listener for a port of the gateway's Service. */
+function targetIn(objects: readonly KubeObject[], number: number): number {
+  const services = of(objects, 'Service').map(
+    ({ spec }) => (spec ?? {}) as { ports?: { port: number; targetPort?: number; nodePort?: number }[] },
+  )
+  const port = services
+    .flatMap(({ ports = [] }) => ports)
+    .find((one) => one.port === number && one.nodePort !== undefined)
+  return port?.targetPort ?? number
+}
+
+/** The virtual host of a request: that of its host, or else that of any host. */
+function hostOfRoute(objects: readonly KubeObject[], host: string, port: number): string {
+  const isOwn = ({ spec }: KubeObject) => {
+    const { hosts, http } = spec as unknown as { hosts: string[]; http: HttpRoute[] }
+    return hosts.includes(host) && http.some(({ match }) => match.some((one) => one.port === port))
+  }
+  return of(objects, 'VirtualService').some(isOwn) ? host : '*'
+}
+
 function isInChain(objects: readonly KubeObject[], one: string, sni: string | undefined): boolean {
   return serversIn(objects).some(({ hosts }) => hosts.includes(`./${one}`) && hosts.includes(`./${sni}`))
 }
@@ -210,9 +234,10 @@ function covers(pattern: string, path: string): boolean {
 }
 
 function routeOf(objects: readonly KubeObject[], { host, port, path }: Asked): HttpRoute | undefined {
+  const found = hostOfRoute(objects, host, port)
   const routes = of(objects, 'VirtualService')
     .map(({ spec }) => spec as unknown as { hosts: string[]; http: HttpRoute[] })
-    .filter(({ hosts }) => hosts.includes(host))
+    .filter(({ hosts }) => hosts.includes(found))
     .flatMap(({ http }) => http)
   return routes.find(({ match }) =>
     match.some(

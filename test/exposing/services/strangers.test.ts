@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { GuardRequest } from '../../../src/access/guard.ts'
+import { cleanup } from '../../../src/cleaning/cleanup.ts'
+import { expose } from '../../../src/exposing/expose.ts'
+import type { ExposeRequest } from '../../../src/exposing/request.ts'
+import { exposedRoutes } from '../../../src/gateways/exposed-routes.ts'
+import type { Asked } from '../../fakes/fake-gateway.ts'
+import { grafana, ingressGateway, prometheus } from '../../fakes/mesh.ts'
+import { DOMAIN, isClosed, requestFor } from '../exposing.ts'
+import { WatchedMesh } from '../watched-mesh.ts'
+import { bookinfo, gatewayService, requestForServices, SHOP } from './services.ts'
+
+const LIST: GuardRequest = { cidrs: ['203.0.113.0/24'] }
+const BASIC: GuardRequest = { login: { kind: 'basic', users: ['me:{SHA}q/eq1kOINtvlJqojGr3i0O73TUI='] } }
+const NAME = 'productpage.bookinfo'
+/** The Service and the guarded add-on, over connections for each other and for the add-on that is open to everybody. */
+const PLACES: Asked[] = [SHOP, `prometheus.${DOMAIN}`].flatMap((host) =>
+  ['/', '/graph', '/productpage', '/static/a.css', '/.well-known/kubectl-telemetry/login'].flatMap((path) => [
+    ...[443, 666].flatMap((port) =>
+      [SHOP, `prometheus.${DOMAIN}`, `grafana.${DOMAIN}`, `reviews.bookinfo.${DOMAIN}`].map((sni) => ({
+        host,
+        port,
+        path,
+        sni,
+      })),
+    ),
+    ...[80, 666].flatMap((port) => [
+      { host, port, path },
+      { host, port, path, asIfByHttps: true },
+    ]),
+    { host: '192.0.2.10', port: 666, path },
+    { host: 'any.example.org', port: 666, path },
+  ]),
+)
+const mesh = () => [...grafana('istio-system', {}), ...ingressGateway(), ...prometheus(), ...bookinfo()]
+const guarded = (guard: GuardRequest, changes: Partial<ExposeRequest> = {}) =>
+  requestForServices('productpage', { terms: { allowAnonymous: false }, guard, timeout: 3_000, ...changes })
+const OPEN_REVIEWS = requestForServices('reviews', { timeout: 3_000 })
+const CLEAN = { yes: true, dryRun: 'none' as const }
+const ONLY_PRODUCTPAGE = {
+  addons: { names: [], named: true },
+  services: [{ name: 'productpage' }],
+  namespace: 'bookinfo',
+  ...CLEAN,
+}
+const ALL = { addons: { names: [], named: false }, ...CLEAN }
+
+/** What is done one after the other. */
+const RUNS: Record<string, (guard: GuardRequest) => ExposeRequest> = {
+  'on the shared port': (guard) => guarded(guard),
+  'some paths': (guard) => guarded(guard, { paths: ['/productpage', '/static/'] }),
+  'on a port of its own': (guard) => guarded(guard, { ports: [{ port: 666 }] }),
+  'by HTTP': (guard) => guarded(guard, { insecure: true }),
+  'for any host': (guard) => guarded(guard, { insecure: true, anyHost: true }),
+  'for its host again': (guard) => guarded(guard, { anyHost: false }),
+  'on the shared port again': (guard) => guarded(guard, { ports: [{ port: 443 }] }),
+}
+
+for (const eager of [true, false])
+  describe(`strangers before the guard of a Service, where istiod sends changes ${eager ? 'at once' : 'late'}`, () => {
+    for (const [name, guard] of Object.entries({ list: LIST, basic: BASIC, both: { ...LIST, ...BASIC } }))
+      it(`${name}: on the shared port, on its own, by HTTP, for any host, and back, beside an add-on that is guarded`, async () => {
+        const one = new WatchedMesh(mesh(), PLACES, eager)
+        await expose({ ...requestFor('prometheus'), guard: LIST, timeout: 3_000 }, one.world)
+        await expose({ ...requestFor('grafana'), timeout: 3_000 }, one.world)
+        one.push()
+        for (const [step, make] of Object.entries(RUNS)) {
+          const { result } = await expose(make(guard), one.world)
+          assert.deepEqual(
+            result.warnings.filter(({ severity }) => severity === 'fails'),
+            [],
+            step,
+          )
+          one.push()
+          assert.deepEqual(one.pages, [], step)
+          for (const exposed of [NAME, 'prometheus']) assert.ok(!isClosed(one.world, exposed), `${exposed} ${step}`)
+        }
+        await expose(OPEN_REVIEWS, one.world)
+        one.push()
+        await cleanup(ONLY_PRODUCTPAGE, one.world)
+        one.push()
+        assert.deepEqual(one.pages, [])
+        await cleanup(ALL, one.world)
+        one.push()
+        assert.deepEqual(one.pages, [])
+      })
+  })
+
+describe('an exposed Service whose run is cut off after any of its writes', () => {
+  for (const [what, beside] of [
+    ['as the first exposure', false],
+    ['beside a guarded add-on', true],
+  ] as const)
+    for (const [name, guard] of Object.entries({ list: LIST, basic: BASIC }))
+      it(`${name}, ${what}: no stranger gets a page, the next run repairs, cleanup leaves nothing`, async () => {
+        const one = new WatchedMesh(mesh(), PLACES)
+        const before = structuredClone(gatewayService(one.world).spec)
+        if (beside) await expose({ ...requestFor('prometheus'), guard: LIST, timeout: 3_000 }, one.world)
+        one.cuts.length = 0
+        const steps: [number, ExposeRequest][] = []
+        for (const make of Object.values(RUNS)) {
+          await expose(make(guard), one.world)
+          steps.push([one.cuts.length, make(guard)])
+        }
+        assert.deepEqual(one.pages, [])
+        for (const [index, cut] of one.cuts.entries()) {
+          const where = `after write ${index + 1}`
+          const again = new WatchedMesh(cut, PLACES)
+          again.world.authorities = one.world.authorities
+          again.push()
+          const [, next] = steps.find(([end]) => index < end) ?? []
+          assert.ok(next)
+          const { result } = await expose(next, again.world)
+          again.push()
+          assert.deepEqual(again.pages, [], where)
+          assert.deepEqual(
+            result.warnings.filter(({ severity }) => severity === 'fails'),
+            [],
+            where,
+          )
+          const routes = exposedRoutes(again.cluster.objects.filter(({ kind }) => kind === 'VirtualService'))
+          assert.deepEqual(
+            routes.map(({ addon, closedFor }) => [addon, closedFor]).sort(),
+            [[NAME, undefined], ...(beside ? [['prometheus', undefined]] : [])],
+            where,
+          )
+          const { remaining } = await cleanup(ALL, again.world)
+          again.push()
+          assert.deepEqual(again.pages, [], where)
+          assert.deepEqual(remaining, [], where)
+          assert.deepEqual(gatewayService(again.world).spec, before, where)
+          assert.deepEqual(
+            again.cluster.objects.filter(({ metadata }) => metadata.name.startsWith('kubectl-telemetry')),
+            [],
+            where,
+          )
+        }
+      })
+})
+
+describe('the model of the gateway for Services', () => {
+  it('shows a stranger over a connection for a Service that the guard of an add-on does not name: the control', async () => {
+    const one = new WatchedMesh(mesh(), PLACES)
+    await expose({ ...requestFor('prometheus'), guard: LIST, timeout: 3_000 }, one.world)
+    await expose(OPEN_REVIEWS, one.world)
+    one.push()
+    assert.deepEqual(one.pages, [])
+    const policy = one.cluster.objects.find(({ kind }) => kind === 'AuthorizationPolicy')
+    assert.ok(policy)
+    policy.spec = JSON.parse(JSON.stringify(policy.spec).replaceAll(`,"reviews.bookinfo.${DOMAIN}"`, ''))
+    one.push()
+    assert.match(one.pages.join(), /prometheus.*reviews.bookinfo/)
+  })
+
+  it('shows a stranger on a port of its own whose guard is for another port: the control', async () => {
+    const one = new WatchedMesh(mesh(), PLACES)
+    await expose(guarded(LIST, { ports: [{ port: 666 }], insecure: true, anyHost: true }), one.world)
+    one.push()
+    assert.deepEqual(one.pages, [])
+    const policy = one.cluster.objects.find(({ kind }) => kind === 'AuthorizationPolicy')
+    assert.ok(policy)
+    policy.spec = JSON.parse(JSON.stringify(policy.spec).replaceAll('"666"', '"667"').replaceAll('"10666"', '"10667"'))
+    one.push()
+    assert.match(one.pages.join(), /any.example.org/)
+  })
+})
