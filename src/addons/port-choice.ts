@@ -29,8 +29,7 @@ export function requireUnambiguous(choice: PortChoice, names: string[], { flag, 
   for (const [index, { addon, port }] of choice.entries()) {
     const earlier = choice.slice(0, index).find((one) => (one.addon ?? names[0]) === (addon ?? names[0]))
     if (earlier !== undefined) throw wrong(`${port}: ${addon ?? names[0]} already has ${earlier.port}`, port)
-    if (addon === undefined && names.length > 1)
-      throw wrong(`${port}: say for which one: ${names.join(', ')}`, port)
+    if (addon === undefined && names.length > 1) throw wrong(`${port}: say for which one: ${names.join(', ')}`, port)
     if (addon !== undefined && !names.includes(addon))
       throw wrong(`${addon}=${port}: ${addon} is not ${done} by this command`, port)
   }

@@ -127,9 +127,10 @@ function requireAddress(service: Service): Service {
 /** @throws UserError PORT_MISSING, PORT_UNCLEAR, PORT_NOT_HTTP */
 function requirePort(service: Service, wanted: number | string | undefined): number {
   const { name, namespace } = service.metadata
-  const named = portsNamed(service, wanted).filter(({ protocol = 'TCP' }) => protocol === 'TCP')
+  const all = portsNamed(service, wanted)
+  const named = all.filter(({ protocol = 'TCP' }) => protocol === 'TCP')
   const [port, another] = named.filter(speaksHttp)
-  if (port === undefined) throw notHttp(service, named[0])
+  if (port === undefined) throw notHttp(service, named[0] ?? all[0])
   if (another === undefined) return port.port
   const has = named.map((one) => (one.name ? `${one.port} (${shown(one.name)})` : String(one.port))).join(', ')
   const message = `Service ${namespace}/${name} has the ports ${has}, and none of them was named`
@@ -153,18 +154,21 @@ export function portsNamed(service: Service, wanted: number | string | undefined
 }
 
 function notHttp({ metadata: { name, namespace } }: Service, port: ServicePort | undefined): UserError {
-  const says =
-    port?.appProtocol === undefined
-      ? `is named ${shown(port?.name ?? '')}`
-      : `has appProtocol ${shown(port.appProtocol)}`
+  const { protocol = 'TCP', appProtocol } = port ?? {}
+  const isTcp = protocol === 'TCP'
+  const named =
+    appProtocol === undefined ? `is named ${shown(port?.name ?? '')}` : `has appProtocol ${shown(appProtocol)}`
+  const says = isTcp ? named : `has protocol ${shown(protocol)}`
   return new UserError(
     'PORT_NOT_HTTP',
     `port ${port?.port} of Service ${namespace}/${name} ${says}: only HTTP, HTTP/2 and gRPC can be exposed`,
     {
-      suggestions: [
-        sh`kubectl telemetry port-forward ${`svc/${name}:${port?.port}`} -n ${namespace}   # any protocol, only for you`,
-        'if it does speak HTTP: appProtocol: http at this port of the Service',
-      ],
+      suggestions: isTcp
+        ? [
+            sh`kubectl telemetry port-forward ${`svc/${name}:${port?.port}`} -n ${namespace}   # any protocol, only for you`,
+            'if it does speak HTTP: appProtocol: http at this port of the Service',
+          ]
+        : [sh`kubectl -n ${namespace} get service ${name} -o yaml   # has it a port for TCP?`],
     },
   )
 }

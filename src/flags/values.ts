@@ -119,7 +119,7 @@ export function addonPort(
   const [, word, digits] = /^(?:([^=]+)=)?(\d{1,5})$/.exec(text) ?? []
   const port = Number(digits)
   if (digits !== undefined && port >= 1 && port <= 65535) return { addon: word && exposedWord(word), port }
-  throw usageError(code, `${flag} ${JSON.stringify(text)} is not a port, or ADDON=PORT`, [
+  throw usageError(code, `${flag} ${JSON.stringify(text)} is not a port, or NAME=PORT`, [
     `${flag} ${example}`,
     `${flag} grafana=${example}`,
   ])

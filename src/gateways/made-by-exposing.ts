@@ -102,11 +102,12 @@ function isIssued({ kind, metadata }: KubeObject): boolean {
 
 function whyOtherContent(object: KubeObject): string | undefined {
   const exposed = componentOf(object) ?? ''
-  const isOne = (host: string) =>
-    (host === ANY_HOST && mayServeAny(object)) ||
-    (object.kind === 'VirtualService'
+  const isOne = (host: string) => {
+    if (host === ANY_HOST) return mayServeAny(object)
+    return object.kind === 'VirtualService'
       ? domainOf({ addon: exposed, host }) !== undefined
-      : domainOfHosts([host], notesOf(object).domain) !== undefined)
+      : domainOfHosts([host], notesOf(object).domain) !== undefined
+  }
   const other = hostsOf(object).find((host) => !isOne(host))
   if (other !== undefined) return `kubectl telemetry makes no host like ${JSON.stringify(other.slice(0, 100))}`
   if (object.kind === 'VirtualService' && !isBoundToOurs(object))
