@@ -8,7 +8,7 @@ import { renderFindings } from '../rendering/findings.ts'
 import { TelemetryCommand } from '../telemetry-command.ts'
 
 export default class Cleanup extends TelemetryCommand {
-  static override summary = 'Remove exposed add-ons and every object created for them'
+  static override summary = 'Remove exposed add-ons and Services, and every object created for them'
   static override description =
     `Deletes exactly the objects that kubectl telemetry created for exposures, in any namespace, restores the fields that \
 it changed in other objects, and checks the result. Keeps the CA on this machine, so clients that trust it also trust \
@@ -17,11 +17,12 @@ the next exposure. Does not undo scrape-secure; --scraping does.`
   static override examples = [
     'Remove all exposures\n<%= config.bin %> cleanup',
     'Remove one add-on; the others stay exposed\n<%= config.bin %> cleanup kiali',
-    'Remove expired add-ons without a question, for example in a CronJob\n<%= config.bin %> cleanup --expired -y',
+    'Remove one Service\n<%= config.bin %> cleanup svc/productpage -n bookinfo',
+    'Remove expired exposures without a question, for example in a CronJob\n<%= config.bin %> cleanup --expired -y',
     'Undo scrape-secure\n<%= config.bin %> cleanup --scraping',
     'Print what would be removed\n<%= config.bin %> cleanup --dry-run=client',
   ]
-  static override args = { addon: exposedArg('Add-ons to remove', 'svc/NAME, of -n') }
+  static override args = { addon: exposedArg('Add-ons to remove', 'svc/NAME') }
   static override flags = cleanupFlags
 
   async run(): Promise<void> {

@@ -10,7 +10,7 @@ import { TelemetryCommand } from '../telemetry-command.ts'
 export default class Expose extends TelemetryCommand {
   static override summary = 'Expose add-ons and Services through the ingress gateway over HTTPS'
   static override description =
-    `Finds the add-ons and the ingress gateway in any namespace, creates a certificate, routes a host to each add-on, and \
+    `Finds the add-ons and the ingress gateway in any namespace, creates a certificate, routes a host to each add-on or Service, and \
 fetches each page at the end. An add-on that lets anyone in, and any other Service, needs --auth, --allow-cidr or --allow-anonymous. A second \
 run changes nothing. "kubectl telemetry cleanup" removes everything that it \
 created.`
@@ -23,7 +23,7 @@ created.`
     'Any Service, two of its paths, on a port of its own\n<%= config.bin %> expose svc/productpage -n bookinfo --port 8080 --path /productpage --path /static/ --auth basic',
     'Print the objects, validated by the API server\n<%= config.bin %> expose grafana --allow-anonymous --dry-run=server -o yaml',
   ]
-  static override args = { addon: exposedArg('Add-ons to expose', 'svc/NAME[:PORT], of -n') }
+  static override args = { addon: exposedArg('Add-ons to expose', 'svc/NAME[:PORT]') }
   static override flags = exposeFlags
 
   async run(): Promise<void> {

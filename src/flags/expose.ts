@@ -72,6 +72,11 @@ const path = Flags.custom<string>({
 
 /** Flags of `expose`. */
 export const exposeFlags = {
+  namespace: Flags.string({
+    char: 'n',
+    helpValue: 'NAMESPACE',
+    description: 'Namespace of the add-ons (default: all namespaces) and of the Services (default: that of the context)',
+  }),
   domain: domain({
     description: 'Domain of the hosts (default: the one in use, else ADDRESS.nip.io, for IPv6 ADDRESS.sslip.io)',
   }),
@@ -86,23 +91,23 @@ export const exposeFlags = {
   }),
   port: ownPort({
     description:
-      'Port of its own at the gateway, added to its Service; 443 (80 with --insecure) is the shared one again',
+      'Port of the gateway for one exposure only, added to the Service; 443 (80 with --insecure) moves it back to the shared port',
   }),
   'node-port': nodePort({ description: 'Node port for --port or --layout ports (default: any free port)' }),
   'any-host': Flags.boolean({
     allowNo: true,
-    description: 'With --port: answer for any host name there, and for the bare address',
+    description: 'With --port: answer for any host name, and for the bare address (default: unchanged)',
   }),
   path: path({
     description:
-      'Only this path of a Service, with a slash at its end all below it; repeatable; / for all (default: unchanged, else all)',
+      'Let only this path of a Service through, or all paths below it if it ends with a slash; repeatable; / removes the limit (default: unchanged)',
   }),
   insecure: Flags.boolean({ description: 'Use HTTP instead of HTTPS: all traffic is plaintext' }),
   link: Flags.boolean({ description: "Set Kiali's links to Grafana and tracing to the new URLs; restarts Kiali" }),
   ...accessFlags,
   'allow-anonymous': Flags.boolean({
     helpGroup: ACCESS_GROUP,
-    description: 'Expose add-ons that let anyone in without a login',
+    description: 'Expose add-ons and Services that let anyone in without a login',
   }),
   ttl: ttl({
     description:

@@ -75,7 +75,7 @@ export function exposedArg(purpose: string, form: string) {
   return Args.string({
     name: 'addon',
     multiple: true,
-    description: `${purpose}: ${ADDON_NAMES.join(', ')} (default: all); or Services, ${form}`,
+    description: `${purpose}: ${ADDON_NAMES.join(', ')} (default: all); or Services of the namespace -n: ${form}`,
   })
 }
 

@@ -15,6 +15,7 @@ export interface Operation {
 
 const FRESH = ['fresh']
 const USED = ['in use']
+const SERVICES = ['services']
 const INSTALLED = ['installed']
 const ALL = ['fresh', 'in use', 'ports', 'former']
 
@@ -53,7 +54,14 @@ const forwards = (world: Dependencies, addresses: string[]) =>
 export const OPERATIONS: Operation[] = [
   command('status', ALL),
   command('status -o json', USED),
-  command('cleanup -y', ALL),
+  command('cleanup -y', [...ALL, 'services']),
+  command('status', SERVICES),
+  command('expose svc/web:http -n shop --allow-anonymous -y', ['fresh', 'services']),
+  command('expose svc/web -n edge --port 667 --no-any-host --path /other -y --auth basic', SERVICES),
+  command('expose grafana --domain other.example.com --allow-anonymous -y', SERVICES),
+  command('expose svc/web -n edge --layout ports --port 8080 --insecure --allow-anonymous -y', SERVICES),
+  command('cleanup svc/web -n edge -y', SERVICES),
+  command('cleanup --expired -y', SERVICES),
   command('cleanup --scraping -y', ['in use', 'former', 'fresh']),
   command('scrape-secure status', ['in use', 'former', 'fresh']),
   command('expose all --allow-anonymous -y', ALL),

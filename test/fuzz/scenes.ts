@@ -98,6 +98,13 @@ function mesh(): KubeObject[] {
     object('Service', 'web', 'shop', {
       spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
     }),
+    object('Service', 'web', 'edge', {
+      spec: {
+        selector: { app: 'edge' },
+        clusterIP: '10.90.0.8',
+        ports: [{ name: 'http', port: 8080, appProtocol: 'http' }],
+      },
+    }),
     object('EndpointSlice', 'grafana-1', 'istio-system', {
       metadata: { name: 'grafana-1', namespace: 'istio-system', labels: { 'kubernetes.io/service-name': 'grafana' } },
       ports: [{ name: 'service', port: 3000 }],
@@ -147,7 +154,9 @@ function worldOf(cluster: FakeCluster): FakeWorld {
   }
   world.generateKey = async () => KEY
   world.prober.page = ({ host, port, authorization }) => {
-    const addon = ADDON_NAMES.find((name) => host.startsWith(`${name}.`) || classicPortOf(name) === port)
+    const addon = [...ADDON_NAMES, 'web.shop'].find(
+      (name) => host.startsWith(`${name}.`) || classicPortOf(name) === port,
+    )
     const guarded = cluster.objects.some((one) => isGuard(one) && one.metadata.name.endsWith(`-${addon}`))
     return guarded && authorization === undefined ? asks : page
   }
@@ -257,6 +266,13 @@ const GUARDS = [
   'expose tracing --auth ext-authz=gate -y',
   'expose prometheus --allow-anonymous -y',
 ]
+/** A Service with a guard on the shared port, one on a port of its own with paths, an add-on with a port of its own, and one beside them. */
+const SERVICES = [
+  'expose svc/web -n shop --auth basic --allow-cidr 10.0.0.0/8 -y --ttl 8h',
+  'expose svc/web -n edge --port 666 --any-host --insecure --path /page --path /static/ --allow-anonymous -y',
+  'expose kiali --port 32667 --allow-cidr 10.0.0.0/8 -y',
+  'expose prometheus --allow-cidr 10.0.0.0/8 -y',
+]
 const SCRAPING = ['scrape-secure -A --gateways -y --method auto']
 
 export async function scenes(): Promise<Scene[]> {
@@ -264,6 +280,7 @@ export async function scenes(): Promise<Scene[]> {
     await sceneAfter('fresh', []),
     await sceneAfter('in use', [...GUARDS, 'expose grafana kiali --link -y', ...SCRAPING]),
     await sceneAfter('ports', ['expose all --layout ports --auth basic --allow-cidr 10.0.0.0/8 -y']),
+    await sceneAfter('services', SERVICES),
     await sceneAfter('installed', ['addons install loki -y']),
     await sceneAfter('former', [...GUARDS, ...SCRAPING], asFormerVersion),
   ]

@@ -84,7 +84,7 @@ for (const eager of [true, false])
         await cleanup(ALL, one.world)
         one.push()
         assert.deepEqual(one.pages, [])
-      })
+      }).timeout(120_000)
   })
 
 describe('an exposed Service whose run is cut off after any of its writes', () => {
@@ -136,7 +136,7 @@ describe('an exposed Service whose run is cut off after any of its writes', () =
             where,
           )
         }
-      })
+      }).timeout(120_000)
 })
 
 describe('the model of the gateway for Services', () => {
