@@ -32,10 +32,7 @@ export function isWithoutCluster(error: unknown): error is UserError {
 export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Survey {
   const { domain, insecure } = intent
   const gateway = assumeGateway(intent.gateway ?? GATEWAY)
-  if (domain === undefined) {
-    const message = `${why.message}; without a cluster, --domain is required`
-    throw domainRequired(message, ['--domain example.com', ...why.suggestions])
-  }
+  if (domain === undefined) throw domainNeeded(why)
   const addons = [
     ...assumeAddons(intent.addons, intent.namespace ?? NAMESPACE),
     ...assumeServices(intent.services, intent.namespace ?? 'default'),
@@ -59,6 +56,7 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     gateway,
     address,
     layout,
+    served: [],
     layoutInUse: undefined,
     reselects: false,
     addons,
@@ -84,6 +82,10 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     cluster: undefined,
     unresolved: [],
   }
+}
+
+function domainNeeded({ message, suggestions }: UserError): UserError {
+  return domainRequired(`${message}; without a cluster, --domain is required`, ['--domain example.com', ...suggestions])
 }
 
 function clusterAbsent(why: UserError, intent: ExposeIntent, gateway: IngressGateway): Finding {

@@ -84,6 +84,7 @@ export async function gather(intent: ExposeIntent, outside: Dependencies, earlie
   return {
     spec: {
       ...place,
+      served: mesh.served,
       layoutInUse: mesh.layoutInUse,
       reselects: mesh.reselects,
       addons,
@@ -96,9 +97,7 @@ export async function gather(intent: ExposeIntent, outside: Dependencies, earlie
       providedSecret: certificate.providedSecret,
       issuer: certificate.issuer,
       kiali,
-      guarding: access.guarding,
-      terms: access.terms,
-      closed: access.closed,
+      ...access,
     },
     terms,
     guardsRead: guards !== undefined,

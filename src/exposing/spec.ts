@@ -20,6 +20,8 @@ export interface ExposureSpec {
   readonly gateway: IngressGateway
   readonly address: IngressAddress
   readonly layout: Layout
+  /** Hosts that our Gateway serves now. */
+  readonly served: readonly string[]
   /** The layout of what is exposed already. */
   readonly layoutInUse: Omit<Layout, 'domain'> | undefined
   /** Whether the labels with which our Gateway selects pods change. */
@@ -192,7 +194,25 @@ function carriedRoutes(spec: ExposureSpec): ExposedRoute[] {
   const { guarding } = spec
   return otherRoutes(spec)
     .filter(({ addon }) => guarding.unread.every((part) => part.addon !== addon))
-    .filter((route) => stale.includes(route) || !isGuardedAsPlanned(entryIn(spec, route.addon), guarding, spec))
+    .filter(
+      (route) =>
+        stale.includes(route) ||
+        !isGuardedAsPlanned(entryIn(spec, route.addon), guarding, spec) ||
+        mustCover(route.addon, spec),
+    )
+}
+
+/**
+ * Whether a policy has to be in force for a host that is new at the gateway. That it is written already shows nothing: the run that wrote
+ * it may have ended because the policy had no effect.
+ */
+export function mustCover(addon: string, spec: ExposureSpec): boolean {
+  const { guarding, served, serviceHosts, layout } = spec
+  const { cidrs, login } = guarding.guards[addon] ?? {}
+  const entry = entryIn(spec, addon)
+  const hasPolicy = cidrs !== undefined || login?.kind === 'ext-authz'
+  const isShared = entry.own === undefined && isSecure(entry, layout)
+  return hasPolicy && isShared && served.includes(entry.host) && serviceHosts.some((host) => !served.includes(host))
 }
 
 /** Whether the guard of an add-on must be known: its route is written, or the Gateway leaves it. */

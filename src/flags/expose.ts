@@ -75,7 +75,8 @@ export const exposeFlags = {
   namespace: Flags.string({
     char: 'n',
     helpValue: 'NAMESPACE',
-    description: 'Namespace of the add-ons (default: all namespaces) and of the Services (default: that of the context)',
+    description:
+      'Namespace of the add-ons (default: all namespaces) and of the Services (default: that of the context)',
   }),
   domain: domain({
     description: 'Domain of the hosts (default: the one in use, else ADDRESS.nip.io, for IPv6 ADDRESS.sslip.io)',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { serversOf, shopAtNode, shopMesh } from '../exposing/services/services.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { expectGolden } from '../golden-file.ts'
-import { serversOf, shopAtNode, shopMesh } from '../exposing/services/services.ts'
 import { runCommand } from './run-command.ts'
 
 const withoutKeys = (text: string) => text.replace(/[A-Za-z0-9+/=]{200,}/g, 'BASE64')
@@ -64,7 +64,7 @@ describe('kubectl telemetry expose svc/NAME', () => {
     assert.equal(exitCode, 0)
     assert.deepEqual(
       one.terminal.notes[0],
-      'nobody but you knows whether svc/productpage in namespace bookinfo asks for a login',
+      'it is not known whether svc/productpage in namespace bookinfo asks for a login',
     )
   })
 

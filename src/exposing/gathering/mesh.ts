@@ -12,7 +12,7 @@ import { gateways, SECRETS, virtualServices } from '../../cluster/resources.ts'
 import type { Finding } from '../../findings.ts'
 import type { IngressAddress } from '../../gateways/address.ts'
 import { type ExposedRoute, exposedRoutes } from '../../gateways/exposed-routes.ts'
-import { entryOf, layoutInUse } from '../../gateways/layout.ts'
+import { entriesServed, entryOf, layoutInUse } from '../../gateways/layout.ts'
 import { ownGateway } from '../../gateways/made-by-exposing.ts'
 import { othersUnread, readOtherPods, requireOwnSelector } from '../../gateways/own-pods.ts'
 import { requireGateway, requireIngressAddress, requireSecretsReadable } from '../../gateways/survey.ts'
@@ -27,7 +27,7 @@ import { type ExposureSpec, hostsOf, namesOf } from '../spec.ts'
 export interface MeshFacts
   extends Pick<
     ExposureSpec,
-    'istioVersion' | 'gateway' | 'layoutInUse' | 'reselects' | 'addons' | 'exposed' | 'kiali' | 'paths'
+    'istioVersion' | 'gateway' | 'served' | 'layoutInUse' | 'reselects' | 'addons' | 'exposed' | 'kiali' | 'paths'
   > {
   services: Service[]
   /** From the Service, a node or `--ingress-ip`. */
@@ -77,6 +77,7 @@ export async function readMesh(intent: ExposeIntent, world: Dependencies): Promi
     guards,
     identity,
     warnings: [...warnings, ...unspoken, ...(others === undefined ? [othersUnread(found)] : [])],
+    served: entriesServed(ours).map(({ host }) => host),
     layoutInUse: layoutInUse(ours),
     reselects: ours !== undefined && !isDeepStrictEqual(selector, gateway.selector),
   }

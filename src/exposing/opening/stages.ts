@@ -15,7 +15,7 @@ import type { ExposedRoute } from '../../gateways/exposed-routes.ts'
 import { domainOf } from '../../gateways/layout.ts'
 import { closedRoute } from '../../manifests/virtual-service.ts'
 import type { ExposePlan } from '../plan.ts'
-import { type ExposureSpec, entryIn, moves, portInUse, serviceHostsOf } from '../spec.ts'
+import { type ExposureSpec, entryIn, moves, mustCover, portInUse, serviceHostsOf } from '../spec.ts'
 
 export interface Stages {
   /** Add-ons whose route is closed until their guard is proven. */
@@ -39,7 +39,10 @@ export function stagesOf({ spec, changes }: Pick<ExposePlan, 'spec' | 'changes'>
   const others = changes.filter((change) => !isGuard(change) && !isRoute(change) && !isGateway(change))
   const isFinal = (change: Change) =>
     isGuard(change) && (change.by === 'removing' ? closing : moving).includes(addonOf(change))
-  const widened = changes.filter((change) => change.action !== 'unchanged' && onlyWidens(change)).map(addonOf)
+  const isWidened = (change: Change) =>
+    (change.action !== 'unchanged' && onlyWidens(change)) ||
+    (isGuard(change) && change.by !== 'removing' && mustCover(addonOf(change), spec))
+  const widened = changes.filter(isWidened).map(addonOf)
   return {
     closing,
     widening: [...new Set(widened)].filter((addon) => !closing.includes(addon) && isServed(addon, spec)),

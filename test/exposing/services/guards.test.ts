@@ -5,9 +5,9 @@ import { guardsIn, serverNamesIn } from '../../../src/access/guard-reader.ts'
 import { ADDON_NAMES } from '../../../src/addons/catalog.ts'
 import { cleanup } from '../../../src/cleaning/cleanup.ts'
 import { expose } from '../../../src/exposing/expose.ts'
-import type { FakeWorld } from '../../fakes/fake-world.ts'
-import { DOMAIN, find, hosts, isClosed, requestFor, written } from '../exposing.ts'
-import { application, asksForLogin, codesOf, requestForServices, SHOP, shopMesh } from './services.ts'
+import { type FakeWorld, ROUTE } from '../../fakes/fake-world.ts'
+import { DOMAIN, find, hosts, isClosed, refusal, requestFor, written } from '../exposing.ts'
+import { application, asksForLogin, codesOf, requestForServices, SHOP, serversOf, shopMesh } from './services.ts'
 
 const LIST: GuardRequest = { cidrs: ['203.0.113.0/24'] }
 const LOGIN: Login = { kind: 'basic', users: ['me:{SHA}q/eq1kOINtvlJqojGr3i0O73TUI='] }
@@ -105,6 +105,45 @@ describe('the guards of neighbours', () => {
       order.indexOf('AuthorizationPolicy/kubectl-telemetry-prometheus') < order.indexOf('Gateway/kubectl-telemetry'),
     )
     assert.ok(!isClosed(one, 'prometheus'))
+  })
+
+  it('are not closed meanwhile', async () => {
+    const one = shopMesh()
+    await expose({ ...requestFor('prometheus'), guard: LIST }, one)
+    one.cluster.writes.length = 0
+    await expose(requestForServices('productpage'), one)
+    assert.ok(!written(one).includes('VirtualService/kubectl-telemetry-prometheus'), written(one).join())
+  })
+
+  it('that cannot be seen to be for the new host keep it from being served, however often', async () => {
+    const one = shopMesh()
+    await expose({ ...requestFor('prometheus'), guard: LIST }, one)
+    const { guarding } = one.prober
+    const isOf = (host: string) => host === `prometheus.${DOMAIN}`
+    one.prober.guarding = (target) => (isOf(target.host) && target.path.includes('/list/') ? ROUTE : guarding(target))
+    for (const run of ['first', 'second', 'third']) {
+      const error = await refusal(expose(requestForServices('productpage'), one))
+      assert.deepEqual(
+        [error.code, error.exitCode, error.message.split(';')[0], error.suggestions.slice(-2)],
+        [
+          'GUARD_NOT_UPDATED',
+          1,
+          `it could not be seen that the guard of https://prometheus.${DOMAIN}/ is also in force for connections to the new host (HTTP 403), so the new host is not served`,
+          [
+            'run the command again   # on a machine that reaches the gateway, or with --ingress-ip',
+            'kubectl telemetry expose prometheus   # proves the guard, or closes its route',
+          ],
+        ],
+        run,
+      )
+      assert.ok(!serversOf(one).join().includes(SHOP), run)
+    }
+    one.prober.guarding = guarding
+    await expose(requestForServices('productpage'), one)
+    assert.ok(serversOf(one).join().includes(SHOP))
+    one.prober.proofs.length = 0
+    await expose(requestForServices('productpage'), one)
+    assert.deepEqual(one.prober.proofs, [], 'nothing is asked where no host is new')
   })
 
   it('keep the name of a Service that is no longer exposed, so that nothing of others changes then', async () => {

@@ -3,8 +3,8 @@ import { describe, it } from 'mocha'
 import { cleanup } from '../../../src/cleaning/cleanup.ts'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { expose } from '../../../src/exposing/expose.ts'
-import type { ExposeRequest } from '../../../src/exposing/request.ts'
 import { chooseOwnPorts } from '../../../src/exposing/gathering/own-ports.ts'
+import type { ExposeRequest } from '../../../src/exposing/request.ts'
 import { status } from '../../../src/status/status.ts'
 import { ingressGateway, node } from '../../fakes/mesh.ts'
 import { DOMAIN, find, refusal, requestFor, world, written } from '../exposing.ts'
@@ -14,8 +14,8 @@ import {
   codesOf,
   gatewayService,
   requestForServices,
-  serversOf,
   SHOP,
+  serversOf,
   shopAtNode,
   shopMesh,
 } from './services.ts'
@@ -288,9 +288,10 @@ describe('the layout ports with Services', () => {
       [error.code, error.message, error.suggestions],
       [
         'OWN_PORT_NEEDED',
-        'in the layout ports each exposure has a port of the gateway, and svc/productpage, which is exposed already, has no usual one',
+        'in the layout ports each exposure has a port of the gateway, and svc/productpage has no usual one',
         [
-          'kubectl telemetry expose svc/productpage -n bookinfo --port 8080 …   # first a port of its own; then grafana',
+          'kubectl telemetry expose svc/productpage -n bookinfo --port 8080   # before',
+          'kubectl telemetry cleanup svc/productpage -n bookinfo   # or this',
           '--layout hosts   # one port for all of them',
         ],
       ],

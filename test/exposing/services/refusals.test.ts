@@ -127,7 +127,7 @@ describe('a Service that cannot be exposed', () => {
       [error.code, error.message, error.suggestions],
       [
         'ANONYMOUS_ACCESS',
-        'nobody but you knows whether svc/productpage in namespace bookinfo asks for a login; it is exposed only after you choose who may enter',
+        'it is not known whether svc/productpage in namespace bookinfo asks for a login; it is exposed only after you choose who may enter',
         [
           '--auth basic   # with a password, which is generated and shown once',
           '--allow-cidr 203.0.113.0/24   # only from these addresses',

@@ -11,7 +11,7 @@ import { NO_PATH, pathIn, virtualService } from '../../../src/manifests/virtual-
 import { status } from '../../../src/status/status.ts'
 import type { FakeWorld } from '../../fakes/fake-world.ts'
 import { find, requestFor, written } from '../exposing.ts'
-import { application, codesOf, requestForServices, serversOf, SHOP, shopMesh } from './services.ts'
+import { application, codesOf, requestForServices, SHOP, serversOf, shopMesh } from './services.ts'
 
 const NAME = 'productpage.bookinfo'
 const own = requestForServices('productpage', { ports: [{ port: 666 }] })
