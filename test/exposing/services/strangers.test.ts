@@ -113,28 +113,33 @@ async function resume(
   assert.deepEqual(gatewayService(again.world).spec, before)
 }
 
+/** Cuts each run off after each of its writes. @param beside whether an add-on with a guard is exposed as well */
+async function cutOffEverywhere(guard: GuardRequest, beside: boolean): Promise<void> {
+  const one = new WatchedMesh(mesh(), PLACES)
+  const before = structuredClone(gatewayService(one.world).spec)
+  if (beside) await expose({ ...requestFor('prometheus'), guard: LIST, timeout: 3_000 }, one.world)
+  const names = beside ? [NAME, 'prometheus'] : [NAME]
+  let done = one.cuts.length
+  for (const make of Object.values(RUNS)) {
+    await expose(make(guard), one.world)
+    const cuts = one.cuts.slice(done)
+    done = one.cuts.length
+    for (const cut of cuts) {
+      const again = new WatchedMesh(cut, PLACES)
+      again.world.authorities = one.world.authorities
+      await resume(again, make(guard), { before, names })
+    }
+  }
+  assert.ok(done > 25, `${done} writes`)
+  assert.deepEqual(one.pages, [])
+}
+
 describe('an exposed Service whose run is cut off after any of its writes', () => {
-  for (const beside of [false, true])
-    for (const [name, guard] of Object.entries({ list: LIST, basic: BASIC }))
-      it(`${name}, ${beside ? 'beside a guarded add-on' : 'as the first exposure'}: no stranger gets a page, the next run repairs, cleanup leaves nothing`, async () => {
-        const one = new WatchedMesh(mesh(), PLACES)
-        const before = structuredClone(gatewayService(one.world).spec)
-        if (beside) await expose({ ...requestFor('prometheus'), guard: LIST, timeout: 3_000 }, one.world)
-        const names = beside ? [NAME, 'prometheus'] : [NAME]
-        let done = one.cuts.length
-        for (const make of Object.values(RUNS)) {
-          await expose(make(guard), one.world)
-          const cuts = one.cuts.slice(done)
-          done = one.cuts.length
-          for (const cut of cuts) {
-            const again = new WatchedMesh(cut, PLACES)
-            again.world.authorities = one.world.authorities
-            await resume(again, make(guard), { before, names })
-          }
-        }
-        assert.ok(done > 25, `${done} writes`)
-        assert.deepEqual(one.pages, [])
-      }).timeout(120_000)
+  const what = 'no stranger gets a page, the next run repairs, cleanup leaves nothing'
+  for (const [name, guard] of Object.entries({ list: LIST, basic: BASIC })) {
+    it(`${name}, as the first exposure: ${what}`, () => cutOffEverywhere(guard, false)).timeout(120_000)
+    it(`${name}, beside a guarded add-on: ${what}`, () => cutOffEverywhere(guard, true)).timeout(120_000)
+  }
 })
 
 describe('the model of the gateway for Services', () => {
