@@ -104,9 +104,9 @@ function routes({ path, port, allowed, paths, destination, removes = [] }: Virtu
 
 /**
  * Any rest of a path, but no slash, dot, backslash or percent sign in encoded form: Envoy resolves `..` and leaves `%2F` unchanged, and a
- * Service that decodes it would leave the directory (RE2 has no look-ahead).
+ * Service that decodes it would leave the directory (RE2 has no look-ahead). `%C0` and `%C1` only begin overlong forms of these (RFC 3629, 3).
  */
-const REST = '([^%\\\\]|%([013-46-9a-fA-F][0-9a-fA-F]|2[0-46-9a-dA-D]|5[0-9abdefABDEF]))*'
+const REST = '([^%\\\\]|%([013-46-9abdefABDEF][0-9a-fA-F]|2[0-46-9a-dA-D]|5[0-9abdefABDEF]|[cC][2-9a-fA-F]))*'
 
 /** Some servers take `..;a` for `..`: what follows a semicolon is a parameter of the segment for them (RFC 3986, 3.3). */
 const DOT_SEGMENT = '.*/[.]{1,2}(;[^/]*)?(/.*)?'

@@ -47,8 +47,9 @@ function answer({ probe }: NonNullable<AddonStatus['exposure']>): string {
   return String(probe.status)
 }
 
-function whoEnters({ addon, guard }: AddonStatus['access']): string {
+function whoEnters({ addon, guard, anonymous }: AddonStatus['access']): string {
   if (guard !== undefined) return guardWords(guard)
+  if (addon?.kind === 'unknown' && anonymous) return 'anyone'
   switch (addon?.kind) {
     case 'anonymous':
       return `anyone, as ${addon.role}`

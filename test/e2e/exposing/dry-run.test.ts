@@ -34,6 +34,19 @@ describe('dry runs, on the real mesh', () => {
     })
   }
 
+  it('of a Service on a port of its own, without a cluster, print manifests that this cluster accepts', () => {
+    const nowhere = { environment: { KUBECONFIG: '/nowhere/kubeconfig', HOME: workplace.directory } }
+    const flags = ['--domain', 'example.com', '--port', '666', '--any-host', '--insecure', '--path', '/static/']
+    const expose = ['expose', 'svc/web:8080', ...flags, '--dry-run=client', '-o', 'yaml']
+    const { stdout, stderr, exitCode } = workplace.run('kubectl-telemetry', expose, nowhere)
+    assert.equal(exitCode, 0, stderr)
+    const manifests = stdout.split('\n---\n').filter((manifest) => !manifest.includes('kind: Service\n'))
+    assert.match(manifests.join(), /host: web\.default\.svc\.cluster\.local/)
+    const words = ['apply', '--dry-run=server', '-f', '-']
+    const applied = workplace.run('kubectl', words, { input: manifests.join('\n---\n') })
+    assert.equal(applied.exitCode, 0, applied.stderr)
+  })
+
   it('with --diff show existing and planned objects without values of Secrets, and change nothing', () => {
     const { stdout, exitCode } = workplace.telemetry('expose', 'grafana', '--diff', '--layout', 'ports')
     assert.equal(exitCode, 0)
