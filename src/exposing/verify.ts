@@ -1,6 +1,6 @@
 /** Proves an exposure: fetches each page as a client outside would, until it answers or the time is up. */
 import type { Credentials, Guards, Login } from '../access/guard.ts'
-import { argumentsFor, titleOf } from '../addons/service-name.ts'
+import { argumentsFor, serviceNamed, titleOf } from '../addons/service-name.ts'
 import { type Finding, fails, warns } from '../findings.ts'
 import type { IngressAddress } from '../gateways/address.ts'
 import type { Cause } from '../gateways/upstream/causes.ts'
@@ -118,6 +118,13 @@ function opened(probe: Probe): Probe {
     : { ...probe, ok: false, hop: 'route', message: 'the route is still closed' }
 }
 
+/** Which paths a Service has is not known, and many have no page at `/`: its own 404 shows that the gateway reaches it. */
+function answered(probe: Probe, { addon }: Pick<Exposure, 'addon'>): Probe {
+  const { hop, status = 0, wrongProtocol } = probe
+  const isAnswer = hop === 'upstream' && status >= 400 && status < 500 && wrongProtocol === undefined
+  return isAnswer && serviceNamed(addon) !== undefined ? { ...probe, ok: true } : probe
+}
+
 const LETS_IN = 'the gateway lets anyone in'
 
 /** A stranger who got past the guard. The prober itself counts every refusal as reached. */
@@ -155,7 +162,7 @@ async function probeUntil(
   const isOver = (probe: Probe) => probe.ok || isIntruder(probe)
   const wait: Wait<Probed> = {
     look: async () => {
-      const probe = judge(await prober.probe(target))
+      const probe = judge(answered(await prober.probe(target), exposure))
       return isOver(probe) ? { probe } : { probe, cause: await causes.find(probe, exposure) }
     },
     isDone: ({ probe, cause }) => isOver(probe) || cause !== undefined,
