@@ -1,41 +1,13 @@
 import assert from 'node:assert/strict'
-import { cp } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
-import { moduleSources } from '../../lab/build.ts'
-import { labEnvironment, loadBalancer, nodeAddress } from '../../lab/lab.ts'
-import { defaultIstioVersion } from '../../lab/layout.ts'
-import { command } from '../../lab/subprocess.ts'
+import { loadBalancer, nodeAddress } from '../../lab/lab.ts'
+import { endChartGateway, RELEASE, startChartGateway } from '../chart-gateway.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 
-const RELEASE = 'istio-ingress'
 const EXPOSE = ['expose', 'all', '--allow-anonymous', '-y']
-
-/**
- * The output of `helm template istio-ingress istio/gateway -n istio-ingress` without helm: istioctl contains helm's library, and renders
- * any chart at the path of its own gateway's chart. The chart is the one in Istio's module, unchanged.
- */
-async function chart(directory: string): Promise<string> {
-  const manifests = join(await moduleSources(`istio-${defaultIstioVersion}`, 'istio.io/istio'), 'manifests')
-  const place = join(directory, 'charts', 'gateways', 'istio-ingress')
-  await cp(join(manifests, 'profiles'), join(directory, 'profiles'), { recursive: true })
-  // Without the schema and with --force, because istioctl adds its own values and does not know those of this chart.
-  const filter = (path: string) => !path.endsWith('values.schema.json')
-  await cp(join(manifests, 'charts', 'gateway'), place, { recursive: true, filter })
-  const resources = { requests: { cpu: '10m', memory: '64Mi' } } // a small machine
-  // Set before istiod replaces the image `auto`, for which the API server's default is to pull always.
-  const values = { name: RELEASE, imagePullPolicy: 'IfNotPresent', resources, terminationGracePeriodSeconds: 1 }
-  const ingressGateways = [{ name: RELEASE, namespace: RELEASE, enabled: true }]
-  const spec = { profile: 'empty', components: { ingressGateways }, values }
-  const input = JSON.stringify({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec })
-  return command(['istioctl', 'manifest', 'generate', '--force', '--manifests', directory, '-f', '-'], {
-    env: labEnvironment(),
-    input,
-  })
-}
 
 describe('the gateway of helm’s chart, on the real mesh', () => {
   const workplace = new Workplace()
@@ -43,17 +15,12 @@ describe('the gateway of helm’s chart, on the real mesh', () => {
 
   before(async () => {
     await loadBalancer('on')
-    const labels = { 'istio-injection': 'enabled' }
-    workplace.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: RELEASE, labels } })
-    const input = await chart(join(workplace.directory, 'manifests'))
-    const { stderr, exitCode } = workplace.run('kubectl', ['-n', RELEASE, 'apply', '-f', '-'], { input })
-    assert.equal(exitCode, 0, stderr)
-    workplace.kubectl('-n', RELEASE, 'rollout', 'status', `deployment/${RELEASE}`, '--timeout=90s')
+    await startChartGateway(workplace)
     untouched = dump(workplace)
   })
   after(() => {
     workplace.telemetry('cleanup', '-y')
-    workplace.kubectl('delete', 'namespace', RELEASE, '--wait=true', '--timeout=90s')
+    endChartGateway(workplace)
     workplace.end()
   })
 
