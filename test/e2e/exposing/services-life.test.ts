@@ -173,10 +173,9 @@ describe('the life of an exposed service, on the real mesh', () => {
    */
   for (const [write, undone] of [
     [1, 5],
-    [4, 1],
     [6, 3],
   ] as const) {
-    it(`killed after write ${write}, the next run repairs it; killed after write ${undone} of cleanup, too`, async () => {
+    it(`killed after write ${write}, the next run repairs it; after write ${undone} of its cleanup, cleanup completes it`, async () => {
       const guarded = ['expose', ...ON_666, '--auth', 'basic', '--allow-cidr', '192.0.2.0/24', '-y']
       const stranger = new Stranger(DOOR)
       stranger.start()
@@ -190,7 +189,7 @@ describe('the life of an exposed service, on the real mesh', () => {
         [],
       )
       assert.ok(await killAfterWrite(workplace, ['cleanup', ...PAGE, '-y'], undone), `write ${undone} of cleanup`)
-      await run('cleanup', ...PAGE)
+      await run('cleanup')
       const seen = await stranger.end()
       assert.deepEqual(stranger.pages, [], JSON.stringify(seen))
       assert.deepEqual(difference(untouched, dump(workplace)), [])
@@ -226,7 +225,11 @@ describe('the life of an exposed service, on the real mesh', () => {
     try {
       for (const [words, code, exit, says] of cases)
         assertOneError(workplace.telemetry('expose', ...words, '--allow-anonymous', '-y'), code, says, exit)
-      assertOneError(workplace.telemetry('expose', ...PAGE, '-y'), 'ANONYMOUS_ACCESS', /nobody but you knows/)
+      assertOneError(
+        workplace.telemetry('expose', ...PAGE, '-y'),
+        'ANONYMOUS_ACCESS',
+        /not known whether svc\/productpage/,
+      )
       // The API server checks the range at the first write; findings of the plan were shown before.
       const nodePort = ['expose', ...port('666', '--node-port', '80'), '--allow-anonymous', '-y', '-o', 'json']
       const { stdout, exitCode } = workplace.telemetry(...nodePort)

@@ -107,18 +107,7 @@ describe('the quick start by our commands, on the real mesh', () => {
       assert.deepEqual([at(path).status, at(path).fromService], [200, true], path)
     const slash = '/api/v1/products'
     const others = ['/', slash, '/productpage/', '/productpag', '/static', '//productpage', `/productpage/..${slash}`]
-    const tricks = [
-      '..',
-      '%2e%2e',
-      '.%2e',
-      '..%2f',
-      '..%2F',
-      '..%5c',
-      '%2e%2e%2f',
-      '%252e%252e%252f',
-      '..\\',
-      '%5C..',
-    ]
+    const tricks = ['..', '%2e%2e', '.%2e', '..%2f', '..%2F', '..%5c', '%2e%2e%2f', '%252e%252e%252f', '..\\', '%5C..']
     for (const path of [...others, ...tricks.map((one) => `/static/${one}${slash}`)])
       assert.deepEqual([at(path).status, at(path).fromService], [404, false], path)
 
