@@ -79,9 +79,7 @@ export function chooseGuards(
   const addons = [...new Set([...named, ...others])]
   const chosen = addons.map((addon) => [addon, guardWanted({ ...changeOf(addon), generated }, present[addon])] as const)
   const guards = Object.fromEntries(chosen.filter((pair): pair is [string, Guard] => isGuarded(pair[1])))
-  const unread = unreadIn(objects).filter(
-    ({ addon, half }) => addons.includes(addon) && !replaces(changeOf(addon), half),
-  )
+  const unread = unreadIn(objects).filter(({ name, half }) => addons.includes(name) && !replaces(changeOf(name), half))
   return { guards, objects, unread, failOpen: [], authorizers: [] }
 }
 
@@ -101,8 +99,8 @@ export function guardObjects(
   place: GuardPlace,
 ): Wanted[] {
   return entries.flatMap((entry) => {
-    const requests = requestsOf(entry, place, namesServed(entry.addon, objects, place.layout))
-    return objectsOf(guards[entry.addon] ?? {}, requests, place)
+    const requests = requestsOf(entry, place, namesServed(entry.name, objects, place.layout))
+    return objectsOf(guards[entry.name] ?? {}, requests, place)
   })
 }
 
@@ -112,7 +110,7 @@ export function planGuards(
   { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
   place: GuardPlace,
 ): Wanted[] {
-  const addons = entries.map(({ addon }) => addon)
+  const addons = entries.map(({ name }) => name)
   const wanted = guardObjects(entries, { guards, objects }, place)
   const isWanted = ({ kind, metadata }: KubeObject) =>
     wanted.some(({ manifest }) => manifest.kind === kind && manifest.metadata.name === metadata.name)
@@ -126,7 +124,7 @@ export function planGuards(
 
 /** Our objects for these add-ons. */
 function ownedFor(addons: readonly string[], objects: readonly KubeObject[]): KubeObject[] {
-  const parts = partsIn(objects).filter(({ addon, object }) => addons.includes(addon) && isOwnedBy(object, EXPOSING))
+  const parts = partsIn(objects).filter(({ name, object }) => addons.includes(name) && isOwnedBy(object, EXPOSING))
   return parts.map(({ object }) => object)
 }
 
@@ -164,7 +162,7 @@ function requestsOf(entry: Entry, place: GuardPlace, known: readonly string[]): 
   return {
     namespace,
     selector,
-    addonName: entry.addon,
+    addonName: entry.name,
     host: entry.host === ANY_HOST ? undefined : entry.host,
     ports: portsOf(entry, gateway, layout),
     serverNames: isSecure(entry, layout) && entry.host !== ANY_HOST ? names : undefined,
@@ -191,7 +189,7 @@ function serverNames({ layout, serviceHosts }: GuardPlace, known: readonly strin
 
 /** The names of Services in this domain for which the policy of an add-on is already. */
 function namesServed(addon: string, objects: readonly KubeObject[], { domain }: Layout): string[] {
-  const policies = partsIn(objects).filter((part) => part.addon === addon && part.guard !== undefined)
+  const policies = partsIn(objects).filter((part) => part.name === addon && part.guard !== undefined)
   return [...new Set(policies.flatMap(({ object }) => serverNamesIn(object)))].filter((name) => {
     const exposed = name.endsWith(`.${domain}`) ? name.slice(0, -domain.length - 1) : ''
     return serviceNamed(exposed) !== undefined
@@ -211,7 +209,7 @@ export function isGuardedAsPlanned(
   { guards, objects }: Pick<GuardPlan, 'guards' | 'objects'>,
   place: GuardPlace,
 ): boolean {
-  return areInPlace(guardObjects([entry], { guards, objects }, place), [entry.addon], objects)
+  return areInPlace(guardObjects([entry], { guards, objects }, place), [entry.name], objects)
 }
 
 /** Whether the objects are exactly these, and none more for their add-ons. Somebody may have changed a part that no guard is read from. */

@@ -13,7 +13,8 @@ import { isKeySet, isKeysUri } from './jwks.ts'
 
 /** An object with the name of a guard. */
 export interface GuardPart {
-  addon: string
+  /** An add-on, or a Service: see addons/service-name.ts. */
+  name: string
   half: GuardHalf
   object: KubeObject
   /** `undefined` when it cannot be read: somebody changed its content or its labels. Then nobody but the user knows the guard. */
@@ -32,10 +33,10 @@ const LONGEST = 1_000
  */
 export function partsIn(objects: readonly KubeObject[]): GuardPart[] {
   const parts = objects.flatMap((object) => partOf(object) ?? [])
-  const hasAuthorizer = (addon: string) => parts.some((one) => one.addon === addon && isAuthorizer(one.object))
+  const hasAuthorizer = (addon: string) => parts.some((one) => one.name === addon && isAuthorizer(one.object))
   // Without a list the policy is only beside one for an external authorizer.
   return parts.map((part) =>
-    part.half === 'login' || part.guard === undefined || part.guard.cidrs !== undefined || hasAuthorizer(part.addon)
+    part.half === 'login' || part.guard === undefined || part.guard.cidrs !== undefined || hasAuthorizer(part.name)
       ? part
       : { ...part, half: 'login', guard: undefined },
   )
@@ -44,7 +45,7 @@ export function partsIn(objects: readonly KubeObject[]): GuardPart[] {
 /** Only what can be read. @param objects AuthorizationPolicies and EnvoyFilters of a gateway's namespace */
 export function guardsIn(objects: readonly KubeObject[]): Guards {
   const guards: Guards = {}
-  for (const { addon, guard = {} } of partsIn(objects))
+  for (const { name: addon, guard = {} } of partsIn(objects))
     if (Object.keys(guard).length > 0) guards[addon] = { ...guards[addon], ...guard }
   return guards
 }
@@ -56,7 +57,7 @@ export function unreadIn(objects: readonly KubeObject[]): UnreadPart[] {
 
 /** All guards that an add-on's objects may be for: between two guards, objects of both are there. */
 export function candidatesIn(objects: readonly KubeObject[], addon: string): Guard[] {
-  const parts = partsIn(objects).flatMap((part) => (part.addon === addon && part.guard ? [part.guard] : []))
+  const parts = partsIn(objects).flatMap((part) => (part.name === addon && part.guard ? [part.guard] : []))
   const lists = [{}, ...parts.filter(({ cidrs }) => cidrs !== undefined)]
   const logins = [{}, ...parts.filter(({ login }) => login !== undefined)]
   return lists.flatMap((list) => logins.map((login) => ({ ...list, ...login })))
@@ -69,7 +70,7 @@ function partOf(object: KubeObject): GuardPart | undefined {
   const names = kind === 'EnvoyFilter' ? [guardName(addon)] : [guardName(addon), externalGuardName(addon)]
   if (!names.includes(metadata.name)) return undefined
   const half = kind === 'EnvoyFilter' || isAuthorizer(object) ? 'login' : 'list'
-  return { addon, half, object, guard: isNamedByExposing(object) ? guardIn(object) : undefined }
+  return { name: addon, half, object, guard: isNamedByExposing(object) ? guardIn(object) : undefined }
 }
 
 function isAuthorizer({ kind, metadata: { name } }: KubeObject): boolean {

@@ -42,21 +42,22 @@ export function requireGuardsKnown(parts: readonly UnreadPart[]): void {
 
 /** Such an object of an add-on that is not named and does not move. */
 export function guardsUnknown(parts: readonly UnreadPart[]): Finding[] {
-  return [...Map.groupBy(parts, ({ addon }) => addon).values()].map((some) =>
+  return [...Map.groupBy(parts, ({ name }) => name).values()].map((some) =>
     guardDiffers(cannotBeRead(some), ...waysOut(some), ...some.slice(0, 1).map(lookAt)),
   )
 }
 
 function cannotBeRead(parts: readonly UnreadPart[]): string {
   const objects = parts.map(
-    ({ addon, object: { kind, metadata } }) => `${kind} ${metadata.namespace}/${metadata.name} (${titleOf(addon)})`,
+    ({ name: addon, object: { kind, metadata } }) =>
+      `${kind} ${metadata.namespace}/${metadata.name} (${titleOf(addon)})`,
   )
   return `who may enter cannot be read from ${objects.join(', ')}: something else has changed what kubectl telemetry wrote there`
 }
 
 /** The flags that set what the objects say. */
 function waysOut(parts: readonly UnreadPart[]): string[] {
-  return [...Map.groupBy(parts, ({ addon }) => addon)].flatMap(([addon, some]) => {
+  return [...Map.groupBy(parts, ({ name: addon }) => addon)].flatMap(([addon, some]) => {
     const flags = [
       ...(some.some(({ half }) => half === 'login') ? ['--auth', 'basic'] : []),
       ...(some.some(({ half }) => half === 'list') ? ['--allow-cidr', 'CIDR'] : []),

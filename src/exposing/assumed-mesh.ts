@@ -69,7 +69,7 @@ export function assumeMesh(intent: ExposeIntent, why: UserError, now: Date): Sur
     providedSecret: assumeSecret(intent),
     issuer: intent.tlsIssuer,
     guarding,
-    busy: place.entries.map(({ addon }) => addon),
+    busy: place.entries.map(({ name }) => name),
     closed: {},
     terms: chooseTerms({ addons, moving: [], exposed: [] }, terms, { guarding, layout, ...place }),
   }

@@ -43,7 +43,7 @@ export async function requireConsent(
   if (!terminal.interactive) throw refusal(first, spec)
   noteRisks(open, terminal, spec.guarding)
   const only = open.map(({ found }) => found.addon.name)
-  const urls = exposures.filter(({ addon }) => only.includes(addon)).map(({ url }) => url)
+  const urls = exposures.filter(({ name }) => only.includes(name)).map(({ url }) => url)
   switch (await terminal.select(`Who may enter ${urls.join(', ')}?`, ACCESS_CHOICES)) {
     case 'password':
       return { guard: { only, login: { kind: 'basic', users: undefined } } }

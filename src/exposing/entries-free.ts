@@ -32,7 +32,7 @@ export function requireEntriesFree(all: Place, present: KubeObject[]): { redirec
   const place = { ...all, entries }
   const [needing] = needingPorts(all.entries, layout)
   if (address.port !== undefined && needing !== undefined)
-    throw portNeedsHosts(`${address.address}:${address.port}`, needing.own && titleOf(needing.addon))
+    throw portNeedsHosts(`${address.address}:${address.port}`, needing.own && titleOf(needing.name))
   if (entries.length === 0) return { redirect: false, warnings: otherAddresses(all) }
   requirePort(place)
   const others = present.filter(({ kind }) => kind === 'Gateway')

@@ -120,24 +120,24 @@ async function verify(plan: ExposePlan, applied: ApplyResult, world: Dependencie
   const { to, timeout } = asking
   await awaitGateway(plan, { exposures, opened: opened.map(addonOf) }, asking, world)
   const proofs = proofsOf(plan, exposures)
-  const isOpen = ({ addon }: Exposure) => !closed.includes(addon) && spec.closed[addon] === undefined
+  const isOpen = ({ name }: Exposure) => !closed.includes(name) && spec.closed[name] === undefined
   const verification = {
     ...to,
     ingress: spec.address,
     guards: spec.guarding.guards,
     generated: request.guard.generated,
-    listPaths: Object.fromEntries(proofs.map(({ exposure, listPath }) => [exposure.addon, listPath])),
+    listPaths: Object.fromEntries(proofs.map(({ exposure, listPath }) => [exposure.name, listPath])),
     proven: opened.map(addonOf),
     mesh: { gateway: spec.gateway, cluster: new RememberingCluster(world.cluster) },
   }
   const open = exposures.filter(isOpen)
   const verified = await verifyExposures(open, verification, timeout, world)
   await closeAgain(
-    verified.passed.map(({ proof }) => proof.exposure.addon),
+    verified.passed.map(({ proof }) => proof.exposure.name),
     plan,
     world,
   )
-  const probes = exposures.map((one) => verified.probes[open.indexOf(one)] ?? closedProbe(applied.verdicts[one.addon]))
+  const probes = exposures.map((one) => verified.probes[open.indexOf(one)] ?? closedProbe(applied.verdicts[one.name]))
   const again = verified.passed.map(({ proof, verdict }) => unproven(proof, verdict))
   return { ...verified, probes, warnings: [...verified.warnings, ...again] }
 }

@@ -97,10 +97,10 @@ function differingIn(
   if (gateway === undefined) return []
   const guarding = { guards: guardsIn(objects), objects }
   return routes.flatMap((route) => {
-    const { addon, host, port = schemePort(inUse.secure), own: ownPort } = route
+    const { name: addon, host, port = schemePort(inUse.secure), own: ownPort } = route
     const layout = { ...inUse, domain: domainOf(route) ?? '' }
     const place = { istioVersion, gateway, layout, serviceHosts: serviceHostsOf(routes) }
-    return isGuardedAsPlanned({ addon, host, port, own: ownPort }, guarding, place) ? [] : [addon]
+    return isGuardedAsPlanned({ name: addon, host, port, own: ownPort }, guarding, place) ? [] : [addon]
   })
 }
 
@@ -123,13 +123,13 @@ function describe(
     ...(secretName === undefined ? {} : { secretName }),
     routes,
     exposures: routes.map((route) => {
-      const { addon, port: number, backend } = route
+      const { name: addon, port: number, backend } = route
       const isHttps = isSecure(route, layout)
       const host = address === undefined ? route.host : hostAt(route.host, address)
       const port = portOf(number ?? schemePort(isHttps))
       const { namespace, service, port: servicePort, path } = backend
       const url = urlOf({ host, port, path, secure: isHttps })
-      return { addon, namespace, service, servicePort, host, secure: isHttps, port, path, url }
+      return { name: addon, namespace, service, servicePort, host, secure: isHttps, port, path, url }
     }),
   }
 }

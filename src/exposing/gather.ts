@@ -145,7 +145,7 @@ function requireGuards(
   const { gateway, guards } = spec
   if (guards === undefined) requireGuardsUnneeded(gateway.namespace, needsOfGuards(spec, intent, earlier))
   const guarding = chooseGuards(namedIn(spec, guards ?? []), intent.guard, guards ?? [], earlier?.guarding.guards)
-  requireGuardsKnown(guarding.unread.filter(({ addon }) => needsGuard(addon, spec)))
+  requireGuardsKnown(guarding.unread.filter(({ name }) => needsGuard(name, spec)))
   return guarding
 }
 
@@ -153,7 +153,7 @@ function namedIn(
   { addons, exposed }: Pick<ExposureSpec, 'addons' | 'exposed'>,
   objects: readonly KubeObject[],
 ): Parameters<typeof chooseGuards>[0] {
-  const others = exposed.map(({ addon }) => addon)
+  const others = exposed.map(({ name }) => name)
   return { named: namesOf(addons), others, awaited: awaitedGuards(exposed, objects) }
 }
 
@@ -185,11 +185,11 @@ function needsOfGuards(
   { guard }: ExposeIntent,
   earlier?: ExposureSpec,
 ): string[] {
-  const before = (earlier ?? spec).exposed.map(({ addon }) => addon)
+  const before = (earlier ?? spec).exposed.map(({ name }) => name)
   const again = namesOf(spec.addons).filter((name) => before.includes(name))
   return [
-    ...movedRoutes(spec).map(({ addon }) => `${titleOf(addon)} would move to another address`),
-    ...staleRoutes(spec).map(({ addon }) => `the route of ${titleOf(addon)} would be changed`),
+    ...movedRoutes(spec).map(({ name }) => `${titleOf(name)} would move to another address`),
+    ...staleRoutes(spec).map(({ name }) => `the route of ${titleOf(name)} would be changed`),
     ...again.map((name) => `${titleOf(name)} is exposed already`),
     ...(spec.reselects ? ['the labels of the Gateway would change, and those of all guards with them'] : []),
     ...(asksForGuard(guard) ? ['a guard is to be set'] : []),

@@ -93,11 +93,7 @@ function wantedObjects(spec: ExposureSpec, certificates: Certificates | undefine
     ...(certificates === undefined ? [] : [secretOf(namespace, certificates, spec.hosts)]),
     ...certificatesOf(spec),
     // Guards have the labels of the Gateway: when those change, all of them change.
-    ...planGuards(
-      spec.reselects ? spec.entries : backends.map(({ addon }) => entryIn(spec, addon)),
-      spec.guarding,
-      spec,
-    ),
+    ...planGuards(spec.reselects ? spec.entries : backends.map(({ name }) => entryIn(spec, name)), spec.guarding, spec),
     ...backends.map((backend) => routeOf(backend, spec)),
     { resource: gateways(istioVersion), manifest },
   ]
@@ -111,13 +107,13 @@ function chosenOf({ gateway, entries }: ExposureSpec): string | undefined {
 
 /** Only where a host is that of a Service: the hosts of add-ons say which domain it is. */
 function recordedDomain({ entries, layout }: ExposureSpec): string | undefined {
-  return entries.some(({ addon }) => serviceNamed(addon) !== undefined) ? layout.domain : undefined
+  return entries.some(({ name }) => serviceNamed(name) !== undefined) ? layout.domain : undefined
 }
 
 function versionsOf({ entries, guarding }: ExposureSpec): Record<string, string> {
   const versions = entries.flatMap((entry) => {
-    const guard = guarding.guards[entry.addon]
-    return isGuarded(guard) ? [[entry.addon, entryVersion(entry, guard)]] : []
+    const guard = guarding.guards[entry.name]
+    return isGuarded(guard) ? [[entry.name, entryVersion(entry, guard)]] : []
   })
   return Object.fromEntries(versions)
 }
@@ -134,7 +130,7 @@ function certificatesOf({ issuer, gateway, hosts }: ExposureSpec): Wanted[] {
 
 function routeOf(backend: Backend, spec: ExposureSpec): Wanted {
   const { istioVersion, gateway, layout, terms, guarding } = spec
-  const { addon, path, paths, ...destination } = backend
+  const { name: addon, path, paths, ...destination } = backend
   const { host, port, own } = entryIn(spec, addon)
   const resource = virtualServices(istioVersion)
   const manifest = virtualService(resource, {

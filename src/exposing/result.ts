@@ -100,7 +100,7 @@ export function report(outcome: ExposeResult['outcome'], plan: ExposePlan, after
       via: address.via,
     },
     layout,
-    exposures: after.exposures.map(({ addon, namespace, service, host, port, url }, index) => {
+    exposures: after.exposures.map(({ name: addon, namespace, service, host, port, url }, index) => {
       const probe = verified.probes[index]
       const guard = guarding.guards[addon]
       const visitor = [...addons, ...moving].find(({ found }) => found.addon.name === addon)?.visitor
@@ -192,13 +192,13 @@ function gatewayWarnings(gateway: IngressGateway): Finding[] {
 function moveWarnings(spec: ExposureSpec): Finding[] {
   const { layout, layoutInUse } = spec
   return movedRoutes(spec).map((route) => {
-    const to = entryIn(spec, route.addon)
+    const to = entryIn(spec, route.name)
     const secure = route.own?.secure ?? layoutInUse?.secure ?? true
     const from = { host: hostAt(route.host, spec.address), port: route.port ?? schemePort(secure) }
     const isSecureThen = isSecure(to, layout)
     return warns(
       'HOST_MOVED',
-      `${titleOf(route.addon)} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ host: hostAt(to.host, spec.address), port: to.port, secure: isSecureThen, path: '/' })}: add-ons at one gateway share a domain and a layout`,
+      `${titleOf(route.name)} moves from ${urlOf({ ...from, secure, path: '/' })} to ${urlOf({ host: hostAt(to.host, spec.address), port: to.port, secure: isSecureThen, path: '/' })}: add-ons at one gateway share a domain and a layout`,
       secure && !isSecureThen
         ? 'leave out --insecure to keep HTTPS'
         : 'leave out --domain and --layout to keep the present URLs',
@@ -218,7 +218,10 @@ function replacedWarnings(certificates: Certificates | undefined): Finding[] {
 function stillClosed(spec: ExposureSpec): Finding[] {
   return Object.keys(spec.closed).map((addon) => {
     const isNamed = spec.addons.some(({ found }) => found.addon.name === addon)
-    return routeClosed({ addon, host: hostAt(entryIn(spec, addon).host, spec.address) }, isNamed ? 'fails' : 'warns')
+    return routeClosed(
+      { name: addon, host: hostAt(entryIn(spec, addon).host, spec.address) },
+      isNamed ? 'fails' : 'warns',
+    )
   })
 }
 

@@ -62,7 +62,8 @@ export interface ExposureSpec {
 
 /** One add-on made reachable from outside. */
 export interface Exposure {
-  addon: string
+  /** An add-on, or a Service: see addons/service-name.ts. */
+  name: string
   /** The add-on's Service. */
   namespace: string
   service: string
@@ -81,7 +82,7 @@ export function entriesFor(
   layout: Layout,
   own: Readonly<Record<string, OwnPort>>,
 ): Pick<ExposureSpec, 'entries' | 'hosts'> {
-  const names = [...namesOf(addons), ...exposed.map(({ addon }) => addon)]
+  const names = [...namesOf(addons), ...exposed.map(({ name }) => name)]
   const entries = [...new Set(names)].sort().map((name) => entryOf(name, layout, own[name]))
   return { entries, hosts: hostsOf(entries.filter((entry) => isSecure(entry, layout))) }
 }
@@ -92,8 +93,8 @@ export function hostsOf(entries: readonly Pick<Entry, 'host'>[]): string[] {
 }
 
 /** Hosts of Services on the port that all hosts share. */
-export function serviceHostsOf(entries: readonly Pick<Entry, 'addon' | 'host' | 'own'>[]): string[] {
-  return hostsOf(entries.filter(({ addon, own }) => own === undefined && serviceNamed(addon) !== undefined))
+export function serviceHostsOf(entries: readonly Pick<Entry, 'name' | 'host' | 'own'>[]): string[] {
+  return hostsOf(entries.filter(({ name, own }) => own === undefined && serviceNamed(name) !== undefined))
 }
 
 /** Whether any entry is served over HTTPS, and so needs a certificate. */
@@ -107,7 +108,7 @@ export function namesOf(addons: readonly SurveyedAddon[]): string[] {
 
 /** The entry of an add-on of the spec. */
 export function entryIn({ entries }: Pick<ExposureSpec, 'entries'>, addon: string): Entry {
-  const entry = entries.find((one) => one.addon === addon)
+  const entry = entries.find((one) => one.name === addon)
   if (entry === undefined) throw new Error(`${addon} is no add-on of this exposure`)
   return entry
 }
@@ -119,7 +120,7 @@ export function backendsOf(spec: ExposureSpec): Backend[] {
 
 /** A route that is named for one Service leads to no other: somebody may have changed it, and the consent and guard are for that one. */
 function leadingToItsName(backend: Backend): Backend {
-  const { name: service, namespace } = serviceNamed(backend.addon) ?? {}
+  const { name: service, namespace } = serviceNamed(backend.name) ?? {}
   return service === undefined || namespace === undefined ? backend : { ...backend, service, namespace }
 }
 
@@ -134,11 +135,11 @@ export function exposuresOf(spec: ExposureSpec, service: Service): Exposure[] {
 /** By add-on: its URL, also where it is not requested now. */
 export function urlsOf(spec: ExposureSpec, service: Service): Record<string, string> {
   const backends = [...spec.exposed.map(({ backend }) => backend), ...requestedBackends(spec)]
-  return Object.fromEntries(backends.map((backend) => [backend.addon, exposureOf(backend, spec, service).url]))
+  return Object.fromEntries(backends.map((backend) => [backend.name, exposureOf(backend, spec, service).url]))
 }
 
 function exposureOf(
-  { addon, namespace, service: name, port: servicePort, path }: Backend,
+  { name: addon, namespace, service: name, port: servicePort, path }: Backend,
   spec: ExposureSpec,
   service: Service,
 ): Exposure {
@@ -147,7 +148,7 @@ function exposureOf(
   const host = hostAt(entry.host, spec.address)
   const port = outsidePort(withTarget(spec.address, entry), service, entry.port)
   const url = urlOf({ host, port, path, secure })
-  return { addon, namespace, service: name, servicePort, host, secure, port, path, url }
+  return { name: addon, namespace, service: name, servicePort, host, secure, port, path, url }
 }
 
 /** In the network of a node the pods listen at the target, which the Service does not say before it has the port. */
@@ -174,7 +175,7 @@ export function headersRemoved(addon: string, spec: ExposureSpec): string[] {
   const { addons, moving, exposed, guarding } = spec
   const login = guarding.guards[addon]?.login
   const surveyed = [...addons, ...moving].find(({ found }) => found.addon.name === addon)
-  const present = exposed.find((route) => route.addon === addon)?.removes.filter((name) => name !== PASSWORD)
+  const present = exposed.find((route) => route.name === addon)?.removes.filter((name) => name !== PASSWORD)
   const authorizer = guarding.authorizers.find(({ name }) => login?.kind === 'ext-authz' && name === login.provider)
   const identity = (surveyed?.identityHeaders ?? present ?? []).filter(
     (name) => authorizer === undefined || !isSent(name, authorizer),
@@ -193,12 +194,12 @@ function carriedRoutes(spec: ExposureSpec): ExposedRoute[] {
   const stale = staleRoutes(spec)
   const { guarding } = spec
   return otherRoutes(spec)
-    .filter(({ addon }) => guarding.unread.every((part) => part.addon !== addon))
+    .filter(({ name: addon }) => guarding.unread.every((part) => part.name !== addon))
     .filter(
       (route) =>
         stale.includes(route) ||
-        !isGuardedAsPlanned(entryIn(spec, route.addon), guarding, spec) ||
-        mustCover(route.addon, spec),
+        !isGuardedAsPlanned(entryIn(spec, route.name), guarding, spec) ||
+        mustCover(route.name, spec),
     )
 }
 
@@ -217,7 +218,7 @@ export function mustCover(addon: string, spec: ExposureSpec): boolean {
 
 /** Whether the guard of an add-on must be known: its route is written, or the Gateway leaves it. */
 export function needsGuard(addon: string, spec: Present & Pick<ExposureSpec, 'reselects'>): boolean {
-  const route = otherRoutes(spec).find((one) => one.addon === addon)
+  const route = otherRoutes(spec).find((one) => one.name === addon)
   return spec.reselects || route === undefined || route.port === undefined || moves(route, spec)
 }
 
@@ -235,13 +236,13 @@ export function movedRoutes(spec: Present): ExposedRoute[] {
 
 function otherRoutes({ addons, exposed }: Present): ExposedRoute[] {
   const requested = new Set(namesOf(addons))
-  return exposed.filter(({ addon }) => !requested.has(addon))
+  return exposed.filter(({ name }) => !requested.has(name))
 }
 
 /** Whether an existing route gets another entry. Without a port it was for all ports of its Gateway. */
 export function moves(route: ExposedRoute, spec: Present): boolean {
   const { layout, layoutInUse } = spec
-  const entry = entryIn(spec, route.addon)
+  const entry = entryIn(spec, route.name)
   const wasSecure = route.own?.secure ?? layoutInUse?.secure
   return wasSecure !== isSecure(entry, layout) || !isAt({ ...route, port: portInUse(route, layoutInUse) }, entry)
 }
@@ -254,7 +255,7 @@ export function portInUse({ port }: ExposedRoute, layoutInUse: ExposureSpec['lay
 function requestedBackends({ addons, paths }: Pick<ExposureSpec, 'addons' | 'paths'>): Backend[] {
   return addons.map(({ found: { addon, service, namespace, port }, path }) => {
     const only = paths[addon.name]
-    const found = { addon: addon.name, namespace, service: service.metadata.name, port }
+    const found = { name: addon.name, namespace, service: service.metadata.name, port }
     return only === undefined ? { ...found, path } : { ...found, path: only[0] ?? '/', paths: only }
   })
 }

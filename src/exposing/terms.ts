@@ -57,11 +57,11 @@ export function chooseTerms(
   asked: DatedTerms,
   { guarding, entries, layout }: { guarding: Place['guarding']; entries: readonly Entry[]; layout: Layout },
 ): Record<string, Terms> {
-  const present = Object.fromEntries(exposed.map(({ addon, object }) => [addon, termsIn(object)]))
+  const present = Object.fromEntries(exposed.map(({ name, object }) => [name, termsIn(object)]))
   const termsFor = (one: SurveyedAddon, isNamed: boolean): [string, Terms] => {
     const { name } = one.found.addon
     const before = present[name] ?? {}
-    const entry = entries.find(({ addon }) => addon === name)
+    const entry = entries.find(({ name: addon }) => addon === name)
     const secure = isSecure(entry ?? {}, layout)
     const isAllowed = asked.allowed?.includes(name) || (isNamed && asked.allowAnonymous)
     const now = opennessOf(one, guarding, secure)

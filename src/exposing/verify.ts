@@ -63,7 +63,7 @@ export async function verifyExposures(
   ])
   const probes = verified.map(({ probe }) => probe)
   const passed = verified.flatMap((one) => one.passed ?? [])
-  const isSound = ({ addon }: Exposure) => passed.every(({ proof }) => proof.exposure.addon !== addon)
+  const isSound = ({ name: addon }: Exposure) => passed.every(({ proof }) => proof.exposure.name !== addon)
   const sound = exposures.map((exposure, index) => (isSound(exposure) ? probes[index] : undefined))
   const causes = verified.map(({ cause }) => cause)
   const warnings = [...hopWarnings(exposures, sound, { ingress, causes }), ...accessWarnings(exposures, sound, guards)]
@@ -86,7 +86,7 @@ async function verifyExposure(
   timeout: number,
   world: Needs,
 ): Promise<Verified> {
-  const { addon, host, port, path, secure } = exposure
+  const { name: addon, host, port, path, secure } = exposure
   const { ingress, guards, generated, listPaths, proven, mesh, ...trusted } = verification
   const trust = secure ? trusted : { authorityCertificate: undefined }
   const target = { ...trust, host, path, address: ingress.address, port: port ?? 0, header: MARKER }
@@ -119,7 +119,7 @@ function opened(probe: Probe): Probe {
 }
 
 /** Which paths a Service has is not known, and many have no page at `/`: its own 404 shows that the gateway reaches it. */
-function answered(probe: Probe, { addon }: Pick<Exposure, 'addon'>): Probe {
+function answered(probe: Probe, { name: addon }: Pick<Exposure, 'name'>): Probe {
   const { hop, status = 0, wrongProtocol } = probe
   const isAnswer = hop === 'upstream' && status >= 400 && status < 500 && wrongProtocol === undefined
   return isAnswer && serviceNamed(addon) !== undefined ? { ...probe, ok: true } : probe
@@ -184,7 +184,7 @@ function hopWarnings(
   probes: readonly (Probe | undefined)[],
   { ingress: { address }, causes }: { ingress: IngressAddress; causes: readonly (Cause | undefined)[] },
 ): Finding[] {
-  return exposures.flatMap(({ addon, namespace, port, url }, index) => {
+  return exposures.flatMap(({ name: addon, namespace, port, url }, index) => {
     const probe = probes[index]
     if (probe === undefined || probe.ok) return []
     const failure = `${url} does not answer: ${probe.message ?? `HTTP ${probe.status}`}`
@@ -215,7 +215,7 @@ function accessWarnings(
   probes: readonly (Probe | undefined)[],
   guards: Guards,
 ): Finding[] {
-  return exposures.flatMap(({ addon, url }, index) => {
+  return exposures.flatMap(({ name: addon, url }, index) => {
     const probe = probes[index]
     const { cidrs, login } = guards[addon] ?? {}
     if (login?.kind === 'ext-authz' && probe?.ok && probe.hop !== 'access')

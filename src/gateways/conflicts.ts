@@ -145,7 +145,7 @@ export function busyEntries(gateway: IngressGateway, entries: readonly Entry[], 
   const taken = own.flatMap(serversIn).flatMap(({ port }) => listenerPorts(gateway, port.number))
   return entries
     .filter(({ port }) => listenerPorts(gateway, port).some((one) => taken.includes(one)))
-    .map(({ addon }) => addon)
+    .map(({ name }) => name)
 }
 
 type HostPort = Pick<Entry, 'host' | 'port'>

@@ -22,7 +22,8 @@ import { isNamedByExposing } from './made-by-exposing.ts'
 
 /** Service, port and path of a page. */
 export interface Backend {
-  addon: string
+  /** An add-on, or a Service: see addons/service-name.ts. */
+  name: string
   namespace: string
   service: string
   port: number
@@ -33,7 +34,8 @@ export interface Backend {
 
 /** An exposed add-on, read from its VirtualService. */
 export interface ExposedRoute {
-  addon: string
+  /** An add-on, or a Service: see addons/service-name.ts. */
+  name: string
   host: string
   /** The Gateway's port. Undefined in a route of a former version, which is for all ports. */
   port: number | undefined
@@ -71,7 +73,7 @@ export function exposedRoutes(virtualServices: KubeObject[]): ExposedRoute[] {
     const port = http.flatMap(({ match = [] }) => match)[0]?.port
     return [
       {
-        addon,
+        name: addon,
         host,
         port,
         ...ownPort(object, host, port),
@@ -107,7 +109,7 @@ function backendOf(addon: string, http: NonNullable<RouteSpec['http']>): Backend
   const destination = leading?.route?.[0]?.destination
   // SERVICE.NAMESPACE.svc.cluster.local
   const [service = '', namespace = ''] = destination?.host.split('.') ?? []
-  const found = { addon, namespace, service, port: destination?.port?.number ?? 0 }
+  const found = { name: addon, namespace, service, port: destination?.port?.number ?? 0 }
   const paths = serviceNamed(addon) === undefined ? [] : pathsOf(leading)
   const home = http.find(({ redirect }) => redirect?.uri !== undefined)?.redirect?.uri ?? '/'
   return paths.length === 0 ? { ...found, path: home } : { ...found, path: paths[0] ?? '/', paths }
@@ -158,7 +160,7 @@ export function isWhole(present: KubeObject[], entries: readonly Entry[], layout
   const planned = entries.map((entry) => `${entry.host}:${entry.port} ${isSecure(entry, layout)}`)
   return (
     routes.length === entries.length &&
-    entries.every((entry) => routes.some((route) => route.addon === entry.addon && isAt(route, entry))) &&
+    entries.every((entry) => routes.some((route) => route.name === entry.name && isAt(route, entry))) &&
     served.sort().join() === planned.sort().join() &&
     (service === undefined ||
       needingPorts(entries, layout).every(({ port }) => portNumbered(service, port) !== undefined))

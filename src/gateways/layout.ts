@@ -21,7 +21,8 @@ export interface Layout {
 
 /** The host of an add-on or Service, and the port of the gateway's Service. */
 export interface Entry {
-  addon: string
+  /** An add-on, or a Service: see addons/service-name.ts. */
+  name: string
   /** `*` for any host. */
   host: string
   port: number
@@ -101,14 +102,15 @@ export function isClassicPort(number: number): boolean {
 }
 
 export function entryOf(addon: string, { name, domain, ...layout }: Layout, own?: OwnPort): Entry {
-  if (own !== undefined) return { addon, host: own.anyHost ? ANY_HOST : hostOf(addon, domain), port: own.port, own }
+  if (own !== undefined)
+    return { name: addon, host: own.anyHost ? ANY_HOST : hostOf(addon, domain), port: own.port, own }
   return name === 'hosts'
-    ? { addon, host: hostOf(addon, domain), port: hostsPort(layout) }
-    : { addon, host: hostOf(SHARED_HOST, domain), port: classicPortOf(addon) ?? 0 }
+    ? { name: addon, host: hostOf(addon, domain), port: hostsPort(layout) }
+    : { name: addon, host: hostOf(SHARED_HOST, domain), port: classicPortOf(addon) ?? 0 }
 }
 
 /** `example.com` of `grafana.example.com` or `telemetry.example.com`; `undefined` for what --domain would refuse. */
-export function domainOf({ addon, host }: Pick<Entry, 'addon' | 'host'>): string | undefined {
+export function domainOf({ name: addon, host }: Pick<Entry, 'name' | 'host'>): string | undefined {
   const label = [addon, SHARED_HOST].find((one) => host.startsWith(`${one}.`))
   const domain = label === undefined ? undefined : host.slice(label.length + 1)
   return domain !== undefined && isDomain(domain) ? domain : undefined
@@ -123,7 +125,7 @@ export function domainOfHosts(all: readonly string[], recorded?: string): string
   const isIn = (host: string, domain: string) =>
     host.endsWith(`.${domain}`) && isOurs(host.slice(0, -domain.length - 1))
   if (recorded !== undefined && isDomain(recorded) && hosts.every((host) => isIn(host, recorded))) return recorded
-  const domains = hosts.map((host) => ADDON_NAMES.map((addon) => domainOf({ addon, host })).find(Boolean))
+  const domains = hosts.map((host) => ADDON_NAMES.map((addon) => domainOf({ name: addon, host })).find(Boolean))
   const [domain, another] = new Set(domains)
   return another === undefined ? domain : undefined
 }
@@ -148,9 +150,7 @@ export function serversOf(
 ): GatewayServer[] {
   const serves = secure ? 'https' : 'http'
   const named = (prefix: string, guarded: readonly Entry[]) =>
-    prefix.startsWith('https')
-      ? prefix + guarded.map(({ addon }) => versionIn(addon, versions[addon])).join('')
-      : prefix
+    prefix.startsWith('https') ? prefix + guarded.map(({ name }) => versionIn(name, versions[name])).join('') : prefix
   const [entries, own] = [
     all.filter((entry) => entry.own === undefined),
     all.filter((entry) => entry.own !== undefined),
@@ -167,7 +167,7 @@ export function serversOf(
   if (name === 'ports')
     return [
       ...entries.map((entry): GatewayServer => {
-        const { addon, host, port } = entry
+        const { name: addon, host, port } = entry
         return { name: named(`${serves}-${addon}`, [entry]), port, hosts: [host], serves }
       }),
       ...ownServers,

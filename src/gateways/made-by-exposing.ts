@@ -105,7 +105,7 @@ function whyOtherContent(object: KubeObject): string | undefined {
   const isOne = (host: string) => {
     if (host === ANY_HOST) return mayServeAny(object)
     return object.kind === 'VirtualService'
-      ? domainOf({ addon: exposed, host }) !== undefined
+      ? domainOf({ name: exposed, host }) !== undefined
       : domainOfHosts([host], notesOf(object).domain) !== undefined
   }
   const other = hostsOf(object).find((host) => !isOne(host))

@@ -31,7 +31,7 @@ export function surveyExposed(
   services: readonly Service[],
   cluster: Cluster,
 ): Promise<SurveyedAddon[]> {
-  const found = routes.filter(isOfService).flatMap(({ addon, backend: { port } }) => {
+  const found = routes.filter(isOfService).flatMap(({ name: addon, backend: { port } }) => {
     const named = serviceNamed(addon)
     const service = services.find(
       ({ metadata }) => metadata.name === named?.name && metadata.namespace === named.namespace,
@@ -41,12 +41,12 @@ export function surveyExposed(
   return Promise.all(found.map((one) => readService(one, cluster)))
 }
 
-function isOfService({ addon }: ExposedRoute): boolean {
+function isOfService({ name: addon }: ExposedRoute): boolean {
   return serviceNamed(addon) !== undefined
 }
 
 /** A Service that is no longer recognised as an add-on is read like the first product of its name. */
-function foundBehind({ addon: name, backend }: ExposedRoute, services: readonly Service[]): FoundAddon | undefined {
+function foundBehind({ name, backend }: ExposedRoute, services: readonly Service[]): FoundAddon | undefined {
   const service = services.find(
     ({ metadata }) => metadata.name === backend.service && metadata.namespace === backend.namespace,
   )

@@ -48,7 +48,7 @@ export function whyNotOurPorts(service: Service): string | undefined {
  */
 export function planPorts(service: Service, entries: readonly Entry[], nodePorts: Record<string, number>): OwnPort[] {
   const own = ownPorts(service)
-  return entries.flatMap(({ addon, port, own: { target = port } = {} }) => {
+  return entries.flatMap(({ name: addon, port, own: { target = port } = {} }) => {
     const nodePort = nodePorts[addon]
     const asked = nodePort === undefined ? {} : { nodePort }
     const ours = own.find((one) => one.port === port)

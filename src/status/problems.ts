@@ -63,7 +63,7 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
   const route = place.routes[index]
   const url = place.exposures[index]?.url ?? ''
   if (route === undefined) return []
-  const { addon, backend, object } = route
+  const { name: addon, backend, object } = route
   const { anonymous, expiresAt } = termsIn(object)
   const expired = expiresAt !== undefined && new Date(expiresAt) <= now
   const surveyed = addons.find(
@@ -79,12 +79,12 @@ function routeProblems(place: ExposedGateway, index: number, addons: SurveyedAdd
     guards !== undefined &&
     opennessOf(surveyed, { guards, failOpen }, secure) !== undefined &&
     !isCovered(surveyed, anonymous, { guarding: { guards, failOpen }, secure })
-  const isUnread = place.unread.some((part) => part.addon === addon)
+  const isUnread = place.unread.some((part) => part.name === addon)
   const { host } = route
   return [
     ...(route.closedFor === undefined
       ? []
-      : [routeClosed({ addon, host: place.exposures[index]?.host ?? host }, 'fails')]),
+      : [routeClosed({ name: addon, host: place.exposures[index]?.host ?? host }, 'fails')]),
     ...(place.differing.includes(addon) && !isUnread ? [notAsWritten(addon, url)] : []),
     ...(expired
       ? [fails('EXPOSURE_EXPIRED', `${url} expired at ${expiresAt}`, 'kubectl telemetry cleanup --expired')]

@@ -127,7 +127,7 @@ interface ExposedAddon extends Omit<AddonStatus, 'found'> {
 }
 
 function exposedAddons(place: ExposedGateway, probes: (Probe | undefined)[]): ExposedAddon[] {
-  return place.routes.map(({ addon, backend, object }, index) => {
+  return place.routes.map(({ name: addon, backend, object }, index) => {
     const { anonymous, expiresAt } = termsIn(object)
     const guard = place.guards?.[addon]
     const probe = probes[index]

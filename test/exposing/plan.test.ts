@@ -38,7 +38,7 @@ describe('the plan of an exposure', () => {
     await expose(requestFor('tracing', 'grafana'), mesh)
     const { spec } = await planFor(requestFor('kiali', 'grafana'), mesh)
     assert.deepEqual(
-      spec.entries.map(({ addon }) => addon),
+      spec.entries.map(({ name }) => name),
       ['grafana', 'kiali', 'tracing'],
     )
     assert.deepEqual(

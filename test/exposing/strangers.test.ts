@@ -106,7 +106,7 @@ describe('a run that is cut off after any of its writes', () => {
         again.push()
         assert.deepEqual(again.pages, [], `after write ${index + 1}`)
         const routes = again.cluster.objects.filter(({ kind }) => kind === 'VirtualService')
-        for (const { addon, closedFor } of exposedRoutes(routes)) {
+        for (const { name: addon, closedFor } of exposedRoutes(routes)) {
           const isNamed = result.warnings.some(
             ({ code, message }) => code === 'ROUTE_CLOSED' && message.includes(addon),
           )

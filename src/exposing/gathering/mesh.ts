@@ -109,7 +109,7 @@ export function chosenPaths(
 ): ExposureSpec['paths'] {
   const paths = addons.flatMap(({ found: { addon } }) => {
     if (serviceNamed(addon.name) === undefined) return []
-    const before = exposed.find((route) => route.addon === addon.name)?.backend.paths ?? []
+    const before = exposed.find((route) => route.name === addon.name)?.backend.paths ?? []
     const chosen = asked.length > 0 ? asked : before
     return chosen.length === 0 || chosen.includes('/') ? [] : [[addon.name, chosen] as const]
   })

@@ -34,12 +34,12 @@ export function chooseOwnPorts(intent: Intent, facts: PortFacts): Record<string,
   const { names, exposed, inUse } = facts
   const layout = intent.layout ?? inUse?.name ?? 'hosts'
   requireUnambiguous(intent.ports, names.map(titleOf), OWN_PORT)
-  const others = exposed.filter(({ addon }) => !names.includes(addon))
+  const others = exposed.filter(({ name }) => !names.includes(name))
   const unplaced = others.find(
-    (one) => layout === 'ports' && one.own === undefined && classicPortOf(one.addon) === undefined,
+    (one) => layout === 'ports' && one.own === undefined && classicPortOf(one.name) === undefined,
   )
-  if (unplaced !== undefined) throw ownPortNeeded(unplaced.addon, true)
-  const kept = others.flatMap(({ addon, own }) =>
+  if (unplaced !== undefined) throw ownPortNeeded(unplaced.name, true)
+  const kept = others.flatMap(({ name: addon, own }) =>
     own === undefined ? [] : [[addon, { ...own, ...targetAgain(own.port, facts) }] as const],
   )
   const chosen = names.flatMap((name) => {
@@ -52,7 +52,7 @@ export function chooseOwnPorts(intent: Intent, facts: PortFacts): Record<string,
 
 function ownPortFor(name: string, intent: Intent, facts: PortFacts & { layout: LayoutName }): OwnPort | undefined {
   const { ports, anyHost, insecure, tlsSecret } = intent
-  const before = facts.exposed.find(({ addon }) => addon === name)?.own
+  const before = facts.exposed.find(({ name: addon }) => addon === name)?.own
   const asked = ports.find(({ addon }) => addon === undefined || addon === titleOf(name))?.port
   const port = asked ?? before?.port
   const ofLayout = layoutPort(name, intent, facts)
@@ -170,15 +170,15 @@ function portTaken(message: string, gateway: IngressGateway, ...more: string[]):
  */
 export function requireApart(entries: readonly Entry[], named: readonly string[]): void {
   for (const one of entries) {
-    const other = entries.find(({ addon, port }) => port === one.port && addon !== one.addon)
+    const other = entries.find(({ name: addon, port }) => port === one.port && addon !== one.name)
     if (one.own === undefined || other === undefined) continue
-    const [moving, staying] = named.includes(one.addon) ? [one, other] : [other, one]
+    const [moving, staying] = named.includes(one.name) ? [one, other] : [other, one]
     const { port } = one
-    const message = `--port ${port}: ${titleOf(staying.addon)} already has this port at the gateway`
+    const message = `--port ${port}: ${titleOf(staying.name)} already has this port at the gateway`
     throw usageError(OWN_PORT.code, message, [
       moving.own === undefined
-        ? sh`kubectl telemetry expose ${argumentsFor(staying.addon)} --port ${nextPort(port)} …   # another port for it`
-        : `--port ${nextPort(port)}   # another port for ${titleOf(moving.addon)}`,
+        ? sh`kubectl telemetry expose ${argumentsFor(staying.name)} --port ${nextPort(port)} …   # another port for it`
+        : `--port ${nextPort(port)}   # another port for ${titleOf(moving.name)}`,
     ])
   }
 }

@@ -24,7 +24,7 @@ export async function awaitGateway(
   { prober, clock }: Pick<Dependencies, 'prober' | 'clock'>,
 ): Promise<void> {
   const waits = exposures.map(async (exposure) => {
-    const { addon } = exposure
+    const { name: addon } = exposure
     const guard = plan.spec.guarding.guards[addon]
     const ask = asker(exposure, to, prober)
     const wait = (look: () => Promise<boolean>) =>

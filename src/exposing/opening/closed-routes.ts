@@ -8,7 +8,7 @@ import type { ExposeIntent } from '../request.ts'
 
 /** By add-on: the guards for which routes were closed. Objects of former guards may be there, too. */
 export function awaitedGuards(exposed: readonly ExposedRoute[], objects: readonly KubeObject[]): Guards {
-  const awaited = exposed.flatMap(({ addon, closedFor }) => {
+  const awaited = exposed.flatMap(({ name: addon, closedFor }) => {
     const candidates = closedFor === undefined ? [] : candidatesIn(objects, addon)
     const guard = candidates.find((one) => isGuarded(one) && guardVersion(one) === closedFor)
     return guard === undefined ? [] : [[addon, guard]]
@@ -26,7 +26,7 @@ export function stillClosed(
   guards: Guards,
   chosen: readonly string[],
 ): Record<string, string> {
-  const waiting = exposed.flatMap(({ addon, closedFor }) => {
+  const waiting = exposed.flatMap(({ name: addon, closedFor }) => {
     const guard = guards[addon]
     const isHere = isGuarded(guard) && guardVersion(guard) === closedFor
     return closedFor === undefined || isHere || chosen.includes(addon) ? [] : [[addon, closedFor]]

@@ -39,14 +39,12 @@ interface Closed {
 
 export async function openProven(written: Closed, progress: Progress, world: Dependencies): Promise<Opening> {
   const { plan, stages } = written
-  const proofs = proofsOf(plan, written.exposures).filter(({ exposure }) => stages.closing.includes(exposure.addon))
+  const proofs = proofsOf(plan, written.exposures).filter(({ exposure }) => stages.closing.includes(exposure.name))
   if (proofs.length === 0) return { closed: [], verdicts: {}, opened: [], unproven: [] }
   const mesh = { gateway: plan.spec.gateway, cluster: new RememberingCluster(world.cluster) }
   const asking = { ...askingOf(plan, written.providedSecret, plan.request.timeout), mesh }
   const verdicts = await Promise.all(proofs.map((proof) => proveGuard(proof, asking, world)))
-  const proven = proofs
-    .filter((_, index) => verdicts[index]?.guard === 'in force')
-    .map(({ exposure }) => exposure.addon)
+  const proven = proofs.filter((_, index) => verdicts[index]?.guard === 'in force').map(({ exposure }) => exposure.name)
   if (proven.length > 0) await awaitDrained(plan.spec, proven, world)
   const isProven = (change: Change) => proven.includes(addonOf(change))
   const open = stages.open.filter(isProven).map((change) => onlyThat(after(change, written.changes)))
@@ -58,8 +56,8 @@ export async function openProven(written: Closed, progress: Progress, world: Dep
     return verdict === undefined || verdict.guard === 'in force' ? [] : [{ proof, verdict }]
   })
   return {
-    closed: refused.map(({ proof }) => proof.exposure.addon),
-    verdicts: Object.fromEntries(refused.map(({ proof, verdict }) => [proof.exposure.addon, verdict])),
+    closed: refused.map(({ proof }) => proof.exposure.name),
+    verdicts: Object.fromEntries(refused.map(({ proof, verdict }) => [proof.exposure.name, verdict])),
     opened,
     unproven: refused.map(({ proof, verdict }) => unproven(proof, verdict)),
   }
@@ -72,7 +70,7 @@ export async function openProven(written: Closed, progress: Progress, world: Dep
 export async function requireWidened(plan: ExposePlan, { widening }: Stages, world: Dependencies): Promise<void> {
   if (widening.length === 0) return
   const exposures = exposuresOf(plan.spec, plan.spec.gateway.service)
-  const proofs = proofsOf(plan, exposures).filter(({ exposure }) => widening.includes(exposure.addon))
+  const proofs = proofsOf(plan, exposures).filter(({ exposure }) => widening.includes(exposure.name))
   const asking = askingOf(plan, plan.spec.providedSecret, plan.request.timeout)
   for (const [index, verdict] of (await Promise.all(proofs.map((one) => proveGuard(one, asking, world)))).entries()) {
     const proof = proofs[index]
@@ -96,8 +94,8 @@ function after(change: Change, written: readonly Change[]): Change {
 /** A proof for each exposure with a guard. */
 export function proofsOf({ spec, changes }: ExposePlan, exposures: readonly Exposure[]): GuardProof[] {
   return exposures.flatMap((exposure) => {
-    const guard = spec.guarding.guards[exposure.addon]
-    const policies = changes.filter((one) => one.by !== 'removing' && addonOf(one) === exposure.addon)
+    const guard = spec.guarding.guards[exposure.name]
+    const policies = changes.filter((one) => one.by !== 'removing' && addonOf(one) === exposure.name)
     return isGuarded(guard) ? [{ exposure, guard, listPath: listPathIn(policies.map(({ manifest }) => manifest)) }] : []
   })
 }

@@ -112,7 +112,7 @@ function saidBy({ message, status }: Probe): string {
 }
 
 /** A route that answers 403 to everybody. */
-export function routeClosed({ addon, host }: Pick<Exposure, 'addon' | 'host'>, severity: Severity): Finding {
+export function routeClosed({ name: addon, host }: Pick<Exposure, 'name' | 'host'>, severity: Severity): Finding {
   const message = `${host} is closed for everybody until the guard of ${titleOf(addon)} is in force: a run was interrupted, or the guard had no effect`
   const words = argumentsFor(addon)
   const remedies = [
@@ -123,7 +123,7 @@ export function routeClosed({ addon, host }: Pick<Exposure, 'addon' | 'host'>, s
 }
 
 /** A guard that strangers pass. @param closed whether the route is closed therefore */
-export function guardPassed({ exposure: { addon, url }, guard }: GuardProof, closed: boolean): Finding {
+export function guardPassed({ exposure: { name: addon, url }, guard }: GuardProof, closed: boolean): Finding {
   const what = guard.login === undefined ? 'its allow list' : 'its login'
   const therefore = closed ? ', so the route is closed for everybody' : ''
   return fails(
@@ -137,7 +137,7 @@ export function guardPassed({ exposure: { addon, url }, guard }: GuardProof, clo
 /** Why a route stays closed, or is closed again. */
 export function unproven(proof: GuardProof, { guard: verdict, probe, cause }: Verdict): Finding {
   if (verdict === 'without effect') return guardPassed(proof, true)
-  const { addon, url } = proof.exposure
+  const { name: addon, url } = proof.exposure
   return fails(
     'GUARD_NOT_PROVEN',
     `it could not be seen that the guard of ${url} is in force (${saidBy(probe)}${cause === undefined ? '' : `; ${cause.message}`}), so the route is closed for everybody`,
@@ -151,7 +151,7 @@ export function unproven(proof: GuardProof, { guard: verdict, probe, cause }: Ve
 }
 
 /** The guard of another exposure could not be seen to be for the new hosts. */
-export function notUpdated({ exposure: { addon, url } }: GuardProof, { probe }: Verdict): UserError {
+export function notUpdated({ exposure: { name: addon, url } }: GuardProof, { probe }: Verdict): UserError {
   const message = `it could not be seen that the guard of ${url} is also in force for connections to the new host (${saidBy(probe)}), so the new host is not served`
   return new UserError('GUARD_NOT_UPDATED', message, {
     suggestions: [

@@ -71,14 +71,14 @@ function versionOf(addon: string, { guarding }: ExposureSpec): string | undefine
 /** Whether a guard may not be in force where the route leads: the guard, the entry or the gateway's route is new. */
 function isClosing(addon: string, spec: ExposureSpec, changes: readonly Change[]): boolean {
   if (versionOf(addon, spec) === undefined || spec.closed[addon] !== undefined) return false
-  const present = spec.exposed.find((route) => route.addon === addon)
+  const present = spec.exposed.find((route) => route.name === addon)
   if (present === undefined || present.closedFor !== undefined || moves(present, spec)) return true
   const isOther = (change: Change) => change.action !== 'unchanged' && !onlyWidens(change)
   return changes.some((change) => isGuard(change) && addonOf(change) === addon && isOther(change))
 }
 
 function isServed(addon: string, { exposed, closed }: ExposureSpec): boolean {
-  return closed[addon] === undefined && exposed.some((route) => route.addon === addon && route.closedFor === undefined)
+  return closed[addon] === undefined && exposed.some((route) => route.name === addon && route.closedFor === undefined)
 }
 
 function closedChanges(change: Change, closing: readonly string[], spec: ExposureSpec): Change[] {
@@ -95,14 +95,14 @@ function transitional(addon: string, spec: ExposureSpec, changes: readonly Chang
   const { layoutInUse = spec.layout, guarding } = spec
   if (route === undefined) return []
   const layout = { ...layoutInUse, domain: domainOf(route) ?? spec.layout.domain }
-  const entry = { addon, host: route.host, port: portInUse(route, layoutInUse), own: route.own }
+  const entry = { name: addon, host: route.host, port: portInUse(route, layoutInUse), own: route.own }
   const former = guardObjects([entry], guarding, { ...spec, layout, serviceHosts: serviceHostsOf(spec.exposed) })
   const wanted = changes.filter((change) => isGuard(change) && addonOf(change) === addon && change.by !== 'removing')
   return planChanges(withFormer(wanted.map(wantedOf), former), guarding.objects, EXPOSING)
 }
 
 function formerRoute(addon: string, spec: ExposureSpec): ExposedRoute | undefined {
-  return spec.exposed.find((route) => route.addon === addon && moves(route, spec))
+  return spec.exposed.find((route) => route.name === addon && moves(route, spec))
 }
 
 /** It was written differently in an earlier stage. */

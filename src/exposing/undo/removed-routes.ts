@@ -53,7 +53,7 @@ export class RemovedRoutes {
     const { cluster, clock, prober } = this.#needs
     const here = this.#objects.filter(({ metadata }) => metadata.namespace === namespace)
     const gateway = here.find(({ kind }) => kind === 'Gateway')
-    const route = exposedRoutes(here.filter(({ kind }) => kind === 'VirtualService')).find((one) => one.addon === addon)
+    const route = exposedRoutes(here.filter(({ kind }) => kind === 'VirtualService')).find((one) => one.name === addon)
     const isHttps = route !== undefined && isSecure(route, layoutInUse(gateway) ?? { secure: true })
     const services = await readable(readServices(cluster))
     if (gateway === undefined || route === undefined || services === undefined) return

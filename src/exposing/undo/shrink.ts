@@ -90,12 +90,12 @@ function shrinkGateway(present: KubeObject, version: string, routes: ExposedRout
         (route) => route.host === host && (tls?.httpsRedirect === true || (route.port ?? port.number) === port.number),
       )
     const hosts = server.hosts.filter(isNeeded)
-    const names = routes.map(({ addon }) => addon)
+    const names = routes.map(({ name }) => name)
     const shrunk = { ...server, hosts: hosts.map(hostHere), port: { ...port, name: withoutVersions(port.name, names) } }
     return hosts.length === 0 ? [] : [shrunk]
   })
   const { service, domain } = notesOf(present)
-  const isOfService = routes.some(({ addon }) => serviceNamed(addon) !== undefined)
+  const isOfService = routes.some(({ name }) => serviceNamed(name) !== undefined)
   const notes = gatewayNotes({ service, domain: isOfService ? domain : undefined })
   const metadata = { name, namespace, labels: ownedLabels(EXPOSING), ...notes }
   const manifest = { ...typeOf(resource), metadata, spec: { selector, servers } }

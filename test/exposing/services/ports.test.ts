@@ -466,7 +466,7 @@ describe('chooseOwnPorts', () => {
       serviceAccount: '',
     } as never
     const own = { port: 666, secure: false, anyHost: true }
-    const route = { addon: 'a.b', host: '*', port: 666, own } as never
+    const route = { name: 'a.b', host: '*', port: 666, own } as never
     const facts = { names: ['a.b'], exposed: [route], inUse: undefined, gateway, present: [] }
     const intent = { ports: [], anyHost: undefined, insecure: true, layout: undefined, tlsSecret: undefined }
     assert.deepEqual(chooseOwnPorts(intent, facts), { 'a.b': { ...own, target: 10_666 } })

@@ -104,7 +104,7 @@ async function resume(
   assert.deepEqual(failed(result), [])
   const routes = exposedRoutes(again.cluster.objects.filter(({ kind }) => kind === 'VirtualService'))
   assert.deepEqual(
-    routes.map(({ addon, closedFor }) => [addon, closedFor]).sort(),
+    routes.map(({ name, closedFor }) => [name, closedFor]).sort(),
     names.map((name) => [name, undefined]),
   )
   const { remaining } = await cleanup(ALL, again.world)
