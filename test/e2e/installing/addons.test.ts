@@ -71,7 +71,8 @@ describe('addons, on a real mesh without add-ons', () => {
     return outcome
   }
 
-  for (const writes of [1, 4, 8, OBJECTS])
+  // The unit tests kill it after each single write.
+  for (const writes of [4, OBJECTS])
     it(`is undone, or completed, when install is killed after ${writes} of ${OBJECTS} writes`, async () => {
       const words = ['addons', 'install', ...SMALL, '-y']
       assert.ok(await killAfterWrite(workplace, words, writes))
@@ -79,7 +80,7 @@ describe('addons, on a real mesh without add-ons', () => {
       assert.ok(install(...SMALL).addons.every(({ ready }) => ready?.ready === 1))
     })
 
-  for (const writes of [1, 6, OBJECTS])
+  for (const writes of [6])
     it(`is undone when uninstall is killed after ${writes} of ${OBJECTS} writes`, async () => {
       install(...SMALL)
       assert.ok(await killAfterWrite(workplace, ['addons', 'uninstall', '-y'], writes))
