@@ -27,6 +27,10 @@ const BY_ISTIO = [
   'scraping/scrape-sidecar',
   'scraping/scrape-beside',
   'scraping/scrape-documented',
+  'exposing/services',
+  'exposing/services-guards',
+  'exposing/services-ports',
+  'tracing/status',
 ]
 
 /** Of each test, in milliseconds. */
