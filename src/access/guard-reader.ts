@@ -1,6 +1,5 @@
 /** Pure: reads the present guards from our objects. Only the cluster knows who may enter, so nothing is stored elsewhere. */
-import { ADDON_NAMES } from '../addons/catalog.ts'
-import { serviceNamed } from '../addons/service-name.ts'
+import { isExposable } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { isNamedByExposing } from '../gateways/made-by-exposing.ts'
 import { exposedBy, externalGuardName, guardName } from '../manifests/names.ts'
@@ -66,7 +65,7 @@ export function candidatesIn(objects: readonly KubeObject[], addon: string): Gua
 function partOf(object: KubeObject): GuardPart | undefined {
   const { kind, metadata } = object
   const addon = exposedBy(metadata.name)
-  if (addon === undefined || (!ADDON_NAMES.includes(addon) && serviceNamed(addon) === undefined)) return undefined
+  if (addon === undefined || !isExposable(addon)) return undefined
   const names = kind === 'EnvoyFilter' ? [guardName(addon)] : [guardName(addon), externalGuardName(addon)]
   if (!names.includes(metadata.name)) return undefined
   const half = kind === 'EnvoyFilter' || isAuthorizer(object) ? 'login' : 'list'

@@ -4,6 +4,7 @@
  */
 import type { ObjectName } from '../cluster/cluster.ts'
 import { usageError } from '../errors.ts'
+import { ADDON_NAMES } from './catalog.ts'
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 /** Names are values of a label: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
@@ -25,6 +26,11 @@ export function serviceNamed(exposed: string): Required<ObjectName> | undefined 
   const [name = '', namespace = '', more] = exposed.split('.')
   const isOne = more === undefined && exposed.length <= LONGEST && LABEL.test(name) && LABEL.test(namespace)
   return isOne ? { name, namespace } : undefined
+}
+
+/** Whether something can be exposed under this name: an add-on of the catalogue, or a Service. */
+export function isExposable(name: string): boolean {
+  return ADDON_NAMES.includes(name) || serviceNamed(name) !== undefined
 }
 
 /** As users name it: `grafana`, `svc/productpage`. */

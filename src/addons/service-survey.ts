@@ -19,6 +19,15 @@ export interface ServiceChoice {
   port?: number | string | undefined
 }
 
+/** The names of add-ons, and those under which Services of a namespace are exposed. @throws UserError SERVICE_NAME_LONG (exit 2) */
+export function namesChosen(
+  addons: readonly string[],
+  services: readonly ServiceChoice[],
+  namespace: string,
+): string[] {
+  return [...addons, ...services.map(({ name }) => nameOfService({ name, namespace }))]
+}
+
 /**
  * The chosen Services of a namespace.
  * @throws UserError SERVICE_NOT_FOUND, SERVICE_WITHOUT_ADDRESS, PORT_MISSING, PORT_UNCLEAR, PORT_NOT_HTTP

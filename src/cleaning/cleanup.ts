@@ -1,6 +1,5 @@
 /** Undoes what kubectl telemetry did in the cluster: each capability says how, in its `undo.ts`. */
-import { nameOfService } from '../addons/service-name.ts'
-import type { ServiceChoice } from '../addons/service-survey.ts'
+import { namesChosen, type ServiceChoice } from '../addons/service-survey.ts'
 import { type FoundObject, type UndoResult, undo } from '../changes/undo.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { findIstioVersion, type Sifted } from '../cluster/reading.ts'
@@ -60,9 +59,7 @@ function withServices(
   { addons, services = [], namespace }: CleanupRequest,
   cluster: Pick<Cluster, 'namespace'>,
 ): ExposureChoice['addons'] {
-  const place = namespace ?? cluster.namespace
-  const named = services.map(({ name }) => nameOfService({ name, namespace: place }))
-  return { ...addons, names: [...addons.names, ...named] }
+  return { ...addons, names: namesChosen(addons.names, services, namespace ?? cluster.namespace) }
 }
 
 function withAuthorities({ remaining, warnings, ...result }: UndoResult, authorities: string[]): CleanupResult {

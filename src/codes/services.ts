@@ -1,7 +1,7 @@
 /** Codes about exposures of Services, and about ports of their own. */
 export const SERVICE_CODES = {
   ANY_HOST_UNUSABLE: 'usage: --any-host needs a port of its own, and HTTP or a certificate of the user.',
-  GATEWAY_PORT_TAKEN: 'error: The Gateway of somebody else, or the proxy itself, already has the port of the gateway.',
+  GATEWAY_PORT_TAKEN: 'error: Another Gateway, or the proxy itself, already has this port of the gateway.',
   GUARD_NOT_UPDATED:
     'error: The guard of an exposure could not be seen to be in force for the host of a new one, which is not served.',
   OWN_PORT_INVALID: 'usage: The value of --port is not a port that an exposure can have.',

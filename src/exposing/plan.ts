@@ -16,7 +16,7 @@ import { otherWays } from '../gateways/balancer.ts'
 import { type Backend, needingPorts } from '../gateways/exposed-routes.ts'
 import { redirectPortOf, serversOf } from '../gateways/layout.ts'
 import { clusterDomain } from '../gateways/mesh.ts'
-import { ownPorts, planPorts } from '../gateways/service-ports.ts'
+import { addedPorts, planPorts } from '../gateways/service-ports.ts'
 import { certificate as certificateManifest } from '../manifests/certificate.ts'
 import { gateway as gatewayManifest } from '../manifests/gateway.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
@@ -155,6 +155,6 @@ function routeOf(backend: Backend, spec: ExposureSpec): Wanted {
 function portsOf({ gateway, layout, entries, nodePorts }: ExposureSpec): Wanted[] {
   const { name, namespace = '' } = gateway.service.metadata
   const ports = planPorts(gateway.service, needingPorts(entries, layout), nodePorts)
-  if (ports.length === 0 && ownPorts(gateway.service).length === 0) return []
+  if (ports.length === 0 && addedPorts(gateway.service).length === 0) return []
   return [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }]
 }

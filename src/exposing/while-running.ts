@@ -1,5 +1,5 @@
 /** Exposes add-ons while the command runs, and removes the exposure however the command ends. */
-import { nameOfService } from '../addons/service-name.ts'
+import { namesChosen } from '../addons/service-survey.ts'
 import { type UndoResult, undo } from '../changes/undo.ts'
 import { interrupted, type UserError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
@@ -46,8 +46,7 @@ function undoSince(
   { addons, services, namespace }: ExposeRequest,
   dependencies: Dependencies,
 ): Promise<UndoResult> {
-  const place = namespace ?? dependencies.cluster.namespace
-  const names = [...addons.names, ...services.map(({ name }) => nameOfService({ name, namespace: place }))]
+  const names = namesChosen(addons.names, services, namespace ?? dependencies.cluster.namespace)
   const exposures = undoExposures({ addons: { names, named: false }, since }, dependencies)
   return undo(exposures, { yes: true, dryRun: 'none' }, dependencies)
 }

@@ -1,6 +1,6 @@
 /** Pure: the host and port of each add-on at the ingress gateway. */
 import { ADDON_NAMES, classicPortOf } from '../addons/catalog.ts'
-import { serviceNamed } from '../addons/service-name.ts'
+import { isExposable } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { digestOf } from '../manifests/probe-paths.ts'
 import { type IngressGateway, portFor, portNumbered } from './find.ts'
@@ -132,7 +132,7 @@ export function domainOfHosts(all: readonly string[], recorded?: string): string
 
 /** Whether a host without its domain is one that exposing gives. */
 function isOurs(exposed: string): boolean {
-  return exposed === SHARED_HOST || ADDON_NAMES.includes(exposed) || serviceNamed(exposed) !== undefined
+  return exposed === SHARED_HOST || isExposable(exposed)
 }
 
 /**

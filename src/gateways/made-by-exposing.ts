@@ -2,8 +2,7 @@
  * What an object must look like to be one that exposing made: its name, its namespace and, where it was read, its content. Its labels only
  * helped to find it. Pure.
  */
-import { ADDON_NAMES } from '../addons/catalog.ts'
-import { serviceNamed } from '../addons/service-name.ts'
+import { isExposable } from '../addons/service-name.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { componentOf, EXPOSING, isOwnedBy, notesOf, ownPortOf } from '../cluster/ownership.ts'
@@ -75,8 +74,7 @@ function whyNotNamed(object: KubeObject): string | undefined {
 
 function namesOf(object: KubeObject): string[] {
   const addon = componentOf(object) ?? ''
-  const isKnown = ADDON_NAMES.includes(addon) || serviceNamed(addon) !== undefined
-  const ofAddon = (...names: string[]) => (isKnown ? names : [])
+  const ofAddon = (...names: string[]) => (isExposable(addon) ? names : [])
   switch (object.kind) {
     case 'Gateway':
       return [GATEWAY_NAME]

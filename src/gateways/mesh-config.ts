@@ -29,8 +29,8 @@ export async function readIstiods({ name, namespace }: Required<ObjectName>, clu
   return running.filter(({ metadata }) => (metadata.labels?.['istio.io/rev'] ?? 'default') === revision)
 }
 
-/** The value of an environment variable of a pod; empty where it has none. */
-export function variableOf({ spec }: Pod, name: string): string {
+/** The value of an environment variable of a pod, or of a template of pods; empty where it has none. */
+export function variableOf({ spec }: Pick<Pod, 'spec'>, name: string): string {
   const variables = spec.containers.flatMap(({ env = [] }) => env)
   return variables.find((one) => one.name === name)?.value ?? ''
 }

@@ -3,7 +3,7 @@ import type { ObjectName } from '../cluster/cluster.ts'
 import type { LabelSelector } from '../cluster/label-selector.ts'
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
 import { isMap, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
-import { controlPlaneOf } from '../workloads/control-plane.ts'
+import { type ControlPlane, controlPlaneOf } from '../workloads/control-plane.ts'
 import { valuesInYaml } from '../yaml-reading.ts'
 import type { IngressGateway } from './find.ts'
 import { isDomain } from './names.ts'
@@ -17,9 +17,13 @@ export interface Authorizer {
   sends: string[]
 }
 
-/** The ConfigMap of a gateway's control plane: `istio`, or `istio-REVISION` (`getMeshConfigMapName` in pilot/pkg/bootstrap/mesh.go). */
+/** The ConfigMap of a gateway's control plane. */
 export function meshConfigMap({ pods }: Pick<IngressGateway, 'pods'>): Required<ObjectName> {
-  const { revision, namespace } = controlPlaneOf(pods)
+  return configMapOf(controlPlaneOf(pods))
+}
+
+/** `istio`, or `istio-REVISION` (`getMeshConfigMapName` in pilot/pkg/bootstrap/mesh.go). */
+export function configMapOf({ revision, namespace }: ControlPlane): Required<ObjectName> {
   return { name: revision === 'default' ? 'istio' : `istio-${revision}`, namespace }
 }
 

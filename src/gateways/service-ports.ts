@@ -9,7 +9,7 @@ import { portNumbered } from './find.ts'
 import type { Entry } from './layout.ts'
 
 /** A port in our server-side apply. */
-export interface OwnPort {
+export interface AddedPort {
   name: string
   port: number
   protocol: 'TCP'
@@ -19,7 +19,7 @@ export interface OwnPort {
 }
 
 /** Reads the ports that we added. managedFields of the Service show which fields are ours. */
-export function ownPorts(service: Service): OwnPort[] {
+export function addedPorts(service: Service): AddedPort[] {
   const fields = appliedFields(service, EXPOSING)?.['f:spec']?.['f:ports']
   return Object.entries(fields ?? {}).flatMap(([key, own]) => {
     if (!key.startsWith('k:')) return []
@@ -35,7 +35,7 @@ export function ownPorts(service: Service): OwnPort[] {
 
 /** Why the ports that our field manager has in a Service are not believed to be ours; `undefined` if they are. */
 export function whyNotOurPorts(service: Service): string | undefined {
-  const other = ownPorts(service).find(({ name }) => !name.startsWith(PORT_NAME))
+  const other = addedPorts(service).find(({ name }) => !name.startsWith(PORT_NAME))
   return other === undefined
     ? undefined
     : `its port ${other.name || other.port} belongs to our field manager, and kubectl telemetry gives no port that name`
@@ -46,8 +46,8 @@ export function whyNotOurPorts(service: Service): string | undefined {
  * @param nodePorts requested node ports by add-on
  * @throws UserError SERVICE_PORT_TAKEN when the user's port with that number leads elsewhere
  */
-export function planPorts(service: Service, entries: readonly Entry[], nodePorts: Record<string, number>): OwnPort[] {
-  const own = ownPorts(service)
+export function planPorts(service: Service, entries: readonly Entry[], nodePorts: Record<string, number>): AddedPort[] {
+  const own = addedPorts(service)
   return entries.flatMap(({ name: addon, port, own: { target = port } = {} }) => {
     const nodePort = nodePorts[addon]
     const asked = nodePort === undefined ? {} : { nodePort }

@@ -4,7 +4,8 @@ import { type ConfigMap, type Deployment, isStaying } from '../cluster/objects.t
 import { istioNotFound, readable, readServices } from '../cluster/reading.ts'
 import { CONFIG_MAPS, DEPLOYMENTS, ISTIO_TELEMETRY, telemetries } from '../cluster/resources.ts'
 import { asFinding, type Finding, noneFails } from '../findings.ts'
-import { rootNamespace } from '../gateways/mesh.ts'
+import { configMapOf, rootNamespace } from '../gateways/mesh.ts'
+import { variableOf } from '../gateways/mesh-config.ts'
 import { isRead } from '../workloads/control-plane.ts'
 import { type Provider, tracingIn } from './configuration.ts'
 import { effectiveTracing, forAllIn, isForAll, isTraced, type SamplingSource } from './effective.ts'
@@ -72,17 +73,16 @@ async function readTelemetries(cluster: Cluster): Promise<KubeObject[] | undefin
 async function readRevision({ metadata, spec }: Deployment, cluster: Cluster): Promise<Revision> {
   const { labels = {}, namespace = '' } = metadata
   const revision = labels['istio.io/rev'] ?? 'default'
-  const name = revision === 'default' ? 'istio' : `istio-${revision}`
-  const configMap = await readable(cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace }))
-  const variables = spec.template.spec.containers.flatMap(({ env = [] }) => env)
+  const place = configMapOf({ revision, namespace })
+  const configMap = await readable(cluster.get<ConfigMap>(CONFIG_MAPS, place))
   return {
     revision,
     namespace,
     configMap,
-    name,
+    name: place.name,
     configuration: tracingIn(configMap),
     root: rootNamespace(configMap, namespace),
-    sampling: variables.find((one) => one.name === 'PILOT_TRACE_SAMPLING')?.value ?? '',
+    sampling: variableOf(spec.template, 'PILOT_TRACE_SAMPLING'),
   }
 }
 

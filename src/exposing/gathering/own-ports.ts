@@ -8,7 +8,7 @@ import { portConflict } from '../../gateways/conflicts.ts'
 import type { ExposedRoute } from '../../gateways/exposed-routes.ts'
 import { gatewayName, type IngressGateway, portNumbered, targetsNumbered } from '../../gateways/find.ts'
 import { type Entry, type Layout, type LayoutName, mayBeOwn, type OwnPort, schemePort } from '../../gateways/layout.ts'
-import { ownPorts } from '../../gateways/service-ports.ts'
+import { addedPorts } from '../../gateways/service-ports.ts'
 import { sh } from '../../shell.ts'
 import { shown } from '../../text.ts'
 import type { ExposeIntent } from '../request.ts'
@@ -102,7 +102,7 @@ function freeTarget(number: number, gateway: IngressGateway): number | undefined
   return candidates.map((one) => (one > 65_535 ? one - 2 * DISTANCE : one)).find(fits)
 }
 
-/** Where a port leads that the Service has lost: an upgrade of Istio may write it anew. */
+/** The target of a port that the Service has lost: an upgrade of Istio may write the whole Service again. */
 function targetAgain(number: number, { gateway }: PortFacts): Pick<OwnPort, 'target'> {
   const target = portNumbered(gateway.service, number) === undefined ? freeTarget(number, gateway) : undefined
   return target === undefined ? {} : { target }
@@ -111,7 +111,7 @@ function targetAgain(number: number, { gateway }: PortFacts): Pick<OwnPort, 'tar
 /** A port that the Service has already: one of ours, or one of the user. */
 function requireOnlyOne(number: number, target: number, facts: Pick<PortFacts, 'gateway' | 'present'>): number {
   const { service, pods } = facts.gateway
-  const isOurs = ownPorts(service).some(({ port }) => port === number)
+  const isOurs = addedPorts(service).some(({ port }) => port === number)
   const other = (service.spec.ports ?? []).find(
     ({ port }) => port !== number && targetsNumbered(service, pods, port).includes(target),
   )

@@ -15,7 +15,7 @@ import { hasCode } from '../../errors.ts'
 import { type Finding, notes } from '../../findings.ts'
 import { type ExposedRoute, exposedRoutes } from '../../gateways/exposed-routes.ts'
 import { domainOf, isSecure, layoutInUse, serversIn, withoutVersions } from '../../gateways/layout.ts'
-import { type OwnPort, ownPorts } from '../../gateways/service-ports.ts'
+import { type AddedPort, addedPorts } from '../../gateways/service-ports.ts'
 import { hostHere } from '../../manifests/gateway.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from '../../manifests/names.ts'
 import { servicePorts } from '../../manifests/service-ports.ts'
@@ -64,12 +64,12 @@ export async function planShrinking(
 function shrinkPorts(present: Service, routes: ExposedRoute[]): Change[] {
   return planOwnPorts(
     present,
-    ownPorts(present).filter(({ port }) => routes.some((route) => route.port === port)),
+    addedPorts(present).filter(({ port }) => routes.some((route) => route.port === port)),
   )
 }
 
 /** @param ports our ports that stay; if empty, all our ports are removed. The user's ports stay unchanged */
-export function planOwnPorts(present: Service, ports: OwnPort[]): Change[] {
+export function planOwnPorts(present: Service, ports: AddedPort[]): Change[] {
   const { name, namespace = '' } = present.metadata
   return planChanges(
     [{ resource: SERVICES, manifest: servicePorts({ name, namespace }, ports), by: 'sharing' }],
