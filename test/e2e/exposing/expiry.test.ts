@@ -7,6 +7,7 @@ import { parseAllDocuments } from 'yaml'
 import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
+import { exposeForAnyone } from '../exposed.ts'
 import { Workplace } from '../mesh.ts'
 import { ownObjects } from '../plugin-runs.ts'
 import { ALL_WELL, startTenant, tenantStatuses } from '../tenant.ts'
@@ -122,18 +123,7 @@ describe('exposures that end, on the real mesh', () => {
     assert.equal(objects.length, 6)
     workplace.apply(...objects)
     try {
-      const expose = (...words: string[]) => {
-        const { stdout, stderr, exitCode } = workplace.telemetry(
-          'expose',
-          ...words,
-          '--allow-anonymous',
-          '-y',
-          '-o',
-          'json',
-        )
-        assert.equal(exitCode, 0, stderr)
-        return JSON.parse(stdout) as ExposeResult
-      }
+      const expose = (...words: string[]) => exposeForAnyone(workplace, ...words)
       const expired = async ({ exposures }: ExposeResult) => {
         await sleep(Math.max(...exposures.map(({ expiresAt = '' }) => Date.parse(expiresAt) - Date.now()), 0))
         return workplace.telemetry('cleanup', '--expired', '-y', '--as', ACCOUNT)

@@ -9,6 +9,7 @@ import { loadBalancer, loadBalancerAddress, nodeAddress } from '../../lab/lab.ts
 import { BOOKINFO, endBookinfo, startBookinfo } from '../bookinfo.ts'
 import { endChartGateway, RELEASE, startChartGateway } from '../chart-gateway.ts'
 import { difference, dump } from '../dump.ts'
+import { exposeForAnyone } from '../exposed.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 
@@ -28,18 +29,7 @@ describe('ports of their own, on the real mesh', () => {
     workplace.end()
   })
 
-  function expose(...words: string[]): ExposeResult {
-    const { stdout, stderr, exitCode } = workplace.telemetry(
-      'expose',
-      ...words,
-      '--allow-anonymous',
-      '-y',
-      '-o',
-      'json',
-    )
-    assert.equal(exitCode, 0, stdout + stderr)
-    return JSON.parse(stdout) as ExposeResult
-  }
+  const expose = (...words: string[]) => exposeForAnyone(workplace, ...words)
   function assertNothingIsLeft(): void {
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
     assert.deepEqual(difference(untouched, dump(workplace)), [])

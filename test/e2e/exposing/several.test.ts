@@ -4,10 +4,10 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, afterEach, before, describe, it } from 'mocha'
-import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { documentedSetup } from '../documented-setup.ts'
 import { difference, dump } from '../dump.ts'
+import { exposeForAnyone } from '../exposed.ts'
 import { overOneConnection } from '../http2.ts'
 import { Workplace } from '../mesh.ts'
 
@@ -21,18 +21,7 @@ describe('several add-ons, on the real mesh', () => {
   afterEach(() => workplace.telemetry('cleanup', '-y'))
   after(() => workplace.end())
 
-  const expose = (...words: string[]) => {
-    const { stdout, stderr, exitCode } = workplace.telemetry(
-      'expose',
-      ...words,
-      '--allow-anonymous',
-      '-y',
-      '-o',
-      'json',
-    )
-    assert.equal(exitCode, 0, stderr)
-    return JSON.parse(stdout) as ExposeResult
-  }
+  const expose = (...words: string[]) => exposeForAnyone(workplace, ...words)
   const names = (list: string[]) => list.map((name) => `${name}.${DOMAIN}`)
 
   /** The hosts of the Gateway, and the names in the certificate. */
