@@ -17,6 +17,7 @@ import type { SampleFiles } from './installing/samples.ts'
 import type { Outside } from './installing/source/source.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
+import type { AskInside } from './tracing/proving/hop.ts'
 import type { Dependencies } from './world.ts'
 
 /** The flags that select the cluster and the user. */
@@ -121,6 +122,12 @@ export async function forwardAdapters(signal: AbortSignal): Promise<ForwardEnvir
 export async function overTlsAdapter(): Promise<AskOverTls> {
   const { askOverTls } = await import('./forwarding/tunnel/ask-over-tls.ts')
   return (question, certificate, cluster) => askOverTls(question, certificate, { cluster, timers: TIMERS })
+}
+
+/** Asks what listens only inside a pod, through a tunnel. */
+export async function insideAdapter(): Promise<AskInside> {
+  const { askInside } = await import('./forwarding/tunnel/ask-inside.ts')
+  return (request, cluster) => askInside(request, { cluster, timers: TIMERS })
 }
 
 /** Istio's sample add-ons in the package: in `samples` beside `commands`, or beside this file. */

@@ -1,6 +1,14 @@
 /** The base of all commands: shared flags, output, signals, and errors. */
 import { Command, type Interfaces } from '@oclif/core'
-import { clusterAdapters, forwardAdapters, machineAdapters, outside, overTlsAdapter, sampleFiles } from './adapters.ts'
+import {
+  clusterAdapters,
+  forwardAdapters,
+  insideAdapter,
+  machineAdapters,
+  outside,
+  overTlsAdapter,
+  sampleFiles,
+} from './adapters.ts'
 import { bugError, stackOf } from './bug.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { EXIT, UserError } from './errors.ts'
@@ -23,6 +31,7 @@ import {
 } from './terminal/console-streams.ts'
 import { StatusLine } from './terminal/status-line.ts'
 import { oneLine, withoutCredentials } from './text.ts'
+import type { AskInside } from './tracing/proving/hop.ts'
 import type { Dependencies } from './world.ts'
 
 /** Shared flags without the namespace, which has a different type in some commands. */
@@ -73,6 +82,10 @@ export abstract class TelemetryCommand extends Command {
 
   protected askOverTls(): Promise<AskOverTls> {
     return overTlsAdapter()
+  }
+
+  protected askInside(): Promise<AskInside> {
+    return insideAdapter()
   }
 
   protected sampleFiles(): SampleFiles {

@@ -204,6 +204,24 @@ function unmarked<T extends KubeObject>(object: T, part: Part, record: EditRecor
   }
 }
 
+/**
+ * The managedFields with which edited fields belong to their former managers again, and only the record to us: a tool that applies without
+ * force (helm 4) would stop at a field of ours.
+ * @returns `undefined` if we own none of them
+ */
+export function handedBack(object: KubeObject, part: Part): ManagedFields[] | undefined {
+  const record = recordOf(object, part)
+  const present = managedFieldsOf(object)
+  const own = present.filter((entry) => entry.manager === part.manager && isUpdateOfOurs(entry))
+  const isOfRecord = ({ fieldsV1 }: ManagedFields) => Object.keys(fieldsV1 ?? {}).join() === 'f:metadata'
+  if (record === undefined || own.every(isOfRecord)) return undefined
+  const marks = own.flatMap((entry) => {
+    const metadata = isFieldSet(entry.fieldsV1) ? entry.fieldsV1['f:metadata'] : undefined
+    return metadata === undefined ? [] : [{ ...entry, fieldsV1: { 'f:metadata': metadata } }]
+  })
+  return [...restoredOwners(present, shownOwners(record.managedFields, object)), ...marks]
+}
+
 /** The owners before the edit, unless another manager has written since. Fields that we applied stay ours. */
 function restoredOwners(present: ManagedFields[], before: ManagedFields[]): ManagedFields[] {
   const independent = present.filter((entry) => isIndependent(entry))

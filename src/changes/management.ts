@@ -14,6 +14,8 @@ export interface Management {
   removes?: string
   /** What to change instead. */
   instead: string
+  /** Set for a tool that only acts when somebody runs it, so that changes stay until then. */
+  waits?: true
 }
 
 /** What a row reads. */
@@ -185,6 +187,7 @@ const helm: Row = ({ labels, annotations, appliers }) => {
     by: `Helm release${called(release, annotations['meta.helm.sh/release-namespace'])}`,
     resets: isHelm4 ? `the next helm upgrade (${BY_FORCE})` : 'the next helm upgrade',
     instead: 'make the change in the values of the release',
+    waits: true,
   }
 }
 
@@ -201,6 +204,7 @@ const applier: Row = ({ appliers }) => {
       by: found[1],
       resets: `the next ${found[2]}`,
       instead: `make the change in the configuration of ${found[1]}`,
+      ...(found[1] === 'Rancher Fleet' ? {} : { waits: true as const }),
     }
   )
 }

@@ -3,7 +3,7 @@
 import { type Cluster, type KubeObject, kindName, type ObjectName, type Resource } from '../cluster/cluster.ts'
 import type { Part } from '../cluster/ownership.ts'
 import { type Change, planChanges } from './changes.ts'
-import { type Edit, edited, type Fragments, reverting } from './edits.ts'
+import { type Edit, edited, type Fragments, handedBack, reverting } from './edits.ts'
 import { persistently } from './persistently.ts'
 import type { Progress } from './progress.ts'
 
@@ -41,6 +41,23 @@ export async function applyEdit(
     progress.changed(`${kindName(resource)}/${object.metadata.name}`)
     return { object: after, changed: true }
   })
+}
+
+/**
+ * Edits the present object, and lets the edited fields belong to their former managers. A run that was killed between the two writes is
+ * completed by the next one.
+ * @returns the edited object
+ * @throws UserError CONFLICT, NOT_FOUND
+ */
+export async function applyEditAsGuest(cluster: Cluster, edit: ObjectEdit, progress: Progress): Promise<KubeObject> {
+  const { resource, part } = edit
+  const { object } = await applyEdit(cluster, edit, progress)
+  await persistently(async (attempt) => {
+    const present = attempt === 0 ? object : await cluster.get(resource, nameOf(object))
+    const managedFields = present && handedBack(present, part)
+    if (managedFields !== undefined) await cluster.setManagedFields(resource, present as KubeObject, managedFields)
+  })
+  return object
 }
 
 export interface Restoring extends Pick<ObjectEdit, 'part' | 'fragments'> {

@@ -98,6 +98,7 @@ const APPLIED: Record<string, RegExp> = {
   Service: /^spec ports k:\{[^ ]*\}( (name|port|protocol|targetPort|nodePort))?$/,
   Sidecar: /^spec ingress$/,
   PeerAuthentication: /^spec portLevelMtls( 15091( mode)?)?$/,
+  Telemetry: /^spec tracing$/,
   ...Object.fromEntries(['Deployment', 'StatefulSet', 'DaemonSet'].map((kind) => [kind, workloadFields()])),
 }
 

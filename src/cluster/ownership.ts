@@ -34,6 +34,7 @@ export const FORMER_LINK_RECORD = 'kubectl-telemetry/before-link'
 export const EXPOSING = part('exposing', (kind) => FORMER_MANAGERS[kind === 'Deployment' ? 1 : 0])
 export const SCRAPING = part('scraping', () => FORMER_MANAGERS[0])
 export const INSTALLING = part('installing')
+export const TRACING = part('tracing')
 
 /** Selects the objects that any part of kubectl telemetry created; `isOwnedBy` finds out which part. */
 export const OWNED = `${MANAGED_BY}=${PRODUCT}`

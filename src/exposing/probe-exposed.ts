@@ -34,11 +34,11 @@ export async function probeExposed(
   return { warnings, probes: exposures.map((exposure) => verified.probes[reached.indexOf(exposure)]) }
 }
 
-/** @returns undefined when no CA is known that could verify the certificate */
-async function trustOf(
-  place: ExposedGateway,
+/** What verifies the hosts of a gateway. @returns undefined when no CA is known that could verify the certificate */
+export async function trustOf(
+  place: Pick<ExposedGateway, 'exposures' | 'routes'>,
   secret: Secret | undefined,
-  { authorities }: Needs,
+  { authorities }: Pick<Needs, 'authorities'>,
 ): Promise<Trust | undefined> {
   if (place.exposures.every(({ secure }) => !secure)) return { authorityCertificate: undefined }
   const [authority, leaf] = [secretText(secret, 'ca.crt'), secretText(secret, 'tls.crt')]

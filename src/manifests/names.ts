@@ -40,3 +40,8 @@ export function scrapingName({ kind, name }: { kind: string; name: string }): st
 export function metricsGatewayName(gateway: string): string {
   return `kubectl-telemetry-metrics-${gateway}`
 }
+
+/** Name of the Telemetry that switches tracing on or off in its namespace. @param revision the only one that reads it */
+export function telemetryName(revision: string | undefined): string {
+  return revision === undefined ? 'kubectl-telemetry' : `${PREFIX}${revision}`
+}

@@ -13,12 +13,16 @@ export interface ProbeTarget {
   address: string
   port: number
   path: string
-  /** PEM of the only trusted CA. Without it the request is HTTP without TLS. */
+  /** PEM of the only trusted CA. Without it, and without `trustsMachine`, the request is HTTP without TLS. */
   authorityCertificate: string | undefined
   /** Whether that may be an intermediate or leaf certificate, because its root is unknown. */
   trustPartialChain?: boolean
+  /** Trusts the CAs of this machine instead. */
+  trustsMachine?: boolean
   /** The Authorization header. */
   authorization?: string | undefined
+  /** More headers, with names in lower case. */
+  headers?: Readonly<Record<string, string>>
   /** Name of a header of the answer that is reported. */
   header?: string | undefined
 }

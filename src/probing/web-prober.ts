@@ -103,11 +103,16 @@ function resolutionOf(found: string | string[] | undefined): Resolution {
 }
 
 async function ask(socket: Socket, target: ProbeTarget): Promise<Answer> {
-  const { authorityCertificate } = target
-  if (authorityCertificate === undefined) return askHttp1(socket, target, 80)
+  const { authorityCertificate: ca } = target
+  if (!isSecure(target)) return askHttp1(socket, target, 80)
   const { host, trustPartialChain: allowPartialTrustChain = false } = target
-  const tls = await openTls(socket, { host, ca: authorityCertificate, allowPartialTrustChain })
+  const trust = ca === undefined ? {} : { ca, allowPartialTrustChain }
+  const tls = await openTls(socket, { host, ...trust })
   return tls.alpnProtocol === 'h2' ? askHttp2(tls, target) : askHttp1(tls, target, 443)
+}
+
+function isSecure({ authorityCertificate, trustsMachine }: ProbeTarget): boolean {
+  return authorityCertificate !== undefined || trustsMachine === true
 }
 
 /** A redirect to HTTPS does not answer a request for HTTP: the gateway may still have its earlier configuration. */
@@ -116,7 +121,7 @@ function leadsAway(
   target: ProbeTarget,
 ): Omit<Probe, 'milliseconds'> | undefined {
   const to = headers.location ?? ''
-  if (target.authorityCertificate !== undefined || !to.startsWith(`https://${target.host}`)) return undefined
+  if (isSecure(target) || !to.startsWith(`https://${target.host}`)) return undefined
   return { ok: false, hop: 'route', status, protocol, message: `the gateway redirects to ${to}` }
 }
 
@@ -181,7 +186,7 @@ function openTls(socket: Socket, { host, ...trust }: { host: string } & Connecti
   })
 }
 
-function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarget): Promise<Answer> {
+function askHttp2(tls: TLSSocket, { host, port, path, authorization, headers: more }: ProbeTarget): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session: ClientHttp2Session = http2Connect(`https://${host}:${port}`, { createConnection: () => tls })
     // A server that shuts down may close the connection without an answer and without an error.
@@ -194,6 +199,7 @@ function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarg
     const request = session.request({
       ':path': path,
       ':authority': authority(host, port, 443),
+      ...more,
       ...(authorization && { authorization }),
     })
     request.setTimeout(ANSWER_TIMEOUT, () => reject(new HopFailure('upstream', 'no answer in time')))
@@ -211,14 +217,14 @@ function askHttp2(tls: TLSSocket, { host, port, path, authorization }: ProbeTarg
 
 function askHttp1(
   socket: Socket,
-  { host, port, path, authorization }: ProbeTarget,
+  { host, port, path, authorization, headers: more }: ProbeTarget,
   schemePort: number,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = {
       createConnection: () => socket,
       path,
-      headers: { host: authority(host, port, schemePort), ...(authorization && { authorization }) },
+      headers: { ...more, host: authority(host, port, schemePort), ...(authorization && { authorization }) },
       timeout: ANSWER_TIMEOUT,
     }
     const request = httpRequest(options, async (response) => {

@@ -11,7 +11,7 @@ export function renderCleanup(
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
   const { changed, restored, deleted, authorities = [], remaining } = result
-  if ([...restored, ...deleted, ...authorities, ...remaining].length === 0)
+  if ([...changed, ...restored, ...deleted, ...authorities, ...remaining].length === 0)
     return partial ? 'nothing to remove' : 'nothing to remove: the cluster has no exposure of kubectl telemetry'
   return page([
     ...restored.map((object) => `${fullName(object)} restored${dryRunMark(dryRun)}`),

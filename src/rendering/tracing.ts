@@ -1,6 +1,45 @@
+import type { ProofProgress } from '../tracing/proving/proof.ts'
+import type { TracingProof, TracingReport } from '../tracing/result.ts'
 import type { TracingStatus } from '../tracing/status.ts'
 import { findingLines } from './findings.ts'
-import { type OutputFormat, page, renderData, tableLines } from './output.ts'
+import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
+import { renderPlan } from './plan.ts'
+
+/** The status line while the trace is on its way. */
+export function renderProofProgress({ elapsed, requests }: ProofProgress): string {
+  const sent = requests === 1 ? '1 request' : `${requests} requests`
+  return `waiting for the trace: ${Math.round(elapsed / 1000)} s, ${sent} sent (proxies send spans every 5 s)`
+}
+
+export function renderTracingOn(
+  report: TracingReport,
+  dryRun: 'none' | 'client' | 'server',
+  format: OutputFormat | undefined,
+  diff: boolean,
+): string {
+  const planned = renderPlan(report, dryRun, format, diff)
+  if (planned !== undefined) return planned
+  const { outcome, revisions, telemetry, sampling, backend, proof } = report.result
+  if (outcome === 'declined') return 'nothing was changed'
+  const { namespace, name } = telemetry
+  const to = backend === undefined ? '' : ` (${backend.title} in ${backend.namespace})`
+  return page([
+    ...report.objects.map((object) => `${renderObject(object, object.action)}${dryRunMark(dryRun)}`),
+    ...(report.objects.length === 0 ? [] : ['']),
+    ...revisions.map(
+      ({ revision, provider }) =>
+        `revision ${revision}  provider ${provider.name} (${provider.kind}) sends to ${provider.service}:${provider.port}${to}`,
+    ),
+    `sampling  ${sampling === undefined ? 'decided by the provider' : `${sampling} %`}, Telemetry ${namespace}/${name}`,
+    ...(proof === undefined ? [] : [`trace     ${proven(proof)}`]),
+  ])
+}
+
+function proven({ ok, url, traceId, spans = 0, services = [], milliseconds = 0, hop }: TracingProof): string {
+  if (!ok) return `NOT ARRIVED (${hop}): ${url}`
+  const counted = `${spans} ${spans === 1 ? 'span' : 'spans'} of ${services.join(', ')}`
+  return `${traceId} arrived after ${(milliseconds / 1000).toFixed(1)} s: ${counted} (${url})`
+}
 
 export function renderTracingStatus(status: TracingStatus, format: OutputFormat | undefined): string {
   if (format !== undefined) return renderData(status, format)

@@ -16,6 +16,8 @@ export interface Revision {
   root: string
   /** `PILOT_TRACE_SAMPLING`; empty if it is not set. */
   sampling: string
+  /** The domain of Services: `cluster.local`. */
+  domain: string
 }
 
 /** Tracing of one namespace; `''` is each namespace that has no Telemetry of its own. */

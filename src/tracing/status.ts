@@ -1,16 +1,13 @@
 /** Reports which requests are traced, where their spans go, and what keeps them from going there. Changes nothing. */
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
-import { type ConfigMap, type Deployment, isStaying } from '../cluster/objects.ts'
 import { istioNotFound, readable, readServices } from '../cluster/reading.ts'
-import { CONFIG_MAPS, DEPLOYMENTS, ISTIO_TELEMETRY, telemetries } from '../cluster/resources.ts'
 import { asFinding, type Finding, noneFails } from '../findings.ts'
-import { configMapOf, rootNamespace } from '../gateways/mesh.ts'
-import { variableOf } from '../gateways/mesh-config.ts'
 import { isRead } from '../workloads/control-plane.ts'
-import { type Provider, tracingIn } from './configuration.ts'
+import type { Provider } from './configuration.ts'
 import { effectiveTracing, forAllIn, isForAll, isTraced, type SamplingSource } from './effective.ts'
 import type { NamespaceTracing, Revision } from './facts.ts'
 import { problemsOf, unreadTelemetries } from './problems.ts'
+import { readRevisions, readTelemetries } from './survey.ts'
 
 /** The contract of `-o json`. */
 export interface TracingStatus {
@@ -38,13 +35,12 @@ export function succeeded({ problems }: TracingStatus): boolean {
 
 /** @throws UserError such as CLUSTER_UNREACHABLE, FORBIDDEN when Deployments may not be listed */
 export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
-  const [deployments, objects, services] = await Promise.all([
-    cluster.list<Deployment>(DEPLOYMENTS, { labels: 'app=istiod' }),
+  const [revisions, objects, services] = await Promise.all([
+    readRevisions(cluster),
     readTelemetries(cluster),
     readable(readServices(cluster)),
   ])
-  const revisions = await Promise.all(deployments.filter(isStaying).map((one) => readRevision(one, cluster)))
-  const staying = (objects ?? []).filter(isStaying)
+  const staying = objects ?? []
   const namespaces = revisions.flatMap((one) => namespacesOf(one, staying))
   return {
     context: cluster.context,
@@ -60,29 +56,6 @@ export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
       ...(objects === undefined ? [unreadTelemetries()] : []),
       ...problemsOf({ revisions, namespaces, telemetries: staying, services }),
     ],
-  }
-}
-
-/** @returns `undefined` without the permission to list them; nothing where the API is not served */
-async function readTelemetries(cluster: Cluster): Promise<KubeObject[] | undefined> {
-  const served = await cluster.servedVersions(ISTIO_TELEMETRY)
-  const version = ['v1', 'v1alpha1'].find((one) => served.includes(one))
-  return version === undefined ? [] : readable(cluster.list(telemetries(version)))
-}
-
-async function readRevision({ metadata, spec }: Deployment, cluster: Cluster): Promise<Revision> {
-  const { labels = {}, namespace = '' } = metadata
-  const revision = labels['istio.io/rev'] ?? 'default'
-  const place = configMapOf({ revision, namespace })
-  const configMap = await readable(cluster.get<ConfigMap>(CONFIG_MAPS, place))
-  return {
-    revision,
-    namespace,
-    configMap,
-    name: place.name,
-    configuration: tracingIn(configMap),
-    root: rootNamespace(configMap, namespace),
-    sampling: variableOf(spec.template, 'PILOT_TRACE_SAMPLING'),
   }
 }
 

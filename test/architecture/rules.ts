@@ -12,7 +12,7 @@ export interface Rule {
 
 /** Files that touch the world. Only the composition root picks them. */
 const ADAPTERS =
-  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-over-tls|data-directory|directory-authority-store|system-trust-stores|web-prober|web-files|tcp-listener)\.ts$/
+  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(over-tls|inside)|data-directory|directory-authority-store|system-trust-stores|web-prober|web-files|tcp-listener)\.ts$/
 /** The composition root, and where a run begins. */
 const ROOT = /^(adapters|telemetry-command|guarded|main|start)\.ts$/
 
@@ -31,7 +31,7 @@ const PACKAGES: Record<string, RegExp> = {
   'node-forge': /^certificates\/x509\.ts$/,
   tldts: /^certificates\/names\.ts$/,
   diff: /^rendering\/diff\.ts$/,
-  yaml: /^(yaml-reading|rendering\/output|addons\/(yaml-setting|links)|(scraping|prometheus)\/([a-z]+\/)?[a-z-]+|changes\/(splices|yaml-text)|cluster\/kubeconfig\/(go-yaml|kube-write-back))\.ts$/,
+  yaml: /^(yaml-reading|rendering\/output|addons\/(yaml-setting|links)|(scraping|prometheus)\/([a-z]+\/)?[a-z-]+|changes\/(splices|yaml-text)|tracing\/mesh-text|cluster\/kubeconfig\/(go-yaml|kube-write-back))\.ts$/,
 }
 
 /** Time, randomness, environment and streams. */

@@ -19,7 +19,7 @@ export const FLOORS: Record<string, string[]> = {
     'probing',
   ],
   engine: ['world', 'changes', 'manifests'],
-  'in the mesh': ['addons', 'gateways', 'workloads', 'prometheus', 'forwarding'],
+  'in the mesh': ['addons', 'gateways', 'workloads', 'prometheus', 'backends', 'forwarding'],
   capabilities: ['access', 'certifying', 'scraping', 'installing', 'tracing', 'exposing', 'cleaning'],
   overview: ['status', 'wizard'],
   faces: ['rendering', 'flags', 'adapters', 'telemetry-command', 'commands'],
@@ -29,12 +29,15 @@ export const FLOORS: Record<string, string[]> = {
 /** Capabilities do not import each other, with these exceptions. */
 export const BETWEEN_CAPABILITIES: Record<string, string[]> = {
   exposing: ['access', 'certifying'],
+  tracing: ['exposing'],
   cleaning: ['exposing', 'installing', 'scraping'],
 }
 
 /** Where an exception reaches no further than these files. */
 export const ONLY_TO: { room: string; rooms: string[]; files: RegExp }[] = [
   { room: 'cleaning', rooms: ['exposing', 'installing', 'scraping'], files: /\/undo\.ts$/ },
+  // What can be requested for the proof.
+  { room: 'tracing', rooms: ['exposing'], files: /\/(exposed-gateways|probe-exposed)\.ts$/ },
 ]
 
 /** Ways to write strings of others: every room may import them. */
@@ -89,6 +92,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   workloads: ['cluster', 'errors', 'shapes', 'time', 'world'],
   prometheus: ['cluster', 'errors', 'probing', 'workloads'],
+  backends: ['addons', 'cluster', 'errors', 'gateways', 'shapes'],
   forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'terminal', 'time', 'world'],
   // capabilities
   access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes', 'workloads'],
@@ -131,7 +135,23 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
     'yaml-reading',
   ],
-  tracing: ['cluster', 'findings', 'gateways', 'shapes', 'workloads', 'yaml-reading'],
+  tracing: [
+    'addons',
+    'backends',
+    'changes',
+    'cluster',
+    'errors',
+    'exposing',
+    'findings',
+    'gateways',
+    'manifests',
+    'probing',
+    'shapes',
+    'time',
+    'workloads',
+    'world',
+    'yaml-reading',
+  ],
   exposing: [
     'access',
     'addons',
@@ -205,6 +225,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'scraping',
     'terminal',
     'world',
+    'tracing',
   ],
   'telemetry-command': [
     'adapters',
@@ -218,6 +239,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'scraping',
     'terminal',
     'world',
+    'tracing',
   ],
   commands: [
     'telemetry-command',
