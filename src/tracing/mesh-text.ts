@@ -77,10 +77,11 @@ export function withoutProvider({ text, what }: MeshText, before: string | undef
   const left = present.filter((one) => !isOurs(one))
   if (pair === undefined || left.length === present.length) return text
   const isNew = left.length === 0 && before !== undefined && listPair(parsed(before, what), what) === undefined
-  const splices = isNew ? [wholeList(text, document, pair)] : ourItems(text, pair)
+  const whole = isNew ? wholeList(text, document, pair) : undefined
+  const splices = whole === undefined ? ourItems(text, pair) : [whole]
   if (splices.some((one) => one === undefined)) throw yamlInvalid(what, UNSAFE)
   const after = spliced(text, splices as Splice[])
-  requireOnlyChange(text, after, isNew ? undefined : left, what)
+  requireOnlyChange(text, after, left, what)
   return after
 }
 
@@ -154,13 +155,12 @@ function itemOf(provider: Record<string, unknown>): ItemText {
 }
 
 /** Compares all values before and after: aliases and merges may have more effect than the place that was written. */
-function requireOnlyChange(text: string, after: string, providers: unknown[] | undefined, what: string): void {
+function requireOnlyChange(text: string, after: string, providers: unknown[], what: string): void {
   const rest = (values: unknown) => {
     const entries = Object.entries(mapOf(values)).filter(([name]) => !KEYS.includes(name))
     return Object.fromEntries(entries)
   }
   const [before, now] = [text, after].map((one) => readable(what, () => valuesOf(parsed(one, what), what)))
   const isSame = isDeepStrictEqual(rest(before), rest(now))
-  const expected = providers ?? []
-  if (!isSame || !isDeepStrictEqual(providersIn(after, what), expected)) throw yamlInvalid(what, UNSAFE)
+  if (!isSame || !isDeepStrictEqual(providersIn(after, what), providers)) throw yamlInvalid(what, UNSAFE)
 }

@@ -187,7 +187,7 @@ export function notKept({ revisions }: Pick<TracingPlan, 'revisions'>): Finding[
     .map((one) => {
       const { namespace, name } = one.revision
       const message = `the next upgrade of Istio by helm or istioctl writes ConfigMap ${namespace}/${name} anew, without the provider; "tracing on" adds it again, and a value keeps it`
-      const values = `helm upgrade … ${keptValues(one, one.edit.object as ConfigMap)}`
+      const values = `${keptValues(one, one.edit.object as ConfigMap)}   # for helm upgrade; istioctl takes the same in a file`
       return notes('PROVIDER_NOT_KEPT', message, values)
     })
 }
