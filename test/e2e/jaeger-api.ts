@@ -47,3 +47,11 @@ export async function reportTrace(workplace: Workplace, trace: string): Promise<
   if (exitCode !== 0) throw new Error(`kubectl create --raw ${path}: ${stderr}`)
   if ((await awaitSpans(workplace, trace, 1)).length === 0) throw new Error(`Jaeger has no trace ${trace}`)
 }
+
+/** The ids of at most 20 traces of a service that began after a time. */
+export function tracesSince(workplace: Workplace, service: string, since: number): string[] {
+  const query = new URLSearchParams({ service, start: String(since * 1_000), end: String(Date.now() * 1_000) })
+  const path = `${SERVICES}/http:tracing:80/proxy/jaeger/api/traces?${query}`
+  const { data } = JSON.parse(workplace.kubectl('get', '--raw', path)) as { data: { traceID: string }[] }
+  return data.map(({ traceID }) => traceID)
+}

@@ -40,8 +40,9 @@ const OFTEN = { count: 4, pause: 1_000 }
 const SELDOM = 5_000
 /** How many of the last requests are looked for. */
 const LOOKED_FOR = 4
-/** Proxies behind the first one send their spans a moment later. */
-const REST = 700
+/** Milliseconds. Each proxy sends its spans at a time of its own, so a trace is whole when nothing more has come for a while. */
+const QUIET = 1_000
+const LONGEST_GROWTH = 5_000
 
 interface Look {
   found?: FoundTrace & { traceId: string }
@@ -68,7 +69,8 @@ export async function proveTrace(
   }
   const look = async (): Promise<Look> => {
     if (clock.now().getTime() >= next) await request()
-    return lookFor(sent.slice(-LOOKED_FOR), backend, cluster)
+    // The newest first: when it was sent, more proxies had their new configuration.
+    return lookFor(sent.slice(-LOOKED_FOR).reverse(), backend, cluster)
   }
   const last = await until<Look>(
     {
@@ -83,9 +85,20 @@ export async function proveTrace(
   const milliseconds = clock.now().getTime() - started
   if (last.found === undefined)
     return { probe: probe as Probe, ...(last.error === undefined ? {} : { error: last.error }) }
-  await waitFor(REST, clock)
-  const again = await lookFor([last.found.traceId], backend, cluster)
-  return { ...last.found, ...again.found, milliseconds }
+  return { ...(await grown(last.found, backend, needs)), milliseconds }
+}
+
+/** The trace when no more spans come, or the time is over. */
+async function grown(first: NonNullable<Look['found']>, backend: TracingBackend, needs: Needs) {
+  let found = first
+  const look = async () => {
+    await waitFor(QUIET, needs.clock)
+    const before = found.spans
+    found = (await lookFor([first.traceId], backend, needs.cluster)).found ?? found
+    return found.spans === before
+  }
+  await until({ look, isDone: (isQuiet) => isQuiet, pause: 0, timeout: LONGEST_GROWTH }, needs.clock)
+  return found
 }
 
 async function lookFor(ids: readonly string[], backend: TracingBackend, cluster: Needs['cluster']): Promise<Look> {
