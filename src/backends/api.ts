@@ -16,7 +16,7 @@ export interface FoundTrace {
   services: string[]
 }
 
-type Ask = Pick<Cluster, 'askPod'>
+export type Ask = Pick<Cluster, 'askPod'>
 
 /** https://www.jaegertracing.io/docs/1.62/apis/#http-json and https://zipkin.io/zipkin-api/ */
 const APIS: Record<string, { trace(id: string): string; spansIn(answer: unknown): Span[] }> = {
@@ -55,7 +55,7 @@ export async function readTrace(id: string, backend: TracingBackend, cluster: As
  * @param request the path below its base path
  * @throws UserError BACKEND_UNREACHABLE, FORBIDDEN
  */
-async function askBackend(
+export async function askBackend(
   backend: TracingBackend,
   { path, query }: { path: string; query?: Record<string, string> },
   cluster: Ask,
@@ -73,7 +73,7 @@ async function askBackend(
   return answer
 }
 
-function backendUnreachable({ title, namespace, service }: TracingBackend, why: string): UserError {
+export function backendUnreachable({ title, namespace, service }: TracingBackend, why: string): UserError {
   return new UserError('BACKEND_UNREACHABLE', `${title} (Service ${namespace}/${service}) cannot be asked: ${why}`, {
     suggestions: [sh`kubectl -n ${namespace} get endpointslices -l kubernetes.io/service-name=${service}`],
   })

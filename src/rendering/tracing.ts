@@ -60,8 +60,21 @@ export function renderTracingStatus(status: TracingStatus, format: OutputFormat 
         setBy(one),
       ]),
     ]),
+    ...(status.backends.length === 0 ? [] : ['', ...tableLines([BACKENDS, ...status.backends.map(backend)])]),
     ...(problems.length === 0 ? [] : ['', ...problems]),
   ])
+}
+
+const BACKENDS = ['BACKEND', 'NAMESPACE', 'TRACES IN THE LAST HOUR', 'SERVICES']
+/** The most names of services in a row. */
+const NAMED = 6
+
+function backend({ title, namespace, recent }: TracingStatus['backends'][0]): string[] {
+  if (recent === undefined) return [title, namespace, 'not read', '-']
+  const { traces, more, services } = recent
+  const names = services.slice(0, NAMED).join(', ')
+  const rest = services.length > NAMED ? ` and ${services.length - NAMED} more` : ''
+  return [title, namespace, `${traces}${more ? ' or more' : ''}`, names === '' ? '-' : `${names}${rest}`]
 }
 
 const TRACED = {

@@ -1,6 +1,10 @@
 /** Reports which requests are traced, where their spans go, and what keeps them from going there. Changes nothing. */
+import { findBackends, type TracingBackend } from '../backends/find.ts'
+import { type RecentTraces, readRecent } from '../backends/recent.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import type { Service } from '../cluster/objects.ts'
 import { istioNotFound, readable, readServices } from '../cluster/reading.ts'
+import { hasCode } from '../errors.ts'
 import { asFinding, type Finding, noneFails } from '../findings.ts'
 import { isRead } from '../workloads/control-plane.ts'
 import type { Provider } from './configuration.ts'
@@ -25,6 +29,8 @@ export interface TracingStatus {
     from?: SamplingSource
     telemetry?: string
   }[]
+  /** `recent` is left out for one that cannot be asked, or may not be. */
+  backends: { title: string; namespace: string; service: string; recent?: RecentTraces }[]
   problems: Finding[]
 }
 
@@ -34,7 +40,7 @@ export function succeeded({ problems }: TracingStatus): boolean {
 }
 
 /** @throws UserError such as CLUSTER_UNREACHABLE, FORBIDDEN when Deployments may not be listed */
-export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
+export async function tracingStatus(cluster: Cluster, now: Date): Promise<TracingStatus> {
   const [revisions, objects, services] = await Promise.all([
     readRevisions(cluster),
     readTelemetries(cluster),
@@ -42,6 +48,7 @@ export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
   ])
   const staying = objects ?? []
   const namespaces = revisions.flatMap((one) => namespacesOf(one, staying))
+  const backends = await readBackends(services ?? [], now, cluster)
   return {
     context: cluster.context,
     revisions: revisions.map(({ revision, namespace, name, configuration }) => ({
@@ -51,12 +58,37 @@ export async function tracingStatus(cluster: Cluster): Promise<TracingStatus> {
       providers: configuration.providers.filter(({ kind }) => kind !== undefined),
     })),
     namespaces: namespaces.map(shown),
+    backends: backends.map(({ backend: { title, namespace, service }, recent }) => ({
+      ...{ title, namespace, service },
+      ...(recent === undefined ? {} : { recent }),
+    })),
     problems: [
       ...(revisions.length === 0 ? [asFinding(istioNotFound(cluster), 'warns')] : []),
       ...(objects === undefined ? [unreadTelemetries()] : []),
       ...problemsOf({ revisions, namespaces, telemetries: staying, services }),
+      ...backends.flatMap(({ problem }) => (problem === undefined ? [] : [problem])),
     ],
   }
+}
+
+interface AskedBackend {
+  backend: TracingBackend
+  recent?: RecentTraces | undefined
+  problem?: Finding
+}
+
+async function readBackends(services: readonly Service[], now: Date, cluster: Cluster): Promise<AskedBackend[]> {
+  const found = await findBackends(services, cluster)
+  return Promise.all(
+    found.map(async (backend): Promise<AskedBackend> => {
+      try {
+        return { backend, recent: await readable(readRecent(backend, now.getTime(), cluster)) }
+      } catch (error) {
+        if (!hasCode(error, 'BACKEND_UNREACHABLE')) throw error
+        return { backend, problem: asFinding(error, 'warns') }
+      }
+    }),
+  )
 }
 
 /** The whole mesh first, then each namespace with a Telemetry of its own. */

@@ -10,6 +10,9 @@ import { istiod } from '../installing/installing.ts'
 import { meshOf, telemetry } from './mesh.ts'
 import { exposedWorld, mesh, meshText, off, on, owned, request, tracingWorld } from './tracing-world.ts'
 
+/** That of the fake clock. */
+const NOW = new Date('2026-11-21T12:00:00Z')
+
 const codesOf = (warnings: { code: string }[]) => warnings.map(({ code }) => code)
 
 /** What is compared: everything but what the API server counts, in any order. */
@@ -65,7 +68,7 @@ describe('tracing off', () => {
     const world = await exposedWorld()
     await on(world)
     await off(world, { namespace: 'payments' })
-    const { namespaces } = await tracingStatus(world.cluster)
+    const { namespaces } = await tracingStatus(world.cluster, NOW)
     assert.deepEqual(
       namespaces.map(({ namespace, sent, received }) => [namespace, sent, received]),
       [
@@ -74,11 +77,11 @@ describe('tracing off', () => {
       ],
     )
     await on(world, { namespace: 'payments', sampling: 50 })
-    assert.equal((await tracingStatus(world.cluster)).namespaces[1]?.sampling, 50)
+    assert.equal((await tracingStatus(world.cluster, NOW)).namespaces[1]?.sampling, 50)
     await off(world, { namespace: 'payments' })
     await off(world)
     assert.deepEqual(
-      (await tracingStatus(world.cluster)).problems.map(({ code }) => code),
+      (await tracingStatus(world.cluster, NOW)).problems.map(({ code }) => code),
       ['TRACING_OFF'],
     )
   })

@@ -8,6 +8,10 @@ import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { expectGolden } from '../golden-file.ts'
 import { istiod } from '../installing/installing.ts'
 import { meshOf, telemetry } from './mesh.ts'
+import { jaegerWithOtlp } from './tracing-world.ts'
+
+/** That of the fake clock. */
+const NOW = new Date('2026-11-21T12:00:00Z')
 
 const JAEGER = `extensionProviders:
 - name: jaeger
@@ -31,7 +35,7 @@ const uses = (name: string, namespace = 'istio-system') =>
   telemetry(namespace, 'mesh-default', [{ providers: [{ name }], randomSamplingPercentage: 10 }])
 
 async function codes(...objects: KubeObject[]): Promise<string[]> {
-  return (await tracingStatus(cluster(...objects))).problems.map(({ code }) => code)
+  return (await tracingStatus(cluster(...objects), NOW)).problems.map(({ code }) => code)
 }
 
 describe('tracing status', () => {
@@ -47,14 +51,34 @@ describe('tracing status', () => {
         telemetry('bookinfo', 'all', [{ randomSamplingPercentage: 100 }]),
         telemetry('quiet', 'none', [{ match: { mode: 'CLIENT' }, disableSpanReporting: true }]),
       ),
+      NOW,
     )
     expectGolden('tracing-status.txt', renderTracingStatus(status, undefined))
     expectGolden('tracing-status.json', renderTracingStatus(status, 'json'))
     assert.equal(succeeded(status), false)
   })
 
+  it('shows what the backends have of the last hour, or why they cannot be asked', async () => {
+    const fake = cluster(istiod(), meshOf(JAEGER), uses('jaeger'), ...jaegerWithOtlp())
+    const processes = { p: { serviceName: 'productpage.bookinfo' } }
+    fake.podAnswers = (_, { path }) => ({
+      status: 200,
+      body: JSON.stringify({
+        data: path.endsWith('services') ? ['productpage.bookinfo'] : [{ traceID: '1', processes }],
+      }),
+    })
+    const status = await tracingStatus(fake, NOW)
+    expectGolden('tracing-status-backends.txt', renderTracingStatus(status, undefined))
+    assert.deepEqual(status.problems, [])
+    fake.podAnswers = () => ({ failed: 'connection refused' })
+    assert.deepEqual(
+      (await tracingStatus(fake, NOW)).problems.map(({ code }) => code),
+      ['BACKEND_UNREACHABLE'],
+    )
+  })
+
   it('says why a default installation traces nothing, and that is no failure', async () => {
-    const status = await tracingStatus(cluster(istiod(), meshOf('accessLogFile: /dev/stdout')))
+    const status = await tracingStatus(cluster(istiod(), meshOf('accessLogFile: /dev/stdout')), NOW)
     expectGolden('tracing-status-off.txt', renderTracingStatus(status, undefined))
     assert.equal(succeeded(status), true)
   })
@@ -93,27 +117,30 @@ describe('tracing status', () => {
     assert.deepEqual(await codes(istiod(), meshOf(outside), uses('jaeger')), [])
     const fake = cluster(istiod(), meshOf(JAEGER), uses('jaeger'))
     fake.fail('list', 'services', new UserError('FORBIDDEN', 'no'))
-    assert.deepEqual((await tracingStatus(fake)).problems, [])
+    assert.deepEqual((await tracingStatus(fake, NOW)).problems, [])
   })
 
   it('works without the right to list Telemetries, without the API, and without Istio', async () => {
     const fake = cluster(istiod(), meshOf(JAEGER))
     fake.fail('list', 'telemetries', new UserError('FORBIDDEN', 'no'))
-    assert.deepEqual((await tracingStatus(fake)).problems.map(({ code }) => code)[0], 'TELEMETRIES_UNREAD')
+    assert.deepEqual((await tracingStatus(fake, NOW)).problems.map(({ code }) => code)[0], 'TELEMETRIES_UNREAD')
     const old = new FakeCluster([istiod(), meshOf(JAEGER)])
     assert.deepEqual(
-      (await tracingStatus(old)).problems.map(({ code }) => code),
+      (await tracingStatus(old, NOW)).problems.map(({ code }) => code),
       ['TRACING_OFF'],
     )
     assert.deepEqual(
-      (await tracingStatus(new FakeCluster([]))).problems.map(({ severity }) => severity),
+      (await tracingStatus(new FakeCluster([]), NOW)).problems.map(({ severity }) => severity),
       ['warns'],
     )
   })
 
   it('shows strings of the cluster on one line', async () => {
     const evil = meshOf(`extensionProviders: [{name: "a\\n\\u001b[2Jb", zipkin: {service: "x\\ny", port: 1}}]`)
-    const text = renderTracingStatus(await tracingStatus(cluster(istiod(), evil, telemetry('n', 'x', []))), undefined)
+    const text = renderTracingStatus(
+      await tracingStatus(cluster(istiod(), evil, telemetry('n', 'x', [])), NOW),
+      undefined,
+    )
     assert.ok(!text.includes('\u001b'))
     assert.equal(text.split('\n').filter((line) => line.startsWith('default')).length, 3)
   })

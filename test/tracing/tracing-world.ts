@@ -92,6 +92,7 @@ export function tracingWorld(objects: KubeObject[] = mesh(), answers?: Record<st
 
 /** As Jaeger answers below its base path. */
 function traceAnswer(path: string, traces: ReadonlySet<string>): PodAnswer {
+  if (path === '/jaeger/api/services') return { status: 200, body: '{"data":[]}' }
   const [, id = ''] = /^\/jaeger\/api\/traces\/(\w+)$/.exec(path) ?? []
   if (!traces.has(id)) return { status: 404, body: '{"data":null,"errors":[{"code":404,"msg":"trace not found"}]}' }
   const processes = { p1: { serviceName: 'istio-ingressgateway.istio-system' }, p2: { serviceName: 'web.shop' } }
