@@ -128,7 +128,7 @@ function nothingTraced({ revision, configuration }: Revision, namespaces: readon
     notes(
       'TRACING_OFF',
       `revision ${revision} traces nothing: ${why}; since Istio 1.22 both are needed`,
-      'https://istio.io/latest/docs/tasks/observability/distributed-tracing/telemetry-api/',
+      'kubectl telemetry tracing on',
     ),
   ]
 }
