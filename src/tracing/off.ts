@@ -12,7 +12,7 @@ import { isRead } from '../workloads/control-plane.ts'
 import type { Dependencies } from '../world.ts'
 import { effectiveTracing, forAllIn, isTraced } from './effective.ts'
 import type { Revision } from './facts.ts'
-import { readRevisions, readTelemetries, telemetryResource } from './survey.ts'
+import { readRevisions, readTelemetries, telemetryResource, vouchedRevisions } from './survey.ts'
 import { isShared, planTelemetry } from './telemetry-plan.ts'
 import { undoTracing } from './undo.ts'
 
@@ -44,7 +44,9 @@ async function planSilence(namespace: string, cluster: Cluster): Promise<Change[
     telemetryResource(cluster),
   ])
   if (resource === undefined) throw istioNotFound(cluster)
-  const traced = revisions.filter((one) => one.root !== namespace && isMeshTraced(one, telemetries))
+  const traced = (await vouchedRevisions(revisions, cluster)).filter(
+    (one) => one.root !== namespace && isMeshTraced(one, telemetries),
+  )
   const [first] = traced
   if (first === undefined) return []
   const read = telemetries.filter((one) => isRead(one, first))

@@ -22,7 +22,7 @@ import { keptProviders, type MeshText, withoutProvider, withProvider } from './m
 import { unreadTelemetries } from './problems.ts'
 import { chooseProviders, leadsTo, type RevisionProvider } from './provider.ts'
 import { hidingSidecars } from './sidecars.ts'
-import { readRevisions, readTelemetries, telemetryResource } from './survey.ts'
+import { readRevisions, readTelemetries, telemetryResource, vouchedRevisions } from './survey.ts'
 import { planTelemetry } from './telemetry-plan.ts'
 
 export interface TracingRequest {
@@ -70,33 +70,34 @@ export const TRACING_FRAGMENTS: Fragments = {
 }
 
 /**
- * @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ROOTS_DIFFER, TELEMETRIES_UNREAD, MESH_CONFIG_MISSING, MESH_CONFIG_MANAGED, YAML_INVALID,
+ * @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIOD_AMBIGUOUS, ROOTS_DIFFER, TELEMETRIES_UNREAD, MESH_CONFIG_MISSING, MESH_CONFIG_MANAGED, YAML_INVALID,
  * TELEMETRY_IN_FORCE, RECORD_INVALID and those of `chooseBackend`
  */
 export async function planTracing(request: TracingRequest, world: Needs): Promise<TracingPlan> {
   const { cluster } = world
-  const [all, telemetries, resource, services] = await Promise.all([
+  const [read, telemetries, resource, services] = await Promise.all([
     readRevisions(cluster),
     readTelemetries(cluster),
     telemetryResource(cluster),
     readServices(cluster),
   ])
+  const all = await vouchedRevisions(read, cluster)
   const chosenRevisions = requireRevisions(all, request.revision, cluster)
   if (resource === undefined) throw istioNotFound(cluster)
   if (telemetries === undefined) throw telemetriesUnread()
   const chosen = await chooseBackend(request.backend, services, all, world)
   const providers = chooseProviders(chosenRevisions, chosen.collectors)
   const [{ revision: first, name: provider }] = providers as [RevisionProvider]
-  const read = telemetries.filter((one) => isRead(one, first))
+  const seen = telemetries.filter((one) => isRead(one, first))
   // Other revisions would look for a provider that they do not have, and trace nothing.
   const only = chosenRevisions.length < all.length ? request.revision : undefined
-  const place = { resource, namespace: request.namespace ?? first.root, revision: only, telemetries: read }
-  const decides = (inForce: KubeObject) => isWanted(first, inForce, read, { request, chosen })
+  const place = { resource, namespace: request.namespace ?? first.root, revision: only, telemetries: seen }
+  const decides = (inForce: KubeObject) => isWanted(first, inForce, seen, { request, chosen })
   const { changes, inForce } = planTelemetry(place, { provider, sampling: request.sampling }, decides)
   const written = changes.map(({ manifest, present }): KubeObject => ({ ...present, ...manifest }))
   const isSame = ({ metadata: { namespace, name } }: KubeObject) =>
     written.some((one) => one.metadata.name === name && one.metadata.namespace === namespace)
-  const after = [...read.filter((one) => !isSame(one)), ...written]
+  const after = [...seen.filter((one) => !isSame(one)), ...written]
   return {
     request,
     chosen,
@@ -109,7 +110,7 @@ export async function planTracing(request: TracingRequest, world: Needs): Promis
   }
 }
 
-/** @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ROOTS_DIFFER */
+/** @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIOD_AMBIGUOUS, ROOTS_DIFFER */
 function requireRevisions(all: readonly Revision[], named: string | undefined, cluster: Needs['cluster']): Revision[] {
   if (all.length === 0) throw istioNotFound(cluster)
   const chosen = all.filter(({ revision }) => named === undefined || revision === named)
@@ -117,6 +118,12 @@ function requireRevisions(all: readonly Revision[], named: string | undefined, c
   if (chosen.length === 0) {
     const message = `no istiod has the revision ${named}; there are: ${all.map(({ revision }) => revision).join(', ')}`
     throw new UserError('REVISION_UNKNOWN', message, { suggestions: flags })
+  }
+  const places = [...new Set(chosen.map(({ namespace }) => namespace))]
+  if (places.length > 1) {
+    const message = `there are istiods in several namespaces (${places.join(', ')}), and no webhook shows which of them the cluster uses`
+    const look = 'kubectl get mutatingwebhookconfigurations   # may you list them?'
+    throw new UserError('ISTIOD_AMBIGUOUS', message, { suggestions: [look, ...flags] })
   }
   const roots = [...new Set(chosen.map(({ root }) => root))]
   if (roots.length > 1) {

@@ -2,7 +2,7 @@
 import type { Cluster, KubeObject, Resource } from '../cluster/cluster.ts'
 import { type ConfigMap, type Deployment, isStaying, type Pod } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
-import { CONFIG_MAPS, DEPLOYMENTS, ISTIO_TELEMETRY, telemetries } from '../cluster/resources.ts'
+import { CONFIG_MAPS, DEPLOYMENTS, ISTIO_TELEMETRY, telemetries, WEBHOOKS } from '../cluster/resources.ts'
 import { configMapOf, mergedMesh, rootNamespace } from '../gateways/mesh.ts'
 import { variableOf } from '../gateways/mesh-config.ts'
 import { isDomain } from '../gateways/names.ts'
@@ -14,6 +14,29 @@ import type { Revision } from './facts.ts'
 export async function readRevisions(cluster: Cluster): Promise<Revision[]> {
   const deployments = await cluster.list<Deployment>(DEPLOYMENTS, { labels: 'app=istiod' })
   return Promise.all(deployments.filter(isStaying).map((one) => readRevision(one, cluster)))
+}
+
+interface Webhooks extends KubeObject {
+  webhooks?: { clientConfig?: { service?: { name?: string; namespace?: string } } }[]
+}
+
+/**
+ * The control planes whose injector the API server asks. Anybody can label a Deployment of their own `app: istiod` and so name a root
+ * namespace, but webhooks belong to the cluster.
+ * @returns all of them where no webhook names one (without injection, or without the permission to list webhooks)
+ */
+export async function vouchedRevisions(all: readonly Revision[], cluster: Cluster): Promise<readonly Revision[]> {
+  const namespaces = new Set(all.map(({ namespace }) => namespace))
+  if (namespaces.size < 2) return all
+  const webhooks = (await readable(cluster.list<Webhooks>(WEBHOOKS))) ?? []
+  const services = webhooks.flatMap((one) => one.webhooks ?? []).map(({ clientConfig }) => clientConfig?.service)
+  const isNamed = ({ revision, namespace }: Revision) =>
+    services.some(
+      (service) =>
+        service?.namespace === namespace && service.name === (revision === 'default' ? 'istiod' : `istiod-${revision}`),
+    )
+  const vouched = all.filter(isNamed)
+  return vouched.length === 0 ? all : vouched
 }
 
 async function readRevision({ metadata, spec }: Deployment, cluster: Cluster): Promise<Revision> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { hasCode } from '../../src/errors.ts'
 import { renderCleanup } from '../../src/rendering/cleanup.ts'
 import { tracingStatus } from '../../src/tracing/status.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
@@ -8,7 +9,7 @@ import { killedAfter } from '../fakes/killed.ts'
 import { expectGolden } from '../golden-file.ts'
 import { istiod } from '../installing/installing.ts'
 import { meshOf, telemetry } from './mesh.ts'
-import { exposedWorld, mesh, meshText, off, on, owned, request, tracingWorld } from './tracing-world.ts'
+import { exposedWorld, jaegerWithOtlp, mesh, meshText, off, on, owned, request, tracingWorld } from './tracing-world.ts'
 
 /** That of the fake clock. */
 const NOW = new Date('2026-11-21T12:00:00Z')
@@ -206,6 +207,25 @@ describe('what tenants write about tracing', () => {
     const result = await off(world)
     assert.deepEqual(codesOf(result.warnings), ['OBJECT_NOT_TRUSTED', 'OBJECT_NOT_TRUSTED'])
     assert.deepEqual(world.cluster.writes, [])
+  })
+
+  it('is no control plane: a Deployment with its labels vouches for no backend, and names no root namespace', async () => {
+    const fake = [
+      istiod('1.31.0', 'tenant'),
+      { ...meshOf('rootNamespace: tenant\n'), metadata: { name: 'istio', namespace: 'tenant' } },
+    ]
+    const without = mesh().filter(({ metadata }) => !/jaeger|tracing|zipkin/.test(metadata.name))
+    const webhook: KubeObject = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingWebhookConfiguration',
+      metadata: { name: 'istio-sidecar-injector' },
+      webhooks: [{ clientConfig: { service: { name: 'istiod', namespace: 'istio-system' } } }],
+    }
+    const world = tracingWorld([...without, ...fake, ...jaegerWithOtlp('tenant'), webhook])
+    await assert.rejects(on(world), (error) => hasCode(error, 'TRACING_BACKEND_ELSEWHERE'))
+    const vouched = tracingWorld([...mesh(), ...fake, webhook])
+    assert.equal((await on(vouched)).result.telemetry.namespace, 'istio-system')
+    await assert.rejects(on(tracingWorld([...mesh(), ...fake])), (error) => hasCode(error, 'ISTIOD_AMBIGUOUS'))
   })
 
   it('is a name that others have: nothing is written', async () => {
