@@ -49,14 +49,16 @@ async function rehearsed(plan: TracingPlan, cluster: Needs['cluster']): Promise<
 async function confirmed(plan: TracingPlan, terminal: Needs['terminal']): Promise<boolean> {
   const changing = changesIn(plan).filter(({ action }) => action !== 'unchanged')
   if (changing.length === 0) return true
-  const [{ service, namespace, port }] = plan.chosen.collectors
+  const { backend, collectors } = plan.chosen
+  const [{ service, namespace, port }] = collectors
+  const to = backend === undefined ? '' : `${backend.title}, `
   const { namespace: traced, yes } = plan.request
   const whose = traced === undefined ? 'of the whole mesh' : `of namespace ${traced}`
   return confirm(
     {
       yes,
       effect: `change ${counted(changing.length, 'object')}`,
-      remarks: [`Spans ${whose} go to Service ${namespace}/${service} port ${port}.`],
+      remarks: [`Spans ${whose} go to ${to}Service ${namespace}/${service} port ${port}.`],
       lines: changing.map(({ resource, manifest: { metadata }, action }) => {
         const verb = action === 'created' ? 'create' : 'change'
         return `${resource.kind} ${metadata.namespace}/${metadata.name}: ${verb}`

@@ -113,7 +113,7 @@ function withoutCollector(place: string, clusters: string | undefined, collector
     return lost('collector', `the proxy of ${place} cannot send spans: ${why}`, look)
   }
   if (sum('rq_success') === 0 && (sum('cx_connect_fail') > 0 || sum('rq_error') > 0 || sum('rq_timeout') > 0)) {
-    const why = `its connections or requests to Service ${namespace}/${service} port ${port} fail`
+    const why = `connections or requests to Service ${namespace}/${service} port ${port} fail`
     return lost('collector', `the proxy of ${place} cannot send spans: ${why}`, look)
   }
   return undefined
