@@ -60,7 +60,7 @@ export const node = go('node', 'kubernetes 1.34.4, etcd 3.6, coredns 1.14.1, pro
   },
 })
 export const httpbin = go('httpbin', 'go-httpbin 2.26')
-/** All-in-one of Jaeger 1, and a program that starts it as Istio's sample starts Jaeger 2. */
+/** Collector and query service of Jaeger 1 in a program that is started as Istio's sample starts Jaeger 2. */
 export const jaeger = go('jaeger', 'jaeger 1.62')
 export const standIn = go('stand-in', 'stand-in server', { module: 'stand-in', target: '.' })
 export const wire = go('wire', 'wire server', { module: 'wire', target: '.' })

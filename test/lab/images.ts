@@ -133,8 +133,7 @@ export function addonImage(name: string): Image {
   }
   if (repository === 'docker.io/jaegertracing/jaeger') {
     const config = { Entrypoint: ['/cmd/jaeger/jaeger'], User: '10001:10001' }
-    const files = ['jaeger', 'all-in-one'].map((file) => program(join(binaries(jaeger), file), `/cmd/jaeger/${file}`))
-    return { name, config, files: [...files, ...shell] }
+    return { name, config, files: [program(join(binaries(jaeger), 'jaeger'), '/cmd/jaeger/jaeger'), ...shell] }
   }
   const played = standIns[repository]
   if (!played) throw new Error(`the lab has no image ${name}: add it to test/lab/images.ts`)
