@@ -7,6 +7,9 @@ export type TarEntry =
   | { type: 'link'; name: string; target: string }
 
 const BLOCK = 512
+/** Where the first part of a long name is in a header. */
+const PREFIX = 345
+const [longestName, longestPrefix] = [100, 155]
 const typeFlags = { file: '0', link: '2', directory: '5' } as const
 
 /** The archive's bytes, in the POSIX ustar format; owner 0 and no times, so the same members give the same archive. */
@@ -28,11 +31,11 @@ function sizeOf(entry: TarEntry): number {
 }
 
 function header(entry: TarEntry, size: number): Buffer {
-  if (Buffer.byteLength(entry.name) > 100) throw new RangeError(`tar: name longer than 100 bytes: ${entry.name}`)
+  const { prefix, name } = divided(entry.name)
   const block = Buffer.alloc(BLOCK)
   const octal = (value: number, offset: number, length: number) =>
     block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset)
-  block.write(entry.name, 0)
+  block.write(name, 0)
   octal(entry.type === 'link' ? 0o777 : entry.mode, 100, 8)
   octal(0, 108, 8) // uid
   octal(0, 116, 8) // gid
@@ -42,7 +45,18 @@ function header(entry: TarEntry, size: number): Buffer {
   block.write(typeFlags[entry.type], 156)
   if (entry.type === 'link') block.write(entry.target, 157)
   block.write('ustar\x0000', 257)
+  block.write(prefix, PREFIX)
   const checksum = block.reduce((sum, byte) => sum + byte, 0)
   block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148)
   return block
+}
+
+/** A long name is in two parts, divided at a slash that is left out. */
+function divided(whole: string): { prefix: string; name: string } {
+  if (Buffer.byteLength(whole) <= longestName) return { prefix: '', name: whole }
+  for (let slash = whole.indexOf('/'); slash > 0; slash = whole.indexOf('/', slash + 1)) {
+    const [prefix, name] = [whole.slice(0, slash), whole.slice(slash + 1)]
+    if (Buffer.byteLength(name) <= longestName && Buffer.byteLength(prefix) <= longestPrefix) return { prefix, name }
+  }
+  throw new RangeError(`tar: the name is too long: ${whole}`)
 }
