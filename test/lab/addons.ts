@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { moduleSources } from './build.ts'
+import { buildOnDemand, moduleSources } from './build.ts'
 import { withShortDelays } from './delays.ts'
 import type { Image } from './image-archive.ts'
 import { importImages } from './image-store.ts'
-import { addonImage } from './images.ts'
+import { addonImage, builtOnDemand } from './images.ts'
 import { apply, kubectl, rolledOut } from './kubectl.ts'
 import { defaultIstioVersion } from './layout.ts'
 import { step } from './progress.ts'
@@ -24,10 +24,12 @@ export async function applyAddons(names: readonly string[], delays: Delays = 'sh
   await Promise.all(names.map((name) => step(`add-on ${name}`, () => applyAddon(name, delays))))
 }
 
-/** The images that the named samples ask for. */
+/** The images that the named samples ask for. Builds what `build` left out of them. */
 export async function addonImages(names: readonly string[]): Promise<Image[]> {
   const manifests = await Promise.all(names.map(sampleManifest))
-  return [...new Set(manifests.flatMap(imageNames))].map(addonImage)
+  const images = [...new Set(manifests.flatMap(imageNames))]
+  for (const component of images.map(builtOnDemand)) if (component !== undefined) await buildOnDemand(component)
+  return images.map(addonImage)
 }
 
 /** Those of the default add-ons that are not there; what is there may have been changed on purpose. */

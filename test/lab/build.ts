@@ -6,9 +6,11 @@ import {
   type Component,
   components,
   type GoComponent,
+  type JavaComponent,
   type PagesComponent,
   type WheelComponent,
 } from './components.ts'
+import { buildJava, installJava } from './java.ts'
 import { cache, defaultIstioVersion, type IstioVersion, labSources } from './layout.ts'
 import { withBuildLock } from './lock.ts'
 import { installMissingPackages } from './packages.ts'
@@ -21,13 +23,28 @@ const UNFINISHED = '.building-'
  * Builds what the cache lacks. Three at once: while one links (one thread) or downloads, the others compile.
  * The first by itself: nothing is in the compiler's cache yet, and builds side by side would each fill it with the same.
  */
-export function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
-  return withBuildLock(() => buildMissing(version))
+export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
+  await installMissingPackages()
+  // A lab that needs nothing does not wait for another one's build.
+  if (missingOf(version).length > 0) await withBuildLock(() => buildMissing(version))
+}
+
+const missingOf = (version: IstioVersion) => components(version).filter((component) => !existsSync(binaries(component)))
+
+/** Builds what only some tests want. A second test that wants it at the same time waits. */
+export async function buildOnDemand(component: JavaComponent): Promise<void> {
+  const isMissing = () => !existsSync(binaries(component))
+  if (!isMissing()) return
+  await installJava()
+  await withBuildLock(async () => {
+    if (!isMissing()) return
+    await removeUnfinished()
+    await step(`building ${component.title}`, () => buildComponent(component))
+  })
 }
 
 async function buildMissing(version: IstioVersion): Promise<void> {
-  await installMissingPackages()
-  const missing = components(version).filter((component) => !existsSync(binaries(component)))
+  const missing = missingOf(version)
   if (missing.length === 0) return
   await removeUnfinished()
   const work = (component: Component) => step(`building ${component.title}`, () => buildComponent(component))
@@ -44,6 +61,7 @@ async function buildComponent(component: Component): Promise<void> {
   await mkdir(unfinished, { recursive: true })
   if (component.kind === 'go') await compile(component, unfinished)
   else if (component.kind === 'wheel') await unpackWheel(component, unfinished)
+  else if (component.kind === 'java') await buildJava(component, unfinished)
   else await buildPages(component, unfinished)
   await rename(unfinished, finished)
 }

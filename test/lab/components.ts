@@ -38,7 +38,18 @@ export interface PagesComponent {
   workspaces: { folder: string; script: string[] }[]
 }
 
-export type Component = GoComponent | WheelComponent | PagesComponent
+/** A Java program from Maven's repository, unpacked, beside a runtime that has only the modules it needs. */
+export interface JavaComponent {
+  kind: 'java'
+  name: string
+  title: string
+  /** `group:artifact:version:packaging:classifier` */
+  artifact: string
+  sha256: string
+  modules: string[]
+}
+
+export type Component = GoComponent | WheelComponent | PagesComponent | JavaComponent
 
 const go = (
   name: string,
@@ -85,6 +96,20 @@ export const prometheusPages: PagesComponent = {
     { folder: 'module/codemirror-promql', script: ['npm', 'run', 'build'] },
     // Without the check of types that `npm run build` begins with.
     { folder: 'mantine-ui', script: ['npx', '--no-install', 'vite', 'build'] },
+  ],
+}
+
+/** Only for tests that want it: `build` leaves it out. */
+export const zipkin: JavaComponent = {
+  kind: 'java',
+  name: 'zipkin',
+  title: 'zipkin 3.4.0',
+  artifact: 'io.zipkin:zipkin-server:3.4.0:jar:slim',
+  sha256: 'c1d7e88c13954a9264b4f9e261ce3e341455fb158466833c3dc6e8c45946603f',
+  // What Spring and Armeria load; java.desktop for its java.beans.
+  modules: [
+    ...['java.desktop', 'java.instrument', 'java.logging', 'java.management', 'java.naming', 'java.net.http'],
+    ...['java.sql', 'jdk.management', 'jdk.unsupported'],
   ],
 }
 

@@ -97,8 +97,8 @@ function hostFile(path: string, name: string): TarEntry {
   return { type: 'file', name, mode: mode & 0o777, content: { path: real, size } }
 }
 
-/** The loader and the libraries that ldd names, by their absolute paths. A static program has none. */
+/** The system's loader and libraries that ldd names, by their absolute paths. A static program has none; its own come with its folder. */
 async function sharedLibraries(program: string): Promise<string[]> {
   const output = await command(['ldd', program]).catch(() => '')
-  return output.split(/\s+/).filter((word) => word.startsWith('/') && !word.endsWith(':'))
+  return output.split(/\s+/).filter((word) => /^\/(usr\/)?lib/.test(word) && !word.endsWith(':'))
 }

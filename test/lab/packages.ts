@@ -26,7 +26,7 @@ export async function installMissingPackages(): Promise<void> {
   if (!(await succeeds(['go', 'version']))) {
     throw new Error('the lab compiles Kubernetes and Istio: install Go 1.26 or newer (https://go.dev/dl)')
   }
-  await install(missing, 'the lab')
+  if (missing.length > 0) await withBuildLock(() => install(missing, 'the lab'))
 }
 
 /** What a test takes from Debian besides: packages, and a file of each that tells whether it is there. */
@@ -37,7 +37,6 @@ export async function installPackages(wanted: Record<string, string>): Promise<v
 }
 
 async function install(missing: string[], who: string): Promise<void> {
-  if (missing.length === 0) return
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     throw new Error(`${who} needs these packages: ${missing.join(' ')} (Debian names). Install them and repeat.`)
   }

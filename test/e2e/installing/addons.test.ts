@@ -43,8 +43,10 @@ describe('addons, on a real mesh without add-ons', () => {
   const workplace = new Workplace()
   let untouched: Map<string, string>
 
-  before(async () => {
+  before(async function () {
+    this.timeout('6m') // the first run installs Maven and a JDK where they are missing
     await loadBalancer('on')
+    await importAddonImages(['extras/zipkin'])
     const file = (name: string) => fileURLToPath(new URL(`1.31/${name}.yaml`, PACKAGED))
     workplace.kubectl('delete', '--ignore-not-found', ...FOUR.flatMap((name) => ['-f', file(name)]))
     untouched = dump(workplace)
@@ -139,7 +141,6 @@ describe('addons, on a real mesh without add-ons', () => {
   })
 
   it('gives Zipkin the place of Jaeger with --replace, after which nothing of either stays', async () => {
-    await importAddonImages(['extras/zipkin'])
     install('jaeger')
     telemetry('expose', 'tracing', '--auth', 'basic', '-y')
     const replace = ['addons', 'install', 'zipkin', '--replace', '-y']

@@ -19,8 +19,6 @@ type persona map[string]http.Handler
 var personas = map[string]func() persona{
 	"grafana":       grafana,
 	"kiali":         kiali,
-	"jaeger":        jaeger,
-	"zipkin":        zipkin,
 	"skywalking-ui": skywalkingUI,
 	"skywalking-oap": func() persona {
 		return persona{":12800": skywalkingOAP(), ":11800": http.NotFoundHandler()}
