@@ -197,7 +197,10 @@ describe('tracing on', () => {
     const asked = tracingWorld([...without, ...jaegerWithOtlp('tenant')], { 'Switch tracing on?': false })
     const { result } = await on(asked, { yes: false })
     assert.equal(result.outcome, 'declined')
-    assert.match(asked.terminal.notes.join('\n'), /Spans of the whole mesh go to Jaeger, Service tenant\/jaeger-collector/)
+    assert.match(
+      asked.terminal.notes.join('\n'),
+      /Spans of the whole mesh go to Jaeger, Service tenant\/jaeger-collector/,
+    )
     assert.equal(await codeOf(on(tracingWorld(mesh(...jaegerWithOtlp('tenant'))))), 'TRACING_BACKEND_AMBIGUOUS')
     assert.equal(await codeOf(on(tracingWorld(without))), 'TRACING_BACKEND_NOT_FOUND')
     const marked = service(
