@@ -181,11 +181,20 @@ function isRoute({ resource }: FoundObject): boolean {
  * What an interrupted run left. It wrote no more than ports of a Service in a namespace where nothing was exposed before; or it removed
  * routes, and not yet what they shared.
  */
-function interrupted(owned: FoundObject[], shared: FoundObject[], { since, services }: ExposureChoice): FoundObject[] {
+function interrupted(owned: FoundObject[], shared: FoundObject[], choice: ExposureChoice): FoundObject[] {
+  const { addons, expired, since, services } = choice
+  const named = addons.named && expired !== true && since === undefined
   return [
     ...shared.filter((one) => since !== undefined && !since.namespaces.has(namespaceOf(one))),
     ...owned.filter(() => services !== undefined),
+    ...(named ? withoutExposure(owned) : []),
   ]
+}
+
+/** Objects that exposures share, where no object of a single exposure is left: the last of them was removed, and they were not. */
+function withoutExposure(owned: FoundObject[]): FoundObject[] {
+  const places = new Set(owned.filter(({ object }) => componentOf(object) !== undefined).map(namespaceOf))
+  return owned.filter((one) => !places.has(namespaceOf(one)))
 }
 
 /** In one namespace. */
