@@ -28,8 +28,6 @@ const BY_ISTIO = [
   'scraping/scrape-beside',
   'scraping/scrape-documented',
   'exposing/services',
-  'exposing/services-guards',
-  'exposing/services-ports',
   'tracing/status',
 ]
 

@@ -3,8 +3,9 @@ import { parse, stringify } from 'yaml'
 import type { Workplace } from './mesh.ts'
 
 /**
- * `expose` compares that time with the start of the gateway: a test that leaves a later one makes every later guard wait 45 s for older
- * connections, although the configuration is the same.
+ * `expose` compares that time with the start of the gateway, because a running gateway may have another drain time than the configuration
+ * says: after a change it waits 45 s for older connections (test/gateways/mesh.test.ts, real-delays.test.ts). No test changes the drain
+ * time here, so a change leaves the time of the last one: the guards of tests wait as long as the gateway really needs.
  */
 export class MeshSettings {
   readonly #workplace: Workplace
@@ -28,7 +29,7 @@ export class MeshSettings {
 
   /** Adds settings, or replaces them. */
   set(settings: object): void {
-    this.#patch([{ op: 'replace', path: '/data/mesh', value: stringify({ ...this.values, ...settings }) }])
+    this.#write(stringify({ ...this.values, ...settings }))
   }
 
   /** Beside those that are there. */
@@ -38,7 +39,11 @@ export class MeshSettings {
   }
 
   restore(): void {
-    this.#patch([{ op: 'replace', path: '/data/mesh', value: this.#mesh }])
+    this.#write(this.#mesh)
+  }
+
+  #write(mesh: string): void {
+    this.#patch([{ op: 'replace', path: '/data/mesh', value: mesh }])
     this.#patch([{ op: 'replace', path: '/metadata/managedFields', value: this.#managedFields }])
   }
 
