@@ -6,8 +6,8 @@ import { killAfterWrite } from '../killed-run.ts'
 import { Workplace } from '../mesh.ts'
 
 /**
- * All objects that expose can write: the Service; Secret, two AuthorizationPolicies, two EnvoyFilters, two VirtualServices, Gateway;
- * Kiali's ConfigMap (cleanup writes it twice) and Deployment. Routes with a guard are written closed, and then open.
+ * All objects that expose can write. The unit tests kill the same run after each of its writes (test/cleaning/cut-off.test.ts); here once
+ * after the first write of each kind, for what the API server does with it.
  */
 const GUARDED = ['--allow-cidr', '192.0.2.0/24', '--auth', 'basic', '--ttl', '8h']
 const EXPOSE = ['expose', 'grafana', 'kiali', ...GUARDED, '-y', '--layout', 'ports', '--link']
@@ -15,7 +15,28 @@ const EXPOSE_OBJECTS = 11
 const EXPOSE_WRITES = 13
 /** The objects before the routes are opened. */
 const BEFORE_OPENING = 9
-const CLEANUP_WRITES = 12
+/** Of 13; the tests of cleanup begin after the last one. */
+const EXPOSE_KILLS = {
+  'the Service': 1,
+  'an EnvoyFilter': 2,
+  'an AuthorizationPolicy': 3,
+  'a closed route': 6,
+  'the Secret': 8,
+  'the Gateway': 9,
+  'an open route': 10,
+  'Kiali’s ConfigMap': 12,
+}
+/** Of 12; with the Secret, the last one, all is done. */
+const CLEANUP_KILLS = {
+  'the values of Kiali’s ConfigMap': 1,
+  'Kiali’s Deployment': 2,
+  'the record in Kiali’s ConfigMap': 3,
+  'the Service': 4,
+  'the Gateway': 5,
+  'a route': 6,
+  'an AuthorizationPolicy': 8,
+  'an EnvoyFilter': 10,
+}
 
 describe('a run that is killed, on the real mesh', () => {
   const workplace = new Workplace()
@@ -30,8 +51,8 @@ describe('a run that is killed, on the real mesh', () => {
     workplace.waitForRollout('kiali')
   })
 
-  for (let write = 1; write <= EXPOSE_WRITES; write++) {
-    it(`of expose after write ${write} of ${EXPOSE_WRITES} is undone by cleanup`, async () => {
+  for (const [what, write] of Object.entries(EXPOSE_KILLS)) {
+    it(`of expose after ${what} is undone by cleanup`, async () => {
       assert.ok(await killAfterWrite(workplace, EXPOSE, write))
       assert.ok(difference(untouched, dump(workplace)).length >= Math.min(write, BEFORE_OPENING))
       assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
@@ -39,8 +60,8 @@ describe('a run that is killed, on the real mesh', () => {
     })
   }
 
-  for (let write = 1; write <= CLEANUP_WRITES; write++) {
-    it(`of cleanup after write ${write} of ${CLEANUP_WRITES} is completed by a second cleanup`, async () => {
+  for (const [what, write] of Object.entries(CLEANUP_KILLS)) {
+    it(`of cleanup after ${what} is completed by a second cleanup`, async () => {
       // --link restarts Kiali, whose page does not matter here: the run ends with its last write.
       assert.ok(await killAfterWrite(workplace, EXPOSE, EXPOSE_WRITES))
       assert.ok(difference(untouched, dump(workplace)).length >= EXPOSE_OBJECTS)
