@@ -27,6 +27,16 @@ export type Fault =
 /** Milliseconds; longer than the request timeout that the tests set. */
 export const SLOW = 4_000
 
+/** All that end before the request is repeated. */
+export const PASSING: readonly Fault[] = [
+  { status: 429, headers: { 'retry-after': '1' } },
+  { status: 500 },
+  { status: 503 },
+  'cut before',
+  'cut after',
+  'cut half-way',
+]
+
 /** Faults of requests that the API server has executed. */
 export const EXECUTED: readonly Fault[] = ['cut after', 'cut half-way', 'slow']
 
