@@ -11,7 +11,7 @@ import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import type { Finding } from '../findings.ts'
 import { busyEntries } from '../gateways/conflicts.ts'
 import type { IngressGateway } from '../gateways/find.ts'
-import { chooseLayout, type OwnPort } from '../gateways/layout.ts'
+import { chooseLayout, isSecure, type OwnPort } from '../gateways/layout.ts'
 import { surveyMoved } from '../gateways/moved-addons.ts'
 import { ISSUED_SECRET_NAME } from '../manifests/names.ts'
 import { serverTime } from '../time/server-time.ts'
@@ -181,7 +181,7 @@ export async function withAccess(intent: ExposeIntent, survey: Survey, cluster: 
 
 /** Why the existing guards must be known. @param earlier what this run gathered before: other exposures are its own */
 function needsOfGuards(
-  spec: Pick<ExposureSpec, 'addons' | 'exposed' | 'layout' | 'layoutInUse' | 'entries' | 'reselects'>,
+  spec: Parameters<typeof guardsToWiden>[0] & Pick<ExposureSpec, 'layoutInUse' | 'reselects'>,
   { guard }: ExposeIntent,
   earlier?: ExposureSpec,
 ): string[] {
@@ -191,9 +191,24 @@ function needsOfGuards(
     ...movedRoutes(spec).map(({ name }) => `${titleOf(name)} would move to another address`),
     ...staleRoutes(spec).map(({ name }) => `the route of ${titleOf(name)} would be changed`),
     ...again.map((name) => `${titleOf(name)} is exposed already`),
+    ...guardsToWiden(spec).map((name) => `the guard of ${titleOf(name)} would need the host of a Service`),
     ...(spec.reselects ? ['the labels of the Gateway would change, and those of all guards with them'] : []),
     ...(asksForGuard(guard) ? ['a guard is to be set'] : []),
   ]
+}
+
+/**
+ * Exposures whose guards, if there are any, must be for the connections to another host, too: one connection carries requests for all
+ * hosts of the shared port. They name the hosts of all add-ons from the beginning, and a Service when it is exposed.
+ */
+function guardsToWiden(
+  spec: Pick<ExposureSpec, 'addons' | 'exposed' | 'layout' | 'entries' | 'served' | 'serviceHosts'>,
+): string[] {
+  const { entries, exposed, layout, served, serviceHosts } = spec
+  if (serviceHosts.every((host) => served.includes(host))) return []
+  const shared = entries.filter((entry) => entry.own === undefined && isSecure(entry, layout)).map(({ name }) => name)
+  const names = namesOf(spec.addons)
+  return exposed.map(({ name }) => name).filter((name) => shared.includes(name) && !names.includes(name))
 }
 
 /** A certificate that kubectl telemetry does not create. */

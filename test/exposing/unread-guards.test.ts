@@ -6,6 +6,7 @@ import { expose } from '../../src/exposing/expose.ts'
 import type { ExposeRequest } from '../../src/exposing/request.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
 import { ACCESS_CHOICES, ANONYMOUS, fullMesh, refusal, request, requestFor, world, written } from './exposing.ts'
+import { requestForServices, shopMesh } from './services/services.ts'
 
 const GUARDED: ExposeRequest = { ...requestFor('prometheus'), guard: { cidrs: ['203.0.113.0/24'] } }
 const FORBIDDEN = new UserError('FORBIDDEN', 'not allowed')
@@ -79,6 +80,24 @@ for (const plural of ['authorizationpolicies', 'envoyfilters']) {
         before,
       )
     })
+
+    it('does not expose a Service beside another exposure: its guard would not be for connections to the new host', async () => {
+      const one = shopMesh()
+      await expose(GUARDED, one)
+      await assertRefused(without(one, plural), requestForServices('productpage'), /the guard of prometheus would need/)
+    })
+
+    for (const [what, change] of [
+      ['on a port of its own', { ports: [{ port: 666 }] }],
+      ['by HTTP, where no connection is for several hosts', { insecure: true }],
+    ] as [string, Partial<ExposeRequest>][])
+      it(`exposes a Service beside a guarded add-on ${what}`, async () => {
+        const one = shopMesh()
+        await expose({ ...GUARDED, insecure: change.insecure === true }, one)
+        const { result } = await expose(requestForServices('productpage', change), without(one, plural))
+        assert.ok(result.warnings.some(({ code }) => code === 'ACCESS_UNREAD'))
+        assert.ok(written(one).includes('VirtualService/kubectl-telemetry-productpage.bookinfo'))
+      })
 
     it('repairs its own first exposure when another run interfered', async () => {
       const one = without(fullMesh(), plural)

@@ -6,6 +6,7 @@ import { guards } from './services/guards.ts'
 import { life } from './services/life.ts'
 import { ownPorts } from './services/ports.ts'
 import { quickStart } from './services/quick-start.ts'
+import { rights } from './services/rights.ts'
 
 describe('exposed services, on the real mesh', () => {
   const workplace = new Workplace()
@@ -16,6 +17,7 @@ describe('exposed services, on the real mesh', () => {
     workplace.end()
   })
 
+  rights(workplace)
   quickStart(workplace)
   ownPorts(workplace)
   life(workplace)

@@ -6,23 +6,11 @@ import { addons as labAddons } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
+import { RBAC, type Rule, rule, telemetryWith, without } from '../rights.ts'
 
 const NAMESPACE = 'addons-rights'
 const SAMPLE = fileURLToPath(new URL('../../../src/samples/1.31/prometheus.yaml', import.meta.url))
-const USER = 'e2e-installer'
-const RBAC = 'rbac.authorization.k8s.io'
 
-interface Rule {
-  apiGroups: string[]
-  resources: string[]
-  verbs: string[]
-}
-
-const rule = (group: string, resources: string, verbs: string): Rule => ({
-  apiGroups: [group],
-  resources: resources.split(' '),
-  verbs: verbs.split(' '),
-})
 const named = (group: string, resources: string, verbs: string, name: string) => ({
   ...rule(group, resources, verbs),
   resourceNames: [name],
@@ -65,25 +53,8 @@ describe('the rights of addons in docs/rbac.md, on the real mesh', () => {
     await labAddons(['prometheus'])
   })
 
-  /** Runs a command as a user with these rights. */
-  function as(cluster: Rule[], inside: Rule[], ...words: string[]) {
-    const of = (kind: string, rules: Rule[], place: object) => {
-      const metadata = { name: USER, ...place }
-      const subjects = [{ kind: 'User', name: USER, apiGroup: RBAC }]
-      const roleRef = { apiGroup: RBAC, kind, name: USER }
-      return [
-        { apiVersion: `${RBAC}/v1`, kind, metadata, rules },
-        { apiVersion: `${RBAC}/v1`, kind: `${kind}Binding`, metadata, subjects, roleRef },
-      ]
-    }
-    const rights = [...of('ClusterRole', cluster, {}), ...of('Role', inside, { namespace: NAMESPACE })]
-    workplace.apply(...rights)
-    try {
-      return workplace.telemetry('addons', ...words, '--as', USER)
-    } finally {
-      workplace.delete(...rights)
-    }
-  }
+  const as = (cluster: Rule[], inside: Rule[], ...words: string[]) =>
+    telemetryWith({ cluster, inside, namespace: NAMESPACE }, workplace, 'addons', ...words)
   const install = (cluster: Rule[], inside: Rule[]) =>
     as(cluster, inside, 'install', 'prometheus', '-n', NAMESPACE, '-y')
   const uninstall = (cluster: Rule[], inside: Rule[]) => as(cluster, inside, 'uninstall', '-n', NAMESPACE, '-y')
@@ -96,7 +67,6 @@ describe('the rights of addons in docs/rbac.md, on the real mesh', () => {
   })
 
   it('install changes nothing without one of its rights', () => {
-    const without = (rules: Rule[], index: number) => rules.filter((_, at) => at !== index)
     for (const index of [1, 2])
       assertOneError(install(without(INSTALL, index), INSTALL_INSIDE), 'FORBIDDEN', /clusterrole/)
     const escalating = [...without(INSTALL, 2), named(RBAC, 'clusterroles', 'escalate', 'prometheus')]
