@@ -54,33 +54,48 @@ interface List {
   items: Dumped[]
 }
 
-/** Lists every kind of the API server by curl over one connection; kubectl would take two seconds to print them. */
+/** Lists every kind of the API server over one connection; kubectl would take two seconds to print them. */
 function lists(workplace: Workplace): List[] {
+  const kinds = ask<Discovery>(workplace, ['/api', '/apis'], DISCOVERY).flatMap(({ items }) => items.flatMap(listPaths))
+  return ask<List>(workplace, kinds)
+}
+
+/** The answers of the API server, by curl. */
+function ask<T>(workplace: Workplace, paths: string[], ...more: string[]): T[] {
   const { clusters, users } = labKubeConfig()
   const { server, 'certificate-authority': authority } = clusters[0].cluster
   const { 'client-certificate': certificate, 'client-key': key } = users[0].user
-  const urls = listPaths(workplace).map((path) => `${server}${path}`)
-  const words = ['-sSf', '-A', 'e2e', '--cacert', authority, '--cert', certificate, '--key', key, ...urls]
+  const urls = paths.map((path) => `${server}${path}`)
+  // The API server ends each answer with a line feed, and has none inside (it has for curl, hence -A).
+  const words = ['-sSf', '-A', 'e2e', '--cacert', authority, '--cert', certificate, '--key', key, ...more, ...urls]
   const { stdout, stderr, exitCode } = workplace.run('curl', words)
   if (exitCode !== 0) throw new Error(`curl: ${stderr}`)
-  // The API server ends each answer with a line feed, and has none inside (it has for curl, hence -A).
-  const found = stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as List)
-  if (found.length !== urls.length) throw new Error(`requested ${urls.length} lists, got ${found.length}`)
-  return found
+  const lines = stdout.trimEnd().split('\n')
+  if (lines.length !== urls.length) throw new Error(`requested ${urls.length} answers, got ${lines.length}`)
+  return lines.map((line) => JSON.parse(line) as T)
 }
 
-/** `/api/v1/pods`, `/apis/apps/v1/deployments`, … */
-function listPaths(workplace: Workplace): string[] {
-  const lines = workplace.kubectl('api-resources', '--verbs=list', '--no-headers').trim().split('\n')
-  return lines.map((line) => {
-    const [, plural, version] = /^(\S+) .*?((?:\S+\/)?v\d\w*) +(?:true|false) +\S+$/.exec(line.trim()) ?? []
-    if (plural === undefined || version === undefined)
-      throw new Error(`cannot read the line ${JSON.stringify(line)} of kubectl api-resources`)
-    return `${version.includes('/') ? '/apis' : '/api'}/${version}/${plural}`
-  })
+/** All groups at once, with their kinds. */
+const DISCOVERY = '-HAccept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+
+interface Discovery {
+  items: Group[]
+}
+
+interface Group {
+  metadata: { name?: string }
+  /** The preferred one first. */
+  versions: { version: string; resources?: { resource: string; verbs: string[] }[] }[]
+}
+
+/** `/api/v1/pods`, `/apis/apps/v1/deployments`, …: each kind in the first version that has it. */
+function listPaths({ metadata: { name = '' }, versions }: Group): string[] {
+  const group = name === '' ? '/api' : `/apis/${name}`
+  const paths = new Map<string, string>()
+  for (const { version, resources = [] } of versions)
+    for (const { resource, verbs } of resources)
+      if (verbs.includes('list') && !paths.has(resource)) paths.set(resource, `${group}/${version}/${resource}`)
+  return [...paths.values()]
 }
 
 /** Names of objects that are new, gone or different. */
