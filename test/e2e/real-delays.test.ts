@@ -1,10 +1,12 @@
 /**
  * The lab shortens what Istio and its samples wait for (test/lab/delays.ts, test/lab/istio.ts). Here Kiali takes half a minute to start,
- * Prometheus scrapes every 15 s, and the gateway lets older connections live for 45 s.
+ * Prometheus scrapes every 15 s, and the gateway lets older connections live for 45 s. The samples are the packaged ones.
  */
 import assert from 'node:assert/strict'
+import { fileURLToPath } from 'node:url'
 import { after, before, describe, it } from 'mocha'
 import type { ExposeResult } from '../../src/exposing/result.ts'
+import type { InstallResult } from '../../src/installing/result.ts'
 import type { ScrapeSecureResult } from '../../src/scraping/result.ts'
 import { addons, loadBalancer } from '../lab/lab.ts'
 import { difference, dump } from './dump.ts'
@@ -14,6 +16,7 @@ import { runPlugin } from './plugin-runs.ts'
 
 const SAMPLES = ['kiali', 'prometheus']
 const NAMESPACE = 'real-delays'
+const packaged = (name: string) => fileURLToPath(new URL(`../../src/samples/1.31/${name}.yaml`, import.meta.url))
 const PROXY_CONFIG = '/spec/template/metadata/annotations/proxy.istio.io~1config'
 
 describe('with the delays that Istio’s samples have, on the real mesh', () => {
@@ -23,12 +26,21 @@ describe('with the delays that Istio’s samples have, on the real mesh', () => 
   before(async () => {
     workplace.apply(...meshNamespace(NAMESPACE), ...meshWorkload({ name: 'web', namespace: NAMESPACE }))
     await loadBalancer('on')
-    await addons(SAMPLES, 'real')
+    workplace.kubectl('delete', ...SAMPLES.flatMap((name) => ['-f', packaged(name)]))
+    const install = await runPlugin(workplace, 'addons', 'install', ...SAMPLES, '-y', '-o', 'json')
+    assert.equal(install.exitCode, 0, install.stdout + install.stderr)
+    const installed = (JSON.parse(install.stdout) as InstallResult).addons
+    assert.deepEqual(
+      installed.map(({ name, ready }) => [name, ready?.ready]).sort(),
+      SAMPLES.map((name) => [name, 1]),
+    )
     waitUntilReady(workplace, NAMESPACE, 'deploy/web')
     untouched = dump(workplace)
   })
   after(async () => {
     workplace.telemetry('cleanup', '--scraping', '-y')
+    workplace.telemetry('cleanup', '-y')
+    workplace.telemetry('addons', 'uninstall', '-y')
     workplace.kubectl('delete', 'namespace', NAMESPACE)
     workplace.end()
     await addons(SAMPLES)

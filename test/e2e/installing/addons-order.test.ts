@@ -1,9 +1,12 @@
 /** `addons` together with everything else that changes its objects, and back: no object of any API group differs at the end. */
 import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { after, before, describe, it } from 'mocha'
 import type { InstallResult } from '../../../src/installing/result.ts'
+import { withShortDelays } from '../../lab/delays.ts'
 import { addons as labAddons, loadBalancer } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
@@ -12,16 +15,21 @@ import { assertOneError } from '../one-error.ts'
 
 const FOUR = ['prometheus', 'grafana', 'kiali', 'jaeger']
 const NAMESPACE = 'addons-order'
+const packaged = (name: string) => fileURLToPath(new URL(`../../../src/samples/1.31/${name}.yaml`, import.meta.url))
 
 describe('install, expose, scrape-secure, install again, and everything undone', function () {
-  // Kiali's sample waits 30 s before its first probe, and --link restarts it; Prometheus scrapes every 15 s.
   this.timeout(240_000)
 
   const workplace = new Workplace()
+  /** The packaged samples with the delays of the lab: with those of Istio, every restart of Kiali takes half a minute (real-delays.test.ts). */
+  const samples = join(workplace.directory, 'samples')
   before(async () => {
     await loadBalancer('on')
     workplace.apply(...meshNamespace(NAMESPACE), ...meshWorkload({ name: 'web', namespace: NAMESPACE }))
     workplace.kubectl('-n', NAMESPACE, 'rollout', 'status', 'deployment/web', '--timeout=60s')
+    mkdirSync(samples)
+    for (const name of FOUR)
+      writeFileSync(join(samples, `${name}.yaml`), withShortDelays(readFileSync(packaged(name), 'utf8')))
   })
   after(async () => {
     workplace.kubectl('delete', 'namespace', NAMESPACE)
@@ -34,14 +42,13 @@ describe('install, expose, scrape-secure, install again, and everything undone',
     assert.equal(outcome.exitCode, 0, outcome.stdout + outcome.stderr)
     return outcome
   }
-  const install = () => JSON.parse(telemetry('addons', 'install', '-y', '-o', 'json').stdout) as InstallResult
-  const remove = (...names: string[]) => {
-    const files = names.map((name) => fileURLToPath(new URL(`../../../src/samples/1.31/${name}.yaml`, import.meta.url)))
-    workplace.kubectl('delete', '--ignore-not-found', ...files.flatMap((file) => ['-f', file]))
-  }
+  const remove = (...names: string[]) =>
+    workplace.kubectl('delete', '--ignore-not-found', ...names.flatMap((name) => ['-f', packaged(name)]))
 
-  /** @returns whose add-ons they are */
-  async function everyCommand(): Promise<[string, string][]> {
+  /** @param source where the samples are from @returns whose add-ons they are */
+  async function everyCommand(...source: string[]): Promise<[string, string][]> {
+    const install = () =>
+      JSON.parse(telemetry('addons', 'install', ...source, '-y', '-o', 'json').stdout) as InstallResult
     const untouched = dump(workplace)
     const first = install()
     assert.ok(first.addons.every(({ ready }) => ready?.ready === 1))
@@ -86,7 +93,7 @@ describe('install, expose, scrape-secure, install again, and everything undone',
   it('leaves no difference in a mesh without add-ons', async () => {
     remove(...FOUR)
     assert.deepEqual(
-      await everyCommand(),
+      await everyCommand('--from', samples),
       FOUR.map((name) => [name, 'installed']),
     )
   })
