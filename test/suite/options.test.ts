@@ -3,8 +3,8 @@ import { describe, it } from 'mocha'
 import { readOptions } from './options.ts'
 
 describe('the options of npm test', () => {
-  it('are everything on two meshes, when there are none', () => {
-    assert.deepEqual(readOptions([]), { unit: false, istio: undefined, labs: [1, 2], record: false })
+  it('are everything on three meshes, when there are none', () => {
+    assert.deepEqual(readOptions([]), { unit: false, istio: undefined, labs: [1, 2, 3], record: false })
   })
 
   it('take a version of Istio after a space or an equals sign', () => {

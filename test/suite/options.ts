@@ -19,12 +19,12 @@ export function readOptions(words: readonly string[]): Options {
     options: {
       unit: { type: 'boolean', default: false },
       istio: { type: 'string' },
-      labs: { type: 'string', default: '1,2' },
+      labs: { type: 'string', default: '1,2,3' },
       record: { type: 'boolean', default: false },
     },
   })
   const labs = values.labs.split(',')
   if (new Set(labs).size < labs.length || !labs.every((lab) => /^[1-9]$/.test(lab)))
-    throw new TypeError(`--labs takes the numbers of labs, like 1,2; not ${values.labs}`)
+    throw new TypeError(`--labs takes the numbers of labs, like 1,2,3; not ${values.labs}`)
   return { unit: values.unit, istio: values.istio, labs: labs.map(Number), record: values.record }
 }
