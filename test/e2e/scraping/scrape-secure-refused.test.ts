@@ -57,6 +57,21 @@ describe('scrape-secure with workloads that it cannot change, on the real mesh',
   const kubectl = (...words: string[]) => workplace.kubectl('-n', NAMESPACE, ...words)
   let untouched: Map<string, string>
 
+  /** One run finds all: what is decided about a workload does not depend on the others, see test/scraping/methods/choose.test.ts. */
+  const skips = {
+    'deploy/paused': 'PAUSED',
+    'ds/deleted': 'ON_DELETE',
+    'deploy/taken': 'POD_PORT_TAKEN',
+    'deploy/none': 'NO_SIDECAR',
+    'deploy/host': 'HOST_NETWORK',
+    'deploy/ambient': 'AMBIENT',
+    'deploy/owned': 'OPERATOR_OWNED',
+    'ds/node-proxy': 'ZTUNNEL',
+    'deploy/contested': 'FIELD_CONFLICT',
+  }
+  let run: ReturnType<typeof scrape>
+  let changedByRun: string[]
+
   before(() => {
     const at = { namespace: NAMESPACE }
     workplace.apply(
@@ -88,6 +103,8 @@ describe('scrape-secure with workloads that it cannot change, on the real mesh',
     const owner = { apiVersion: 'v1', kind: 'ConfigMap', name, uid: kubectl('get', 'configmap', name, '-o', uid) }
     kubectl('patch', 'deploy/owned', '-p', JSON.stringify({ metadata: { ownerReferences: [owner] } }))
     untouched = dump(workplace)
+    run = scrape(...Object.keys(skips), '-o', 'json')
+    changedByRun = changed()
   })
   after(() => {
     workplace.telemetry('cleanup', '--scraping', '-y', '--timeout', '20s')
@@ -99,36 +116,13 @@ describe('scrape-secure with workloads that it cannot change, on the real mesh',
     workplace.telemetry('scrape-secure', '-n', NAMESPACE, '-y', '--prometheus', 'none', ...words)
   const changed = () => difference(untouched, dump(workplace))
 
-  const skips = {
-    'deploy/paused': 'PAUSED',
-    'ds/deleted': 'ON_DELETE',
-    'deploy/taken': 'POD_PORT_TAKEN',
-    'deploy/none': 'NO_SIDECAR',
-    'deploy/host': 'HOST_NETWORK',
-    'deploy/ambient': 'AMBIENT',
-    'deploy/owned': 'OPERATOR_OWNED',
-    'ds/node-proxy': 'ZTUNNEL',
-    'deploy/contested': 'FIELD_CONFLICT',
-  }
-  describe('leaves unchanged', () => {
-    let run: ReturnType<typeof scrape>
-    let after: string[]
-
-    // One run: what is decided about a workload does not depend on the others (test/scraping/methods/choose.test.ts has each by itself).
-    before(() => {
-      run = scrape(...Object.keys(skips), '-o', 'json')
-      after = changed()
+  for (const [workload, code] of Object.entries(skips))
+    it(`leaves ${workload} unchanged: ${code}`, () => {
+      const { workloads } = JSON.parse(run.stdout) as ScrapeSecureResult
+      const found = workloads.filter(({ name }) => name === workload.replace(/^.*\//, ''))
+      assert.deepEqual([run.exitCode, found.map((one) => [one.action, one.code])], [1, [['skipped', code]]])
+      assert.deepEqual(changedByRun, [])
     })
-
-    for (const [workload, code] of Object.entries(skips))
-      it(`${workload}: ${code}`, () => {
-        const { workloads } = JSON.parse(run.stdout) as ScrapeSecureResult
-        const name = workload.replace(/^.*\//, '')
-        const found = workloads.filter((one) => one.name === name)
-        assert.deepEqual([run.exitCode, found.map((one) => [one.action, one.code])], [1, [['skipped', code]]])
-        assert.deepEqual(after, [])
-      })
-  })
 
   it('leaves Prometheus unchanged, and does not restart it, when no workload is left to do', () => {
     const pods = () =>
