@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import type { KubeObject } from '../cluster/cluster.ts'
-import { changedLabels, isFieldSet, isOurManager, type Part } from '../cluster/ownership.ts'
+import { changedLabels, INSTALLING, isFieldSet, isOurManager, type Part } from '../cluster/ownership.ts'
 import { UserError } from '../errors.ts'
 import { asFinding, type Finding } from '../findings.ts'
 import { sh } from '../shell.ts'
@@ -246,9 +246,12 @@ function shownOwners(recorded: ManagedFields[], object: KubeObject): ManagedFiel
   })
 }
 
-/** Entries that change independently of the record: reports of controllers, and the fields that we apply. */
+/**
+ * Entries that change independently of the record: reports of controllers, and the fields that we apply to objects of others. What
+ * `addons install` applies are its own objects: an edit takes fields from it as from everybody.
+ */
 function isIndependent({ subresource, manager, operation }: ManagedFields): boolean {
-  return Boolean(subresource) || (isOurManager(manager) && operation === 'Apply')
+  return Boolean(subresource) || (isOurManager(manager) && manager !== INSTALLING.manager && operation === 'Apply')
 }
 
 function isUpdateOfOurs({ manager, operation }: ManagedFields): boolean {

@@ -3,7 +3,7 @@ import { describe, it } from 'mocha'
 import { type Edit, edited, type Fragments, isEdited, reverting } from '../../src/changes/edits.ts'
 import { at, removed, within } from '../../src/changes/fields.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
-import { SCRAPING } from '../../src/cluster/ownership.ts'
+import { INSTALLING, SCRAPING } from '../../src/cluster/ownership.ts'
 
 const OWNER = { manager: 'helm', operation: 'Update', time: '2026-01-01T00:00:00Z', fieldsV1: { 'f:spec': {} } }
 const STATUS = { manager: 'kube-controller-manager', operation: 'Update', subresource: 'status', time: 'now' }
@@ -125,6 +125,19 @@ describe('edits with a record', () => {
     const fields = [...(object.metadata.managedFields as object[]), applied]
     const after = back({ ...object, metadata: { ...object.metadata, managedFields: fields } })
     assert.deepEqual(after.metadata.managedFields, [OWNER, STATUS, applied])
+  })
+
+  it('give fields back to what addons install applied, as to everybody', () => {
+    const fieldsV1 = { 'f:spec': { 'f:template': {} } }
+    const installed = { manager: INSTALLING.manager, operation: 'Apply', time: '2026-01-01T00:00:00Z', fieldsV1 }
+    const managed = (object: KubeObject, managedFields: object[]) => ({
+      ...object,
+      metadata: { ...object.metadata, managedFields },
+    })
+    const object = managed(OBJECT, [installed])
+    const update = { manager: SCRAPING.manager, operation: 'Update', time: 'later', fieldsV1 }
+    const after = managed(edited(object, EDITS, SCRAPING, FRAGMENTS), [{ ...installed, fieldsV1: {} }, update])
+    assert.deepEqual(plain(back(after)), object)
   })
 
   it('accept defaults that the API server added to our values', () => {
