@@ -3,6 +3,7 @@ export const TRACING_CODES = {
   BACKEND_INVALID: 'usage: The value of --backend is not svc/NAME.NAMESPACE or svc/NAME.NAMESPACE:PORT.',
   BACKEND_UNREACHABLE: 'error, warns: A tracing backend cannot be asked for traces.',
   COLLECTOR_HIDDEN: 'warns: A Sidecar keeps proxies from reaching the Service that takes spans.',
+  ISTIODS_APART: 'error: Istiods run in several namespaces, and no webhook shows which of them the cluster uses.',
   MESH_CONFIG_INVALID: 'fails: The mesh configuration of a control plane is no YAML, so istiod ignores it.',
   MESH_CONFIG_MANAGED:
     'error: An operator or a GitOps tool writes the mesh configuration, so the provider has to be added there.',

@@ -70,7 +70,7 @@ export const TRACING_FRAGMENTS: Fragments = {
 }
 
 /**
- * @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIOD_AMBIGUOUS, ROOTS_DIFFER, TELEMETRIES_UNREAD, MESH_CONFIG_MISSING, MESH_CONFIG_MANAGED, YAML_INVALID,
+ * @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIODS_APART, ROOTS_DIFFER, TELEMETRIES_UNREAD, MESH_CONFIG_MISSING, MESH_CONFIG_MANAGED, YAML_INVALID,
  * TELEMETRY_IN_FORCE, RECORD_INVALID and those of `chooseBackend`
  */
 export async function planTracing(request: TracingRequest, world: Needs): Promise<TracingPlan> {
@@ -110,7 +110,7 @@ export async function planTracing(request: TracingRequest, world: Needs): Promis
   }
 }
 
-/** @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIOD_AMBIGUOUS, ROOTS_DIFFER */
+/** @throws UserError ISTIO_NOT_FOUND, REVISION_UNKNOWN, ISTIODS_APART, ROOTS_DIFFER */
 function requireRevisions(all: readonly Revision[], named: string | undefined, cluster: Needs['cluster']): Revision[] {
   if (all.length === 0) throw istioNotFound(cluster)
   const chosen = all.filter(({ revision }) => named === undefined || revision === named)
@@ -123,7 +123,7 @@ function requireRevisions(all: readonly Revision[], named: string | undefined, c
   if (places.length > 1) {
     const message = `there are istiods in several namespaces (${places.join(', ')}), and no webhook shows which of them the cluster uses`
     const look = 'kubectl get mutatingwebhookconfigurations   # may you list them?'
-    throw new UserError('ISTIOD_AMBIGUOUS', message, { suggestions: [look, ...flags] })
+    throw new UserError('ISTIODS_APART', message, { suggestions: [look, ...flags] })
   }
   const roots = [...new Set(chosen.map(({ root }) => root))]
   if (roots.length > 1) {

@@ -225,7 +225,7 @@ describe('what tenants write about tracing', () => {
     await assert.rejects(on(world), (error) => hasCode(error, 'TRACING_BACKEND_ELSEWHERE'))
     const vouched = tracingWorld([...mesh(), ...fake, webhook])
     assert.equal((await on(vouched)).result.telemetry.namespace, 'istio-system')
-    await assert.rejects(on(tracingWorld([...mesh(), ...fake])), (error) => hasCode(error, 'ISTIOD_AMBIGUOUS'))
+    await assert.rejects(on(tracingWorld([...mesh(), ...fake])), (error) => hasCode(error, 'ISTIODS_APART'))
   })
 
   it('is a name that others have: nothing is written', async () => {
