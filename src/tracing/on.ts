@@ -4,6 +4,7 @@ import { applyChanges, type Change, rehearse } from '../changes/changes.ts'
 import { confirm, counted } from '../changes/confirmation.ts'
 import { applyEditAsGuest } from '../changes/object-edits.ts'
 import { Progress } from '../changes/progress.ts'
+import { readable } from '../cluster/reading.ts'
 import { type Finding, notes } from '../findings.ts'
 import type { Dependencies } from '../world.ts'
 import { planTracing, type TracingPlan, type TracingRequest } from './plan.ts'
@@ -86,7 +87,7 @@ async function prove(plan: TracingPlan, needs: Needs, show?: (progress: ProofPro
   const { request, chosen, services, revisions } = plan
   const { backend } = chosen
   const place = { services, backend, url: request.probe }
-  const exposed = await exposedTarget(request.namespace, place, needs)
+  const exposed = await readable(exposedTarget(request.namespace, place, needs))
   const target = exposed ?? (request.probe && targetOf(request.probe))
   if (target === undefined) return { finding: unproven(nothingToRequest(request.namespace), ...TO_PROVE) }
   if (backend === undefined || !canBeAsked(backend)) {
@@ -97,7 +98,11 @@ async function prove(plan: TracingPlan, needs: Needs, show?: (progress: ProofPro
     return { finding: unproven(who, `${target.url}   # open it, then look for its trace in the backend`) }
   }
   const { timeout } = request
-  const end = await proveTrace(target, backend, { timeout, progress: show }, needs)
+  const end = await readable(proveTrace(target, backend, { timeout, progress: show }, needs))
+  if (end === undefined)
+    return {
+      finding: unproven(`you may not ask ${backend.title}`, 'kubectl auth can-i get pods/proxy   # docs/rbac.md'),
+    }
   if ('traceId' in end) return { proof: { ok: true, url: target.url, ...end } }
   const { hop, finding } = await whereLost(end, { target, backend, providers: revisions, waited: timeout }, needs)
   return { proof: { ok: false, url: target.url, hop }, finding }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { ConfigMap } from '../../src/cluster/objects.ts'
-import { hasCode, type UserError } from '../../src/errors.ts'
+import { hasCode, UserError } from '../../src/errors.ts'
 import { renderFindings } from '../../src/rendering/findings.ts'
 import { renderTracingOn } from '../../src/rendering/tracing.ts'
 import { succeeded } from '../../src/tracing/result.ts'
@@ -219,6 +219,16 @@ describe('tracing on', () => {
     assert.equal(succeeded(result), true)
     const exposed = await exposedWorld()
     assert.deepEqual(codesOf((await on(exposed, { namespace: 'shop' })).result.warnings).at(-1), 'TRACE_UNPROVEN')
+  })
+
+  it('says that it was not tried where the user may not read what is exposed, or not ask the backend', async () => {
+    const forbidden = () => new UserError('FORBIDDEN', 'not allowed')
+    const blind = await exposedWorld()
+    blind.cluster.fail('list', 'gateways', forbidden())
+    const mute = await exposedWorld()
+    mute.cluster.askPod = () => Promise.reject(forbidden())
+    for (const world of [blind, mute])
+      assert.deepEqual(codesOf((await on(world)).result.warnings), ['PROVIDER_NOT_KEPT', 'TRACE_UNPROVEN'])
   })
 
   it('requests the URL of the user, at the gateway where it is one of ours', async () => {

@@ -10,6 +10,7 @@ import { killAfterWrite } from '../killed-run.ts'
 import { type Outcome, Workplace } from '../mesh.ts'
 import { MeshSettings } from '../mesh-settings.ts'
 import { assertOneError } from '../one-error.ts'
+import { type Rule, rule, telemetryWith, without } from '../rights.ts'
 import { SecondIstiod } from '../second-istiod.ts'
 
 const GATEWAY = 'istio-ingressgateway.istio-system'
@@ -23,6 +24,21 @@ const ON_WRITES = 3
 const OFF_WRITES = 3
 /** As short as a loss may be waited for: proxies send spans every 5 s. */
 const BRIEF = ['--timeout', '12s']
+
+const TELEMETRY = 'telemetry.istio.io'
+/** Without the proof, which is optional. */
+const ON_RIGHTS = {
+  cluster: [rule('apps', 'deployments', 'list'), rule(TELEMETRY, 'telemetries', 'list'), rule('', 'services', 'list')],
+  inside: [
+    rule('', 'configmaps', 'get update patch'),
+    rule(TELEMETRY, 'telemetries', 'get create patch'),
+    rule('', 'pods', 'list'),
+  ],
+}
+const OFF_RIGHTS = {
+  cluster: [...ON_RIGHTS.cluster, rule('', 'configmaps', 'list')],
+  inside: [rule('', 'configmaps', 'get update'), rule(TELEMETRY, 'telemetries', 'get delete')],
+}
 
 const telemetry = (namespace: string, spec: object) => ({
   apiVersion: 'telemetry.istio.io/v1',
@@ -259,6 +275,29 @@ describe('tracing on and off, on the real mesh', () => {
     assert.equal(second.result.proof?.ok, false)
     assert.ok(['proxy', 'collector'].includes(second.result.proof?.hop ?? ''), second.outcome.stdout)
     assert.deepEqual(left(), [])
+  })
+
+  it('needs the rights of docs/rbac.md, and no others', () => {
+    const of = (cluster: Rule[], inside: Rule[], words: string[]) =>
+      telemetryWith({ cluster, inside, namespace: 'istio-system' }, workplace, ...words)
+    for (const index of ON_RIGHTS.cluster.keys())
+      assertOneError(
+        of(without(ON_RIGHTS.cluster, index), ON_RIGHTS.inside, ON),
+        index === 1 ? 'TELEMETRIES_UNREAD' : 'FORBIDDEN',
+      )
+    assertOneError(of(ON_RIGHTS.cluster, [], ON), 'MESH_CONFIG_MISSING')
+    for (const index of [0, 1])
+      assertOneError(
+        of(ON_RIGHTS.cluster, without(ON_RIGHTS.inside, index), ON),
+        index === 0 ? 'MESH_CONFIG_MISSING' : 'FORBIDDEN',
+      )
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    const on = of(ON_RIGHTS.cluster, ON_RIGHTS.inside, ON)
+    assert.equal(on.exitCode, 0, on.stdout + on.stderr)
+    assert.match(on.stderr, /TRACE_UNPROVEN/)
+    const off = of(OFF_RIGHTS.cluster, OFF_RIGHTS.inside, OFF)
+    assert.equal(off.exitCode, 0, off.stdout + off.stderr)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
   it('changes nothing where the mesh configuration is no YAML', () => {
