@@ -18,6 +18,7 @@ import type { Outside } from './installing/source/source.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { AskInside } from './tracing/proving/hop.ts'
+import type { TrafficEnvironment } from './traffic/traffic.ts'
 import type { Dependencies } from './world.ts'
 
 /** The flags that select the cluster and the user. */
@@ -116,6 +117,12 @@ export async function forwardAdapters(signal: AbortSignal): Promise<ForwardEnvir
   // In a later turn, while the API server is busy with the first request, but before the heap has grown.
   setImmediate(limitHeap)
   return { listener: new TcpListener(), browser: new DesktopBrowser(), timers: TIMERS, signal }
+}
+
+/** Sends many requests to a gateway. */
+export async function trafficAdapters(): Promise<Pick<TrafficEnvironment, 'open' | 'timers'>> {
+  const { WebSender } = await import('./probing/web-sender.ts')
+  return { open: (target) => new WebSender(target), timers: TIMERS }
 }
 
 /** Sends requests to pods over TLS through a tunnel. */

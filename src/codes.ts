@@ -1,6 +1,7 @@
 import { INSTALLING_CODES } from './codes/installing.ts'
 import { SERVICE_CODES } from './codes/services.ts'
 import { TRACING_CODES } from './codes/tracing.ts'
+import { TRAFFIC_CODES } from './codes/traffic.ts'
 
 /**
  * Every code of errors and findings, with how it appears and what it means. A code has one meaning and is never reused: scripts branch on
@@ -13,6 +14,7 @@ export const CODES = {
   ...INSTALLING_CODES,
   ...SERVICE_CODES,
   ...TRACING_CODES,
+  ...TRAFFIC_CODES,
   // the API server and the kubeconfig
   ANSWER_UNEXPECTED: 'error: A successful answer of the API server is not what Kubernetes answers.',
   CLUSTER_UNREACHABLE: 'error, fails: The API server does not answer, or its connection broke.',

@@ -8,6 +8,7 @@ import {
   outside,
   overTlsAdapter,
   sampleFiles,
+  trafficAdapters,
 } from './adapters.ts'
 import { bugError, stackOf } from './bug.ts'
 import type { Cluster } from './cluster/cluster.ts'
@@ -32,6 +33,7 @@ import {
 import { StatusLine } from './terminal/status-line.ts'
 import { oneLine, withoutCredentials } from './text.ts'
 import type { AskInside } from './tracing/proving/hop.ts'
+import type { TrafficEnvironment } from './traffic/traffic.ts'
 import type { Dependencies } from './world.ts'
 
 /** Shared flags without the namespace, which has a different type in some commands. */
@@ -80,6 +82,11 @@ export abstract class TelemetryCommand extends Command {
     return forwardAdapters(this.endSignal())
   }
 
+  /** Adapters for many requests. Signals end them, from the first request on. */
+  protected async trafficEnvironment(): Promise<TrafficEnvironment> {
+    return { ...(await trafficAdapters()), ending: () => this.endSignal() }
+  }
+
   protected askOverTls(): Promise<AskOverTls> {
     return overTlsAdapter()
   }
@@ -105,12 +112,13 @@ export abstract class TelemetryCommand extends Command {
   }
 
   /** Writes the result to stdout and everything else to stderr, and sets the exit code. */
-  protected answer(page: string, aside: string, succeeded: boolean): void {
+  protected answer(page: string, aside: string, succeeded: boolean | 'interrupted'): void {
     this.#statusLine.above(() => {
       if (page !== '') writeAnswer(page)
       if (aside !== '') writeAside(aside)
     })
-    if (!succeeded) process.exitCode = EXIT.failed
+    if (succeeded === 'interrupted') process.exitCode = EXIT.interrupted
+    else if (!succeeded) process.exitCode = EXIT.failed
   }
 
   /** Writes a page. @param again whether it replaces the page before, on a terminal; then no page decides the exit code */

@@ -90,12 +90,15 @@ export interface Access {
   namespace: string
 }
 
-/** A GET request that the API server sends to a pod's address. */
+/** A request that the API server sends to a pod's address. */
 export interface PodRequest {
+  /** GET if left out. */
+  method?: 'GET' | 'HEAD'
   scheme?: 'http' | 'https'
   port: number
   path: string
   query?: Record<string, string>
+  userAgent?: string
   /** Milliseconds. */
   timeout?: number
 }

@@ -265,14 +265,14 @@ export class KubeCluster implements Cluster {
   }
 
   async askPod({ namespace, name }: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {
-    const { scheme = 'http', port, path, query, timeout } = request
+    const { method = 'GET', scheme = 'http', port, path, query, userAgent, timeout } = request
     if (!isPlainPath(path)) return { failed: `the path ${JSON.stringify(path)} is not a plain one` }
-    const pod = pathOf(PODS, namespace)
     const target = `${scheme === 'https' ? 'https:' : ''}${encodeURIComponent(name)}:${port}`
     const call = {
-      method: 'GET' as const,
-      path: `${pod}/${target}/proxy${path}`,
+      method,
+      path: `${pathOf(PODS, namespace)}/${target}/proxy${path}`,
       ...(query === undefined ? {} : { query }),
+      ...(userAgent === undefined ? {} : { userAgent }),
       what: `ask pod/${name} in namespace ${namespace} through the API server's proxy`,
     }
     return this.#requests.pass(call, timeout)

@@ -31,12 +31,13 @@ export interface KubeRequestsOptions extends ConnectionOptions {
 }
 
 export interface KubeRequest {
-  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   path: string
   query?: Record<string, string | undefined>
   body?: unknown
   contentType?: string
   accept?: string
+  userAgent?: string
   /** The action for error messages: `list pods`. */
   what: string
   /** What a successful answer has to be; left out if no code reads it. */
@@ -116,7 +117,8 @@ export class KubeRequests {
   async pass(call: KubeRequest, timeout = this.#options.timeout): Promise<PodAnswer> {
     const { transport, headers } = await this.#connections.shared()
     const started = now()
-    const sent = { ...this.#target(call), headers, headersTimeout: timeout, bodyTimeout: timeout }
+    const named = { ...headers, ...(call.userAgent && { 'user-agent': call.userAgent }) }
+    const sent = { ...this.#target(call), headers: named, headersTimeout: timeout, bodyTimeout: timeout }
     const response = await transport.request(sent).catch(async (error: unknown) => {
       this.#trace(call, (error as Error).message, started)
       if (isTimeout(error)) return undefined

@@ -11,7 +11,8 @@ import { verifyExposures } from './verify.ts'
 
 type Needs = Pick<Dependencies, 'cluster' | 'prober' | 'clock' | 'terminal' | 'authorities'>
 
-type Trust = { authorityCertificate: string | undefined; trustPartialChain?: boolean }
+/** Whom a client of the exposures trusts. */
+export type Trust = { authorityCertificate: string | undefined; trustPartialChain?: boolean }
 
 /**
  * @param secret the TLS Secret; undefined for HTTP, and without permission to read it

@@ -29,7 +29,7 @@ const ttl = Flags.custom<number | 'never'>({
 })
 
 /** `NAMESPACE/SERVICE`. */
-const namespacedName = Flags.custom<{ namespace: string; name: string }>({
+export const namespacedName = Flags.custom<{ namespace: string; name: string }>({
   helpValue: 'NAMESPACE/SERVICE',
   parse: async (text) => {
     const [namespace, name, more] = text.split('/')

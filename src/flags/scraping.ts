@@ -26,7 +26,7 @@ export function requireWorkloadNames(words: string[]): { kind: string | undefine
 }
 
 /** `NAMESPACE/NAME`, or `none`. */
-const prometheusName = Flags.custom<string>({
+export const prometheusName = Flags.custom<string>({
   helpValue: 'NAMESPACE/NAME',
   parse: async (text) => {
     if (text === 'none' || /^[^/]+\/[^/]+$/.test(text)) return text

@@ -118,7 +118,7 @@ function createdAt(object: KubeObject | undefined): string {
 const PLAIN_HTTP = ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB']
 
 /** As Istio reads a protocol: in upper and lower case, and TCP with TLS settings is TLS. */
-function kindOf({ port, tls }: ServerSpec): 'tls' | 'http' | 'tcp' {
+export function kindOf({ port, tls }: ServerSpec): 'tls' | 'http' | 'tcp' {
   const protocol = (textOf(port.protocol) ?? '').toUpperCase()
   if (PLAIN_HTTP.includes(protocol)) return 'http'
   return protocol === 'HTTPS' || protocol === 'TLS' || tls !== undefined ? 'tls' : 'tcp'
@@ -151,12 +151,13 @@ export function busyEntries(gateway: IngressGateway, entries: readonly Entry[], 
 type HostPort = Pick<Entry, 'host' | 'port'>
 
 /** A Gateway without a selector applies to every gateway pod whose istiod reads it. */
-function applies(gateway: KubeObject, pod: Pod): boolean {
+export function applies(gateway: KubeObject, pod: Pod): boolean {
   const { selector = {} } = (gateway.spec ?? {}) as Spec
   const isSelected = Object.entries(selector).every(([name, value]) => pod.metadata.labels?.[name] === value)
   return isSelected && isRead(gateway, controlPlaneOf([pod]))
 }
 
-function covers(claim: string, host: string): boolean {
-  return claim === '*' || (claim.startsWith('*.') && host.endsWith(claim.slice(1)))
+/** Whether a host of a Gateway is this one, or a wildcard for it. */
+export function covers(claim: string, host: string): boolean {
+  return claim === host || claim === '*' || (claim.startsWith('*.') && host.endsWith(claim.slice(1)))
 }

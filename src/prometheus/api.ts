@@ -7,11 +7,28 @@ import { wantsTls } from '../probing/wrong-protocol.ts'
 import { sh } from '../shell.ts'
 import { isPlainPath, shown } from '../text.ts'
 import { controllerOf } from '../workloads/controller.ts'
+import { valuesInYaml } from '../yaml-reading.ts'
 import { type FoundPrometheus, prometheusName } from './find.ts'
-import { fieldsOf, type Target, targetOf } from './target.ts'
+import { fieldsOf, type Target, targetOf, textsOf } from './target.ts'
 
 /** Milliseconds. A Prometheus that starts reads its data first, and answers 503 until then. */
 const TIMEOUT = 10_000
+
+/** The most numbers of a query that are read. */
+const MOST_SERIES = 100
+
+/** Milliseconds: that of Istio's sample. */
+const USUAL_INTERVAL = 15_000
+/** https://prometheus.io/docs/prometheus/latest/configuration/configuration/: `<duration>` */
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** @returns undefined for what is no duration of up to a day */
+function durationOf(text: unknown): number | undefined {
+  if (typeof text !== 'string' || !/^(\d{1,6}(ms|[smhd])){1,5}$/.test(text)) return undefined
+  const parts = [...text.matchAll(/(\d+)(ms|[smhd])/g)]
+  const total = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0)
+  return total > 0 && total <= 86_400_000 ? total : undefined
+}
 
 /** Of Prometheus itself, or of a proxy before it that leads to a page for the login. */
 const LOGIN_WANTED = [301, 302, 303, 307, 401, 403]
@@ -68,6 +85,24 @@ export class PrometheusApi {
     const { yaml } = fieldsOf(await this.#ask(pod, 'status/config', {}))
     if (typeof yaml !== 'string') throw this.#noApi()
     return yaml
+  }
+
+  /** An instant query. @returns a number for each set of labels */
+  async query(pod: Pod, query: string): Promise<{ labels: Record<string, string>; value: number }[]> {
+    const { result } = fieldsOf(await this.#ask(pod, 'query', { query }))
+    if (!Array.isArray(result)) throw this.#noApi()
+    return result.slice(0, MOST_SERIES).map((one) => {
+      const { metric, value } = fieldsOf(one)
+      const number = Array.isArray(value) ? Number(value[1]) : Number.NaN
+      if (!Number.isFinite(number)) throw this.#noApi()
+      return { labels: textsOf(metric), value: number }
+    })
+  }
+
+  /** Milliseconds between two scrapes of a target. */
+  async scrapeInterval(pod: Pod): Promise<number> {
+    const { global } = fieldsOf(valuesInYaml(await this.configuration(pod)))
+    return durationOf(fieldsOf(global).scrape_interval) ?? USUAL_INTERVAL
   }
 
   async #ask(

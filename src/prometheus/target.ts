@@ -38,7 +38,8 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-function textsOf(value: unknown): Record<string, string> {
+/** The fields that are texts. */
+export function textsOf(value: unknown): Record<string, string> {
   const texts = Object.entries(fieldsOf(value)).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
   return Object.fromEntries(texts)
 }

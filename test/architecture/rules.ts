@@ -12,7 +12,7 @@ export interface Rule {
 
 /** Files that touch the world. Only the composition root picks them. */
 const ADAPTERS =
-  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(over-tls|inside)|data-directory|directory-authority-store|system-trust-stores|web-prober|web-files|tcp-listener)\.ts$/
+  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(over-tls|inside)|data-directory|directory-authority-store|system-trust-stores|web-prober|web-sender|web-files|tcp-listener)\.ts$/
 /** The composition root, and where a run begins. */
 const ROOT = /^(adapters|telemetry-command|guarded|main|start)\.ts$/
 
@@ -22,7 +22,7 @@ const isAdapter = (file: string) => ADAPTERS.test(`/${file}`)
 const PACKAGES: Record<string, RegExp> = {
   '@oclif/core': /^(commands\/.*|telemetry-command\.ts|flags\/.*|guarded\.ts|main\.ts|start\.ts)$/,
   socks: /^cluster\/connecting\/kube-/,
-  undici: /^cluster\/connecting\/kube-/,
+  undici: /^(cluster\/connecting\/kube-|probing\/web-sender\.ts$)/,
   '@inquirer/checkbox': /^terminal\/console-/,
   '@inquirer/confirm': /^terminal\/console-/,
   '@inquirer/input': /^terminal\/console-/,

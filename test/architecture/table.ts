@@ -20,7 +20,7 @@ export const FLOORS: Record<string, string[]> = {
   ],
   engine: ['world', 'changes', 'manifests'],
   'in the mesh': ['addons', 'gateways', 'workloads', 'prometheus', 'backends', 'forwarding'],
-  capabilities: ['access', 'certifying', 'scraping', 'installing', 'tracing', 'exposing', 'cleaning'],
+  capabilities: ['access', 'certifying', 'scraping', 'installing', 'tracing', 'exposing', 'traffic', 'cleaning'],
   overview: ['status', 'wizard'],
   faces: ['rendering', 'flags', 'adapters', 'telemetry-command', 'commands'],
   entrance: ['guarded', 'main', 'start'],
@@ -31,6 +31,7 @@ export const BETWEEN_CAPABILITIES: Record<string, string[]> = {
   exposing: ['access', 'certifying'],
   tracing: ['exposing'],
   cleaning: ['exposing', 'installing', 'scraping'],
+  traffic: ['exposing'],
 }
 
 /** Where an exception reaches no further than these files. */
@@ -91,7 +92,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'yaml-reading',
   ],
   workloads: ['cluster', 'errors', 'shapes', 'time', 'world'],
-  prometheus: ['cluster', 'errors', 'probing', 'workloads'],
+  prometheus: ['cluster', 'errors', 'probing', 'workloads', 'yaml-reading'],
   backends: ['addons', 'cluster', 'errors', 'gateways', 'shapes'],
   forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'terminal', 'time', 'world'],
   // capabilities
@@ -169,6 +170,21 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'time',
     'world',
   ],
+  traffic: [
+    'addons',
+    'cluster',
+    'errors',
+    'exposing',
+    'findings',
+    'gateways',
+    'manifests',
+    'probing',
+    'prometheus',
+    'shapes',
+    'time',
+    'workloads',
+    'world',
+  ],
   cleaning: ['addons', 'changes', 'cluster', 'errors', 'exposing', 'findings', 'installing', 'scraping', 'world'],
   // overview
   status: [
@@ -211,9 +227,10 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'scraping',
     'status',
     'tracing',
+    'traffic',
     'wizard',
   ],
-  flags: ['access', 'addons', 'certificates', 'errors', 'exposing', 'gateways', 'installing'],
+  flags: ['access', 'addons', 'certificates', 'errors', 'exposing', 'gateways', 'installing', 'traffic'],
   adapters: [
     'certificates',
     'cluster',
@@ -224,6 +241,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'probing',
     'scraping',
     'terminal',
+    'traffic',
     'world',
     'tracing',
   ],
@@ -238,6 +256,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'rendering',
     'scraping',
     'terminal',
+    'traffic',
     'world',
     'tracing',
   ],
@@ -254,6 +273,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'scraping',
     'status',
     'tracing',
+    'traffic',
     'wizard',
   ],
   guarded: ['bug', 'errors', 'flags', 'terminal'],

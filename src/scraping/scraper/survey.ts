@@ -1,21 +1,14 @@
 /** Finds the Prometheus that will scrape over mutual TLS, and checks whether it can. Changes nothing. */
 
 import { isEdited } from '../../changes/edits.ts'
-import type { Cluster, KubeObject, ListOptions, Resource } from '../../cluster/cluster.ts'
+import type { Cluster, KubeObject } from '../../cluster/cluster.ts'
 import type { ConfigMap, Deployment } from '../../cluster/objects.ts'
 import { SCRAPING } from '../../cluster/ownership.ts'
-import { inStayingNamespaces, listIfServed } from '../../cluster/reading.ts'
-import { CONFIG_MAPS, MONITORING, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../../cluster/resources.ts'
+import { listIfServed } from '../../cluster/reading.ts'
+import { CONFIG_MAPS, NAMESPACES, POD_MONITORS, PROMETHEUSES, WEBHOOKS } from '../../cluster/resources.ts'
 import { UserError } from '../../errors.ts'
-import {
-  type FoundPrometheus,
-  findPrometheuses,
-  makerOf,
-  PROMETHEUS_WORKLOADS,
-  type PrometheusObject,
-  prometheusName,
-} from '../../prometheus/find.ts'
-import { sh } from '../../shell.ts'
+import { type FoundPrometheus, makerOf, type PrometheusObject } from '../../prometheus/find.ts'
+import { kindAndName, readPrometheuses, requirePrometheus } from '../../prometheus/survey.ts'
 import { certificatesOf } from './edits.ts'
 import { labelsForSidecar, type Webhooks } from './injection.ts'
 import { isPlaintextMonitor, type PodMonitor, whyNotSelected } from './operator.ts'
@@ -38,7 +31,7 @@ export interface PrometheusSurvey {
  * @throws UserError PROMETHEUS_NOT_FOUND, SEVERAL_PROMETHEUS, PROMETHEUS_NOT_INJECTABLE, PROMETHEUS_CONFIG_UNKNOWN
  */
 export async function surveyPrometheus(named: string | undefined, cluster: Cluster): Promise<PrometheusSurvey> {
-  return surveyFound(requireOne(await readPrometheuses(cluster), named), cluster)
+  return surveyFound(requirePrometheus(await readPrometheuses(cluster), named), cluster)
 }
 
 /** A Prometheus, and the servers that it was chosen from. */
@@ -56,7 +49,7 @@ export interface ChosenPrometheus {
 export async function findScraper(named: string | undefined, cluster: Cluster): Promise<ChosenPrometheus> {
   const all = await readPrometheuses(cluster, named?.split('/')[0])
   const scraping = all.filter(mayScrape)
-  const found = requireOne(named === undefined && scraping.length === 1 ? scraping : all, named)
+  const found = requirePrometheus(named === undefined && scraping.length === 1 ? scraping : all, named)
   return { found, others: named === undefined ? all.filter((one) => one !== found) : [] }
 }
 
@@ -86,49 +79,6 @@ export async function surveyFound(found: FoundPrometheus, cluster: Cluster): Pro
     labels,
     certificates: { directory: present ?? CERTIFICATES, present: present !== undefined },
   }
-}
-
-/** @param namespace left out: all */
-async function readPrometheuses(cluster: Cluster, namespace?: string): Promise<FoundPrometheus[]> {
-  const place = namespace === undefined ? {} : { namespace }
-  const [operated, ...workloads] = await Promise.all([
-    readOperated(cluster, place),
-    ...PROMETHEUS_WORKLOADS.map((resource) => readWorkloads(resource, cluster, place)),
-  ])
-  return inStayingNamespaces(findPrometheuses(workloads.flat(), operated), cluster)
-}
-
-async function readOperated(cluster: Cluster, place: ListOptions): Promise<PrometheusObject[]> {
-  const versions = await cluster.servedVersions(MONITORING)
-  return versions.includes(PROMETHEUSES.version) ? listIfServed<PrometheusObject>(cluster, PROMETHEUSES, place) : []
-}
-
-async function readWorkloads(resource: Resource, cluster: Cluster, place: ListOptions) {
-  return (await cluster.list<Deployment>(resource, place)).map((object) => ({ resource, object }))
-}
-
-function requireOne(all: FoundPrometheus[], named: string | undefined): FoundPrometheus {
-  const names = [...new Set(all.map(prometheusName))]
-  const fitting = named === undefined ? all : all.filter((one) => prometheusName(one) === named)
-  const [first] = fitting
-  if (first !== undefined && fitting.length === 1) return first
-  const suggestions = names.map((name) => sh`--prometheus ${name}`)
-  if (fitting.length > 1)
-    throw new UserError(
-      'SEVERAL_PROMETHEUS',
-      `there are ${fitting.length} Prometheus servers: ${fitting.map(kindAndName).join(', ')}`,
-      {
-        suggestions,
-      },
-    )
-  const what = named === undefined ? 'no Prometheus was found' : `there is no Prometheus ${named}`
-  throw new UserError(
-    'PROMETHEUS_NOT_FOUND',
-    `${what} among Deployments, StatefulSets, and Prometheus objects of Prometheus Operator`,
-    {
-      suggestions: suggestions.length > 0 ? suggestions : ['https://istio.io/latest/docs/ops/integrations/prometheus/'],
-    },
-  )
 }
 
 async function readConfiguration(found: FoundPrometheus, cluster: Cluster): Promise<ConfigMap | undefined> {
@@ -188,11 +138,6 @@ async function sidecarLabels(found: FoundPrometheus, cluster: Cluster): Promise<
 
 function podMetadataOf(object: KubeObject): Record<string, string> {
   return (object as PrometheusObject).spec.podMetadata?.labels ?? {}
-}
-
-/** `Deployment istio-system/prometheus` */
-export function kindAndName(found: FoundPrometheus): string {
-  return `${found.resource.kind} ${prometheusName(found)}`
 }
 
 function notInjectable(found: FoundPrometheus, why: string): UserError {

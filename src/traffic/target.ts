@@ -1,0 +1,281 @@
+/** Finds the exposure to which requests are sent, at an ingress gateway of the context and nowhere else. Changes nothing. */
+import { argumentsFor, nameOfService, titleOf } from '../addons/service-name.ts'
+import type { ObjectName } from '../cluster/cluster.ts'
+import type { Secret, Service } from '../cluster/objects.ts'
+import { readable, readServices, requireIstioVersion } from '../cluster/reading.ts'
+import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
+import { UserError, usageError } from '../errors.ts'
+import { describeExposed, type ExposedGateway } from '../exposing/exposed-gateways.ts'
+import { trustOf } from '../exposing/probe-exposed.ts'
+import type { Exposure } from '../exposing/spec.ts'
+import type { Finding } from '../findings.ts'
+import { gatewayName } from '../gateways/find.ts'
+import { urlOf } from '../gateways/names.ts'
+import { readOwnObjects } from '../gateways/own-objects.ts'
+import { findIngressAddress, requireGateways } from '../gateways/survey.ts'
+import { secretText } from '../manifests/tls-secret.ts'
+import type { SendTarget, SendTrust } from '../probing/sender.ts'
+import { sh } from '../shell.ts'
+import { isPlainPath } from '../text.ts'
+import type { Dependencies } from '../world.ts'
+import { requireProven } from './address.ts'
+import { type Destination, destinationOf, hostIn, routesTo, type Served, servedHosts, serving } from './foreign.ts'
+import type { TrafficRequest } from './request.ts'
+
+export type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities'>
+
+/** Where requests go. */
+export interface Target {
+  /** `grafana`, `svc/productpage`, or a host of others. */
+  name: string
+  url: string
+  /** `NAMESPACE/SERVICE`. */
+  gateway: string
+  path: string
+  /** Left out where it is not known. */
+  destination?: Destination
+  /** Whether a guard of ours decides who may enter. */
+  guarded: boolean
+  to: Pick<SendTarget, 'host' | 'address' | 'port' | 'secure' | 'trust'>
+}
+
+export interface FoundTarget {
+  target: Target
+  /** Of Kiali, if it is exposed. */
+  kiali?: string
+  findings: readonly Finding[]
+}
+
+/** Something that requests could be sent to. */
+interface Candidate {
+  /** For a question. */
+  title: string
+  /** The argument of the command that chooses it. */
+  words: string[]
+  open(): Promise<Target>
+}
+
+/**
+ * @throws UserError TRAFFIC_NOT_EXPOSED, TRAFFIC_HOST_FOREIGN, TRAFFIC_TARGET_UNCLEAR (exit 2), TRAFFIC_ADDRESS_UNPROVEN, TRAFFIC_CLOSED,
+ * ISTIO_NOT_FOUND, GATEWAY_NOT_FOUND
+ */
+export async function findTarget(request: TrafficRequest, world: Needs): Promise<FoundTarget> {
+  const { cluster } = world
+  const [version, services] = await Promise.all([requireIstioVersion(cluster), readServices(cluster)])
+  const own = await readOwnObjects(version, undefined, cluster)
+  const described = await describeExposed(own, { version, services, named: request.ingressAddress }, cluster)
+  const places = described.filter(({ gateway }) => isChosen(gateway && gatewayName(gateway), request.gateway))
+  const all = places.flatMap((place) => place.exposures.map((exposure, at) => ({ place, exposure, at })))
+  const ours = all
+    .filter((one) => isMeant(one.exposure, request, cluster.namespace))
+    .map((one) => ownCandidate(one, world))
+  const found = ours.length > 0 ? ours : await foreignCandidates(request, { version, services }, world)
+  const chosen = await choose(found, request, world)
+  const kiali = all.find(({ exposure: { name, port } }) => name === 'kiali' && port !== undefined)?.exposure.url
+  return { target: await chosen.open(), ...(kiali === undefined ? {} : { kiali }), findings: own.findings }
+}
+
+function isChosen(name: string | undefined, wanted: Required<ObjectName> | undefined): boolean {
+  return wanted === undefined || name === `${wanted.namespace}/${wanted.name}`
+}
+
+function isMeant({ name, namespace, host, port, secure }: Exposure, request: TrafficRequest, usual: string): boolean {
+  const { target } = request
+  switch (target.by) {
+    case 'any':
+      return request.namespace === undefined || namespace === request.namespace
+    case 'addon':
+      return name === target.name && (request.namespace === undefined || namespace === request.namespace)
+    case 'service':
+      return name === nameOfService({ name: target.service.name, namespace: request.namespace ?? usual })
+    case 'url': {
+      const wanted = Number(target.url.port) || (target.url.protocol === 'https:' ? 443 : 80)
+      return hostIn(target.url) === host && wanted === port && (target.url.protocol === 'https:') === secure
+    }
+  }
+}
+
+interface OwnExposure {
+  place: ExposedGateway
+  exposure: Exposure
+  at: number
+}
+
+function ownCandidate({ place, exposure, at }: OwnExposure, world: Needs): Candidate {
+  const { name, url } = exposure
+  return {
+    title: `${titleOf(name)}  ${url}`,
+    words: argumentsFor(name),
+    open: () => openOwn({ place, exposure, at }, world),
+  }
+}
+
+async function openOwn({ place, exposure, at }: OwnExposure, { cluster, authorities }: Needs): Promise<Target> {
+  const { name, host, secure, service, namespace, url } = exposure
+  const { gateway, address, secretName, guards = {} } = place
+  if (place.routes[at]?.closedFor !== undefined) throw closed(name)
+  const port = exposure.port
+  if (gateway === undefined || address === undefined || port === undefined) throw unreachable(name, place)
+  await requireProven(gateway, address, cluster)
+  const secret =
+    secure && secretName !== undefined
+      ? await readable(cluster.get<Secret>(SECRETS, { name: secretName, namespace: place.namespace }))
+      : undefined
+  const trusted = secure ? await trustOf(place, secret, { authorities }) : undefined
+  const known = trusted?.authorityCertificate
+  const trust: SendTrust = known === undefined ? PUBLIC : { certificates: [known], publicToo: false }
+  const path = isPlainPath(exposure.path) && exposure.path !== '' ? exposure.path : '/'
+  return {
+    name: titleOf(name),
+    url,
+    gateway: gatewayName(gateway),
+    path,
+    destination: { service, namespace },
+    guarded: guards[name] !== undefined,
+    to: { host, address: address.address, port, secure, trust },
+  }
+}
+
+const PUBLIC: SendTrust = { certificates: [], publicToo: true }
+
+interface Read {
+  version: string
+  services: Service[]
+}
+
+/** What Gateways and VirtualServices of others expose: only what the user names. */
+async function foreignCandidates(
+  request: TrafficRequest,
+  { version, services }: Read,
+  world: Needs,
+): Promise<Candidate[]> {
+  const { target } = request
+  if (target.by !== 'url' && target.by !== 'service') return []
+  const { cluster } = world
+  const named = request.ingressAddress
+  const [found, objects, routes] = await Promise.all([
+    requireGateways(services, cluster),
+    cluster.list(gateways(version)),
+    readable(cluster.list(virtualServices(version))),
+  ])
+  const chosen = found.filter((gateway) => isChosen(gatewayName(gateway), request.gateway))
+  const reached = await Promise.all(
+    chosen.map(async (gateway) => ({ gateway, address: (await findIngressAddress(gateway, named, cluster)).address })),
+  )
+  const served = servedHosts(
+    reached.flatMap(({ gateway, address }) => (address === undefined ? [] : [{ gateway, address }])),
+    objects,
+  )
+  const candidate = (one: Served, host: string, path: string, destination: Destination | undefined): Candidate => {
+    const url = urlOf({ host, port: one.port, path, secure: one.secure })
+    const at = gatewayName(one.gateway)
+    return {
+      title: `${url} at gateway ${at}`,
+      words: [url, '--gateway', at],
+      open: () => openForeign({ ...one, host, path, url, destination }, world),
+    }
+  }
+  if (target.by === 'url') {
+    const host = hostIn(target.url)
+    const matching = serving(target.url, served)
+    return onePerGateway(matching, ({ gateway }) => gatewayName(gateway)).map((one) =>
+      candidate(one, host, '/', destinationOf(one, host, routes ?? [])),
+    )
+  }
+  const destination = { service: target.service.name, namespace: request.namespace ?? cluster.namespace }
+  const leading = routesTo(destination, served, routes ?? [])
+  const place = ({ served: { gateway, port }, host }: (typeof leading)[0]) => `${gatewayName(gateway)} ${host} ${port}`
+  return onePerGateway(leading, place).map((one) => candidate(one.served, one.host, one.path, destination))
+}
+
+/** Several servers of one gateway may have a host. */
+function onePerGateway<T>(all: readonly T[], key: (one: T) => string): T[] {
+  return [...new Map(all.toReversed().map((one) => [key(one), one])).values()].toReversed()
+}
+
+interface ForeignTarget extends Served {
+  host: string
+  path: string
+  url: string
+  destination: Destination | undefined
+}
+
+async function openForeign(
+  { gateway, address, secure, port, secret: name, host, path, url, destination }: ForeignTarget,
+  { cluster }: Needs,
+): Promise<Target> {
+  await requireProven(gateway, address, cluster)
+  // Istio reads the Secret in the gateway's namespace, too, whatever the namespace of the Gateway is.
+  const { namespace } = gateway
+  const secret =
+    secure && name !== undefined && /^[a-z0-9][a-z0-9.-]{0,252}$/.test(name)
+      ? await readable(cluster.get<Secret>(SECRETS, { name, namespace }))
+      : undefined
+  const certificates = [secretText(secret, 'ca.crt'), secretText(secret, 'tls.crt')].filter((pem) => pem !== '')
+  return {
+    name: destination === undefined ? host : `svc/${destination.service}`,
+    url,
+    gateway: gatewayName(gateway),
+    path,
+    ...(destination === undefined ? {} : { destination }),
+    guarded: false,
+    to: { host, address: address.address, port, secure, trust: { certificates, publicToo: true } },
+  }
+}
+
+async function choose(found: Candidate[], request: TrafficRequest, { terminal, cluster }: Needs): Promise<Candidate> {
+  const [first, second] = found
+  if (first === undefined) throw notExposed(request, cluster.namespace)
+  if (second === undefined) return first
+  if (terminal.interactive)
+    return terminal.select(
+      'Send requests to which exposure?',
+      found.map((value) => ({ name: value.title, value })),
+    )
+  throw usageError(
+    'TRAFFIC_TARGET_UNCLEAR',
+    `${found.length} exposures fit, and none was chosen`,
+    found.slice(0, 10).map(({ words }) => sh`kubectl telemetry traffic ${words}`),
+  )
+}
+
+function notExposed({ target, namespace, gateway }: TrafficRequest, usual: string): UserError {
+  const where = gateway === undefined ? '' : ` at gateway ${gateway.namespace}/${gateway.name}`
+  if (target.by === 'url')
+    return usageError(
+      'TRAFFIC_HOST_FOREIGN',
+      `no ingress gateway of the context serves ${target.url.origin}${where}; requests are only sent to hosts that one serves`,
+      [
+        'kubectl telemetry status   # what is exposed, and where',
+        'kubectl get gateways.networking.istio.io -A   # hosts and ports of others',
+      ],
+    )
+  const named = target.by === 'any' ? undefined : argumentsOf(target, namespace ?? usual)
+  const message = named === undefined ? `nothing is exposed${where}` : `${named[0]} is not exposed${where}`
+  const service = target.by === 'service' ? named : ['svc/NAME', '-n', 'NAMESPACE']
+  return new UserError('TRAFFIC_NOT_EXPOSED', message, {
+    suggestions: [
+      sh`kubectl telemetry expose ${named ?? service}`,
+      sh`kubectl telemetry traffic ${service} --via api-server   # without a gateway: the API server asks the pods`,
+    ],
+  })
+}
+
+function argumentsOf(target: Exclude<TrafficRequest['target'], { by: 'any' | 'url' }>, namespace: string): string[] {
+  return target.by === 'addon' ? [target.name] : [`svc/${target.service.name}`, '-n', namespace]
+}
+
+function closed(name: string): UserError {
+  return new UserError('TRAFFIC_CLOSED', `the route of ${titleOf(name)} is closed until its guard is in force`, {
+    suggestions: [sh`kubectl telemetry expose ${argumentsFor(name)}`, 'kubectl telemetry status'],
+  })
+}
+
+/** Its gateway has gone, or has no address. */
+function unreachable(name: string, { namespace }: ExposedGateway): UserError {
+  return new UserError(
+    'TRAFFIC_UNREACHABLE',
+    `${titleOf(name)} is exposed in namespace ${namespace}, but its ingress gateway has no address outside the cluster`,
+    { suggestions: ['kubectl telemetry status', '--ingress-ip ADDRESS   # one of its addresses'] },
+  )
+}
