@@ -2,7 +2,7 @@
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { ADDON_NAMES } from '../addons/catalog.ts'
 import { type UserError, usageError } from '../errors.ts'
-import { LIMITS, requireCount, requireRate, requireShare, scheduleOf } from '../traffic/limits.ts'
+import { LIMITS, requireCount, requireRate, requireShare, scheduleOf, USUAL } from '../traffic/limits.ts'
 import type { TargetChoice, TrafficRequest } from '../traffic/request.ts'
 import { namespacedName } from './expose.ts'
 import { prometheusName } from './scraping.ts'
@@ -11,9 +11,9 @@ import { address, defaultInDescription, duration, requireExposed } from './value
 /** The most characters of a path. */
 const LONGEST_PATH = 2_000
 
-const count = Flags.custom<number, { flag: '--requests' | '--concurrency'; most: number }>({
+const count = Flags.custom<number, { of: 'requests' | 'concurrency' }>({
   helpValue: 'NUMBER',
-  parse: async (text, _context, { flag, most }) => requireCount(text, flag, most),
+  parse: async (text, _context, { of }) => requireCount(text, of),
 })
 
 const rate = Flags.custom<number>({ helpValue: 'PER_SECOND', parse: async (text) => requireRate(text) })
@@ -52,28 +52,20 @@ export const trafficFlags = {
     description: 'Namespace of the add-on (default: all namespaces) or of the Service (default: that of the context)',
   }),
   requests: count({
-    flag: '--requests',
-    most: LIMITS.requests,
+    of: 'requests',
     description: `How many requests, at most ${LIMITS.requests} (default: 1000, or as many as fit into --for)`,
   }),
   rate: rate({
-    default: 20,
-    defaultHelp: defaultInDescription,
     description: `Requests a second, at most ${LIMITS.rate} (default: 20)`,
   }),
   for: duration({ flag: '--for', description: 'Send no request later than this, at most 30m (default: no limit)' }),
   concurrency: count({
-    flag: '--concurrency',
-    most: LIMITS.concurrency,
-    default: 4,
-    defaultHelp: defaultInDescription,
+    of: 'concurrency',
     description: `Connections, each with one request at a time, at most ${LIMITS.concurrency} (default: 4)`,
   }),
   path: path({ description: 'Path to request; repeatable: in turn (default: that of the exposure)' }),
   head: Flags.boolean({ description: 'Send HEAD instead of GET' }),
   'max-errors': share({
-    default: 0.1,
-    defaultHelp: defaultInDescription,
     description:
       'Stop when more of the last 100 requests get no answer or a status from 500, and exit with 1 (default: 10%)',
   }),
@@ -100,11 +92,11 @@ export function trafficRequestOf(flags: TrafficFlags, words: string[]): TrafficR
   return {
     target,
     namespace: flags.namespace,
-    schedule: scheduleOf({ requests: flags.requests, rate: flags.rate, duration: flags.for }),
-    concurrency: flags.concurrency,
+    schedule: scheduleOf({ requests: flags.requests, rate: flags.rate ?? USUAL.rate, duration: flags.for }),
+    concurrency: flags.concurrency ?? USUAL.concurrency,
     paths: target.by === 'url' ? pathsOfUrl(target.url, paths) : paths,
     method: flags.head ? 'HEAD' : 'GET',
-    maxErrors: flags['max-errors'],
+    maxErrors: flags['max-errors'] ?? USUAL.maxErrors,
     via: flags.via,
     gateway: flags.gateway,
     ingressAddress: flags['ingress-ip'],

@@ -24,6 +24,16 @@ const CODES: Record<string, string> = {
   UND_ERR_HEADERS_OVERFLOW: 'ANSWER_TOO_LONG',
 }
 
+/** What this side ends. */
+class Broken extends Error {
+  readonly code: string
+
+  constructor(code: string) {
+    super(code)
+    this.code = code
+  }
+}
+
 export class WebSender implements Sender {
   readonly #agent: Agent
   readonly #request: Omit<Dispatcher.DispatchOptions, 'path'>
@@ -60,8 +70,7 @@ export class WebSender implements Sender {
           },
           onResponseData: (controller, { length }) => {
             size += length
-            if (size > LONGEST_ANSWER)
-              controller.abort(Object.assign(new Error('too long'), { code: 'ANSWER_TOO_LONG' }))
+            if (size > LONGEST_ANSWER) controller.abort(new Broken('ANSWER_TOO_LONG'))
           },
           onResponseEnd: () => resolve({ status }),
           onResponseError: (_, error) => resolve({ failed: codeOf(error) }),
@@ -77,8 +86,8 @@ export class WebSender implements Sender {
 
 /** A code of OpenSSL, of the system or of undici; anything else could be a text of the other side. */
 function codeOf(error: unknown): string {
-  const code = String((error as NodeJS.ErrnoException).code ?? '')
-  if (code.startsWith('HPE_')) return 'NOT_HTTP'
+  const { code = '', name } = error as NodeJS.ErrnoException
+  if (name === 'HTTPParserError') return 'NOT_HTTP'
   return CODES[code] ?? (/^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : 'FAILED')
 }
 
@@ -102,10 +111,7 @@ function connectTo({ host, address, port, secure, trust }: SendTarget, done: Con
             }),
       })
     : tcpConnect({ host: address, port })
-  const late = setTimeout(
-    () => socket.destroy(Object.assign(new Error('no connection'), { code: 'CONNECT_TIMEOUT' })),
-    CONNECT_TIMEOUT,
-  )
+  const late = setTimeout(() => socket.destroy(new Broken('CONNECT_TIMEOUT')), CONNECT_TIMEOUT)
   const fail = (error: Error) => {
     clearTimeout(late)
     done(error, null)

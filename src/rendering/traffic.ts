@@ -65,5 +65,5 @@ function seenLines({ prometheus, traces, kiali }: TrafficResult['seen'], { targe
 }
 
 function renderTime(milliseconds: number): string {
-  return `${milliseconds >= 100 ? milliseconds.toFixed(0) : milliseconds.toFixed(1)} ms`
+  return `${milliseconds >= 10 ? milliseconds.toFixed(0) : milliseconds.toFixed(1)} ms`
 }

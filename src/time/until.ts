@@ -19,6 +19,8 @@ export interface Wait<Look> {
   explain?(look: Look): void
   /** Milliseconds without an explanation; 3 seconds when left out. */
   patience?: number
+  /** Ends the wait: the last look is returned. */
+  signal?: AbortSignal
   /** The error that gives the reason when the time is over. Left out: the last look is returned, and contains the reason. */
   giveUp?(look: Look): Error | Promise<Error>
 }
@@ -34,7 +36,7 @@ export async function until<Look>(wait: Wait<Look>, clock: Clock): Promise<Look>
     const look = await wait.look()
     const now = clock.now().getTime()
     wait.progress?.(look, now - started)
-    if (wait.isDone(look)) return look
+    if (isOver(wait, look)) return look
     const reached = wait.reached?.(look) ?? Number.NEGATIVE_INFINITY
     if (reached > furthest) [from, furthest] = [now, reached]
     if (now - from >= wait.timeout) {
@@ -45,8 +47,12 @@ export async function until<Look>(wait: Wait<Look>, clock: Clock): Promise<Look>
       wait.explain?.(look)
       explained = true
     }
-    await clock.sleep(wait.pause)
+    await clock.sleep(wait.pause, wait.signal)
   }
+}
+
+function isOver<Look>({ isDone, signal }: Wait<Look>, look: Look): boolean {
+  return isDone(look) || signal?.aborted === true
 }
 
 /** Waits a fixed time, for what nobody can be asked about. */

@@ -67,9 +67,9 @@ export class Counting {
 
   /**
    * Waits until Prometheus has scraped the proxies again, for at most two intervals.
-   * @param answered how many requests the Service can have received
+   * @param answered how many requests the Service can have received @param signal ends the wait
    */
-  async end(answered: number, clock: Clock): Promise<Counted> {
+  async end(answered: number, clock: Clock, signal: AbortSignal): Promise<Counted> {
     try {
       const last = await until<number | undefined>(
         {
@@ -77,6 +77,7 @@ export class Counting {
           isDone: (increase) => increase === undefined || increase >= answered,
           pause: PAUSE,
           timeout: Math.min(2 * this.#interval + PAUSE, LONGEST_WAIT),
+          signal,
         },
         clock,
       )

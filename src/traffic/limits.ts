@@ -4,7 +4,8 @@ import { type UserError, usageError } from '../errors.ts'
 /** More is a load test, which is not what this is for. */
 export const LIMITS = { requests: 10_000, rate: 200, milliseconds: 30 * 60_000, concurrency: 32 } as const
 
-const DEFAULT_REQUESTS = 1_000
+/** Without flags. */
+export const USUAL = { requests: 1_000, rate: 20, concurrency: 4, maxErrors: 0.1 } as const
 
 /** What the flags say. */
 export interface Amount {
@@ -22,10 +23,14 @@ export interface Schedule {
 }
 
 /** Parses a whole number from 1. @throws UserError TRAFFIC_LIMIT (exit 2) */
-export function requireCount(text: string, flag: '--requests' | '--concurrency', most: number): number {
+export function requireCount(text: string, name: 'requests' | 'concurrency'): number {
+  const most = LIMITS[name]
   const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (count >= 1 && count <= most) return count
-  throw outside(`${flag} ${JSON.stringify(text)} is not a number from 1 to ${most}`, `${flag} ${most}`)
+  throw outside(
+    `--${name} ${JSON.stringify(text)} is not a number from 1 to ${most}`,
+    `--${name} ${count > most ? most : USUAL[name]}`,
+  )
 }
 
 /** Parses requests a second: `20`, `0.5`. @throws UserError TRAFFIC_LIMIT (exit 2) */
@@ -33,7 +38,7 @@ export function requireRate(text: string): number {
   const rate = /^\d{1,6}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
   if (rate > 0 && rate <= LIMITS.rate) return rate
   const message = `--rate ${JSON.stringify(text)} is not a number of requests a second above 0 and up to ${LIMITS.rate}`
-  throw outside(message, `--rate ${LIMITS.rate}`)
+  throw outside(message, `--rate ${rate > LIMITS.rate ? LIMITS.rate : USUAL.rate}`)
 }
 
 /** Parses `10%`. @returns the part of all: 0.1. @throws UserError TRAFFIC_LIMIT (exit 2) */
@@ -51,7 +56,7 @@ export function scheduleOf({ requests, rate, duration }: Amount): Schedule {
   if (duration !== undefined && duration > LIMITS.milliseconds)
     throw outside(`--for is ${Math.ceil(duration / 60_000)} minutes; at most 30 are allowed`, '--for 30m')
   const within = duration === undefined ? undefined : Math.max(1, Math.ceil((duration * rate) / 1_000))
-  const count = Math.min(requests ?? within ?? DEFAULT_REQUESTS, within ?? Number.POSITIVE_INFINITY)
+  const count = Math.min(requests ?? within ?? USUAL.requests, within ?? Number.POSITIVE_INFINITY)
   if (count > LIMITS.requests) {
     const fitting = Math.floor((LIMITS.requests / (duration ?? 1)) * 1_000_000) / 1_000
     const message = `--for with ${rate} requests a second are ${count} requests; at most ${LIMITS.requests} are allowed`

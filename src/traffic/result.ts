@@ -79,5 +79,5 @@ export function guardRefused(name: string, refused: number): Finding {
 }
 
 function percent(share: number): string {
-  return `${Math.round(share * 1_000) / 10} %`
+  return `${Math.round(share * 1_000) / 10}%`
 }

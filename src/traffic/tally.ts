@@ -11,6 +11,9 @@ export interface Latency {
   max: number
 }
 
+/** Microseconds: a minute longer than a run may take. */
+const LONGEST = (LIMITS.milliseconds + 60_000) * 1_000
+
 /** How the last requests ended decides whether a run goes on. */
 const WINDOW = 100
 /** Fewer say nothing yet. */
@@ -22,8 +25,8 @@ const OTHERS = 'OTHERS'
 export class Tally {
   readonly statuses = new Map<number, number>()
   readonly errors = new Map<string, number>()
-  /** Three digits, in microseconds. A minute longer than a run may take. */
-  readonly #latencies = createHistogram({ lowest: 1, highest: (LIMITS.milliseconds + 60_000) * 1_000, figures: 3 })
+  /** Three digits, in microseconds. */
+  readonly #latencies = createHistogram({ lowest: 1, highest: LONGEST, figures: 3 })
   /** Whether each of the last requests failed. */
   readonly #last = new Uint8Array(WINDOW)
   #done = 0
@@ -36,7 +39,7 @@ export class Tally {
     if ('failed' in sent) this.#countError(sent.failed)
     else {
       this.statuses.set(sent.status, (this.statuses.get(sent.status) ?? 0) + 1)
-      this.#latencies.record(Math.max(1, Math.round(latency * 1_000)))
+      this.#latencies.record(Math.min(LONGEST, Math.max(1, Math.round(latency * 1_000))))
     }
     const at = this.#done % WINDOW
     this.#failedLast += Number(hasFailed) - (this.#last[at] ?? 0)

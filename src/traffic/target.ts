@@ -223,7 +223,8 @@ async function openForeign(
   }
 }
 
-async function choose(found: Candidate[], request: TrafficRequest, { terminal, cluster }: Needs): Promise<Candidate> {
+async function choose(all: Candidate[], request: TrafficRequest, { terminal, cluster }: Needs): Promise<Candidate> {
+  const found = all.toSorted((one, other) => one.title.localeCompare(other.title))
   const [first, second] = found
   if (first === undefined) throw notExposed(request, cluster.namespace)
   if (second === undefined) return first

@@ -58,7 +58,8 @@ export async function traffic(
     progress: environment.progress,
   })
   const seen = await seenOf(outcome, prepared, { counting, signal, world })
-  return resultOf(outcome, { request, prepared, id }, seen)
+  const end = signal.aborted ? 'interrupted' : outcome.end
+  return resultOf({ ...outcome, end }, { request, prepared, id }, seen)
 }
 
 async function throughGateway(
@@ -129,9 +130,9 @@ async function seenOf(
   const refused = guarded ? (tally.statuses.get(401) ?? 0) + (tally.statuses.get(403) ?? 0) : 0
   const reached = tally.answered - refused
   const counted: Counted | undefined =
-    counting instanceof Counting
-      ? await unlessAborted(counting.end(reached, world.clock), signal)
-      : { findings: counting === undefined ? [] : [counting] }
+    counting instanceof Counting && !signal.aborted
+      ? await unlessAborted(counting.end(reached, world.clock, signal), signal)
+      : { findings: counting === undefined || counting instanceof Counting ? [] : [counting] }
   const graph =
     kiali === undefined || destination === undefined
       ? {}

@@ -15,6 +15,7 @@ import Expose from '../../src/commands/expose.ts'
 import ScrapeSecureStatus from '../../src/commands/scrape-secure/status.ts'
 import ScrapeSecure from '../../src/commands/scrape-secure.ts'
 import Status from '../../src/commands/status.ts'
+import Traffic from '../../src/commands/traffic.ts'
 import Wizard from '../../src/commands/wizard.ts'
 import type { Dependencies } from '../../src/world.ts'
 
@@ -49,11 +50,12 @@ const COMMANDS: Record<string, CommandClass> = {
   'scrape-secure status': ScrapeSecureStatus,
   'scrape-secure': ScrapeSecure,
   status: Status,
+  traffic: Traffic,
   wizard: Wizard,
 }
 
-/** @param argv `expose grafana -y`, `cert status` */
-export async function runCommand(argv: string, world: Dependencies): Promise<Outcome> {
+/** @param argv `expose grafana -y`, `cert status` @param adapters those that few commands need: methods of `TelemetryCommand` */
+export async function runCommand(argv: string, world: Dependencies, adapters: object = {}): Promise<Outcome> {
   const id = Object.keys(COMMANDS).find((known) => `${argv} `.startsWith(`${known} `)) ?? ''
   const words = argv
     .slice(id.length)
@@ -66,6 +68,7 @@ export async function runCommand(argv: string, world: Dependencies): Promise<Out
     const one = Object.assign(new Known(argv, config), {
       connect: async () => world,
       connectCluster: async () => world,
+      ...adapters,
     })
     await (one as unknown as { _run(): Promise<void> })._run()
   }

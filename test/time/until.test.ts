@@ -35,6 +35,18 @@ describe('until', () => {
     assert.deepEqual(looks, [0, 100, 200, 300])
   })
 
+  it('ends at a signal, with the last look, also while it waits', async () => {
+    const { wait, looks, clock } = counting(1, 2)
+    const ending = new AbortController()
+    const waits: boolean[] = []
+    clock.sleep = async (_, signal) => {
+      ending.abort()
+      waits.push(signal?.aborted === true)
+    }
+    assert.equal(await until({ ...wait, signal: ending.signal, giveUp: () => new Error('too late') }, clock), 2)
+    assert.deepEqual([looks.length, waits], [2, [true]])
+  })
+
   it('takes a good look after the time is over', async () => {
     const { wait, clock } = counting(1, 1, 1, 9)
     assert.equal(await until({ ...wait, timeout: 250, giveUp: () => new Error('too late') }, clock), 9)
