@@ -17,6 +17,7 @@ export const TRAFFIC_CODES = {
   TRAFFIC_STRICT: 'error: The pods only accept mutual TLS, which the API server does not speak.',
   TRAFFIC_TARGET_INVALID: 'usage: The target is not one add-on, one Service or one URL with http or https.',
   TRAFFIC_TARGET_UNCLEAR: 'usage: Several exposures fit, and none was chosen.',
+  TRAFFIC_TRACES_UNREAD: 'notes: How many traces the tracing backend has of the requests is not known.',
   TRAFFIC_UNREACHABLE: 'error: The ingress gateway of the exposure has no address outside the cluster.',
   TRAFFIC_UNCOUNTED: 'notes: What Prometheus recorded of the requests is not known.',
   TRAFFIC_VIA_INVALID: 'usage: The way of the requests does not fit the target.',

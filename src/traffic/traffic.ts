@@ -1,5 +1,6 @@
 /** Sends a bounded number of requests to something exposed, and reports what the mesh recorded of them. Changes nothing. */
 import { nameOfService } from '../addons/service-name.ts'
+import type { TraceSearch } from '../backends/count-traces.ts'
 import { usageError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
 import type { OpenSender, Sender } from '../probing/sender.ts'
@@ -14,6 +15,7 @@ import type { TrafficRequest } from './request.ts'
 import { guardRefused, judged, type TrafficResult } from './result.ts'
 import { type Progress, type RunOutcome, runTraffic } from './run.ts'
 import { findTarget } from './target.ts'
+import { readTraces } from './traces.ts'
 
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random'>
 
@@ -51,13 +53,15 @@ export async function traffic(
   const { concurrency, maxErrors, schedule } = request
   const signal = environment.ending()
   const run = { ...schedule, concurrency, maxErrors, paths: prepared.target.paths }
+  const from = world.clock.now().getTime()
   const outcome = await runTraffic(run, {
     sender: prepared.sender,
     timers: environment.timers,
     signal,
     progress: environment.progress,
   })
-  const seen = await seenOf(outcome, prepared, { counting, signal, world })
+  const to = world.clock.now().getTime()
+  const seen = await seenOf({ ...outcome, from, to, userAgent, counting }, prepared, signal, world)
   const end = signal.aborted ? 'interrupted' : outcome.end
   return resultOf({ ...outcome, end }, { request, prepared, id }, seen)
 }
@@ -121,26 +125,56 @@ interface Seen {
   findings: readonly Finding[]
 }
 
+/** What is known after the run. */
+interface Ran extends RunOutcome {
+  /** Milliseconds since 1970. */
+  from: number
+  to: number
+  userAgent: string
+  counting: Counting | Finding | undefined
+}
+
 /** After a signal nothing is waited for. */
-async function seenOf(
-  { tally, milliseconds }: RunOutcome,
-  { destination, kiali, guarded, target }: Prepared,
-  { counting, signal, world }: { counting: Counting | Finding | undefined; signal: AbortSignal; world: Needs },
-): Promise<Seen> {
+async function seenOf(ran: Ran, prepared: Prepared, signal: AbortSignal, world: Needs): Promise<Seen> {
+  const { tally, milliseconds } = ran
+  const { destination, kiali, guarded, target } = prepared
   const refused = guarded ? (tally.statuses.get(401) ?? 0) + (tally.statuses.get(403) ?? 0) : 0
-  const reached = tally.answered - refused
-  const counted: Counted | undefined =
-    counting instanceof Counting && !signal.aborted
-      ? await unlessAborted(counting.end(reached, world.clock, signal), signal)
-      : { findings: counting === undefined || counting instanceof Counting ? [] : [counting] }
-  const graph =
-    kiali === undefined || destination === undefined
-      ? {}
-      : { kiali: kialiGraph(kiali, destination.namespace, milliseconds) }
+  const [counted, traced] = signal.aborted
+    ? []
+    : await Promise.all([
+        unlessAborted(countedOf(ran.counting, tally.answered - refused, signal, world), signal),
+        unlessAborted(readTraces(searchOf(ran, target), world, signal), signal),
+      ])
   return {
-    seen: { ...(counted?.requests === undefined ? {} : { prometheus: counted.requests }), ...graph },
-    findings: [...(refused === 0 ? [] : [guardRefused(target.name, refused)]), ...(counted?.findings ?? [])],
+    seen: {
+      ...(counted?.requests === undefined ? {} : { prometheus: counted.requests }),
+      ...(traced?.traces === undefined ? {} : { traces: traced.traces }),
+      ...(kiali === undefined || destination === undefined
+        ? {}
+        : { kiali: kialiGraph(kiali, destination.namespace, milliseconds) }),
+    },
+    findings: [
+      ...(refused === 0 ? [] : [guardRefused(target.name, refused)]),
+      ...(counted?.findings ?? []),
+      ...(traced?.findings ?? []),
+    ],
   }
+}
+
+async function countedOf(
+  counting: Counting | Finding | undefined,
+  reached: number,
+  signal: AbortSignal,
+  { clock }: Needs,
+): Promise<Counted> {
+  if (counting instanceof Counting) return counting.end(reached, clock, signal)
+  return { findings: counting === undefined ? [] : [counting] }
+}
+
+/** Proxies report spans in the names of the gateway, or of the Service. */
+function searchOf({ from, to, userAgent, tally }: Ran, { gateway, service }: TrafficResult['target']): TraceSearch {
+  const services = [gateway?.split('/')[1], service].filter((name) => name !== undefined)
+  return { userAgent, services, from, to, requests: tally.answered }
 }
 
 function resultOf(

@@ -172,6 +172,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   traffic: [
     'addons',
+    'backends',
     'cluster',
     'errors',
     'exposing',
