@@ -67,21 +67,22 @@ export class Counting {
 
   /**
    * Waits until Prometheus has scraped the proxies again, for at most two intervals.
-   * @param answered how many requests the Service can have received @param signal ends the wait
+   * @param expected how many requests the Service received: those that were answered, and at most those that were sent
+   * @param signal ends the wait
    */
-  async end(answered: number, clock: Clock, signal: AbortSignal): Promise<Counted> {
+  async end(expected: Expected, clock: Clock, signal: AbortSignal): Promise<Counted> {
     try {
       const last = await until<number | undefined>(
         {
           look: async () => this.#increase(await countsOf(this.#api, this.#pod, this.#query)),
-          isDone: (increase) => increase === undefined || increase >= answered,
+          isDone: (increase) => increase === undefined || increase >= expected.answered,
           pause: PAUSE,
           timeout: Math.min(2 * this.#interval + PAUSE, LONGEST_WAIT),
           signal,
         },
         clock,
       )
-      return this.#judged(last, answered)
+      return this.#judged(last, expected)
     } catch (error) {
       return { findings: [whyNot(error)] }
     }
@@ -95,12 +96,12 @@ export class Counting {
     return increase < 0 ? undefined : Math.round(increase)
   }
 
-  #judged(requests: number | undefined, answered: number): Counted {
+  #judged(requests: number | undefined, { answered, sent }: Expected): Counted {
     if (requests === undefined)
       return { findings: [notCounted(`the counts in Prometheus ${this.#name} began again during the run`)] }
     if (requests < answered) return { requests, findings: [this.#less(requests, answered)] }
-    if (requests === answered) return { requests, findings: [] }
-    const message = `Prometheus ${this.#name} counts ${requests - answered} more requests to the Service than were answered: others send requests, too, or some were sent just before`
+    if (requests <= sent) return { requests, findings: [] }
+    const message = `Prometheus ${this.#name} counts ${requests - sent} more requests to the Service than were sent: others send requests, too, or some were sent just before`
     return { requests, findings: [notes('TRAFFIC_OTHERS', message)] }
   }
 
@@ -114,6 +115,11 @@ export class Counting {
       'kubectl get telemetries.telemetry.istio.io -A   # does one switch metrics off?',
     )
   }
+}
+
+interface Expected {
+  answered: number
+  sent: number
 }
 
 interface First {

@@ -39,12 +39,15 @@ export function exitOf({ outcome, warnings }: TrafficResult): boolean | 'interru
 }
 
 /** What a run says about itself. */
-export function judged({ end, tally, sent }: RunOutcome, wanted: { requests: number; maxErrors: number }): Finding[] {
+export function judged(
+  { end, tally, sent, milliseconds }: RunOutcome,
+  wanted: { requests: number; maxErrors: number },
+): Finding[] {
   const { requests, maxErrors } = wanted
   const tooMany = end === 'stopped' || tally.share > maxErrors
   return [
     ...(tooMany ? [failed({ end, tally }, maxErrors)] : []),
-    ...(end === 'overdue' ? [overdue(sent, requests)] : []),
+    ...(end === 'overdue' ? [overdue({ sent, requests, rate: (tally.done * 1_000) / milliseconds })] : []),
   ]
 }
 
@@ -60,12 +63,13 @@ function failed({ end, tally }: Pick<RunOutcome, 'end' | 'tally'>, maxErrors: nu
   )
 }
 
-function overdue(sent: number, requests: number): Finding {
+/** @param rate answers a second */
+function overdue({ sent, requests, rate }: { sent: number; requests: number; rate: number }): Finding {
   return fails(
     'TRAFFIC_OVERDUE',
-    `only ${sent} of ${requests} requests were sent in time: the answers took too long for the connections`,
+    `only ${sent} of ${requests} requests were sent in time: all connections waited for answers, of which ${rate.toFixed(1)} came in a second`,
+    `--rate ${Math.max(0.1, Math.floor(rate * 10) / 10)}`,
     '--concurrency 32',
-    '--rate 5',
   )
 }
 

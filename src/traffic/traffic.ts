@@ -142,7 +142,7 @@ async function seenOf(ran: Ran, prepared: Prepared, signal: AbortSignal, world: 
   const [counted, traced] = signal.aborted
     ? []
     : await Promise.all([
-        unlessAborted(countedOf(ran.counting, tally.answered - refused, signal, world), signal),
+        unlessAborted(countedOf(ran, refused, signal, world), signal),
         unlessAborted(readTraces(searchOf(ran, target), world, signal), signal),
       ])
   return {
@@ -161,13 +161,15 @@ async function seenOf(ran: Ran, prepared: Prepared, signal: AbortSignal, world: 
   }
 }
 
+/** @param refused requests that did not reach the Service */
 async function countedOf(
-  counting: Counting | Finding | undefined,
-  reached: number,
+  { counting, tally, sent }: Ran,
+  refused: number,
   signal: AbortSignal,
   { clock }: Needs,
 ): Promise<Counted> {
-  if (counting instanceof Counting) return counting.end(reached, clock, signal)
+  const expected = { answered: tally.answered - refused, sent: sent - refused }
+  if (counting instanceof Counting) return counting.end(expected, clock, signal)
   return { findings: counting === undefined ? [] : [counting] }
 }
 

@@ -62,3 +62,9 @@ export async function awaitSamples(workplace: Workplace, query: string): Promise
   }
   return false
 }
+
+/** The value of a query with one result. @returns 0 without any */
+export function counted(workplace: Workplace, query: string): number {
+  const found = ask<{ result: { value: [number, string] }[] }>(workplace, `query?query=${encodeURIComponent(query)}`)
+  return Number(found?.result[0]?.value[1] ?? 0)
+}
