@@ -122,6 +122,7 @@ export async function forwardAdapters(signal: AbortSignal): Promise<ForwardEnvir
 /** Sends many requests to a gateway. */
 export async function trafficAdapters(): Promise<Pick<TrafficEnvironment, 'open' | 'timers'>> {
   const { WebSender } = await import('./probing/web-sender.ts')
+  setImmediate(limitHeap)
   return { open: (target) => new WebSender(target), timers: TIMERS }
 }
 

@@ -160,9 +160,16 @@ function pathOf(match: unknown): string {
   return paths.find((path) => path !== '' && isPlainPath(path)) ?? '/'
 }
 
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+
+/** A Service by its names, if they can be names: they become part of queries. */
+export function destinationIn(service: string, namespace: string): Destination | undefined {
+  return LABEL.test(service) && LABEL.test(namespace) ? { service, namespace } : undefined
+}
+
 /** `productpage` in the route's namespace, or `productpage.bookinfo.svc.cluster.local`. */
 function destinationNamed(host: string, namespace: string): Destination | undefined {
-  const [, service, place = namespace] =
-    /^([a-z0-9][a-z0-9-]{0,62})(?:\.([a-z0-9][a-z0-9-]{0,62})\.svc(?:\.[a-z0-9.-]{1,200})?)?$/.exec(host) ?? []
-  return service === undefined ? undefined : { service, namespace: place }
+  const [, service = '', place = namespace] =
+    /^([a-z0-9-]{1,63})(?:\.([a-z0-9-]{1,63})\.svc(?:\.[a-z0-9.-]{1,200})?)?$/.exec(host) ?? []
+  return destinationIn(service, place)
 }

@@ -4,7 +4,7 @@ import type { ObjectName } from '../cluster/cluster.ts'
 import type { Secret, Service } from '../cluster/objects.ts'
 import { readable, readServices, requireIstioVersion } from '../cluster/reading.ts'
 import { gateways, SECRETS, virtualServices } from '../cluster/resources.ts'
-import { UserError, usageError } from '../errors.ts'
+import { usageError } from '../errors.ts'
 import { describeExposed, type ExposedGateway } from '../exposing/exposed-gateways.ts'
 import { trustOf } from '../exposing/probe-exposed.ts'
 import type { Exposure } from '../exposing/spec.ts'
@@ -19,8 +19,18 @@ import { sh } from '../shell.ts'
 import { isPlainPath } from '../text.ts'
 import type { Dependencies } from '../world.ts'
 import { requireProven } from './address.ts'
-import { type Destination, destinationOf, hostIn, routesTo, type Served, servedHosts, serving } from './foreign.ts'
+import {
+  type Destination,
+  destinationIn,
+  destinationOf,
+  hostIn,
+  routesTo,
+  type Served,
+  servedHosts,
+  serving,
+} from './foreign.ts'
 import type { TrafficRequest } from './request.ts'
+import { closed, notExposed, unreachable } from './target-errors.ts'
 
 export type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities'>
 
@@ -71,8 +81,12 @@ export async function findTarget(request: TrafficRequest, world: Needs): Promise
     .map((one) => ownCandidate(one, world))
   const found = ours.length > 0 ? ours : await foreignCandidates(request, { version, services }, world)
   const chosen = await choose(found, request, world)
-  const kiali = all.find(({ exposure: { name, port } }) => name === 'kiali' && port !== undefined)?.exposure.url
-  return { target: await chosen.open(), ...(kiali === undefined ? {} : { kiali }), findings: own.findings }
+  const kiali = all.map(({ exposure }) => exposure).find(({ name, port }) => name === 'kiali' && port !== undefined)
+  return {
+    target: await chosen.open(),
+    ...(kiali === undefined ? {} : { kiali: pageOf(kiali).url }),
+    findings: own.findings,
+  }
 }
 
 function isChosen(name: string | undefined, wanted: Required<ObjectName> | undefined): boolean {
@@ -102,16 +116,16 @@ interface OwnExposure {
 }
 
 function ownCandidate({ place, exposure, at }: OwnExposure, world: Needs): Candidate {
-  const { name, url } = exposure
+  const { name } = exposure
   return {
-    title: `${titleOf(name)}  ${url}`,
+    title: `${titleOf(name)}  ${pageOf(exposure).url}`,
     words: argumentsFor(name),
     open: () => openOwn({ place, exposure, at }, world),
   }
 }
 
 async function openOwn({ place, exposure, at }: OwnExposure, { cluster, authorities }: Needs): Promise<Target> {
-  const { name, host, secure, service, namespace, url } = exposure
+  const { name, host, secure, service, namespace } = exposure
   const { gateway, address, secretName, guards = {} } = place
   if (place.routes[at]?.closedFor !== undefined) throw closed(name)
   const port = exposure.port
@@ -124,16 +138,23 @@ async function openOwn({ place, exposure, at }: OwnExposure, { cluster, authorit
   const trusted = secure ? await trustOf(place, secret, { authorities }) : undefined
   const known = trusted?.authorityCertificate
   const trust: SendTrust = known === undefined ? PUBLIC : { certificates: [known], publicToo: false }
-  const path = isPlainPath(exposure.path) && exposure.path !== '' ? exposure.path : '/'
+  const { path, url } = pageOf(exposure)
+  const destination = destinationIn(service, namespace)
   return {
     name: titleOf(name),
     url,
     gateway: gatewayName(gateway),
     path,
-    destination: { service, namespace },
+    ...(destination === undefined ? {} : { destination }),
     guarded: guards[name] !== undefined,
     to: { host, address: address.address, port, secure, trust },
   }
+}
+
+/** A VirtualService has the path: only a plain one is used. */
+function pageOf({ path: home, ...exposure }: Exposure): { path: string; url: string } {
+  const path = isPlainPath(home) && home !== '' ? home : '/'
+  return { path, url: urlOf({ ...exposure, path }) }
 }
 
 const PUBLIC: SendTrust = { certificates: [], publicToo: true }
@@ -237,46 +258,5 @@ async function choose(all: Candidate[], request: TrafficRequest, { terminal, clu
     'TRAFFIC_TARGET_UNCLEAR',
     `${found.length} exposures fit, and none was chosen`,
     found.slice(0, 10).map(({ words }) => sh`kubectl telemetry traffic ${words}`),
-  )
-}
-
-function notExposed({ target, namespace, gateway }: TrafficRequest, usual: string): UserError {
-  const where = gateway === undefined ? '' : ` at gateway ${gateway.namespace}/${gateway.name}`
-  if (target.by === 'url')
-    return usageError(
-      'TRAFFIC_HOST_FOREIGN',
-      `no ingress gateway of the context serves ${target.url.origin}${where}; requests are only sent to hosts that one serves`,
-      [
-        'kubectl telemetry status   # what is exposed, and where',
-        'kubectl get gateways.networking.istio.io -A   # hosts and ports of others',
-      ],
-    )
-  const named = target.by === 'any' ? undefined : argumentsOf(target, namespace ?? usual)
-  const message = named === undefined ? `nothing is exposed${where}` : `${named[0]} is not exposed${where}`
-  const service = target.by === 'service' ? named : ['svc/NAME', '-n', 'NAMESPACE']
-  return new UserError('TRAFFIC_NOT_EXPOSED', message, {
-    suggestions: [
-      sh`kubectl telemetry expose ${named ?? service}`,
-      sh`kubectl telemetry traffic ${service} --via api-server   # without a gateway: the API server asks the pods`,
-    ],
-  })
-}
-
-function argumentsOf(target: Exclude<TrafficRequest['target'], { by: 'any' | 'url' }>, namespace: string): string[] {
-  return target.by === 'addon' ? [target.name] : [`svc/${target.service.name}`, '-n', namespace]
-}
-
-function closed(name: string): UserError {
-  return new UserError('TRAFFIC_CLOSED', `the route of ${titleOf(name)} is closed until its guard is in force`, {
-    suggestions: [sh`kubectl telemetry expose ${argumentsFor(name)}`, 'kubectl telemetry status'],
-  })
-}
-
-/** Its gateway has gone, or has no address. */
-function unreachable(name: string, { namespace }: ExposedGateway): UserError {
-  return new UserError(
-    'TRAFFIC_UNREACHABLE',
-    `${titleOf(name)} is exposed in namespace ${namespace}, but its ingress gateway has no address outside the cluster`,
-    { suggestions: ['kubectl telemetry status', '--ingress-ip ADDRESS   # one of its addresses'] },
   )
 }

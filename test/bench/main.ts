@@ -14,6 +14,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   soak: () => import('./soak.ts'),
   quickstart: () => import('./quickstart.ts'),
   tracing: () => import('./tracing.ts'),
+  traffic: () => import('./traffic.ts'),
 }
 
 const [name = '', ...words] = process.argv.slice(2)

@@ -46,6 +46,18 @@ export function peakMebibytes(root: number): number {
   return sum(readTree(root).map((process) => parsePeak(read(process, 'status'))))
 }
 
+/** The text of /proc/PID/status of each living process of the tree. */
+export function readStatus(root: number): string[] {
+  return readTree(root).flatMap((process) => {
+    try {
+      return [read(process, 'status')]
+    } catch {
+      // It has ended since the directory was read.
+      return []
+    }
+  })
+}
+
 function readTree(root: number): number[] {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

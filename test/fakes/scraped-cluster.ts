@@ -79,7 +79,7 @@ export class ScrapedCluster extends RollingCluster {
 
   follow(): void {
     for (const [index, pod] of this.pods.entries()) {
-      Object.assign(pod.status as object, { podIP: `10.0.0.${index}` })
+      pod.status = Object.assign(pod.status ?? {}, { podIP: `10.0.0.${index}` })
       const owner = this.objects.find(
         ({ kind, metadata }) =>
           ['Deployment', 'StatefulSet', 'DaemonSet'].includes(kind) &&
@@ -94,7 +94,7 @@ export class ScrapedCluster extends RollingCluster {
 
   /** The target of our job for a pod. */
   target(pod: Pod, change: Partial<Target> = {}): Target {
-    const { podIP } = pod.status as { podIP?: string }
+    const { podIP } = (pod.status ?? {}) as { podIP?: string }
     return {
       discoveredLabels: {},
       labels: {},

@@ -4,6 +4,7 @@ import { UserError } from '../../src/errors.ts'
 import { findForwards } from '../../src/forwarding/forwards.ts'
 import type { Dependencies } from '../../src/world.ts'
 import { type Outcome, runCommand } from '../commands/run-command.ts'
+import { FakeTraffic } from '../traffic/traffic-world.ts'
 import { EagerTerminal } from './eager-terminal.ts'
 
 export interface Operation {
@@ -30,6 +31,16 @@ const asked = (words: string, scenes: string[]): Operation => ({
   name: `${words} (on a terminal)`,
   scenes,
   run: (world) => runCommand(`${words} -v`, { ...world, terminal: new EagerTerminal() }),
+})
+
+/** Requests take no real time. */
+const sending = (words: string, scenes: string[]): Operation => ({
+  name: words,
+  scenes,
+  run: (world) => {
+    const fake = new FakeTraffic()
+    return fake.during(runCommand(`${words} -v`, world, { trafficEnvironment: async () => fake.environment }))
+  },
 })
 
 const planned = (words: string, scenes: string[], plan: (world: Dependencies) => Promise<unknown>): Operation => ({
@@ -91,6 +102,10 @@ export const OPERATIONS: Operation[] = [
   command('addons install loki -y', ['fresh', 'installed']),
   command('addons uninstall -y', INSTALLED),
   asked('addons install', FRESH),
+  sending('traffic svc/web -n shop --requests 3', SERVICES),
+  sending('traffic https://shop.example.com/ --requests 3', ['fresh', 'in use']),
+  sending('traffic grafana --requests 3 -o json', ['in use', 'former', 'ports']),
+  sending('traffic svc/web -n shop --via api-server --requests 3', ['fresh', 'in use']),
   planned('port-forward', ['fresh'], (world) => forwards(world, ['127.0.0.1'])),
   planned('port-forward --address 0.0.0.0', ['fresh'], (world) => forwards(world, ['0.0.0.0'])),
 ]

@@ -293,11 +293,30 @@ describe('the target of traffic', () => {
     assert.equal(code, 'TRAFFIC_CLOSED')
   })
 
+  it('has no destination where the names of the route are none: they would become part of a query', async () => {
+    for (const host of [
+      'x"}) or vector(1) #.bookinfo.svc',
+      'productpage',
+      '.bookinfo.svc.cluster.local',
+      'X.bookinfo',
+      '-a.b',
+    ]) {
+      const world = await exposedShop()
+      const text = JSON.stringify(find(world.cluster, 'VirtualService').spec)
+      const spec = text.replaceAll('productpage.bookinfo.svc.cluster.local', JSON.stringify(host).slice(1, -1))
+      Object.assign(find(world.cluster, 'VirtualService'), { spec: JSON.parse(spec) })
+      const fake = new FakeTraffic()
+      const { target: found, warnings } = await sent({}, world, fake)
+      assert.deepEqual([found.service, warnings.map(({ code }) => code)], [undefined, ['TRAFFIC_UNCOUNTED']])
+    }
+  })
+
   it('has the path that leads to the page, but only if it is a plain one', async () => {
     const world = await exposedShop()
     const route = find(world.cluster, 'VirtualService')
     const { http } = route.spec as { http: object[] }
     http.unshift({ redirect: { uri: '/a?b=http://evil.example/\r\nx: y' } })
     assert.deepEqual((await target({}, world)).paths, ['/'])
+    assert.equal((await sent(NONE, world)).target.url, `https://${SHOP}/`)
   })
 })

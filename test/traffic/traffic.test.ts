@@ -6,7 +6,7 @@ import { kialiGraph } from '../../src/traffic/kiali-graph.ts'
 import { exitOf, type TrafficResult } from '../../src/traffic/result.ts'
 import { application, shopMesh } from '../exposing/services/services.ts'
 import type { FakeWorld } from '../fakes/fake-world.ts'
-import { pod, service as serviceObject } from '../fakes/mesh.ts'
+import { jaeger, pod, service as serviceObject } from '../fakes/mesh.ts'
 import {
   exposedShop,
   FakeTraffic,
@@ -214,6 +214,55 @@ describe('a run of traffic', () => {
       kialiGraph('https://k', 'a&b', 40 * 60_000),
       'https://k/console/graph/namespaces?namespaces=a%26b&duration=3600',
     )
+  })
+})
+
+describe('what the tracing backend recorded', () => {
+  const NONE = { prometheus: 'none' }
+  /** A Jaeger with so many traces at each look; the last one repeats. */
+  async function traced(counts: number[], prepare = (_: FakeWorld) => {}): Promise<TrafficResult & { waited: number }> {
+    const world = await exposedShop(jaeger())
+    world.cluster.podAnswers = (_, { path, query }) => {
+      const answer = (data: unknown) => ({ status: 200, body: JSON.stringify({ data }) })
+      if (path === '/jaeger/api/services') return answer(['istio-ingressgateway.istio-system'])
+      assert.match(query?.tags ?? '', /^\{"user_agent":"kubectl-telemetry-traffic\/[0-9a-f]{12}"\}$/)
+      const count = counts.length > 1 ? counts.shift() : counts[0]
+      return answer(Array.from({ length: count ?? 0 }, (_, at) => ({ traceID: `${at}` })))
+    }
+    prepare(world)
+    const before = world.clock.now().getTime()
+    const result = await sent(NONE, world)
+    return { ...result, waited: world.clock.now().getTime() - before }
+  }
+
+  const cases: [what: string, counts: number[], traces: number, waited: number][] = [
+    ['the number at which no more arrive', [0, 4, 11, 11, 99], 11, 9_000],
+    ['all requests, at once', [100], 100, 0],
+    ['none, after Envoy had the time to send some', [0], 0, 6_000],
+    ['what there is when it still grows after a while', [1, 2, 3, 4, 5, 6, 7], 5, 12_000],
+  ]
+  for (const [what, counts, traces, waited] of cases)
+    it(`is ${what}`, async () => {
+      const result = await traced(counts)
+      assert.deepEqual([result.seen, result.warnings, result.waited], [{ traces }, [], waited])
+    })
+
+  it('is a note and no failure when the backend cannot be asked', async () => {
+    for (const prepare of [
+      ({ cluster }: FakeWorld) => {
+        cluster.podAnswers = () => ({ failed: 'connection refused' })
+      },
+      ({ cluster }: FakeWorld) => {
+        cluster.askPod = () => Promise.reject(new UserError('FORBIDDEN', 'no right'))
+      },
+    ]) {
+      const result = await traced([0], prepare)
+      assert.deepEqual([result.seen, codes(result), exitOf(result)], [{}, ['TRAFFIC_TRACES_UNREAD'], true])
+    }
+  })
+
+  it('is left out without a backend', async () => {
+    assert.deepEqual((await sent(NONE, await exposedShop())).seen, {})
   })
 })
 
