@@ -4,14 +4,24 @@ import { findingLines } from './findings.ts'
 import { type OutputFormat, page, renderData, tableLines } from './output.ts'
 
 /** `412/1000  19.8/s  p50 12 ms  p99 40 ms  5xx 2  30 s left` */
-export function renderProgress({ done, requests, rate, p50, p99, refused, unanswered, left }: Progress): string {
+export function renderProgress({
+  done,
+  requests,
+  rate,
+  p50,
+  p99,
+  refused,
+  unanswered,
+  left,
+  isOver,
+}: Progress): string {
   return [
     `${done}/${requests}`,
     `${rate.toFixed(1)}/s`,
     ...(p50 === undefined || p99 === undefined ? [] : [`p50 ${renderTime(p50)}`, `p99 ${renderTime(p99)}`]),
     ...(refused === 0 ? [] : [`5xx ${refused}`]),
     ...(unanswered === 0 ? [] : [`no answer ${unanswered}`]),
-    `${Math.ceil(left / 1_000)} s left`,
+    isOver ? 'waiting for what the mesh recorded' : `${Math.ceil(left / 1_000)} s left`,
   ].join('  ')
 }
 

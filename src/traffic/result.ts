@@ -55,9 +55,13 @@ function failed({ end, tally }: Pick<RunOutcome, 'end' | 'tally'>, maxErrors: nu
   const { failed: count, done } = tally
   const share = end === 'stopped' ? `${percent(tally.recentShare)} of the last ones` : percent(tally.share)
   const message = `${count} of ${done} requests failed (${share}; --max-errors ${percent(maxErrors)})${end === 'stopped' ? ', so the run was stopped' : ''}`
+  const distrusted = [...tally.errors.keys()].some((code) => /CERT|VERIFY|ALTNAME/.test(code))
   return fails(
     'TRAFFIC_FAILED',
     message,
+    ...(distrusted
+      ? ['kubectl telemetry cert status   # is the served certificate of a CA that can be read here?']
+      : []),
     'kubectl telemetry status   # does the page answer, and which hop fails?',
     '--max-errors 100%   # send all requests all the same',
   )

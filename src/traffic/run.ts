@@ -41,6 +41,8 @@ export interface Progress {
   unanswered: number
   /** Milliseconds until the last request is due. */
   left: number
+  /** Whether all requests have ended, and what the mesh recorded of them is waited for. */
+  isOver?: true
 }
 
 /**
@@ -55,6 +57,8 @@ export interface RunOutcome {
   /** Requests that were begun, also those that did not end. */
   sent: number
   milliseconds: number
+  /** At the end. */
+  last: Progress
 }
 
 /** @throws what the sender throws */
@@ -99,7 +103,7 @@ class Sending {
         if (signal.aborted) interrupt()
         else this.#sendDue()
       })
-      return { end, tally: this.#tally, sent: this.#sent, milliseconds: this.#elapsed }
+      return { end, tally: this.#tally, sent: this.#sent, milliseconds: this.#elapsed, last: this.#progress() }
     } finally {
       this.#hasEnded = true
       this.#wake()

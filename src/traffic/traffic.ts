@@ -61,6 +61,7 @@ export async function traffic(
     progress: environment.progress,
   })
   const to = world.clock.now().getTime()
+  environment.progress?.({ ...outcome.last, isOver: true })
   const seen = await seenOf({ ...outcome, from, to, userAgent, counting }, prepared, signal, world)
   const end = signal.aborted ? 'interrupted' : outcome.end
   return resultOf({ ...outcome, end }, { request, prepared, id }, seen)

@@ -126,6 +126,10 @@ describe('the live line of traffic', () => {
       renderProgress({ ...state, p50: 12, p99: 140.4 }),
       '412/1000  19.8/s  p50 12 ms  p99 140 ms  5xx 2  30 s left',
     )
+    assert.equal(
+      renderProgress({ ...state, refused: 0, isOver: true }),
+      '412/1000  19.8/s  waiting for what the mesh recorded',
+    )
     assert.equal(renderProgress({ ...state, refused: 0, unanswered: 3 }), '412/1000  19.8/s  no answer 3  30 s left')
   })
 })

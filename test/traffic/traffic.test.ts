@@ -148,6 +148,13 @@ describe('a run of traffic', () => {
     assert.deepEqual([result.statuses, result.errors], [{ 200: 6 }, [{ code: 'ECONNRESET', count: 4 }]])
   })
 
+  it('points at the certificate where it is not trusted', async () => {
+    const fake = new FakeTraffic()
+    fake.answer = () => ({ after: 1, sent: { failed: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' } })
+    const { warnings } = await sent(NONE, await exposedShop(), fake)
+    assert.match(warnings[0]?.remedies[0] ?? '', /^kubectl telemetry cert status /)
+  })
+
   it('is stopped by a server that dies', async () => {
     const fake = new FakeTraffic()
     fake.answer = (index) => (index < 50 ? { after: 4 } : { after: 1, sent: { status: 503 } })
