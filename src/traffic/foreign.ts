@@ -87,15 +87,12 @@ export function hostIn({ hostname }: URL): string {
 
 /** The Service behind a host, if all routes lead to one. */
 export function destinationOf(
-  { object, claim }: Pick<Served, 'object' | 'claim'>,
+  { object }: Pick<Served, 'object'>,
   host: string,
   virtualServices: readonly KubeObject[],
 ): Destination | undefined {
   const routes = virtualServices.filter(
-    (one) =>
-      isStaying(one) &&
-      isBoundTo(one, object) &&
-      hostsOf(one).some((name) => covers(name, host) || (name === ANY_HOST && claim === host)),
+    (one) => isStaying(one) && isBoundTo(one, object) && hostsOf(one).some((name) => covers(name, host)),
   )
   const found = routes.flatMap((one) => rulesOf(one).flatMap(({ destinations }) => destinations))
   const [first] = found

@@ -13,6 +13,7 @@ import { sh } from '../shell.ts'
 import { controlPlaneOf, isReadFor } from '../workloads/control-plane.ts'
 import { answersMutualTls } from '../workloads/proxy.ts'
 import { mutualTlsOf } from './peer-authentication.ts'
+import { partsOf } from './via.ts'
 
 /** Ready pods, and the port at which they serve. */
 export interface PodTarget {
@@ -75,8 +76,7 @@ export class PodSender implements Sender {
   async send(text: string): Promise<Sent> {
     const { pods, namespace } = this.#target
     const pod = pods[this.#asked++ % pods.length]
-    const { pathname: path, searchParams } = new URL(text, 'http://pod')
-    const query = Object.fromEntries(searchParams)
+    const { path, query } = partsOf(text)
     const at: Required<ObjectName> = { namespace, name: pod?.name ?? '' }
     const answer = await this.#cluster.askPod(at, {
       port: pod?.port ?? 0,

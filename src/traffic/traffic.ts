@@ -1,7 +1,6 @@
 /** Sends a bounded number of requests to something exposed, and reports what the mesh recorded of them. Changes nothing. */
 import { nameOfService } from '../addons/service-name.ts'
 import type { TraceSearch } from '../backends/count-traces.ts'
-import { usageError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
 import type { OpenSender, Sender } from '../probing/sender.ts'
 import type { Timers } from '../time/timers.ts'
@@ -16,6 +15,7 @@ import { guardRefused, judged, type TrafficResult } from './result.ts'
 import { type Progress, type RunOutcome, runTraffic } from './run.ts'
 import { findTarget } from './target.ts'
 import { readTraces } from './traces.ts'
+import { requireForPods, requireNoPort } from './via.ts'
 
 type Needs = Pick<Dependencies, 'cluster' | 'terminal' | 'authorities' | 'clock' | 'random'>
 
@@ -73,6 +73,7 @@ async function throughGateway(
   world: Needs,
   { open }: TrafficEnvironment,
 ): Promise<Prepared> {
+  requireNoPort(request)
   const { target, kiali, findings } = await findTarget(request, world)
   const { name, url, gateway, destination, guarded, to } = target
   const paths = request.paths.length === 0 ? [target.path] : request.paths
@@ -87,13 +88,10 @@ async function throughGateway(
 }
 
 async function throughApiServer(request: TrafficRequest, userAgent: string, { cluster }: Needs): Promise<Prepared> {
-  const { target, method } = request
-  if (target.by !== 'service')
-    throw usageError('TRAFFIC_VIA_INVALID', '--via api-server is for a Service: svc/NAME', [
-      'kubectl telemetry traffic svc/NAME -n NAMESPACE --via api-server',
-    ])
+  const { method } = request
+  const service = requireForPods(request)
   const namespace = request.namespace ?? cluster.namespace
-  const found = await findPods(target.service, namespace, cluster)
+  const found = await findPods(service, namespace, cluster)
   const destination = { service: found.service, namespace }
   const paths = request.paths.length === 0 ? ['/'] : request.paths
   return {
