@@ -21,6 +21,11 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** A number, also in quotes, as programs in Go read it. @returns NaN for everything else */
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
+}
+
 /** @returns only the texts of a list */
 export function textsOf(value: unknown): string[] {
   return listOf(value).filter((item) => typeof item === 'string')

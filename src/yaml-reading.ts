@@ -49,6 +49,7 @@ export function readYaml(text: string): Document.Parsed {
     const document = parseDocument(text, OPTIONS)
     const twice = duplicate(document)
     if (twice !== undefined) document.errors.push(problem(`the key ${twice} is there twice`))
+    if (hasItself(document)) document.errors.push(problem('an alias stands for a value that it is in'))
     return document
   } catch {
     return unreadable('it is nested too deeply')
@@ -142,6 +143,19 @@ function unreadable(why: string): Document.Parsed {
 
 function problem(why: string): YAMLParseError {
   return new YAMLParseError([0, 0], 'IMPOSSIBLE', why)
+}
+
+/** Whether a value contains itself: Go's parser refuses that, and functions that go through values would never end. */
+function hasItself(document: Document.Parsed): boolean {
+  let found = false
+  visit(document, {
+    Alias: (_, alias, ancestors) => {
+      const target = alias.resolve(document)
+      found = target !== undefined && ancestors.includes(target)
+      return found ? visit.BREAK : undefined
+    },
+  })
+  return found
 }
 
 /** A key that a map has twice. Programs differ in which of the values counts. */

@@ -29,6 +29,8 @@ const BY_ISTIO = [
   'scraping/scrape-documented',
   'exposing/services',
   'tracing/status',
+  'tracing/on',
+  'traffic/traffic',
 ]
 
 /** Of each test, in milliseconds. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { readYaml, valuesInYaml, whyNotParsed } from '../src/yaml-reading.ts'
+import { readYaml, valuesInYaml, whyNotParsed, whyNoYaml } from '../src/yaml-reading.ts'
 
 const BOMB = `a: &a [x, x, x, x, x, x, x, x, x]
 b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]
@@ -38,5 +38,13 @@ describe('YAML that anybody may have written', () => {
   it('may be longer where a whole ConfigMap is one text', () => {
     assert.equal(whyNotParsed('a'.repeat(1_000_000)), undefined)
     assert.match(whyNotParsed('a'.repeat(2_000_000)) ?? '', /characters/)
+  })
+
+  it('does not have a value that contains itself', () => {
+    for (const text of ['&a [*a]', 'a: &a {b: *a}', 'a: &a\n- b: [1, *a]\n']) {
+      assert.equal(valuesInYaml(text), undefined)
+      assert.equal(whyNoYaml(text), 'an alias stands for a value that it is in')
+    }
+    assert.deepEqual(valuesInYaml('a: &a [1]\nb: *a\n'), { a: [1], b: [1] })
   })
 })

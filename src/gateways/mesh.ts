@@ -2,7 +2,7 @@
 import type { ObjectName } from '../cluster/cluster.ts'
 import type { LabelSelector } from '../cluster/label-selector.ts'
 import type { ConfigMap, Pod } from '../cluster/objects.ts'
-import { isMap, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
+import { isMap, listOf, mapOf, numberOf, textOf, textsOf } from '../shapes.ts'
 import { type ControlPlane, controlPlaneOf } from '../workloads/control-plane.ts'
 import { valuesInYaml } from '../yaml-reading.ts'
 import type { IngressGateway } from './find.ts'
@@ -50,7 +50,7 @@ function proxyConfigOf(pod: Pod | undefined): Record<string, unknown> {
 
 function proxiesIn({ gatewayTopology }: Record<string, unknown>): number | undefined {
   // A number in quotes is a number for Istio, too.
-  const count = Number(mapOf(gatewayTopology).numTrustedProxies ?? Number.NaN)
+  const count = numberOf(mapOf(gatewayTopology).numTrustedProxies)
   return Number.isNaN(count) ? undefined : count
 }
 

@@ -1,7 +1,7 @@
 /** What the mesh configuration says about traces. Pure. */
 import type { ConfigMap } from '../cluster/objects.ts'
 import { meshOf } from '../gateways/mesh.ts'
-import { isMap, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
+import { isMap, listOf, mapOf, numberOf, textOf, textsOf } from '../shapes.ts'
 
 /** Kinds of providers that take traces; other kinds are for logs, metrics or authorization. */
 const KINDS = ['opentelemetry', 'zipkin', 'skywalking', 'datadog'] as const
@@ -29,7 +29,7 @@ export interface TracingConfiguration {
 /** https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider */
 export function tracingIn(configMap: ConfigMap | undefined): TracingConfiguration {
   const { extensionProviders, defaultProviders, defaultConfig } = meshOf(configMap)
-  const sampling = Number(mapOf(mapOf(defaultConfig).tracing).sampling ?? 0)
+  const sampling = numberOf(mapOf(mapOf(defaultConfig).tracing).sampling ?? 0)
   return {
     providers: listOf(extensionProviders).flatMap((one) => providerIn(mapOf(one)) ?? []),
     // istiod takes the first one (`Tracing` in pilot/pkg/model/telemetry.go).
@@ -43,7 +43,7 @@ function providerIn(provider: Record<string, unknown>): Provider | undefined {
   if (name === undefined) return undefined
   const kind = KINDS.find((one) => isMap(provider[one]))
   const { service, port, ...rest } = mapOf(kind === undefined ? undefined : provider[kind])
-  const number = Number(port ?? Number.NaN)
+  const number = numberOf(port)
   return {
     name,
     kind,

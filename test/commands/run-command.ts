@@ -15,6 +15,9 @@ import Expose from '../../src/commands/expose.ts'
 import ScrapeSecureStatus from '../../src/commands/scrape-secure/status.ts'
 import ScrapeSecure from '../../src/commands/scrape-secure.ts'
 import Status from '../../src/commands/status.ts'
+import TracingOff from '../../src/commands/tracing/off.ts'
+import TracingOn from '../../src/commands/tracing/on.ts'
+import TracingStatus from '../../src/commands/tracing/status.ts'
 import Traffic from '../../src/commands/traffic.ts'
 import Wizard from '../../src/commands/wizard.ts'
 import type { Dependencies } from '../../src/world.ts'
@@ -50,6 +53,9 @@ const COMMANDS: Record<string, CommandClass> = {
   'scrape-secure status': ScrapeSecureStatus,
   'scrape-secure': ScrapeSecure,
   status: Status,
+  'tracing off': TracingOff,
+  'tracing on': TracingOn,
+  'tracing status': TracingStatus,
   traffic: Traffic,
   wizard: Wizard,
 }

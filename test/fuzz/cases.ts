@@ -49,8 +49,9 @@ export function allowedWrites(runs: CleanRun[]): (operation: Operation) => Reado
   return (operation) => sets.get(groupOf(operation)) ?? new Set()
 }
 
-export function isScraping({ name }: Operation): boolean {
-  return name.startsWith('scrape-secure -')
+/** Whether objects of users may keep it from writing some of its own. */
+export function isObstructed({ name }: Operation): boolean {
+  return name.startsWith('scrape-secure -') || name.startsWith('tracing on')
 }
 
 /** The wizard exposes. */

@@ -18,6 +18,7 @@ const FRESH = ['fresh']
 const USED = ['in use']
 const SERVICES = ['services']
 const INSTALLED = ['installed']
+const TRACED = ['traced']
 const ALL = ['fresh', 'in use', 'ports', 'former']
 
 const command = (words: string, scenes: string[]): Operation => ({
@@ -102,6 +103,11 @@ export const OPERATIONS: Operation[] = [
   command('addons install loki -y', ['fresh', 'installed']),
   command('addons uninstall -y', INSTALLED),
   asked('addons install', FRESH),
+  command('tracing status', ['traced', 'fresh']),
+  command('tracing on --sampling 20 -y', TRACED),
+  command('tracing on -n shop --backend svc/zipkin.istio-system -y', TRACED),
+  command('tracing off -y', TRACED),
+  command('tracing off -n shop -y', TRACED),
   sending('traffic svc/web -n shop --requests 3', SERVICES),
   sending('traffic https://shop.example.com/ --requests 3', ['fresh', 'in use']),
   sending('traffic grafana --requests 3 -o json', ['in use', 'former', 'ports']),

@@ -15,6 +15,7 @@ import { asFormerVersion } from '../fakes/former-version.ts'
 import { grafana, ingressGateway, jaeger, kiali, kialiDeployment, node, prometheus } from '../fakes/mesh.ts'
 import { ScrapedCluster } from '../fakes/scraped-cluster.ts'
 import { workload } from '../fakes/workloads.ts'
+import { istiod } from '../installing/installing.ts'
 
 /** A cluster at rest, and this machine's CAs for it. */
 export interface Scene {
@@ -186,8 +187,14 @@ function dataOf(what: string, cluster: ScrapedCluster): unknown {
   return { activeTargets: secured.map((pod) => cluster.target(pod)) }
 }
 
-async function sceneAfter(name: string, commands: string[], finish = (_: FakeCluster) => {}): Promise<Scene> {
-  const cluster = new ScrapedCluster(mesh().map(withMaps))
+async function sceneAfter(
+  name: string,
+  commands: string[],
+  finish = (_: FakeCluster) => {},
+  more: KubeObject[] = [],
+): Promise<Scene> {
+  const cluster = new ScrapedCluster([...mesh(), ...more].map(withMaps))
+  if (more.length > 0) cluster.groups = { ...cluster.groups, 'telemetry.istio.io': ['v1'] }
   answering(cluster)
   const world = worldOf(cluster)
   for (const command of commands) {
@@ -273,6 +280,17 @@ const SERVICES = [
   'expose kiali --port 32667 --allow-cidr 10.0.0.0/8 -y',
   'expose prometheus --allow-cidr 10.0.0.0/8 -y',
 ]
+/** The mesh has a Telemetry that is not about traces, and one namespace reports none. */
+const TRACING = ['tracing on --sampling 10 -y', 'tracing off -n shop -y']
+const TRACED: KubeObject[] = [
+  istiod(),
+  {
+    apiVersion: 'telemetry.istio.io/v1',
+    kind: 'Telemetry',
+    metadata: { name: 'mesh-default', namespace: 'istio-system', creationTimestamp: '2026-11-01T00:00:00Z' },
+    spec: { accessLogging: [{ providers: [{ name: 'envoy' }] }] },
+  },
+]
 const SCRAPING = ['scrape-secure -A --gateways -y --method auto']
 
 export async function scenes(): Promise<Scene[]> {
@@ -282,11 +300,16 @@ export async function scenes(): Promise<Scene[]> {
     await sceneAfter('ports', ['expose all --layout ports --auth basic --allow-cidr 10.0.0.0/8 -y']),
     await sceneAfter('services', SERVICES),
     await sceneAfter('installed', ['addons install loki -y']),
+    await sceneAfter('traced', TRACING, undefined, TRACED),
     await sceneAfter('former', [...GUARDS, ...SCRAPING], asFormerVersion),
   ]
 }
 
-/** The same clusters without the objects by which users keep a workload from being scraped: a hostile value may have the same effect. */
+/**
+ * The same clusters without the objects by which users keep a workload from being scraped, and without the Telemetry that ours is shared
+ * with: a hostile value may have the same effect.
+ */
 export function withoutObstacles(all: Scene[]): Scene[] {
-  return all.map((scene) => ({ ...scene, objects: scene.objects.filter(({ kind }) => kind !== 'Sidecar') }))
+  const isObstacle = ({ kind, metadata }: KubeObject) => kind === 'Sidecar' || metadata.name === 'mesh-default'
+  return all.map((scene) => ({ ...scene, objects: scene.objects.filter((one) => !isObstacle(one)) }))
 }

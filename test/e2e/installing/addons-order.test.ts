@@ -6,12 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { after, before, describe, it } from 'mocha'
 import type { InstallResult } from '../../../src/installing/result.ts'
+import type { TrafficResult } from '../../../src/traffic/result.ts'
 import { withShortDelays } from '../../lab/delays.ts'
 import { addons as labAddons, loadBalancer } from '../../lab/lab.ts'
+import { BOOKINFO, endBookinfo, startBookinfo } from '../bookinfo.ts'
 import { difference, dump } from '../dump.ts'
+import { awaitSpans } from '../jaeger-api.ts'
 import { Workplace } from '../mesh.ts'
 import { meshNamespace, meshWorkload } from '../mesh-workloads.ts'
 import { assertOneError } from '../one-error.ts'
+import { requestMetrics } from '../request-metrics.ts'
 
 const FOUR = ['prometheus', 'grafana', 'kiali', 'jaeger']
 const NAMESPACE = 'addons-order'
@@ -45,6 +49,16 @@ describe('install, expose, scrape-secure, install again, and everything undone',
   const remove = (...names: string[]) =>
     workplace.kubectl('delete', '--ignore-not-found', ...names.flatMap((name) => ['-f', packaged(name)]))
 
+  /** Kiali restarts, and may not answer for a moment. */
+  async function everythingAnswers(): Promise<void> {
+    let status = workplace.telemetry('status')
+    for (let attempt = 0; status.exitCode !== 0 && attempt < 60; attempt++) {
+      await sleep(1_000)
+      status = workplace.telemetry('status')
+    }
+    assert.equal(status.exitCode, 0, status.stdout + status.stderr)
+  }
+
   /** @param source where the samples are from @returns whose add-ons they are */
   async function everyCommand(...source: string[]): Promise<[string, string][]> {
     const install = () =>
@@ -57,13 +71,7 @@ describe('install, expose, scrape-secure, install again, and everything undone',
       /^grafana +istio-system +deployment\/grafana +12\.0\.1 +1\/1 +kubectl telemetry/m,
     )
     telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
-    // Kiali restarts, and may not answer for a moment.
-    let status = workplace.telemetry('status')
-    for (let attempt = 0; status.exitCode !== 0 && attempt < 60; attempt++) {
-      await sleep(1_000)
-      status = workplace.telemetry('status')
-    }
-    assert.equal(status.exitCode, 0, status.stdout + status.stderr)
+    await everythingAnswers()
     telemetry('scrape-secure', '-n', NAMESPACE, '-y')
     if (first.addons.some(({ name, action }) => name === 'prometheus' && action === 'installed'))
       assertOneError(
@@ -96,5 +104,38 @@ describe('install, expose, scrape-secure, install again, and everything undone',
       await everyCommand('--from', samples),
       FOUR.map((name) => [name, 'installed']),
     )
+  })
+
+  it('is the whole quick start: installed, exposed, traced, counted, and undone in reverse', async () => {
+    remove(...FOUR)
+    startBookinfo(workplace)
+    workplace.apply(requestMetrics())
+    const untouched = dump(workplace)
+    telemetry('addons', 'install', '--from', samples, '-y')
+    telemetry('expose', 'all', '--link', '--allow-anonymous', '-y')
+    const page = ['svc/productpage', '-n', BOOKINFO]
+    telemetry('expose', ...page, '--path', '/productpage', '--allow-anonymous', '-y')
+    const { proof } = JSON.parse(telemetry('tracing', 'on', '--sampling', '100', '-y', '-o', 'json').stdout)
+    const spans = await awaitSpans(workplace, proof.traceId, 9)
+    assert.deepEqual([...new Set(spans.map(({ service }) => service.split('.')[0]))].sort(), [
+      'details',
+      'istio-ingressgateway',
+      'productpage',
+      'ratings',
+      'reviews',
+    ])
+    const { sent, seen } = JSON.parse(
+      telemetry('traffic', ...page, '--requests', '60', '--max-errors', '0%', '-o', 'json').stdout,
+    ) as TrafficResult
+    assert.deepEqual([sent, seen.traces], [60, 60])
+    assert.ok(Math.abs((seen.prometheus ?? 0) - 60) <= 2, `Prometheus counted ${seen.prometheus} of 60`)
+    assert.match(seen.kiali ?? '', /namespaces=bookinfo/)
+    await everythingAnswers()
+    telemetry('tracing', 'off', '-y')
+    telemetry('cleanup', '-y')
+    telemetry('addons', 'uninstall', '-y')
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+    workplace.delete(requestMetrics())
+    endBookinfo(workplace)
   })
 })
