@@ -98,7 +98,8 @@ async function prove(plan: TracingPlan, needs: Needs, show?: (progress: ProofPro
     return { finding: unproven(who, `${target.url}   # open it, then look for its trace in the backend`) }
   }
   const { timeout } = request
-  const end = await readable(proveTrace(target, backend, { timeout, progress: show }, needs))
+  const changed = changesIn(plan).some(({ action }) => action !== 'unchanged')
+  const end = await readable(proveTrace(target, backend, { changed, timeout, progress: show }, needs))
   if (end === undefined)
     return {
       finding: unproven(`you may not ask ${backend.title}`, 'kubectl auth can-i get pods/proxy   # docs/rbac.md'),

@@ -20,7 +20,7 @@ export interface TracingProof {
   traceId?: string
   spans?: number
   services?: string[]
-  /** From the first request until the trace was found. */
+  /** From the change, or from the first request, until the trace was found. */
   milliseconds?: number
   /** Where the trace was lost. */
   hop?: TraceHop

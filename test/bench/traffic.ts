@@ -6,6 +6,7 @@ import { BOOKINFO, endBookinfo, startBookinfo } from '../e2e/bookinfo.ts'
 import { exposeForAnyone } from '../e2e/exposed.ts'
 import { Workplace } from '../e2e/mesh.ts'
 import type { Aim } from './aims.ts'
+import { knownLatencies } from './known-latencies.ts'
 import { describeMachine } from './machine.ts'
 import type { Options } from './options.ts'
 import { parsePeak, readStatus } from './processes.ts'
@@ -26,6 +27,8 @@ const AIMS: ReadonlyMap<string, Aim> = new Map<string, Aim>([
   ['CPU of a request, ms', { of: 'ratio', atMost: 0.2 }],
   ['200 a second for 10 s: rate', { of: 'figure', atLeast: 198 }],
   ['10,000 requests: MiB more than 1,000', { of: 'figure', atMost: 5 }],
+  ['known latencies: p50 off by, ms', { of: 'figure', atMost: 2 }],
+  ['known latencies: p99 off by, ms', { of: 'figure', atMost: 2 }],
 ])
 
 export const sections: readonly string[] = []
@@ -85,6 +88,7 @@ async function ours(workplace: Workplace): Promise<Figures> {
     '10,000 requests: peak RSS, MiB': large.peak,
     '10,000 requests: MiB more than 1,000': large.peak - small.peak,
     'CPU of a request of 10,000, ms': (large.cpu * 1_000) / 10_000,
+    ...(await knownLatencies()),
   }
 }
 

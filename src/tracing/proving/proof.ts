@@ -13,7 +13,7 @@ export type TraceHop = 'request' | 'proxy' | 'collector' | 'backend'
 
 export interface Arrival extends FoundTrace {
   traceId: string
-  /** From the first request. */
+  /** From the change, or from the first request. */
   milliseconds: number
 }
 
@@ -31,6 +31,12 @@ export interface ProofProgress {
   requests: number
 }
 
+interface ProofOptions {
+  changed: boolean
+  timeout: number
+  progress?: ((progress: ProofProgress) => void) | undefined
+}
+
 type Needs = Pick<Dependencies, 'cluster' | 'prober' | 'clock' | 'random'>
 
 /** Milliseconds between two looks. */
@@ -38,6 +44,11 @@ const PAUSE = 500
 /** A proxy that has no tracing yet makes no span, so the request is repeated: each second at first, then when Envoy has sent its spans, every 5 s. */
 const OFTEN = { count: 4, pause: 1_000 }
 const SELDOM = 5_000
+/**
+ * Until proxies have a changed configuration: with the one before, a trace may arrive by another way. It costs no time, since spans are sent
+ * 5 s after the change.
+ */
+const SETTLING = 2_000
 /** How many of the last requests are looked for. */
 const LOOKED_FOR = 4
 /** Milliseconds. Each proxy sends its spans at a time of its own, so a trace is whole when nothing more has come for a while. */
@@ -49,15 +60,16 @@ interface Look {
   error?: UserError
 }
 
-/** @param timeout milliseconds @throws UserError FORBIDDEN when the backend may not be asked */
+/** @param changed whether the configuration was changed just before @param timeout milliseconds @throws UserError FORBIDDEN when the backend may not be asked */
 export async function proveTrace(
   target: TraceTarget,
   backend: TracingBackend,
-  { timeout, progress }: { timeout: number; progress?: ((progress: ProofProgress) => void) | undefined },
+  { changed, timeout, progress }: ProofOptions,
   needs: Needs,
 ): Promise<Arrival | Loss> {
   const { prober, clock, random, cluster } = needs
   const started = clock.now().getTime()
+  if (changed) await waitFor(SETTLING, clock)
   const sent: string[] = []
   let probe: Probe | undefined
   let next = started
