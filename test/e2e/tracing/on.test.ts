@@ -141,7 +141,7 @@ describe('tracing on and off, on the real mesh', () => {
   it('proves a trace of gateway and application over OpenTelemetry, without a restart', async () => {
     const before = pods()
     const result = proven('--sampling', '10')
-    assert.deepEqual(await servicesOf(result, 9), ALL)
+    assert.deepEqual(await servicesOf(result, 8), ALL)
     assert.deepEqual([result.sampling, result.revisions[0]?.provider.kind], [10, 'opentelemetry'])
     assert.equal(pods(), before)
     assert.match(workplace.telemetry('tracing', 'status').stdout, /default +all others +yes +kubectl-telemetry +10 %/)
@@ -192,7 +192,7 @@ describe('tracing on and off, on the real mesh', () => {
     assert.ok(await killAfterWrite(workplace, ON, ON_WRITES))
     const result = proven('--backend', 'svc/zipkin.istio-system:9411')
     assert.equal(result.revisions[0]?.provider.kind, 'zipkin')
-    assert.deepEqual(await servicesOf(result, 9), ALL)
+    assert.deepEqual(await servicesOf(result, 8), ALL)
     assert.deepEqual(left(), [])
   })
 
