@@ -55,7 +55,7 @@ export async function readTrace(id: string, backend: TracingBackend, cluster: As
  * @param request the path below its base path
  * @throws UserError BACKEND_UNREACHABLE, FORBIDDEN
  */
-export async function askBackend(
+async function askBackend(
   backend: TracingBackend,
   { path, query }: { path: string; query?: Record<string, string> },
   cluster: Ask,
@@ -73,7 +73,19 @@ export async function askBackend(
   return answer
 }
 
-export function backendUnreachable({ title, namespace, service }: TracingBackend, why: string): UserError {
+/** What a request is answered with, in JSON. @throws UserError BACKEND_UNREACHABLE, FORBIDDEN */
+export async function askForJson(
+  backend: TracingBackend,
+  request: Parameters<typeof askBackend>[1],
+  cluster: Ask,
+): Promise<unknown> {
+  const { status, body } = await askBackend(backend, request, cluster)
+  const answer = status === 200 ? jsonOf(body) : undefined
+  if (answer === undefined) throw backendUnreachable(backend, `${request.path} answers ${status}, or no JSON`)
+  return answer
+}
+
+function backendUnreachable({ title, namespace, service }: TracingBackend, why: string): UserError {
   return new UserError('BACKEND_UNREACHABLE', `${title} (Service ${namespace}/${service}) cannot be asked: ${why}`, {
     suggestions: [sh`kubectl -n ${namespace} get endpointslices -l kubernetes.io/service-name=${service}`],
   })

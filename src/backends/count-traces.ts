@@ -1,6 +1,6 @@
 /** Counts the traces of requests that had one User-Agent: Envoy writes it into its spans as tag `user_agent`. */
-import { isMap, jsonOf, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
-import { type Ask, askBackend, backendUnreachable } from './api.ts'
+import { isMap, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
+import { type Ask, askForJson } from './api.ts'
 import type { TracingBackend } from './find.ts'
 
 /** What is searched for. */
@@ -40,7 +40,7 @@ export async function countTraces(search: TraceSearch, backend: TracingBackend, 
 
 /** https://www.jaegertracing.io/docs/1.62/apis/#http-json: a service is needed. */
 async function searchJaeger(search: TraceSearch, backend: TracingBackend, cluster: Ask): Promise<Set<string>> {
-  const { data } = mapOf(await ask(backend, { path: '/api/services' }, cluster))
+  const { data } = mapOf(await askForJson(backend, { path: '/api/services' }, cluster))
   const services = textsOf(data)
     .filter((name) => search.services.some((one) => name === one || name.startsWith(`${one}.`)))
     .slice(0, MOST_SERVICES)
@@ -49,7 +49,7 @@ async function searchJaeger(search: TraceSearch, backend: TracingBackend, cluste
   for (const service of services)
     for (const { from, to } of slicesOf(search)) {
       const query = { service, tags, start: `${from}000`, end: `${to}000`, limit: String(LIMIT) }
-      const { data: traces } = mapOf(await ask(backend, { path: '/api/traces', query }, cluster))
+      const { data: traces } = mapOf(await askForJson(backend, { path: '/api/traces', query }, cluster))
       for (const one of listOf(traces)) add(ids, mapOf(one).traceID)
     }
   return ids
@@ -61,7 +61,7 @@ async function searchZipkin(search: TraceSearch, backend: TracingBackend, cluste
   for (const { from, to } of slicesOf(search)) {
     const times = { endTs: String(to), lookback: String(to - from) }
     const query = { annotationQuery: `user_agent=${search.userAgent}`, ...times, limit: String(LIMIT) }
-    for (const trace of listOf(await ask(backend, { path: '/api/v2/traces', query }, cluster)))
+    for (const trace of listOf(await askForJson(backend, { path: '/api/v2/traces', query }, cluster)))
       add(ids, listOf(trace).filter(isMap)[0]?.traceId)
   }
   return ids
@@ -79,11 +79,4 @@ function slicesOf({ from, to, requests }: TraceSearch): Slice[] {
     from: at(index) - (index === 0 ? SKEW : 0),
     to: at(index + 1) + (index === count - 1 ? SKEW : 0),
   }))
-}
-
-async function ask(backend: TracingBackend, request: Parameters<typeof askBackend>[1], cluster: Ask): Promise<unknown> {
-  const { status, body } = await askBackend(backend, request, cluster)
-  const answer = status === 200 ? jsonOf(body) : undefined
-  if (answer === undefined) throw backendUnreachable(backend, `${request.path} answers ${status}, or no JSON`)
-  return answer
 }

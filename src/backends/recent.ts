@@ -1,7 +1,7 @@
 /** What a tracing backend has of the last hour: a few traces of each service, not all of them. */
 
-import { jsonOf, listOf, mapOf, textOf, textsOf } from '../shapes.ts'
-import { type Ask, askBackend, backendUnreachable } from './api.ts'
+import { listOf, mapOf, textOf, textsOf } from '../shapes.ts'
+import { type Ask, askForJson } from './api.ts'
 import type { TracingBackend } from './find.ts'
 
 export interface RecentTraces {
@@ -53,12 +53,12 @@ async function readJaeger(
   to: number,
   cluster: Ask,
 ): Promise<{ traces: Trace[]; more: boolean }> {
-  const names = textsOf(mapOf(await ask(backend, { path: '/api/services' }, cluster)).data)
+  const names = textsOf(mapOf(await askForJson(backend, { path: '/api/services' }, cluster)).data)
   const chosen = names.slice(0, MOST_SERVICES)
   const times = { start: `${to - HOUR}000`, end: `${to}000`, limit: String(MOST_TRACES) }
   const read = await Promise.all(
     chosen.map(async (service) => {
-      const { data } = mapOf(await ask(backend, { path: '/api/traces', query: { service, ...times } }, cluster))
+      const { data } = mapOf(await askForJson(backend, { path: '/api/traces', query: { service, ...times } }, cluster))
       return listOf(data).map((one): Trace => {
         const { traceID, processes } = mapOf(one)
         const services = Object.values(mapOf(processes)).map((process) => nameOf(mapOf(process).serviceName))
@@ -75,7 +75,7 @@ async function readZipkin(
   cluster: Ask,
 ): Promise<{ traces: Trace[]; more: boolean }> {
   const query = { endTs: String(to), lookback: String(HOUR), limit: String(MOST_TRACES) }
-  const traces = listOf(await ask(backend, { path: '/api/v2/traces', query }, cluster)).map((one): Trace => {
+  const traces = listOf(await askForJson(backend, { path: '/api/v2/traces', query }, cluster)).map((one): Trace => {
     const spans = listOf(one).map(mapOf)
     const services = spans.map(({ localEndpoint }) => nameOf(mapOf(localEndpoint).serviceName))
     return { id: textOf(spans[0]?.traceId) ?? '', services }
@@ -85,11 +85,4 @@ async function readZipkin(
 
 function nameOf(value: unknown): string {
   return (textOf(value) ?? '').slice(0, LONGEST_NAME)
-}
-
-async function ask(backend: TracingBackend, request: Parameters<typeof askBackend>[1], cluster: Ask): Promise<unknown> {
-  const { status, body } = await askBackend(backend, request, cluster)
-  const answer = status === 200 ? jsonOf(body) : undefined
-  if (answer === undefined) throw backendUnreachable(backend, `${request.path} answers ${status}, or no JSON`)
-  return answer
 }
