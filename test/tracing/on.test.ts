@@ -311,6 +311,12 @@ describe('a trace that does not arrive', () => {
     )
     const failing = `${PREFIX}::10.0.0.1:4317::cx_active::0\n${PREFIX}::10.0.0.1:4317::cx_connect_fail::3\n${PREFIX}::10.0.0.1:4317::rq_success::0\n`
     assert.match((await hopIn({ ...traced, '/clusters': failing })).join(' '), /^collector .* fail$/)
+    const elsewhere = await hopIn({}, ({ cluster }) => {
+      const gateway = cluster.objects.find(({ metadata }) => metadata.name === 'istio-ingressgateway-xyz')
+      const { containers } = gateway?.spec as { containers: { env?: object[] }[] }
+      for (const one of containers) one.env = [{ name: 'CA_ADDR', value: 'istiod-old.istio-system.svc:15012' }]
+    })
+    assert.match(elsewhere.join(' '), /^proxy .* belongs to revision old, where tracing was not switched on/)
     const works = failing.replace('rq_success::0', 'rq_success::4')
     assert.match((await hopIn({ ...traced, '/clusters': works })).join(' '), /^backend/)
   })

@@ -312,6 +312,17 @@ describe('tracing on and off, on the real mesh', () => {
     assert.deepEqual(difference(untouched, dump(workplace)), [])
   })
 
+  it('changes nothing where a GitOps tool writes the mesh configuration, and prints the value that it needs', () => {
+    const label = (value: string) =>
+      workplace.kubectl('-n', 'istio-system', 'label', 'cm', 'istio', `kustomize.toolkit.fluxcd.io/name${value}`)
+    label('=mesh')
+    const outcome = workplace.telemetry(...ON)
+    label('-')
+    settings.restore()
+    assertOneError(outcome, 'MESH_CONFIG_MANAGED', /Flux Kustomization mesh.*\n.*\n.*--set-json .*kubectl-telemetry/s)
+    assert.deepEqual(difference(untouched, dump(workplace)), [])
+  })
+
   it('refuses bad input in one line', () => {
     for (const [words, code] of [
       [['--sampling', '101'], 'SAMPLING_INVALID'],
