@@ -89,6 +89,15 @@ export function aboutIt({ about }: Pick<Change, 'about'>): string {
   return about === undefined ? '' : `, ${about}`
 }
 
+/** A line of a question: `Secret istio-system/web-tls: create`. */
+export function lineOf(change: Change): string {
+  const { resource, manifest, action } = change
+  const { namespace, name } = manifest.metadata
+  const path = namespace === undefined ? name : `${namespace}/${name}`
+  const verb = { created: 'create', deleted: 'delete', configured: 'change', unchanged: 'change' }[action]
+  return `${resource.kind} ${path}: ${verb}${aboutIt(change)}`
+}
+
 /** Whether the present object already contains the manifest, as far as reading shows. */
 export function isInPlace({ manifest, present, by }: Change): boolean {
   if (by === 'removing') return false

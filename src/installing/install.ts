@@ -1,5 +1,5 @@
 /** `addons install`: plans, rehearses, asks, writes in order, and waits until each add-on is ready. */
-import { aboutIt, type Change } from '../changes/changes.ts'
+import { type Change, lineOf } from '../changes/changes.ts'
 import { confirm, counted } from '../changes/confirmation.ts'
 import { Progress } from '../changes/progress.ts'
 import { hasCode } from '../errors.ts'
@@ -39,7 +39,7 @@ export async function install(request: InstallRequest, needs: Needs, show?: Show
     const objects = counted(changing.length, 'object')
     const question = `Install ${namesOf(plan).join(', ')} into namespace ${plan.namespace}?`
     const remarks = plan.warnings.filter(({ code }) => code === 'ADDON_REPLACED').map(({ message }) => message)
-    const confirmation = { yes, effect: `create or change ${objects}`, remarks, lines: changing.map(line), question }
+    const confirmation = { yes, effect: `create or change ${objects}`, remarks, lines: changing.map(lineOf), question }
     if (!(await confirm({ ...confirmation, preview: 'server' }, terminal))) return reportInstall('declined', plan)
   }
   const progress = new Progress()
@@ -49,13 +49,6 @@ export async function install(request: InstallRequest, needs: Needs, show?: Show
 
 function namesOf({ addons }: InstallPlan): string[] {
   return addons.filter(({ changes }) => changes.length > 0).map(({ name }) => name)
-}
-
-function line(change: Change): string {
-  const { resource, manifest, action } = change
-  const { namespace, name } = manifest.metadata
-  const path = namespace === undefined ? name : `${namespace}/${name}`
-  return `${resource.kind} ${path}: ${{ created: 'create', deleted: 'delete' }[action as string] ?? 'change'}${aboutIt(change)}`
 }
 
 /** All add-ons start at the same time. One that does not become ready is a finding, and the others go on. */

@@ -1,14 +1,13 @@
 /** How secure scraping is undone: workload by workload, then what they needed, and Prometheus last. */
 
-import { type Change, planChanges } from '../changes/changes.ts'
 import { counted } from '../changes/confirmation.ts'
-import { type Fragments, reverting } from '../changes/edits.ts'
+import type { Fragments } from '../changes/edits.ts'
+import { planRemoval, whyKept } from '../changes/removal.ts'
 import type { FoundObject, Undo, UndoStep } from '../changes/undo.ts'
-import { appliedFields, isOwnedBy, SCRAPING } from '../cluster/ownership.ts'
-import { typeOf, WORKLOADS } from '../cluster/resources.ts'
+import { isOwnedBy, SCRAPING } from '../cluster/ownership.ts'
+import { WORKLOADS } from '../cluster/resources.ts'
 import { hasCode } from '../errors.ts'
 import { asFinding, type Finding } from '../findings.ts'
-import { sh } from '../shell.ts'
 import { awaitRollout } from '../workloads/await-rollout.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import type { Dependencies } from '../world.ts'
@@ -27,11 +26,16 @@ export function undoScraping(timeout: number, needs: Needs): Undo {
     part: SCRAPING,
     plan: async () => {
       const inventory = await findScraping(needs.cluster)
-      const kept = allOf(inventory).flatMap(whyKept)
-      const steps = stepsOf(inventory, timeout, needs).filter(
-        (step) => step.does !== 'restore' || !kept.some(({ object }) => object === step.object),
+      const kept = new Map(
+        allOf(inventory).flatMap((one) => {
+          const why = whyKept(one, SCRAPING, FRAGMENTS, ['YAML_INVALID', 'PROMETHEUS_CONFIG_UNKNOWN'])
+          return why === undefined ? [] : [[one.object, why] as const]
+        }),
       )
-      return { steps, warnings: [...inventory.warnings, ...kept.map(({ finding }) => finding)] }
+      const steps = stepsOf(inventory, timeout, needs).filter(
+        (step) => step.does !== 'restore' || !kept.has(step.object),
+      )
+      return { steps, warnings: [...inventory.warnings, ...kept.values()] }
     },
     remaining: async () => allOf(await findScraping(needs.cluster)),
     // Each restored workload restarts its pods: a refusal half-way would cost restarts for nothing.
@@ -51,35 +55,12 @@ function stepsOf(inventory: ScrapingInventory, timeout: number, needs: Needs): U
     return {
       does: 'restore',
       ...one,
-      changes: planRemoval(one),
+      changes: planRemoval(one, SCRAPING),
       fragments: FRAGMENTS,
       effect: restartsOf(one),
       ...(waits ? { settled: () => rolloutFindings(one, timeout, needs) } : {}),
     }
   })
-}
-
-/** An object with a text that cannot be restored exactly stays unchanged, and stops nothing else. */
-function whyKept({ object }: FoundObject): { object: FoundObject['object']; finding: Finding }[] {
-  try {
-    reverting(object, SCRAPING, FRAGMENTS)
-    return []
-  } catch (error) {
-    if (!hasCode(error, 'YAML_INVALID', 'PROMETHEUS_CONFIG_UNKNOWN')) throw error
-    const { kind, metadata } = object
-    const finding = asFinding(error, 'warns')
-    const message = `${kind} ${metadata.namespace}/${metadata.name} was left unchanged: ${finding.message}`
-    const look = sh`kubectl -n ${metadata.namespace} edit ${kind.toLowerCase()} ${metadata.name}   # correct it, then run the command again`
-    return [{ object, finding: { ...finding, message, remedies: [look] } }]
-  }
-}
-
-/** An empty apply, which removes the fields that the part applied. */
-function planRemoval({ resource, object }: FoundObject): Change[] {
-  if (appliedFields(object, SCRAPING) === undefined) return []
-  const { name, namespace } = object.metadata
-  const manifest = { ...typeOf(resource), metadata: { name, ...(namespace === undefined ? {} : { namespace }) } }
-  return planChanges([{ resource, manifest, by: 'sharing' }], [object], SCRAPING)
 }
 
 async function rolloutFindings({ resource, object }: FoundObject, timeout: number, needs: Needs): Promise<Finding[]> {

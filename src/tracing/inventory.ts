@@ -5,7 +5,7 @@ import { hasRecord } from '../changes/records.ts'
 import type { FoundObject } from '../changes/undo.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
-import { appliedFields, changedBy, isChangedBy, isOwnedBy, OWNED, TRACING } from '../cluster/ownership.ts'
+import { changedBy, isOwnedBy, OWNED, TRACING } from '../cluster/ownership.ts'
 import { listIfServed, readable, type Sifted, sift } from '../cluster/reading.ts'
 import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { isWrittenByOthers } from '../cluster/trust.ts'
@@ -33,10 +33,7 @@ export async function findTracing(cluster: Cluster): Promise<TracingInventory> {
     readable(cluster.list<KubeObject>(CONFIG_MAPS, { labels: changedBy(TRACING) })),
   ])
   const own = (owned ?? []).filter((object) => isOwnedBy(object, TRACING))
-  const users = (shared ?? []).filter(
-    (object) =>
-      !isOwnedBy(object, TRACING) && (appliedFields(object, TRACING) !== undefined || isChangedBy(object, TRACING)),
-  )
+  const users = (shared ?? []).filter((object) => !isOwnedBy(object, TRACING))
   const found =
     resource === undefined ? [] : [...own, ...users].filter(isStaying).map((object) => ({ resource, object }))
   const believed = sift(found, ({ object }) => object, whyNotOurs)

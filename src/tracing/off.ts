@@ -1,5 +1,5 @@
 /** `tracing off`: removes what `tracing on` made. In one namespace of a traced mesh it makes a Telemetry that reports no spans. */
-import { applyChanges, type Change, outcomeOf, rehearse } from '../changes/changes.ts'
+import { applyChanges, type Change, lineOf, outcomeOf, rehearse } from '../changes/changes.ts'
 import { confirm } from '../changes/confirmation.ts'
 import { Progress } from '../changes/progress.ts'
 import { type UndoRequest, type UndoResult, undo } from '../changes/undo.ts'
@@ -29,8 +29,9 @@ export async function tracingOff(request: TracingOffRequest, needs: Needs): Prom
   const silencing = namespace === undefined ? [] : await planSilence(namespace, needs.cluster)
   if (silencing.length > 0) return silence(silencing, request, needs)
   const result = await undo(undoTracing(namespace, needs.cluster), request, needs)
-  if (result.outcome !== 'applied') return result
-  return { ...result, warnings: [...result.warnings, ...(await remaining(namespace, needs.cluster))] }
+  // In one namespace, the rest of the mesh is none of this run's business.
+  if (result.outcome !== 'applied' || namespace !== undefined) return result
+  return { ...result, warnings: [...result.warnings, ...(await remaining(needs.cluster))] }
 }
 
 /**
@@ -85,10 +86,7 @@ async function silence(
   const question = {
     yes,
     effect: 'change 1 object',
-    lines: open.map(({ manifest: { metadata }, action }) => {
-      const verb = action === 'created' ? 'create' : 'change'
-      return `Telemetry ${metadata.namespace}/${metadata.name}: ${verb}`
-    }),
+    lines: open.map(lineOf),
     question: `Let namespace ${namespace} report no spans?`,
     preview: 'client' as const,
   }
@@ -98,11 +96,11 @@ async function silence(
 }
 
 /** Traces that do not come from us. */
-async function remaining(namespace: string | undefined, cluster: Cluster): Promise<Finding[]> {
+async function remaining(cluster: Cluster): Promise<Finding[]> {
   const [revisions, telemetries = []] = await Promise.all([readRevisions(cluster), readTelemetries(cluster)])
   const others = telemetries.filter((one) => !isOwnedBy(one, TRACING) && !isShared(one))
   return revisions
-    .filter((one) => namespace === undefined && isMeshTraced(one, others))
+    .filter((one) => isMeshTraced(one, others))
     .map((one) => {
       const [deciding] = forAllIn(
         one.root,

@@ -1,6 +1,6 @@
 /** `tracing on`: plans, rehearses, asks, writes the provider and then the Telemetry, and proves that a trace arrives. */
 import { canBeAsked } from '../backends/api.ts'
-import { applyChanges, type Change, rehearse } from '../changes/changes.ts'
+import { applyChanges, type Change, lineOf, rehearse } from '../changes/changes.ts'
 import { confirm, counted } from '../changes/confirmation.ts'
 import { applyEditAsGuest } from '../changes/object-edits.ts'
 import { Progress } from '../changes/progress.ts'
@@ -47,8 +47,12 @@ async function rehearsed(plan: TracingPlan, cluster: Needs['cluster']): Promise<
   return { ...plan, revisions, telemetry }
 }
 
+function openIn(plan: TracingPlan): Change[] {
+  return changesIn(plan).filter(({ action }) => action !== 'unchanged')
+}
+
 async function confirmed(plan: TracingPlan, terminal: Needs['terminal']): Promise<boolean> {
-  const changing = changesIn(plan).filter(({ action }) => action !== 'unchanged')
+  const changing = openIn(plan)
   if (changing.length === 0) return true
   const { backend, collectors } = plan.chosen
   const [{ service, namespace, port }] = collectors
@@ -60,10 +64,7 @@ async function confirmed(plan: TracingPlan, terminal: Needs['terminal']): Promis
       yes,
       effect: `change ${counted(changing.length, 'object')}`,
       remarks: [`Spans ${whose} go to ${to}Service ${namespace}/${service} port ${port}.`],
-      lines: changing.map(({ resource, manifest: { metadata }, action }) => {
-        const verb = action === 'created' ? 'create' : 'change'
-        return `${resource.kind} ${metadata.namespace}/${metadata.name}: ${verb}`
-      }),
+      lines: changing.map(lineOf),
       question: 'Switch tracing on?',
       preview: 'server',
     },
@@ -98,7 +99,7 @@ async function prove(plan: TracingPlan, needs: Needs, show?: (progress: ProofPro
     return { finding: unproven(who, `${target.url}   # open it, then look for its trace in the backend`) }
   }
   const { timeout } = request
-  const changed = changesIn(plan).some(({ action }) => action !== 'unchanged')
+  const changed = openIn(plan).length > 0
   const end = await readable(proveTrace(target, backend, { changed, timeout, progress: show }, needs))
   if (end === undefined)
     return {

@@ -1,12 +1,8 @@
 /** How tracing is undone: the Telemetries first, then the providers that they name. */
-import { type Change, planChanges } from '../changes/changes.ts'
-import { reverting } from '../changes/edits.ts'
+import { planRemoval, whyKept } from '../changes/removal.ts'
 import { type FoundObject, notSearched, type Undo, type UndoStep } from '../changes/undo.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { appliedFields, isOwnedBy, TRACING } from '../cluster/ownership.ts'
-import { typeOf } from '../cluster/resources.ts'
-import { hasCode } from '../errors.ts'
-import { asFinding, type Finding } from '../findings.ts'
+import { isOwnedBy, TRACING } from '../cluster/ownership.ts'
 import { listOf, mapOf, textOf } from '../shapes.ts'
 import { sh } from '../shell.ts'
 import { findTracing, type TracingInventory } from './inventory.ts'
@@ -20,15 +16,17 @@ export function undoTracing(namespace: string | undefined, cluster: Cluster): Un
     plan: async () => {
       const inventory = await findTracing(cluster)
       const chosen = chosenOf(inventory, namespace)
-      const kept = chosen.flatMap(whyKept)
-      const steps = chosen.filter((one) => !kept.some(({ object }) => object === one.object)).map(stepOf)
+      // A mesh configuration that is no YAML any more stays unchanged: istiod ignores it anyway.
+      const judged = chosen.map((one) => ({ one, kept: whyKept(one, TRACING, TRACING_FRAGMENTS, ['YAML_INVALID']) }))
+      const steps = judged.filter(({ kept }) => kept === undefined).map(({ one }) => stepOf(one))
+      const kept = judged.flatMap((each) => each.kept ?? [])
       const unread = inventory.unread.map((kind) =>
         notSearched(
           `cannot list ${kind}, so what tracing changed there was not looked for`,
           sh`kubectl auth can-i list ${kind} -A`,
         ),
       )
-      return { steps, warnings: [...inventory.findings, ...unread, ...kept.map(({ finding }) => finding)] }
+      return { steps, warnings: [...inventory.findings, ...unread, ...kept] }
     },
     remaining: async () => chosenOf(await findTracing(cluster), namespace),
     rehearses: true,
@@ -52,28 +50,5 @@ function namesOurs(spec: unknown): boolean {
 
 function stepOf(one: FoundObject): UndoStep {
   if (isOwnedBy(one.object, TRACING)) return { does: 'delete', ...one }
-  return { does: 'restore', ...one, changes: removal(one), fragments: TRACING_FRAGMENTS }
-}
-
-/** An empty apply, which removes the fields that we applied. */
-function removal({ resource, object }: FoundObject): Change[] {
-  if (appliedFields(object, TRACING) === undefined) return []
-  const { name, namespace } = object.metadata
-  const manifest = { ...typeOf(resource), metadata: { name, ...(namespace === undefined ? {} : { namespace }) } }
-  return planChanges([{ resource, manifest, by: 'sharing' }], [object], TRACING)
-}
-
-/** A mesh configuration that is no YAML any more stays unchanged: istiod ignores it anyway. */
-function whyKept({ object }: FoundObject): { object: FoundObject['object']; finding: Finding }[] {
-  try {
-    reverting(object, TRACING, TRACING_FRAGMENTS)
-    return []
-  } catch (error) {
-    if (!hasCode(error, 'YAML_INVALID')) throw error
-    const { kind, metadata } = object
-    const finding = asFinding(error, 'warns')
-    const message = `${kind} ${metadata.namespace}/${metadata.name} was left unchanged: ${finding.message}`
-    const edit = sh`kubectl -n ${metadata.namespace} edit ${kind.toLowerCase()} ${metadata.name}   # correct it, then run the command again`
-    return [{ object, finding: { ...finding, message, remedies: [edit] } }]
-  }
+  return { does: 'restore', ...one, changes: planRemoval(one, TRACING), fragments: TRACING_FRAGMENTS }
 }

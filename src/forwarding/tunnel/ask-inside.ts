@@ -1,39 +1,19 @@
 /** Sends one request without TLS to a port of a pod through a tunnel: it also reaches what listens only inside the pod. */
 import { request as httpRequest } from 'node:http'
-import type { Cluster, ObjectName, PodAnswer } from '../../cluster/cluster.ts'
-import { unlessRefused } from '../../cluster/reading.ts'
+import type { PodAnswer } from '../../cluster/cluster.ts'
 import type { Timers } from '../../time/timers.ts'
-import { Session } from './session.ts'
-import { StreamDuplex } from './stream-duplex.ts'
-
-export interface InsideRequest {
-  pod: Required<ObjectName>
-  port: number
-  path: string
-  /** Milliseconds to wait for the whole answer. */
-  timeout: number
-}
+import { overTunnel, type PodRequest, type TunnelWorld } from './over-tunnel.ts'
+import type { StreamDuplex } from './stream-duplex.ts'
 
 /** Bytes. The configuration of a proxy in a large mesh has some 10 MB. */
 const LARGEST = 64 * 1024 * 1024
 
 /** @returns undefined without the permission to forward ports, or if the pod is gone */
-export async function askInside(
-  request: InsideRequest,
-  { cluster, timers }: { cluster: Cluster; timers: Timers },
-): Promise<PodAnswer | undefined> {
-  const { namespace, name } = request.pod
-  const upgraded = await unlessRefused(cluster.portForward({ namespace, name }))
-  if (upgraded === undefined) return undefined
-  const session = new Session(upgraded, request.port, timers, () => {})
-  try {
-    return await answerTo(request, new StreamDuplex(session), timers)
-  } finally {
-    session.destroy()
-  }
+export function askInside(request: PodRequest, world: TunnelWorld): Promise<PodAnswer | undefined> {
+  return overTunnel(request, world, (socket) => answerTo(request, socket, world.timers))
 }
 
-function answerTo({ path, timeout }: InsideRequest, socket: StreamDuplex, timers: Timers): Promise<PodAnswer> {
+function answerTo({ path, timeout }: PodRequest, socket: StreamDuplex, timers: Timers): Promise<PodAnswer> {
   return new Promise((resolve) => {
     const callOff = timers.after(timeout, () => finish({ failed: `no answer in ${timeout / 1000} s` }))
     const asking = httpRequest({

@@ -1,38 +1,21 @@
 /** Sends one HTTPS request to a pod through a tunnel, which bypasses the redirection to the sidecar. */
 import { connect, type TLSSocket } from 'node:tls'
-import type { Cluster, ObjectName, PodAnswer } from '../../cluster/cluster.ts'
-import { unlessRefused } from '../../cluster/reading.ts'
+import type { PodAnswer } from '../../cluster/cluster.ts'
 import type { Timers } from '../../time/timers.ts'
-import { Session } from './session.ts'
-import { StreamDuplex } from './stream-duplex.ts'
-
-export interface PodRequest {
-  pod: Required<ObjectName>
-  port: number
-  path: string
-  /** Milliseconds to wait for an answer. */
-  timeout: number
-}
+import { overTunnel, type PodRequest, type TunnelWorld } from './over-tunnel.ts'
+import type { StreamDuplex } from './stream-duplex.ts'
 
 /**
  * Sends one request with a client certificate.
  * @param certificate PEM, with its key
  * @returns undefined without the permission to forward ports
  */
-export async function askOverTls(
+export function askOverTls(
   request: PodRequest,
   certificate: { certificate: string; key: string },
-  { cluster, timers }: { cluster: Cluster; timers: Timers },
+  world: TunnelWorld,
 ): Promise<PodAnswer | undefined> {
-  const { namespace, name } = request.pod
-  const upgraded = await unlessRefused(cluster.portForward({ namespace, name }))
-  if (upgraded === undefined) return undefined
-  const session = new Session(upgraded, request.port, timers, () => {})
-  try {
-    return await answerTo(request, new StreamDuplex(session), certificate, timers)
-  } finally {
-    session.destroy()
-  }
+  return overTunnel(request, world, (socket) => answerTo(request, socket, certificate, world.timers))
 }
 
 /** With TLS 1.3 the server refuses a certificate after the client's side of the handshake is done: only the answer shows the result. */
