@@ -17,6 +17,7 @@ import type { SampleFiles } from './installing/samples.ts'
 import type { Outside } from './installing/source/source.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
+import type { Terminal } from './terminal/terminal.ts'
 import type { AskInside } from './tracing/proving/hop.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
 import type { Dependencies } from './world.ts'
@@ -62,8 +63,18 @@ export async function clusterAdapters(
   const choice = { file: flags.kubeconfig, context: flags.context, overrides: overridesOf(flags), environment }
   const cluster = orAbsent(() => new KubeCluster(choice, options))
   if (fewRequests) await nextTurn(cluster.connect())
+  return { cluster, terminal: await terminalAdapter(), random: randomBytes }
+}
+
+export async function terminalAdapter(): Promise<Terminal> {
   const { ConsoleTerminal } = await import('./terminal/console-terminal.ts')
-  return { cluster, terminal: new ConsoleTerminal(), random: randomBytes }
+  return new ConsoleTerminal()
+}
+
+/** Names of the contexts of a kubeconfig. @param file `--kubeconfig` @throws UserError KUBECONFIG_MISSING, KUBECONFIG_INVALID */
+export async function contextNames(file: string | undefined): Promise<string[]> {
+  const { contextsIn } = await import('./cluster/kubeconfig/kube-config.ts')
+  return contextsIn({ file, environment: process.env })
 }
 
 function overridesOf(flags: ConnectionFlags): Overrides {

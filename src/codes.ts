@@ -1,4 +1,5 @@
 import { INSTALLING_CODES } from './codes/installing.ts'
+import { MULTICLUSTER_CODES } from './codes/multicluster.ts'
 import { SERVICE_CODES } from './codes/services.ts'
 import { TRACING_CODES } from './codes/tracing.ts'
 import { TRAFFIC_CODES } from './codes/traffic.ts'
@@ -12,6 +13,7 @@ import { TRAFFIC_CODES } from './codes/traffic.ts'
  */
 export const CODES = {
   ...INSTALLING_CODES,
+  ...MULTICLUSTER_CODES,
   ...SERVICE_CODES,
   ...TRACING_CODES,
   ...TRAFFIC_CODES,

@@ -7,8 +7,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Config } from '@oclif/core'
+import type { BaseCommand } from './base-command.ts'
 import { guarded } from './guarded.ts'
-import type { TelemetryCommand } from './telemetry-command.ts'
 
 /** A word of a command's name; it cannot contain a path. */
 const WORD = /^[a-z][a-z-]*$/
@@ -60,7 +60,7 @@ function warmOpenssl(): void {
 
 type CommandClass = {
   id: string
-  new (words: string[], config: Config): TelemetryCommand
+  new (words: string[], config: Config): BaseCommand
 }
 
 /** @returns the command with this name: `['cert', 'status']`; undefined if it does not exist */

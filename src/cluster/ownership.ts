@@ -35,6 +35,7 @@ export const EXPOSING = part('exposing', (kind) => FORMER_MANAGERS[kind === 'Dep
 export const SCRAPING = part('scraping', () => FORMER_MANAGERS[0])
 export const INSTALLING = part('installing')
 export const TRACING = part('tracing')
+export const MULTICLUSTER = part('multicluster')
 
 /** Selects the objects that any part of kubectl telemetry created; `isOwnedBy` finds out which part. */
 export const OWNED = `${MANAGED_BY}=${PRODUCT}`

@@ -39,6 +39,11 @@ export function isDomain(text: string): boolean {
 }
 
 /** No domain is known, so it has to be named. */
+/** Whether a text is an IP address or a host name, without a port. */
+export function isAddress(text: string): boolean {
+  return isIP(text) !== 0 || isDomain(text)
+}
+
 export function domainRequired(message: string, suggestions: string[]): UserError {
   return new UserError('DOMAIN_REQUIRED', message, { suggestions })
 }

@@ -7,12 +7,13 @@ import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isOwnedBy, TRACING } from '../cluster/ownership.ts'
 import { istioNotFound } from '../cluster/reading.ts'
 import { type Finding, warns } from '../findings.ts'
+import { vouchedPlanes } from '../gateways/istiods.ts'
 import { sh } from '../shell.ts'
 import { isRead } from '../workloads/control-plane.ts'
 import type { Dependencies } from '../world.ts'
 import { effectiveTracing, forAllIn, isTraced } from './effective.ts'
 import type { Revision } from './facts.ts'
-import { readRevisions, readTelemetries, telemetryResource, vouchedRevisions } from './survey.ts'
+import { readRevisions, readTelemetries, telemetryResource } from './survey.ts'
 import { isShared, planTelemetry } from './telemetry-plan.ts'
 import { undoTracing } from './undo.ts'
 
@@ -45,7 +46,7 @@ async function planSilence(namespace: string, cluster: Cluster): Promise<Change[
     telemetryResource(cluster),
   ])
   if (resource === undefined) throw istioNotFound(cluster)
-  const traced = (await vouchedRevisions(revisions, cluster)).filter(
+  const traced = (await vouchedPlanes(revisions, cluster)).filter(
     (one) => one.root !== namespace && isMeshTraced(one, telemetries),
   )
   const [first] = traced

@@ -11,6 +11,7 @@ import { findIstioVersion, istioNotFound, readable, readServices } from '../clus
 import { CONFIG_MAPS, sidecars } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { type Finding, notes } from '../findings.ts'
+import { requireOneNamespace, vouchedPlanes } from '../gateways/istiods.ts'
 import { textOf } from '../shapes.ts'
 import { sh, shellCommand } from '../shell.ts'
 import { isRead } from '../workloads/control-plane.ts'
@@ -22,7 +23,7 @@ import { keptProviders, type MeshText, withoutProvider, withProvider } from './m
 import { unreadTelemetries } from './problems.ts'
 import { chooseProviders, leadsTo, type RevisionProvider } from './provider.ts'
 import { hidingSidecars } from './sidecars.ts'
-import { readRevisions, readTelemetries, telemetryResource, vouchedRevisions } from './survey.ts'
+import { readRevisions, readTelemetries, telemetryResource } from './survey.ts'
 import { planTelemetry } from './telemetry-plan.ts'
 
 export interface TracingRequest {
@@ -81,7 +82,7 @@ export async function planTracing(request: TracingRequest, world: Needs): Promis
     telemetryResource(cluster),
     readServices(cluster),
   ])
-  const all = await vouchedRevisions(read, cluster)
+  const all = await vouchedPlanes(read, cluster)
   const chosenRevisions = requireRevisions(all, request.revision, cluster)
   if (resource === undefined) throw istioNotFound(cluster)
   if (telemetries === undefined) throw telemetriesUnread()
@@ -119,12 +120,7 @@ function requireRevisions(all: readonly Revision[], named: string | undefined, c
     const message = `no istiod has the revision ${named}; there are: ${all.map(({ revision }) => revision).join(', ')}`
     throw new UserError('REVISION_UNKNOWN', message, { suggestions: flags })
   }
-  const places = [...new Set(chosen.map(({ namespace }) => namespace))]
-  if (places.length > 1) {
-    const message = `there are istiods in several namespaces (${places.join(', ')}), and no webhook shows which of them the cluster uses`
-    const look = 'kubectl get mutatingwebhookconfigurations   # may you list them?'
-    throw new UserError('ISTIODS_APART', message, { suggestions: [look, ...flags] })
-  }
+  requireOneNamespace(chosen, flags)
   const roots = [...new Set(chosen.map(({ root }) => root))]
   if (roots.length > 1) {
     const message = `the revisions have different root namespaces (${roots.join(', ')}), and one Telemetry is for one of them`

@@ -14,13 +14,13 @@ export interface Rule {
 const ADAPTERS =
   /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(over-tls|inside)|data-directory|directory-authority-store|system-trust-stores|web-prober|web-sender|web-files|tcp-listener)\.ts$/
 /** The composition root, and where a run begins. */
-const ROOT = /^(adapters|telemetry-command|guarded|main|start)\.ts$/
+const ROOT = /^(adapters|base-command|guarded|main|start)\.ts$/
 
 const isAdapter = (file: string) => ADAPTERS.test(`/${file}`)
 
 /** Packages, and the only files that know them. */
 const PACKAGES: Record<string, RegExp> = {
-  '@oclif/core': /^(commands\/.*|telemetry-command\.ts|flags\/.*|guarded\.ts|main\.ts|start\.ts)$/,
+  '@oclif/core': /^(commands\/.*|base-command\.ts|multicluster-command\.ts|flags\/.*|guarded\.ts|main\.ts|start\.ts)$/,
   socks: /^cluster\/connecting\/kube-/,
   undici: /^(cluster\/connecting\/kube-|probing\/web-sender\.ts$)/,
   '@inquirer/checkbox': /^terminal\/console-/,
@@ -368,7 +368,7 @@ export const RULES: Rule[] = [
         .filter(([file]) => !/^(terminal\/console-(streams|terminal)|probing\/web-prober)\.ts$/.test(file))
         .filter(([, text]) => /\bprocess\.(stdout|stderr)\b|\bconsole\.\w+\(/.test(text))
         .map(([file]) => file),
-    counterExample: { 'telemetry-command.ts': 'process.stderr.write(line)' },
+    counterExample: { 'base-command.ts': 'process.stderr.write(line)' },
   },
   {
     title: 'a question is one line, whatever it quotes',

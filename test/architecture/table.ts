@@ -20,9 +20,19 @@ export const FLOORS: Record<string, string[]> = {
   ],
   engine: ['world', 'changes', 'manifests'],
   'in the mesh': ['addons', 'gateways', 'workloads', 'prometheus', 'backends', 'forwarding'],
-  capabilities: ['access', 'certifying', 'scraping', 'installing', 'tracing', 'exposing', 'traffic', 'cleaning'],
+  capabilities: [
+    'access',
+    'certifying',
+    'scraping',
+    'installing',
+    'tracing',
+    'exposing',
+    'traffic',
+    'multicluster',
+    'cleaning',
+  ],
   overview: ['status', 'wizard'],
-  faces: ['rendering', 'flags', 'adapters', 'telemetry-command', 'commands'],
+  faces: ['rendering', 'flags', 'adapters', 'base-command', 'telemetry-command', 'multicluster-command', 'commands'],
   entrance: ['guarded', 'main', 'start'],
 }
 
@@ -170,6 +180,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'time',
     'world',
   ],
+  multicluster: ['cluster', 'errors', 'gateways', 'shapes', 'terminal'],
   traffic: [
     'addons',
     'backends',
@@ -246,7 +257,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
     'tracing',
   ],
-  'telemetry-command': [
+  'base-command': [
     'adapters',
     'bug',
     'cluster',
@@ -261,7 +272,10 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
     'tracing',
   ],
+  'telemetry-command': ['base-command', 'flags'],
+  'multicluster-command': ['base-command', 'flags', 'multicluster', 'world'],
   commands: [
+    'multicluster-command',
     'telemetry-command',
     'certifying',
     'changes',
@@ -279,5 +293,5 @@ export const MAY_IMPORT: Record<string, string[]> = {
   ],
   guarded: ['bug', 'errors', 'flags', 'terminal'],
   main: ['guarded', 'no-home'],
-  start: ['guarded', 'telemetry-command'],
+  start: ['base-command', 'guarded'],
 }

@@ -48,7 +48,15 @@ export function loadKubeConfig(choice: KubeConfigChoice): KubeConfig {
   return complete(entriesOf(files, wanted, { choice, present }), present)
 }
 
-function configPaths({ file, environment }: KubeConfigChoice): string[] {
+/** Names of the contexts of all files. @throws UserError KUBECONFIG_MISSING, KUBECONFIG_INVALID */
+export function contextsIn(choice: Pick<KubeConfigChoice, 'file' | 'environment'>): string[] {
+  const paths = configPaths(choice)
+  const { files, present } = readAll(paths)
+  if (present.length === 0) throw missing(choice, paths)
+  return namesIn(files, 'contexts')
+}
+
+function configPaths({ file, environment }: Pick<KubeConfigChoice, 'file' | 'environment'>): string[] {
   if (file) return [file]
   const { KUBECONFIG, HOME, USERPROFILE } = environment
   if (!KUBECONFIG) return [join(HOME ?? USERPROFILE ?? '', '.kube', 'config')]

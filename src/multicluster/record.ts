@@ -1,0 +1,67 @@
+/**
+ * What `connect` records in a cluster: its short name, and the gateway by which other clusters reach it. It is in the namespace of istiod,
+ * where only the owners of the mesh write; its shape is checked all the same.
+ */
+import type { Cluster, KubeObject } from '../cluster/cluster.ts'
+import type { ConfigMap } from '../cluster/objects.ts'
+import { isOwnedBy, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
+import { readable } from '../cluster/reading.ts'
+import { CONFIG_MAPS, typeOf } from '../cluster/resources.ts'
+import { isAddress } from '../gateways/names.ts'
+import { jsonOf, mapOf, numberOf, textOf } from '../shapes.ts'
+import { findMesh } from './mesh.ts'
+import { isClusterName, MULTICLUSTER_NAME } from './names.ts'
+
+export interface MemberRecord {
+  readonly name: string
+  readonly gateway?: RecordedGateway
+}
+
+export interface RecordedGateway {
+  readonly namespace: string
+  readonly service: string
+  /** Of the Service, at which other clusters connect: 15443, or that of `--port`. */
+  readonly port: number
+  /** `--address`: how other clusters reach it, where that is not the address of the Service. */
+  readonly address?: { readonly host: string; readonly port: number }
+}
+
+/** @returns undefined without Istio, without a record, without the permission to read it, and for a record that is not one of ours */
+export async function findRecord(cluster: Cluster): Promise<MemberRecord | undefined> {
+  const mesh = await readable(findMesh(cluster))
+  const name = MULTICLUSTER_NAME
+  const found = mesh && (await readable(cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace: mesh.namespace })))
+  return found && isOwnedBy(found, MULTICLUSTER) ? recordIn(found) : undefined
+}
+
+/** @param namespace of istiod */
+export function recordObject({ name, gateway }: MemberRecord, namespace: string): KubeObject {
+  const data = { name, ...(gateway === undefined ? {} : { gateway: JSON.stringify(gateway) }) }
+  const metadata = { name: MULTICLUSTER_NAME, namespace, labels: ownedLabels(MULTICLUSTER) }
+  return { ...typeOf(CONFIG_MAPS), metadata, data }
+}
+
+function recordIn({ data = {} }: ConfigMap): MemberRecord | undefined {
+  const name = textOf(data.name) ?? ''
+  if (!isClusterName(name)) return undefined
+  const gateway = gatewayIn(mapOf(jsonOf(textOf(data.gateway) ?? '')))
+  return { name, ...(gateway === undefined ? {} : { gateway }) }
+}
+
+const LABEL = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
+
+function gatewayIn({ namespace, service, port, address }: Record<string, unknown>): RecordedGateway | undefined {
+  const [space, name] = [textOf(namespace) ?? '', textOf(service) ?? '']
+  if (!LABEL.test(space) || !LABEL.test(name) || !isPort(port)) return undefined
+  const gateway = { namespace: space, service: name, port: numberOf(port) }
+  const { host, port: outside } = mapOf(address)
+  const reached = textOf(host) ?? ''
+  return isAddress(reached) && isPort(outside)
+    ? { ...gateway, address: { host: reached, port: numberOf(outside) } }
+    : gateway
+}
+
+function isPort(value: unknown): boolean {
+  const number = numberOf(value)
+  return Number.isInteger(number) && number >= 1 && number <= 65_535
+}
