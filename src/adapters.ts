@@ -18,9 +18,8 @@ import type { Outside } from './installing/source/source.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Terminal } from './terminal/terminal.ts'
-import type { AskInside } from './tracing/proving/hop.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { Dependencies } from './world.ts'
+import type { AskInside, Dependencies, ReadServedChain } from './world.ts'
 
 /** The flags that select the cluster and the user. */
 export interface ConnectionFlags {
@@ -147,6 +146,12 @@ export async function overTlsAdapter(): Promise<AskOverTls> {
 export async function insideAdapter(): Promise<AskInside> {
   const { askInside } = await import('./forwarding/tunnel/ask-inside.ts')
   return (request, cluster) => askInside(request, { cluster, timers: TIMERS })
+}
+
+/** Reads the certificates that a port of a pod serves, through a tunnel. */
+export async function chainAdapter(): Promise<ReadServedChain> {
+  const { servedChain } = await import('./forwarding/tunnel/served-chain.ts')
+  return (request, cluster) => servedChain(request, { cluster, timers: TIMERS })
 }
 
 /** Istio's sample add-ons in the package: in `samples` beside `commands`, or beside this file. */

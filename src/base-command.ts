@@ -2,6 +2,7 @@
 import { Command } from '@oclif/core'
 import {
   type ConnectionFlags,
+  chainAdapter,
   clusterAdapters,
   contextNames,
   forwardAdapters,
@@ -35,9 +36,8 @@ import {
 import { StatusLine } from './terminal/status-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import { oneLine, withoutCredentials } from './text.ts'
-import type { AskInside } from './tracing/proving/hop.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { Dependencies } from './world.ts'
+import type { AskInside, Dependencies, ReadServedChain } from './world.ts'
 
 /** What the base reads of a command's flags. */
 export interface OutputFlags {
@@ -132,6 +132,10 @@ export abstract class BaseCommand extends Command {
 
   protected askInside(): Promise<AskInside> {
     return insideAdapter()
+  }
+
+  protected readServedChain(): Promise<ReadServedChain> {
+    return chainAdapter()
   }
 
   protected sampleFiles(): SampleFiles {

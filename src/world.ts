@@ -1,7 +1,7 @@
 /** Interfaces to everything outside of the program. `adapters.ts` picks the implementations; tests use fakes. */
 import type { AuthorityStore } from './certificates/authority-store.ts'
 import type { TrustStores } from './certificates/trust-stores.ts'
-import type { Cluster } from './cluster/cluster.ts'
+import type { Cluster, ObjectName, PodAnswer } from './cluster/cluster.ts'
 import type { Prober } from './probing/prober.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import type { Clock } from './time/clock.ts'
@@ -26,3 +26,29 @@ export interface Dependencies {
    */
   writeFile(path: string, data: string | Uint8Array, mode: number): Promise<void>
 }
+
+/** A port of a pod, asked through a tunnel: it also reaches what listens only inside the pod. */
+export interface InsideRequest {
+  pod: Required<ObjectName>
+  port: number
+  path: string
+  /** Milliseconds to wait for an answer. */
+  timeout: number
+}
+
+/** Sends one request without TLS. @returns undefined without the permission to forward ports, or if the pod is gone */
+export type AskInside = (request: InsideRequest, cluster: Cluster) => Promise<PodAnswer | undefined>
+
+/** Which certificates a port of a pod serves, asked through a tunnel. */
+export interface ChainRequest extends Omit<InsideRequest, 'path'> {
+  /** SNI; none when left out. */
+  serverName?: string
+  /** ALPN; none when left out. */
+  protocols?: readonly string[]
+}
+
+/** PEM, the server's own certificate first; or why there is none. */
+export type ServedChain = { chain: string[] } | { failed: string }
+
+/** @returns undefined without the permission to forward ports, or if the pod is gone */
+export type ReadServedChain = (request: ChainRequest, cluster: Cluster) => Promise<ServedChain | undefined>

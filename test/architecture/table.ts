@@ -255,7 +255,6 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'terminal',
     'traffic',
     'world',
-    'tracing',
   ],
   'base-command': [
     'adapters',
@@ -270,7 +269,6 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'terminal',
     'traffic',
     'world',
-    'tracing',
   ],
   'telemetry-command': ['base-command', 'flags'],
   'multicluster-command': ['base-command', 'flags', 'multicluster', 'world'],

@@ -2,18 +2,19 @@
 import { request as httpRequest } from 'node:http'
 import type { PodAnswer } from '../../cluster/cluster.ts'
 import type { Timers } from '../../time/timers.ts'
-import { overTunnel, type PodRequest, type TunnelWorld } from './over-tunnel.ts'
+import type { InsideRequest } from '../../world.ts'
+import { overTunnel, type TunnelWorld } from './over-tunnel.ts'
 import type { StreamDuplex } from './stream-duplex.ts'
 
 /** Bytes. The configuration of a proxy in a large mesh has some 10 MB. */
 const LARGEST = 64 * 1024 * 1024
 
 /** @returns undefined without the permission to forward ports, or if the pod is gone */
-export function askInside(request: PodRequest, world: TunnelWorld): Promise<PodAnswer | undefined> {
+export function askInside(request: InsideRequest, world: TunnelWorld): Promise<PodAnswer | undefined> {
   return overTunnel(request, world, (socket) => answerTo(request, socket, world.timers))
 }
 
-function answerTo({ path, timeout }: PodRequest, socket: StreamDuplex, timers: Timers): Promise<PodAnswer> {
+function answerTo({ path, timeout }: InsideRequest, socket: StreamDuplex, timers: Timers): Promise<PodAnswer> {
   return new Promise((resolve) => {
     const callOff = timers.after(timeout, () => finish({ failed: `no answer in ${timeout / 1000} s` }))
     const asking = httpRequest({

@@ -2,7 +2,8 @@
 import { connect, type TLSSocket } from 'node:tls'
 import type { PodAnswer } from '../../cluster/cluster.ts'
 import type { Timers } from '../../time/timers.ts'
-import { overTunnel, type PodRequest, type TunnelWorld } from './over-tunnel.ts'
+import type { InsideRequest } from '../../world.ts'
+import { overTunnel, type TunnelWorld } from './over-tunnel.ts'
 import type { StreamDuplex } from './stream-duplex.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { StreamDuplex } from './stream-duplex.ts'
  * @returns undefined without the permission to forward ports
  */
 export function askOverTls(
-  request: PodRequest,
+  request: InsideRequest,
   certificate: { certificate: string; key: string },
   world: TunnelWorld,
 ): Promise<PodAnswer | undefined> {
@@ -20,7 +21,7 @@ export function askOverTls(
 
 /** With TLS 1.3 the server refuses a certificate after the client's side of the handshake is done: only the answer shows the result. */
 function answerTo(
-  { path, timeout }: PodRequest,
+  { path, timeout }: InsideRequest,
   socket: StreamDuplex,
   { certificate: cert, key }: { certificate: string; key: string },
   timers: Timers,

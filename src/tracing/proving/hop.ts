@@ -1,20 +1,15 @@
 /** Where the trace of a test request was lost: asks the proxies that the request passed what they know of the collector. */
 import type { Collector } from '../../backends/collectors.ts'
 import type { TracingBackend } from '../../backends/find.ts'
-import type { Cluster, ObjectName, PodAnswer } from '../../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import type { Pod } from '../../cluster/objects.ts'
 import { type Finding, fails } from '../../findings.ts'
 import { sh } from '../../shell.ts'
 import { controlPlaneOf } from '../../workloads/control-plane.ts'
+import type { AskInside } from '../../world.ts'
 import type { RevisionProvider } from '../provider.ts'
 import type { Loss, TraceHop } from './proof.ts'
 import type { TraceTarget } from './target.ts'
-
-/** Asks the admin port of a proxy, which listens only inside its pod. @returns undefined without the permission to forward ports */
-export type AskInside = (
-  request: { pod: Required<ObjectName>; port: number; path: string; timeout: number },
-  cluster: Cluster,
-) => Promise<PodAnswer | undefined>
 
 interface Lost {
   hop: TraceHop
