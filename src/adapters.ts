@@ -101,6 +101,7 @@ export async function machineAdapters(): Promise<Omit<Dependencies, keyof Cluste
   const data = dataHome(process.env, home)
   return {
     authorities: new DirectoryAuthorityStore(data && join(data, 'kubectl-telemetry', 'authorities')),
+    meshRoots: new DirectoryAuthorityStore(data && join(data, 'kubectl-telemetry', 'meshes')),
     trustStores: new SystemTrustStores({
       platform: process.platform,
       home,

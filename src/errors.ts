@@ -17,6 +17,8 @@ export interface UserErrorOptions {
   suggestions?: string[]
   exitCode?: number
   cause?: unknown
+  /** Name of the cluster, where a command works in several. */
+  cluster?: string | undefined
 }
 
 /**
@@ -27,6 +29,7 @@ export class UserError extends Error {
   readonly code: Code
   readonly suggestions: string[]
   readonly exitCode: number
+  readonly cluster: string | undefined
 
   constructor(code: Code, message: string, options: UserErrorOptions = {}) {
     super(quoting(message), options.cause === undefined ? undefined : { cause: options.cause })
@@ -34,6 +37,7 @@ export class UserError extends Error {
     this.code = code
     this.suggestions = (options.suggestions ?? []).map(quoting)
     this.exitCode = options.exitCode ?? EXIT.failed
+    this.cluster = options.cluster
   }
 }
 
@@ -73,5 +77,6 @@ export function halfDone(error: unknown, done: string, any: boolean, suggestions
     suggestions: ['run the command again to complete it', ...suggestions, ...error.suggestions],
     exitCode: error.exitCode,
     cause: error,
+    cluster: error.cluster,
   })
 }

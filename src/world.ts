@@ -11,6 +11,8 @@ export interface Dependencies {
   terminal: Terminal
   authorities: AuthorityStore
   trustStores: TrustStores
+  /** Roots of meshes of several clusters. */
+  meshRoots: Pick<AuthorityStore, 'find' | 'keep' | 'certificatePath'>
   prober: Prober
   clock: Clock
   /** Name of this machine: `me@laptop`. */

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { type UserError, usageError } from '../errors.ts'
 import { type Authority, isIssuedBy, isPair, issueLeaf, type KeyPair, readCertificate } from './authority.ts'
-import { accepts, maySign } from './x509.ts'
+import { accepts, maySign, pathLength } from './x509.ts'
 
 /** PEM texts, and their names for messages, for example file names. */
 export interface UserKeyPair extends KeyPair {
@@ -15,17 +15,35 @@ export interface UserKeyPair extends KeyPair {
  * @throws UserError CA_INVALID (exit 2)
  */
 export async function requireUserAuthority(domain: string, pair: UserKeyPair, now: Date): Promise<Authority> {
+  const authority = { domain, ...requireRoot(pair, now, [EXISTING_SECRET, ISSUER]) }
+  if (await maySignFor(authority, now)) return authority
+  throw invalid(pair.certificateName, `it is not allowed to sign names in ${domain} (name constraints)`)
+}
+
+/**
+ * @returns the root, if it can sign other CAs
+ * @throws UserError CA_INVALID (exit 2)
+ */
+export function requireUserRoot(pair: UserKeyPair, now: Date): KeyPair {
+  const root = requireRoot(pair, now, [])
+  if (pathLength(root.certificate) !== 0) return root
+  throw invalid(pair.certificateName, 'it is not allowed to sign other CAs (its path length is 0)')
+}
+
+function invalid(name: string, why: string, ...suggestions: string[]): UserError {
+  return usageError('CA_INVALID', `${name}: ${why}`, suggestions)
+}
+
+/** @param otherWays suggestions for what is not supported */
+function requireRoot(pair: UserKeyPair, now: Date, otherWays: string[]): KeyPair {
   const { certificateName, keyName } = pair
-  const invalid = (name: string, why: string, ...suggestions: string[]) =>
-    usageError('CA_INVALID', `${name}: ${why}`, suggestions)
   const certificate = requireCertificate(pair.certificate, (why) => invalid(certificateName, why))
   const key = requireKey(pair.key, keyName, (why, ...more) => invalid(keyName, why, ...more))
   if (key.asymmetricKeyType !== 'rsa')
     throw invalid(
       keyName,
       `it is an ${key.asymmetricKeyType} key; only RSA keys are supported`,
-      EXISTING_SECRET,
-      ISSUER,
+      ...otherWays,
     )
   const pem = certificate.toString()
   const pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -33,13 +51,10 @@ export async function requireUserAuthority(domain: string, pair: UserKeyPair, no
   if (!certificate.ca || !maySign(pem))
     throw invalid(certificateName, 'it is not allowed to sign certificates (basic constraints or key usage)')
   if (!isIssuedBy(certificate, certificate))
-    throw invalid(certificateName, 'another CA signed it; only root CAs are supported', EXISTING_SECRET, ISSUER)
+    throw invalid(certificateName, 'another CA signed it; only root CAs are supported', ...otherWays)
   if (certificate.validFromDate > now || certificate.validToDate <= now)
     throw invalid(certificateName, `it is only valid from ${certificate.validFrom} to ${certificate.validTo}`)
-  const authority = { domain, certificate: pem, key: pkcs8 }
-  if (!(await maySignFor(authority, now)))
-    throw invalid(certificateName, `it is not allowed to sign names in ${domain} (name constraints)`)
-  return authority
+  return { certificate: pem, key: pkcs8 }
 }
 
 /** Signs and verifies a leaf, which is then dropped. */

@@ -19,6 +19,8 @@ export interface CertificateRequest {
 export interface Name {
   organization: string
   commonName: string
+  /** Istio's tools put the name of a cluster here. */
+  locality?: string
 }
 
 /** In the format of node-forge, or an `id` with a DER `value` for extensions that node-forge cannot write. */
@@ -59,6 +61,12 @@ export function keyIdentifier(certificate: string): string {
 export function maySign(certificate: string): boolean {
   const usage = forge.pki.certificateFromPem(certificate).getExtension('keyUsage') as { keyCertSign?: boolean } | null
   return usage === null || usage.keyCertSign === true
+}
+
+/** How many CAs may follow this one in a chain; `undefined` without a limit. */
+export function pathLength(certificate: string): number | undefined {
+  const basic = forge.pki.certificateFromPem(certificate).getExtension('basicConstraints')
+  return (basic as { pathLenConstraint?: number } | null)?.pathLenConstraint
 }
 
 /** Whether a leaf is valid for a CA, including the CA's name constraints. */
@@ -119,9 +127,10 @@ export function nameConstraints(domain: string): Extension {
   return { id: '2.5.29.30', critical: true, value: toDer(value).getBytes() }
 }
 
-function attributes({ organization, commonName }: Name): forge.pki.CertificateField[] {
+function attributes({ organization, commonName, locality }: Name): forge.pki.CertificateField[] {
   return [
     { name: 'organizationName', value: organization },
+    ...(locality === undefined ? [] : [{ name: 'localityName', value: locality }]),
     { name: 'commonName', value: commonName },
   ]
 }

@@ -31,14 +31,17 @@ const ttl = Flags.custom<number | 'never'>({
 /** `NAMESPACE/SERVICE`. */
 export const namespacedName = Flags.custom<{ namespace: string; name: string }>({
   helpValue: 'NAMESPACE/SERVICE',
-  parse: async (text) => {
-    const [namespace, name, more] = text.split('/')
-    if (namespace && name && more === undefined) return { namespace, name }
-    throw usageError('GATEWAY_INVALID', `--gateway ${JSON.stringify(text)} is not NAMESPACE/SERVICE`, [
-      '--gateway istio-ingress/istio-ingress',
-    ])
-  },
+  parse: async (text) => requireNamespacedName(text),
 })
+
+/** @throws UserError GATEWAY_INVALID (exit 2) */
+export function requireNamespacedName(text: string): { namespace: string; name: string } {
+  const [namespace, name, more] = text.split('/')
+  if (namespace && name && more === undefined) return { namespace, name }
+  throw usageError('GATEWAY_INVALID', `--gateway ${JSON.stringify(text)} is not NAMESPACE/SERVICE`, [
+    '--gateway istio-ingress/istio-ingress',
+  ])
+}
 
 const layout = Flags.option({ options: LAYOUTS })
 

@@ -1,8 +1,36 @@
 /** The clusters of one run. */
 import type { Cluster } from '../cluster/cluster.ts'
+import { UserError, usageError } from '../errors.ts'
 
 /** A cluster, and the short name by which flags, objects and messages know it. */
 export interface Member {
   readonly name: string
   readonly cluster: Cluster
+}
+
+/** @throws UserError with the name of the cluster, where the work throws one */
+export async function inCluster<T>({ name }: Pick<Member, 'name'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof UserError) || error.cluster !== undefined) throw error
+    const { code, suggestions, exitCode } = error
+    const message = error.message.includes(`cluster ${name}`) ? error.message : `cluster ${name}: ${error.message}`
+    throw new UserError(code, message, { suggestions, exitCode, cause: error, cluster: name })
+  }
+}
+
+/**
+ * Checks that the names of clusters in flags are those of the contexts.
+ * @param flags by flag: its values by the name of a cluster
+ * @throws UserError CLUSTER_UNKNOWN (exit 2)
+ */
+export function requireNames(members: readonly Member[], flags: Readonly<Record<string, ReadonlyMap<string, unknown>>>): void {
+  const known = members.map(({ name }) => name)
+  for (const [flag, values] of Object.entries(flags)) {
+    const unknown = [...values.keys()].find((name) => !known.includes(name))
+    if (unknown === undefined) continue
+    const message = `${flag} ${unknown}: no cluster of --context has this name; there are: ${known.join(', ')}`
+    throw usageError('CLUSTER_UNKNOWN', message)
+  }
 }

@@ -6,11 +6,12 @@ import { type OutputFormat, page, renderData, renderDataLine } from './output.ts
  * @param oneLine whether `-o json` prints one object a line
  */
 export function renderError(
-  { code, message, suggestions }: UserError,
+  { code, message, suggestions, cluster }: UserError,
   format: OutputFormat | undefined,
   oneLine = false,
 ): string {
-  if (format === 'json' && oneLine) return renderDataLine({ error: { code, message, suggestions } })
-  if (format !== undefined) return renderData({ error: { code, message, suggestions } }, format)
+  const error = { code, message, suggestions, ...(cluster === undefined ? {} : { cluster }) }
+  if (format === 'json' && oneLine) return renderDataLine({ error })
+  if (format !== undefined) return renderData({ error }, format)
   return page([`error: ${message} (${code})`, ...suggestions.map((suggestion) => `  try: ${suggestion}`)])
 }

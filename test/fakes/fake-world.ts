@@ -242,6 +242,7 @@ export interface FakeWorld extends Dependencies {
   cluster: FakeCluster
   terminal: FakeTerminal
   authorities: FakeAuthorities
+  meshRoots: FakeAuthorities
   trustStores: FakeTrustStores
   prober: FakeProber
   clock: FakeClock
@@ -265,6 +266,7 @@ export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWor
     cluster,
     terminal,
     authorities: new FakeAuthorities(),
+    meshRoots: new FakeAuthorities(),
     trustStores: new FakeTrustStores(),
     prober,
     clock: new FakeClock(),

@@ -1,0 +1,141 @@
+/** What every command that changes the trust of clusters does with its plan: rehearse, ask, carry it out. */
+import { type Change, lineOf, type ObjectOutcome, outcomeOf, rehearse } from '../changes/changes.ts'
+import { confirm, counted } from '../changes/confirmation.ts'
+import { Progress } from '../changes/progress.ts'
+import { istioNotFound } from '../cluster/reading.ts'
+import { DEPLOYMENTS } from '../cluster/resources.ts'
+import { type Finding, warns } from '../findings.ts'
+import { workloadNames } from '../workloads/workload-names.ts'
+import type { WorkloadObject } from '../workloads/workload-object.ts'
+import type { AskInside, Dependencies, ReadServedChain } from '../world.ts'
+import { inCluster, type Member } from './members.ts'
+import { findMesh } from './mesh.ts'
+import type { ProxyTrust } from './trust/proxies.ts'
+import { readTrust } from './trust/read.ts'
+import { findRestarts, planRestart } from './trust/restarts.ts'
+import type { Site } from './trust/steps.ts'
+import type { KnownTrust } from './trust/target.ts'
+import type { Open } from './trust/walk.ts'
+
+export type TrustWorld = Omit<Dependencies, 'cluster'> & {
+  members: readonly Member[]
+  askInside: AskInside
+  readServedChain: ReadServedChain
+}
+
+export interface TrustRequest {
+  readonly renew: 'restart' | 'wait'
+  readonly acceptUnknown: boolean
+  /** Milliseconds for each wait. */
+  readonly timeout: number
+  readonly yes: boolean
+  readonly dryRun: 'none' | 'client' | 'server'
+}
+
+/** A cluster, and what was read there. */
+export interface ClusterReading extends KnownTrust {
+  readonly member: Member
+}
+
+/** @throws UserError ISTIO_NOT_FOUND, FORBIDDEN, CLUSTER_UNREACHABLE, each with the name of the cluster */
+export function readClusters(world: TrustWorld): Promise<ClusterReading[]> {
+  return Promise.all(
+    world.members.map((member) =>
+      inCluster(member, async () => {
+        const { name, cluster } = member
+        const mesh = await findMesh(cluster)
+        if (mesh === undefined) throw istioNotFound(cluster)
+        return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
+      }),
+    ),
+  )
+}
+
+export function siteOf(
+  { member, mesh }: Pick<ClusterReading, 'member' | 'mesh'>,
+  { timeout }: Pick<TrustRequest, 'timeout'>,
+  progress: Progress,
+  world: TrustWorld,
+): Site {
+  const { cluster, name } = member
+  const tell = (line: string) => world.terminal.note(`${name}: ${line}`)
+  return { member, mesh, needs: { ...world, cluster }, progress, timeout, tell }
+}
+
+/** The changes of one cluster, in order. */
+export interface ClusterChanges {
+  readonly member: Member
+  readonly list: readonly Change[]
+}
+
+/** Restarts of every istiod and of the workloads of these proxies, as changes for the rehearsal and the question. */
+export async function planRestarts(
+  { member, mesh }: ClusterReading,
+  proxies: readonly ProxyTrust[],
+  when: string | undefined,
+): Promise<Change[]> {
+  const { workloads } = await findRestarts(proxies, member.cluster)
+  const istiods = mesh.istiods.map((istiod) => ({ resource: DEPLOYMENTS, object: istiod as WorkloadObject }))
+  return [...istiods, ...workloads].map((one) => planRestart(one, when))
+}
+
+export interface TrustRun {
+  readonly changes: readonly ClusterChanges[]
+  readonly question: string
+  /** The command that undoes it, for errors in the middle. */
+  readonly undo: string
+  /** @returns what is left to wait for */
+  carryOut(progress: Progress): Promise<Open[]>
+}
+
+/** @returns what is left to wait for, or how the run ended before its first write. @throws UserError CONSENT_REQUIRED */
+export async function runTrust(
+  { changes, question, undo, carryOut }: TrustRun,
+  request: TrustRequest,
+  { terminal }: Pick<TrustWorld, 'terminal'>,
+): Promise<'planned' | 'declined' | Open[]> {
+  if (request.dryRun === 'client') return 'planned'
+  await Promise.all(changes.map(({ member, list }) => inCluster(member, () => rehearse(member.cluster, list))))
+  if (request.dryRun === 'server') return 'planned'
+  const open = changes.map(({ member, list }) => ({ member, list: list.filter((one) => isOpen(one, request)) }))
+  const all = open.flatMap(({ list }) => list)
+  const restarts = all.filter(({ restarts }) => restarts)
+  const lines = open.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
+  const effect = `change ${counted(all.length, 'object')} in ${counted(changes.length, 'cluster')}, ${counted(restarts.length, 'restart')} among them`
+  const remarks =
+    restarts.length === 0 ? [] : ['In each cluster the workloads restart one after the other, gateways last.']
+  const agreed =
+    all.length === 0 || (await confirm({ yes: request.yes, effect, remarks, lines, question, preview: 'server' }, terminal))
+  if (!agreed) return 'declined'
+  const progress = new Progress()
+  return progress.reportOnError(() => carryOut(progress), [undo])
+}
+
+/** With `--renew wait` only istiod restarts. */
+function isOpen({ action, restarts, present }: Change, { renew }: TrustRequest): boolean {
+  if (action === 'unchanged') return false
+  return renew === 'restart' || !restarts || present?.metadata.labels?.app === 'istiod'
+}
+
+function lineFor(change: Change): string {
+  const { restarts, resource, manifest } = change
+  return restarts ? `${workloadNames({ resource, object: manifest }).title}: restart` : lineOf(change)
+}
+
+export type ClusterObject = ObjectOutcome & { cluster: string }
+
+export function objectsOf(changes: readonly ClusterChanges[]): ClusterObject[] {
+  return changes.flatMap(({ member, list }) => list.map((one) => ({ cluster: member.name, ...outcomeOf(one) })))
+}
+
+/** For `--renew wait`. */
+export function waitingFor(open: readonly Open[]): Finding[] {
+  return open.map(({ member, total, left }) =>
+    warns(
+      'TRUST_RENEWS',
+      `cluster ${member.name}: ${left.length} of ${total} proxies have not renewed their certificates yet, which takes up to a day`,
+      'run the same command again later   # it continues',
+      '--renew restart   # restarts the workloads now',
+    ),
+  )
+}

@@ -1,0 +1,129 @@
+/** Plans how the clusters of `connect` come to one root. */
+import type { KeyPair } from '../../certificates/authority.ts'
+import type { SigningFiles } from '../../certificates/mesh-authority.ts'
+import { UserError } from '../../errors.ts'
+import { sh } from '../../shell.ts'
+import type { Dependencies } from '../../world.ts'
+import { fingerprintOf, includesAll } from './fingerprints.ts'
+import { isUnderRoot, unionFor } from './phases.ts'
+import type { SignerKind } from './signer.ts'
+import { begunRoot, type KnownTrust, keyOf, newRoot, rootsOf, sharedRoots, type Target, type TrustChoice } from './target.ts'
+
+/** What happens to the trust of the clusters. */
+export interface TrustPlan {
+  /** `shared`: they have one root already, and nothing changes. */
+  readonly kind: 'shared' | 'change'
+  /** PEM; of `change`, and undefined for a root that is yet to be made. */
+  readonly root?: string
+  /** On which machine `connect` ran first. */
+  readonly machine: string
+  readonly key?: string
+  /** Names of the clusters that change. */
+  readonly changing: readonly string[]
+}
+
+type Needs = Pick<Dependencies, 'meshRoots' | 'clock' | 'random' | 'generateKey' | 'machine'>
+
+/**
+ * @throws UserError CA_EXTERNAL, CACERTS_NOT_OURS, CACERTS_INVALID, MESH_ROOTS_DIFFER, TRUST_DOMAINS_DIFFER
+ */
+export async function planTrust(all: readonly KnownTrust[], choice: TrustChoice, needs: Needs): Promise<TrustPlan> {
+  requireTrustDomains(all)
+  const begun = begunRoot(all)
+  const [shared] = sharedRoots(all)
+  if (begun === undefined && shared !== undefined) return { kind: 'shared', root: shared, machine: '', changing: [] }
+  const root = choice.root?.certificate ?? begun?.root ?? rootOfFiles(choice)
+  const changing = all.filter(({ reading: { signer } }) => root === undefined || !isUnderRoot(signer, root))
+  for (const one of changing) requireChangeable(one)
+  const key = root === undefined ? undefined : await keyFor(root, choice.root, needs)
+  return {
+    kind: 'change',
+    ...(root === undefined ? {} : { root }),
+    ...(key === undefined ? {} : { key }),
+    machine: begun?.machine ?? needs.machine,
+    changing: changing.map(({ name }) => name),
+  }
+}
+
+/** The root, made and kept on this machine if there is none. */
+export async function targetOf({ root, key }: TrustPlan, needs: Needs): Promise<Target> {
+  return root === undefined ? newRoot(needs.meshRoots, needs) : { root, key }
+}
+
+/** The roots that a cluster trusts while it changes. */
+export function unionOf(one: KnownTrust, all: readonly KnownTrust[], changing: readonly string[], root: string): string[] {
+  const others = all.filter(({ name }) => name !== one.name && changing.includes(name))
+  return unionFor(ownRoots(one), others.map(ownRoots), root)
+}
+
+function ownRoots({ reading }: KnownTrust): readonly string[] {
+  const { files } = reading.signer
+  return files?.roots ?? rootsOf(reading)
+}
+
+/** Clusters whose former certificates some other cluster does not trust: their workloads need new ones before calls across work. */
+export function unknownElsewhere(all: readonly KnownTrust[], changing: readonly string[]): string[] {
+  const staying = all.filter(({ name }) => !changing.includes(name))
+  return all
+    .filter(({ name }) => changing.includes(name))
+    .filter((one) => staying.some(({ reading }) => !includesAll(rootsOf(reading), ownRoots(one))))
+    .map(({ name }) => name)
+}
+
+async function keyFor(root: string, given: KeyPair | undefined, { meshRoots }: Needs): Promise<string | undefined> {
+  if (given !== undefined && fingerprintOf(given.certificate) === fingerprintOf(root)) return given.key
+  return keyOf(root, meshRoots)
+}
+
+/** The root of `--cacerts`. @throws UserError CACERTS_INVALID where they have different ones */
+function rootOfFiles({ files }: TrustChoice): string | undefined {
+  const [first, ...others] = [...files.values()].map(({ roots }: SigningFiles) => roots)
+  const root = first?.[0]
+  if (root === undefined || others.every((roots) => includesAll(roots, [root]))) return root
+  throw new UserError('CACERTS_ROOTS_DIFFER', 'the directories of --cacerts have different roots in root-cert.pem')
+}
+
+/** Somebody else's CA is never replaced. */
+const CHANGEABLE: SignerKind[] = ['self-signed', 'ours', 'istio-generated']
+
+function requireChangeable({ name, mesh, reading }: KnownTrust): void {
+  const { kind } = reading.signer
+  const { namespace } = mesh
+  if (kind === 'external') {
+    throw new UserError('CA_EXTERNAL', `another program than istiod signs the certificates of cluster ${name}`, {
+      suggestions: [
+        'let that program sign under the root of the other clusters, then run the command again',
+        '--root-cert FILE --root-key FILE   # its root, so that the other clusters join it',
+      ],
+    })
+  }
+  if (kind === 'istio-generated') {
+    throw new UserError('CACERTS_GENERATED', `istiod of cluster ${name} keeps its own CA in Secret ${namespace}/cacerts`, {
+      suggestions: ['set USE_CACERTS_FOR_SELF_SIGNED_CA=false for istiod, then run the command again'],
+    })
+  }
+  if (CHANGEABLE.includes(kind)) return
+  const what = kind === 'incomplete' ? 'is incomplete' : 'was not written by kubectl telemetry'
+  const message = `Secret ${namespace}/cacerts of cluster ${name} ${what}; it was left unchanged`
+  throw new UserError('CACERTS_NOT_OURS', message, {
+    suggestions: [
+      '--root-cert FILE --root-key FILE   # the root of that CA, so that the other clusters join it',
+      sh`--cacerts ${'OTHER=DIR'}   # a ready intermediate CA under that root, for each other cluster`,
+      sh`kubectl -n ${namespace} get secret cacerts`,
+    ],
+  })
+}
+
+/** A sidecar refuses identities of trust domains that are neither its own nor aliases. */
+function requireTrustDomains(all: readonly KnownTrust[]): void {
+  for (const { name, mesh } of all) {
+    const unknown = all.find((other) => ![mesh.trustDomain, ...mesh.aliases].includes(other.mesh.trustDomain))
+    if (unknown === undefined) continue
+    const message = `cluster ${name} has the trust domain ${mesh.trustDomain}, and ${unknown.name} has ${unknown.mesh.trustDomain}, which is no alias there`
+    throw new UserError('TRUST_DOMAINS_DIFFER', message, {
+      suggestions: [
+        sh`istioctl install --set meshConfig.trustDomainAliases={${unknown.mesh.trustDomain}}` + `   # in cluster ${name}`,
+      ],
+    })
+  }
+}

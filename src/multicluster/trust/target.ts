@@ -1,0 +1,131 @@
+/** To which root the clusters change, and with which CA each of them signs afterwards. */
+import type { KeyPair } from '../../certificates/authority.ts'
+import type { AuthorityStore } from '../../certificates/authority-store.ts'
+import { createMeshRoot, issueIntermediate, leadsTo, type SigningFiles, whyUnusable } from '../../certificates/mesh-authority.ts'
+import { UserError } from '../../errors.ts'
+import { cacertsNotes } from '../../manifests/cacerts.ts'
+import { sh } from '../../shell.ts'
+import type { Dependencies } from '../../world.ts'
+import type { Mesh } from '../mesh.ts'
+import { fingerprintOf } from './fingerprints.ts'
+import { isUnderRoot } from './phases.ts'
+import type { TrustReading } from './read.ts'
+
+/** A cluster and what was read there. */
+export interface KnownTrust {
+  readonly name: string
+  readonly mesh: Mesh
+  readonly reading: TrustReading
+}
+
+/** Where roots of meshes are kept on this machine: by the SHA-256 of the certificate. */
+export type MeshRoots = Pick<AuthorityStore, 'find' | 'keep'>
+
+/** What the flags say. */
+export interface TrustChoice {
+  /** `--root-cert` and `--root-key`, checked. */
+  readonly root?: KeyPair | undefined
+  /** `--cacerts NAME=DIR`, checked, by the name of a cluster. */
+  readonly files: ReadonlyMap<string, SigningFiles>
+}
+
+export interface Target {
+  /** PEM. */
+  readonly root: string
+  /** Undefined where this machine does not have the key of the root. */
+  readonly key: string | undefined
+}
+
+/**
+ * The roots that all clusters trust and under which all of them sign; none where they differ, or where a change of root has begun.
+ * @returns PEM
+ */
+export function sharedRoots(all: readonly KnownTrust[]): string[] {
+  const [first, ...others] = all
+  if (first === undefined) return []
+  const isTrusted = (root: string) =>
+    others.every(({ reading }) => rootsOf(reading).some((one) => fingerprintOf(one) === fingerprintOf(root)))
+  const shared = rootsOf(first.reading).filter(isTrusted)
+  return shared.filter((root) => all.every(({ reading }) => isServedUnder(reading, root)))
+}
+
+/** By the files, or, where another program signs, by the proxies. */
+function isServedUnder({ signer, proxies }: TrustReading, root: string): boolean {
+  if (signer.files !== undefined) return isUnderRoot(signer, root)
+  const known = proxies.filter(({ unknown }) => unknown === undefined)
+  return known.length > 0 && known.every(({ chain }) => leadsTo(chain, [root]))
+}
+
+/** What the workloads of a cluster are told to trust. */
+export function rootsOf({ signer, published }: TrustReading): readonly string[] {
+  return published[0]?.roots.length ? published[0].roots : (signer.files?.roots ?? [])
+}
+
+/** The root to which a change of ours has begun in any of the clusters; PEM. @throws UserError MESH_ROOTS_DIFFER */
+export function begunRoot(all: readonly KnownTrust[]): { root: string; machine: string } | undefined {
+  const found = all.flatMap(({ name, reading: { secrets, signer } }) => {
+    if (signer.kind !== 'ours' || secrets.plugged === undefined) return []
+    const { meshRoot, machine = '' } = cacertsNotes(secrets.plugged)
+    const root = signer.files?.roots.find((one) => fingerprintOf(one) === meshRoot)
+    return root === undefined ? [] : [{ name, root, machine }]
+  })
+  const [first, ...others] = found
+  const other = others.find(({ root }) => fingerprintOf(root) !== fingerprintOf(first?.root ?? ''))
+  if (first === undefined || other === undefined) return first
+  const message = `the clusters ${first.name} and ${other.name} belong to two meshes: kubectl telemetry gave them different roots`
+  throw new UserError('MESH_ROOTS_DIFFER', message, {
+    suggestions: [sh`kubectl telemetry multicluster cleanup --trust`, 'connect again'],
+  })
+}
+
+/** The domain under which a root is stored: `root-3f2a…`. */
+export function storedAs(root: string): string {
+  const hex = (fingerprintOf(root) ?? '').replaceAll(':', '').toLowerCase()
+  return `root-${hex.slice(0, 32)}`
+}
+
+/** The key of a root, if this machine has it. */
+export async function keyOf(root: string, roots: MeshRoots): Promise<string | undefined> {
+  const kept = await roots.find(storedAs(root))
+  return kept !== undefined && fingerprintOf(kept.certificate) === fingerprintOf(root) ? kept.key : undefined
+}
+
+type Making = Pick<Dependencies, 'clock' | 'random' | 'generateKey'>
+
+/** Makes a root and keeps it on this machine. It is kept before any cluster trusts it. */
+export async function newRoot(roots: MeshRoots, { clock, random, generateKey }: Making): Promise<Target> {
+  const made = await createMeshRoot({ now: clock.now(), random, generateKey })
+  const { certificate, key } = await roots.keep({ domain: storedAs(made.certificate), ...made })
+  return { root: certificate, key }
+}
+
+/** The CA with which a cluster signs afterwards, and its chain. @throws UserError MESH_ROOT_ELSEWHERE, NEW_CA_UNUSABLE */
+export async function signingFor(
+  { name, mesh }: Pick<KnownTrust, 'name' | 'mesh'>,
+  { target, machine }: { target: Target; machine: string },
+  choice: TrustChoice,
+  { clock, random, generateKey }: Making,
+): Promise<Pick<SigningFiles, 'signer' | 'chain'>> {
+  const given = choice.files.get(name)
+  if (given !== undefined) return given
+  if (target.key === undefined) throw rootElsewhere(target.root, machine)
+  const now = clock.now()
+  const root = { certificate: target.root, key: target.key }
+  const signer = await issueIntermediate(root, { cluster: name, namespace: mesh.namespace }, { now, random, generateKey })
+  const files = { signer, chain: [signer.certificate] }
+  const why = whyUnusable({ ...files, roots: [target.root] }, now)
+  if (why === undefined) return files
+  throw new UserError('NEW_CA_UNUSABLE', `the new CA of cluster ${name} cannot be used: ${why}`)
+}
+
+function rootElsewhere(root: string, machine: string): UserError {
+  const where = machine === '' ? 'on another machine' : `on the machine ${machine}, on which "connect" ran first`
+  const message = `the key of the mesh's root (SHA-256 ${fingerprintOf(root)?.slice(0, 23)}…) is not on this machine; it is ${where}`
+  return new UserError('MESH_ROOT_ELSEWHERE', message, {
+    suggestions: [
+      'run the command there',
+      '--root-cert FILE --root-key FILE   # a copy of the root',
+      '--cacerts NAME=DIR   # a ready intermediate CA for the cluster',
+    ],
+  })
+}
