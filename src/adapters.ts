@@ -1,7 +1,7 @@
 /** Composition root: the only file that picks adapters. Each is loaded when a command needs it. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -91,7 +91,7 @@ function overridesOf(flags: ConnectionFlags): Overrides {
 }
 
 /** The adapters of this machine. */
-export async function machineAdapters(): Promise<Omit<Dependencies, keyof ClusterAdapters>> {
+export async function machineAdapters(): Promise<Omit<Dependencies, 'cluster' | 'terminal'>> {
   const [{ DirectoryAuthorityStore }, { SystemTrustStores }, { WebProber }] = await Promise.all([
     import('./certificates/directory-authority-store.ts'),
     import('./certificates/system-trust-stores.ts'),
@@ -114,8 +114,10 @@ export async function machineAdapters(): Promise<Omit<Dependencies, keyof Cluste
       now: () => new Date(),
       sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => undefined),
     },
+    random: randomBytes,
     generateKey,
     writeFile: writeNewFile,
+    writeFiles: writeNewFiles,
   }
 }
 
@@ -267,12 +269,37 @@ function limitHeap(): void {
     setFlagsFromString('--scavenger-max-new-space-capacity-mb=1 --semi-space-growth-factor=1')
 }
 
+/** All names are looked at before the first file is written. */
+async function writeNewFiles(
+  directory: string,
+  files: readonly { path: string[]; data: string; mode: number }[],
+): Promise<string[]> {
+  const paths = files.map(({ path }) => join(directory, ...path))
+  const present = paths.find((path) => existsSync(path))
+  if (present !== undefined) throw fileExists(present)
+  for (const [index, { data, mode }] of files.entries()) {
+    const path = paths[index] ?? ''
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: Error) => {
+      throw fileNotWritten(dirname(path), error)
+    })
+    await writeNewFile(path, data, mode)
+  }
+  return paths
+}
+
+function fileExists(path: string): UserError {
+  return new UserError('FILE_EXISTS', `${path} already exists; it was not changed`)
+}
+
+function fileNotWritten(path: string, error: Error): UserError {
+  return new UserError('FILE_NOT_WRITTEN', `cannot write ${path}: ${error.message}`, { cause: error })
+}
+
 async function writeNewFile(path: string, data: string | Uint8Array, mode: number): Promise<void> {
   try {
     await writeFile(path, data, { mode, flag: 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-      throw new UserError('FILE_EXISTS', `${path} already exists; it was not changed`)
-    throw new UserError('FILE_NOT_WRITTEN', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileExists(path)
+    throw fileNotWritten(path, error as Error)
   }
 }

@@ -106,6 +106,11 @@ export abstract class BaseCommand extends Command {
     return terminalAdapter()
   }
 
+  /** The adapters of this machine, for commands that need no cluster. */
+  protected async machine(): ReturnType<typeof machineAdapters> {
+    return machineAdapters()
+  }
+
   /** Names of the contexts of the kubeconfig. */
   protected contextNames(flags: Pick<SharedFlags, 'kubeconfig'>): Promise<string[]> {
     return contextNames(flags.kubeconfig)

@@ -27,6 +27,12 @@ export interface Dependencies {
    * @throws UserError FILE_EXISTS, FILE_NOT_WRITTEN
    */
   writeFile(path: string, data: string | Uint8Array, mode: number): Promise<void>
+  /**
+   * Writes new files below a directory, which is made. Nothing is written if one of them exists.
+   * @param files `path` is relative to the directory @returns the paths of the files
+   * @throws UserError FILE_EXISTS, FILE_NOT_WRITTEN
+   */
+  writeFiles(directory: string, files: readonly { path: string[]; data: string; mode: number }[]): Promise<string[]>
 }
 
 /** A port of a pod, asked through a tunnel: it also reaches what listens only inside the pod. */

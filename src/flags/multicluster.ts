@@ -5,6 +5,7 @@ import { Flags, type Interfaces } from '@oclif/core'
 import type { ObjectName } from '../cluster/cluster.ts'
 import { UserError, usageError } from '../errors.ts'
 import { addressAndPort, requireAddress } from '../gateways/names.ts'
+import type { CertificatesRequest } from '../multicluster/certificates.ts'
 import type { ConnectRequest } from '../multicluster/connect.ts'
 import { isClusterName } from '../multicluster/names.ts'
 import { CACERTS_FILES, type CacertsDirectory } from '../multicluster/trust/choice.ts'
@@ -138,16 +139,20 @@ export const trustFlags = {
   yes,
 }
 
+const rootFlags = {
+  'root-cert': Flags.string({
+    helpValue: 'FILE',
+    dependsOn: ['root-key'],
+    description: 'Root CA for all clusters (default: a new one)',
+  }),
+  'root-key': Flags.string({ helpValue: 'FILE', dependsOn: ['root-cert'], description: 'Key of --root-cert' }),
+}
+
 export const connectFlags = {
   gateway: gateway({ description: 'Gateway by which a cluster is entered (default: its only ingress gateway)' }),
   port: port({ description: 'Port of the gateway; 15443 is added to its Service (default: 15443)' }),
   address: entryAddress({ description: 'How other clusters reach a gateway, behind NAT (default: its own address)' }),
-  'root-cert': Flags.string({
-    helpValue: 'FILE',
-    dependsOn: ['root-key'],
-    description: 'Root CA for all clusters (default: one that is made and kept on this machine)',
-  }),
-  'root-key': Flags.string({ helpValue: 'FILE', dependsOn: ['root-cert'], description: 'Key of --root-cert' }),
+  ...rootFlags,
   cacerts: cacerts({ description: 'Directory with a ready CA for a cluster: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem' }),
   finish: Flags.boolean({ description: 'Trust only the new root, when every proxy has a certificate of it' }),
   ...trustFlags,
@@ -173,11 +178,50 @@ export async function connectRequest(flags: ConnectFlags): Promise<ConnectReques
   }
 }
 
-async function rootFiles({ 'root-cert': certificateName, 'root-key': keyName }: ConnectFlags) {
+async function rootFiles({
+  'root-cert': certificateName,
+  'root-key': keyName,
+}: Pick<ConnectFlags, 'root-cert' | 'root-key'>) {
   if (certificateName === undefined || keyName === undefined) return undefined
   const [certificate, key] = await Promise.all([
     readText('--root-cert', certificateName),
     readText('--root-key', keyName),
   ])
   return { certificate, key, certificateName, keyName }
+}
+
+/** Flags of every command; `certificates` needs no cluster. */
+export const withoutCluster = { output: shared.output, verbose: shared.verbose }
+
+export const certificatesFlags = {
+  cluster: Flags.custom<string>({
+    helpValue: 'NAME',
+    required: true,
+    ...several,
+    parse: async (text) => {
+      if (isClusterName(text)) return text
+      throw clusterValueInvalid(`--cluster ${JSON.stringify(text)} is not a name of a cluster`, '--cluster west')
+    },
+  })({ description: 'Name of a cluster; repeatable' }),
+  out: Flags.string({ helpValue: 'DIR', required: true, description: 'Directory for the files; nothing in it is overwritten' }),
+  ...rootFlags,
+  'istio-namespace': Flags.string({
+    helpValue: 'NAMESPACE',
+    default: 'istio-system',
+    defaultHelp: defaultInDescription,
+    description: 'Namespace of istiod (default: istio-system)',
+  }),
+}
+
+/** @throws UserError CLUSTER_VALUE_INVALID, FILE_UNREADABLE (exit 2) */
+export async function certificatesRequest(
+  flags: Interfaces.InferredFlags<typeof certificatesFlags>,
+): Promise<CertificatesRequest> {
+  const names = byCluster('--cluster', flags.cluster.map((name) => ({ name, value: name })))
+  return {
+    clusters: [...names.keys()],
+    out: flags.out,
+    root: await rootFiles(flags),
+    namespace: flags['istio-namespace'],
+  }
 }

@@ -1,5 +1,7 @@
 /** Results of `multicluster` as text. Pure. */
+import type { CertificatesResult } from '../multicluster/certificates.ts'
 import type { ConnectResult } from '../multicluster/connect.ts'
+import { sh } from '../shell.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
 
 type DryRun = 'none' | 'client' | 'server'
@@ -38,5 +40,20 @@ function clusterTable(clusters: ConnectResult['clusters']): string[] {
       `${gateway.namespace}/${gateway.service}`,
       gateway.address === undefined ? 'none' : `${gateway.address}:${gateway.port}`,
     ]),
+  ])
+}
+
+export function renderCertificates(result: CertificatesResult, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  const { root, made, namespace, clusters, files } = result
+  const [first] = clusters
+  const secret = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'].map((file) => sh`--from-file=${`${first?.directory}/${file}`}`)
+  return page([
+    ...files.map((file) => `${file} created`),
+    '',
+    `root      SHA-256 ${root}${made ? '; keep root-key.pem where no cluster and no repository has it' : ''}`,
+    ...clusters.map(({ name, fingerprint }) => `${name}  SHA-256 ${fingerprint}`),
+    '',
+    `  try: ${[sh`kubectl -n ${namespace} create secret generic cacerts`, ...secret].join(' ')}   # before Istio is installed`,
   ])
 }

@@ -263,6 +263,13 @@ export function fakeWorld(cluster: FakeCluster, terminal: FakeTerminal): FakeWor
       if (files.has(path)) throw new UserError('FILE_EXISTS', `${path} already exists; it was not changed`)
       files.set(path, { data, mode })
     },
+    writeFiles: async (directory, wanted) => {
+      const paths = wanted.map(({ path }) => [directory, ...path].join('/'))
+      const present = paths.find((path) => files.has(path))
+      if (present !== undefined) throw new UserError('FILE_EXISTS', `${present} already exists; it was not changed`)
+      for (const [index, { data, mode }] of wanted.entries()) files.set(paths[index] ?? '', { data, mode })
+      return paths
+    },
     cluster,
     terminal,
     authorities: new FakeAuthorities(),

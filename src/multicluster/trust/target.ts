@@ -115,7 +115,12 @@ export async function signingFor(
   const files = { signer, chain: [signer.certificate] }
   const why = whyUnusable({ ...files, roots: [target.root] }, now)
   if (why === undefined) return files
-  throw new UserError('NEW_CA_UNUSABLE', `the new CA of cluster ${name} cannot be used: ${why}`)
+  throw unusable(name, why)
+}
+
+/** A CA that was just made, and that istiod could not use. */
+export function unusable(name: string, why: string): UserError {
+  return new UserError('NEW_CA_UNUSABLE', `the new CA of cluster ${name} cannot be used: ${why}`)
 }
 
 function rootElsewhere(root: string, machine: string): UserError {
