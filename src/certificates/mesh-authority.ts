@@ -50,7 +50,14 @@ export async function issueIntermediate(
   const serial = serialNumber(random(16))
   const extensions: Extension[] = [
     { name: 'basicConstraints', critical: true, cA: true, pathLenConstraint: 0 },
-    { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true, keyCertSign: true, cRLSign: true },
+    {
+      name: 'keyUsage',
+      critical: true,
+      digitalSignature: true,
+      keyEncipherment: true,
+      keyCertSign: true,
+      cRLSign: true,
+    },
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifier(root.certificate) },
     { name: 'subjectAltName', altNames: [{ type: 2, value: `istiod.${namespace}.svc` }] },
@@ -115,7 +122,9 @@ export function leadsTo(chain: readonly string[], roots: readonly string[]): boo
     const isAnchor = (one: X509Certificate | undefined) =>
       one !== undefined && (one.fingerprint256 === here.fingerprint256 || isIssuedBy(here, one))
     if (anchors.some(isAnchor)) return true
-    current = others.find((one) => one !== undefined && one.fingerprint256 !== here.fingerprint256 && isIssuedBy(here, one))
+    current = others.find(
+      (one) => one !== undefined && one.fingerprint256 !== here.fingerprint256 && isIssuedBy(here, one),
+    )
   }
   return false
 }

@@ -40,11 +40,7 @@ function requireRoot(pair: UserKeyPair, now: Date, otherWays: string[]): KeyPair
   const certificate = requireCertificate(pair.certificate, (why) => invalid(certificateName, why))
   const key = requireKey(pair.key, keyName, (why, ...more) => invalid(keyName, why, ...more))
   if (key.asymmetricKeyType !== 'rsa')
-    throw invalid(
-      keyName,
-      `it is an ${key.asymmetricKeyType} key; only RSA keys are supported`,
-      ...otherWays,
-    )
+    throw invalid(keyName, `it is an ${key.asymmetricKeyType} key; only RSA keys are supported`, ...otherWays)
   const pem = certificate.toString()
   const pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }).toString()
   if (!isPair({ certificate: pem, key: pkcs8 })) throw invalid(keyName, `it does not belong to ${certificateName}`)

@@ -35,7 +35,10 @@ export const EXPOSING = part('exposing', (kind) => FORMER_MANAGERS[kind === 'Dep
 export const SCRAPING = part('scraping', () => FORMER_MANAGERS[0])
 export const INSTALLING = part('installing')
 export const TRACING = part('tracing')
+/** Exports of services to other clusters. */
 export const MULTICLUSTER = part('multicluster')
+/** What `multicluster connect` does: trust, and the gateway of a cluster. A part of its own, because both change the same workloads. */
+export const CONNECTING = part('connecting')
 
 /** Selects the objects that any part of kubectl telemetry created; `isOwnedBy` finds out which part. */
 export const OWNED = `${MANAGED_BY}=${PRODUCT}`

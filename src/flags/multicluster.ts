@@ -8,6 +8,7 @@ import { addressAndPort, requireAddress } from '../gateways/names.ts'
 import type { CertificatesRequest } from '../multicluster/certificates.ts'
 import type { ConnectRequest } from '../multicluster/connect.ts'
 import { isClusterName } from '../multicluster/names.ts'
+import type { RotateRequest } from '../multicluster/rotate.ts'
 import { CACERTS_FILES, type CacertsDirectory } from '../multicluster/trust/choice.ts'
 import { shared } from './every-command.ts'
 import { requireNamespacedName } from './expose.ts'
@@ -39,7 +40,10 @@ function ofCluster(flag: string, text: string, example: string): { name: string;
   const at = text.indexOf('=')
   const [name, value] = [text.slice(0, at), text.slice(at + 1)]
   if (at > 0 && isClusterName(name) && value !== '') return { name, value }
-  throw clusterValueInvalid(`${flag} ${JSON.stringify(text)} is not NAME=VALUE with the name of a cluster`, `${flag} ${example}`)
+  throw clusterValueInvalid(
+    `${flag} ${JSON.stringify(text)} is not NAME=VALUE with the name of a cluster`,
+    `${flag} ${example}`,
+  )
 }
 
 function clusterValueInvalid(message: string, ...suggestions: string[]): UserError {
@@ -78,7 +82,10 @@ const entryAddress = Flags.custom<{ name: string; value: { host: string; port: n
     const { name, value } = ofCluster('--address', text, 'west=203.0.113.7:15443')
     const { address: host, port } = addressAndPort(checkedAddress(value))
     if (isNowhere(host))
-      throw clusterValueInvalid(`--address ${JSON.stringify(text)}: no other cluster can reach ${host}`, '--address west=203.0.113.7')
+      throw clusterValueInvalid(
+        `--address ${JSON.stringify(text)}: no other cluster can reach ${host}`,
+        '--address west=203.0.113.7',
+      )
     return { name, value: { host, port } }
   },
 })
@@ -153,7 +160,9 @@ export const connectFlags = {
   port: port({ description: 'Port of the gateway; 15443 is added to its Service (default: 15443)' }),
   address: entryAddress({ description: 'How other clusters reach a gateway, behind NAT (default: its own address)' }),
   ...rootFlags,
-  cacerts: cacerts({ description: 'Directory with a ready CA for a cluster: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem' }),
+  cacerts: cacerts({
+    description: 'Directory with a ready CA for a cluster: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem',
+  }),
   finish: Flags.boolean({ description: 'Trust only the new root, when every proxy has a certificate of it' }),
   ...trustFlags,
   'dry-run': dryRun(),
@@ -190,6 +199,27 @@ async function rootFiles({
   return { certificate, key, certificateName, keyName }
 }
 
+export const rotateFlags = {
+  ca: Flags.boolean({ description: 'Another root for all clusters' }),
+  ...rootFlags,
+  ...trustFlags,
+  'dry-run': dryRun(),
+}
+
+/** @throws UserError FILE_UNREADABLE (exit 2) */
+export async function rotateRequest(flags: Interfaces.InferredFlags<typeof rotateFlags>): Promise<RotateRequest> {
+  const { ca, renew, timeout, yes } = flags
+  return {
+    ca,
+    files: { root: await rootFiles(flags), cacerts: new Map() },
+    renew,
+    acceptUnknown: flags['accept-unknown'],
+    timeout,
+    yes,
+    dryRun: flags['dry-run'],
+  }
+}
+
 /** Flags of every command; `certificates` needs no cluster. */
 export const withoutCluster = { output: shared.output, verbose: shared.verbose }
 
@@ -203,7 +233,11 @@ export const certificatesFlags = {
       throw clusterValueInvalid(`--cluster ${JSON.stringify(text)} is not a name of a cluster`, '--cluster west')
     },
   })({ description: 'Name of a cluster; repeatable' }),
-  out: Flags.string({ helpValue: 'DIR', required: true, description: 'Directory for the files; nothing in it is overwritten' }),
+  out: Flags.string({
+    helpValue: 'DIR',
+    required: true,
+    description: 'Directory for the files; nothing in it is overwritten',
+  }),
   ...rootFlags,
   'istio-namespace': Flags.string({
     helpValue: 'NAMESPACE',
@@ -217,7 +251,10 @@ export const certificatesFlags = {
 export async function certificatesRequest(
   flags: Interfaces.InferredFlags<typeof certificatesFlags>,
 ): Promise<CertificatesRequest> {
-  const names = byCluster('--cluster', flags.cluster.map((name) => ({ name, value: name })))
+  const names = byCluster(
+    '--cluster',
+    flags.cluster.map((name) => ({ name, value: name })),
+  )
   return {
     clusters: [...names.keys()],
     out: flags.out,

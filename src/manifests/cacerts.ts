@@ -1,5 +1,5 @@
 import type { KubeObject } from '../cluster/cluster.ts'
-import { MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
+import { CONNECTING, ownedLabels } from '../cluster/ownership.ts'
 import { SECRETS, typeOf } from '../cluster/resources.ts'
 
 /** Annotation: the SHA-256 of the root to which the cluster changes. Compared with certificates, never trusted by itself. */
@@ -35,7 +35,7 @@ export function cacerts(request: CacertsRequest): KubeObject {
   }
   return {
     ...typeOf(SECRETS),
-    metadata: { name: CACERTS, namespace, labels: ownedLabels(MULTICLUSTER), annotations },
+    metadata: { name: CACERTS, namespace, labels: ownedLabels(CONNECTING), annotations },
     type: 'Opaque',
     data: Object.fromEntries(
       Object.entries(files).map(([name, text]) => [name, Buffer.from(text, 'utf8').toString('base64')]),

@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { changedLabels, MULTICLUSTER } from '../cluster/ownership.ts'
+import { CONNECTING, changedLabels } from '../cluster/ownership.ts'
 import { DEPLOYMENTS, typeOf } from '../cluster/resources.ts'
 
 /** Restarts pods like `kubectl rollout restart`, with our own field: a new mark replaces the pods, and so does removing it. */
@@ -25,7 +25,7 @@ export function restartForTrust(
   if (when === undefined) return { ...typeOf(resource), metadata: { ...workload } }
   return {
     ...typeOf(resource),
-    metadata: { ...workload, labels: changedLabels(MULTICLUSTER) },
+    metadata: { ...workload, labels: changedLabels(CONNECTING) },
     spec: { template: { metadata: { annotations } } },
   }
 }

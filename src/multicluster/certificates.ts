@@ -39,7 +39,10 @@ export async function makeCertificates(
   const { root: checked } = requireTrustFiles({ root: given, cacerts: new Map() }, now)
   const root = checked ?? (await createMeshRoot(making))
   const signers = await Promise.all(
-    clusters.map(async (name) => ({ name, signer: await issueIntermediate(root, { cluster: name, namespace }, making) })),
+    clusters.map(async (name) => ({
+      name,
+      signer: await issueIntermediate(root, { cluster: name, namespace }, making),
+    })),
   )
   const made = signers.map(({ name, signer }) => ({ name, signer, files: filesFor(name, signer, root) }))
   for (const { name, signer } of signers) {

@@ -2,7 +2,7 @@
 import { type Change, planChanges } from '../changes/changes.ts'
 import type { Cluster, ObjectName } from '../cluster/cluster.ts'
 import type { ConfigMap, Service } from '../cluster/objects.ts'
-import { appliedFields, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
+import { appliedFields, CONNECTING, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
 import { findIstioVersion } from '../cluster/reading.ts'
 import { CONFIG_MAPS, gateways, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -85,13 +85,14 @@ async function changesFor(
   const added = { name: PORT_NAME, port: PORT, protocol: 'TCP', targetPort: PORT }
   const manifest = servicePorts({ name, namespace: place }, needsPort ? [added] : [])
   const wanted = [{ resource: CONFIG_MAPS, manifest: recordObject(record, namespace) }]
-  const ports = needsPort || ours ? [{ resource: SERVICES, manifest, by: 'sharing' as const, about: `port ${port}` }] : []
-  return planChanges([...wanted, ...ports], [...(present === undefined ? [] : [present]), service], MULTICLUSTER)
+  const ports =
+    needsPort || ours ? [{ resource: SERVICES, manifest, by: 'sharing' as const, about: `port ${port}` }] : []
+  return planChanges([...wanted, ...ports], [...(present === undefined ? [] : [present]), service], CONNECTING)
 }
 
 /** Whether the Service has a port that `connect` added. */
 export function isPortOurs(service: Service): boolean {
-  return appliedFields(service, MULTICLUSTER)?.['f:spec']?.['f:ports'] !== undefined
+  return appliedFields(service, CONNECTING)?.['f:spec']?.['f:ports'] !== undefined
 }
 
 /** What is exported at one gateway would be out of reach at another. */
@@ -138,5 +139,7 @@ export async function entryAddress(
   if (address !== undefined) return { address: address.host, port: address.port, via: 'flag' }
   const { address: found } = await findIngressAddress(gateway, undefined, cluster)
   const outside = found && outsidePort(found, gateway.service, port)
-  return found === undefined || outside === undefined ? undefined : { address: found.address, port: outside, via: found.via }
+  return found === undefined || outside === undefined
+    ? undefined
+    : { address: found.address, port: outside, via: found.via }
 }

@@ -25,7 +25,10 @@ export async function inCluster<T>({ name }: Pick<Member, 'name'>, work: () => P
  * @param flags by flag: its values by the name of a cluster
  * @throws UserError CLUSTER_UNKNOWN (exit 2)
  */
-export function requireNames(members: readonly Member[], flags: Readonly<Record<string, ReadonlyMap<string, unknown>>>): void {
+export function requireNames(
+  members: readonly Member[],
+  flags: Readonly<Record<string, ReadonlyMap<string, unknown>>>,
+): void {
   const known = members.map(({ name }) => name)
   for (const [flag, values] of Object.entries(flags)) {
     const unknown = [...values.keys()].find((name) => !known.includes(name))

@@ -4,7 +4,7 @@
  */
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import type { ConfigMap } from '../cluster/objects.ts'
-import { isOwnedBy, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
+import { CONNECTING, isOwnedBy, ownedLabels } from '../cluster/ownership.ts'
 import { readable } from '../cluster/reading.ts'
 import { CONFIG_MAPS, typeOf } from '../cluster/resources.ts'
 import { isAddress } from '../gateways/names.ts'
@@ -31,13 +31,13 @@ export async function findRecord(cluster: Cluster): Promise<MemberRecord | undef
   const mesh = await readable(findMesh(cluster))
   const name = MULTICLUSTER_NAME
   const found = mesh && (await readable(cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace: mesh.namespace })))
-  return found && isOwnedBy(found, MULTICLUSTER) ? recordIn(found) : undefined
+  return found && isOwnedBy(found, CONNECTING) ? recordIn(found) : undefined
 }
 
 /** @param namespace of istiod */
 export function recordObject({ name, gateway }: MemberRecord, namespace: string): KubeObject {
   const data = { name, ...(gateway === undefined ? {} : { gateway: JSON.stringify(gateway) }) }
-  const metadata = { name: MULTICLUSTER_NAME, namespace, labels: ownedLabels(MULTICLUSTER) }
+  const metadata = { name: MULTICLUSTER_NAME, namespace, labels: ownedLabels(CONNECTING) }
   return { ...typeOf(CONFIG_MAPS), metadata, data }
 }
 

@@ -105,7 +105,8 @@ export async function runTrust(
   const remarks =
     restarts.length === 0 ? [] : ['In each cluster the workloads restart one after the other, gateways last.']
   const agreed =
-    all.length === 0 || (await confirm({ yes: request.yes, effect, remarks, lines, question, preview: 'server' }, terminal))
+    all.length === 0 ||
+    (await confirm({ yes: request.yes, effect, remarks, lines, question, preview: 'server' }, terminal))
   if (!agreed) return 'declined'
   const progress = new Progress()
   return progress.reportOnError(() => carryOut(progress), [undo])

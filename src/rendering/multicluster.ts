@@ -1,6 +1,9 @@
 /** Results of `multicluster` as text. Pure. */
 import type { CertificatesResult } from '../multicluster/certificates.ts'
 import type { ConnectResult } from '../multicluster/connect.ts'
+import type { RotateResult } from '../multicluster/rotate.ts'
+import type { TrustReport } from '../multicluster/trust/report.ts'
+import type { UntrustResult } from '../multicluster/untrust.ts'
 import { sh } from '../shell.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
 
@@ -27,27 +30,48 @@ const PHASES = {
   finished: 'only the root trusted',
 }
 
+const TRUST_HEAD = ['CLUSTER', 'CONTEXT', 'TRUST', 'PROXIES', 'TRUST THE ROOT', 'RENEWED']
+
+function trustCells({ name, context, phase, proxies }: TrustReport): string[] {
+  const trust = phase === undefined ? '-' : PHASES[phase]
+  return [name, context, trust, String(proxies.total), String(proxies.trusting), String(proxies.renewed)]
+}
+
 function clusterTable(clusters: ConnectResult['clusters']): string[] {
   return tableLines([
-    ['CLUSTER', 'CONTEXT', 'TRUST', 'PROXIES', 'TRUST THE ROOT', 'RENEWED', 'GATEWAY', 'ADDRESS'],
-    ...clusters.map(({ name, context, phase, proxies, gateway }) => [
-      name,
-      context,
-      phase === undefined ? '-' : PHASES[phase],
-      String(proxies.total),
-      String(proxies.trusting),
-      String(proxies.renewed),
-      `${gateway.namespace}/${gateway.service}`,
-      gateway.address === undefined ? 'none' : `${gateway.address}:${gateway.port}`,
+    [...TRUST_HEAD, 'GATEWAY', 'ADDRESS'],
+    ...clusters.map((one) => [
+      ...trustCells(one),
+      `${one.gateway.namespace}/${one.gateway.service}`,
+      one.gateway.address === undefined ? 'none' : `${one.gateway.address}:${one.gateway.port}`,
     ]),
   ])
+}
+
+export function renderTrust(result: RotateResult, dryRun: DryRun, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  if (result.outcome === 'declined') return 'nothing was changed'
+  return page([
+    ...objectLines(result.objects, dryRun),
+    ...(result.objects.length === 0 ? [] : ['']),
+    ...tableLines([TRUST_HEAD, ...result.clusters.map(trustCells)]),
+  ])
+}
+
+export function renderUntrust(result: UntrustResult, dryRun: DryRun, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(result, format)
+  if (result.outcome === 'declined') return 'nothing was changed'
+  if (result.objects.length === 0) return 'nothing to remove'
+  return page(objectLines(result.objects, dryRun))
 }
 
 export function renderCertificates(result: CertificatesResult, format: OutputFormat | undefined): string {
   if (format !== undefined) return renderData(result, format)
   const { root, made, namespace, clusters, files } = result
   const [first] = clusters
-  const secret = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'].map((file) => sh`--from-file=${`${first?.directory}/${file}`}`)
+  const secret = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'].map(
+    (file) => sh`--from-file=${`${first?.directory}/${file}`}`,
+  )
   return page([
     ...files.map((file) => `${file} created`),
     '',

@@ -7,7 +7,16 @@ import type { Dependencies } from '../../world.ts'
 import { fingerprintOf, includesAll } from './fingerprints.ts'
 import { isUnderRoot, unionFor } from './phases.ts'
 import type { SignerKind } from './signer.ts'
-import { begunRoot, type KnownTrust, keyOf, newRoot, rootsOf, sharedRoots, type Target, type TrustChoice } from './target.ts'
+import {
+  begunRoot,
+  type KnownTrust,
+  keyOf,
+  newRoot,
+  rootsOf,
+  sharedRoots,
+  type Target,
+  type TrustChoice,
+} from './target.ts'
 
 /** What happens to the trust of the clusters. */
 export interface TrustPlan {
@@ -51,7 +60,12 @@ export async function targetOf({ root, key }: TrustPlan, needs: Needs): Promise<
 }
 
 /** The roots that a cluster trusts while it changes. */
-export function unionOf(one: KnownTrust, all: readonly KnownTrust[], changing: readonly string[], root: string): string[] {
+export function unionOf(
+  one: KnownTrust,
+  all: readonly KnownTrust[],
+  changing: readonly string[],
+  root: string,
+): string[] {
   const others = all.filter(({ name }) => name !== one.name && changing.includes(name))
   return unionFor(ownRoots(one), others.map(ownRoots), root)
 }
@@ -98,9 +112,13 @@ function requireChangeable({ name, mesh, reading }: KnownTrust): void {
     })
   }
   if (kind === 'istio-generated') {
-    throw new UserError('CACERTS_GENERATED', `istiod of cluster ${name} keeps its own CA in Secret ${namespace}/cacerts`, {
-      suggestions: ['set USE_CACERTS_FOR_SELF_SIGNED_CA=false for istiod, then run the command again'],
-    })
+    throw new UserError(
+      'CACERTS_GENERATED',
+      `istiod of cluster ${name} keeps its own CA in Secret ${namespace}/cacerts`,
+      {
+        suggestions: ['set USE_CACERTS_FOR_SELF_SIGNED_CA=false for istiod, then run the command again'],
+      },
+    )
   }
   if (CHANGEABLE.includes(kind)) return
   const what = kind === 'incomplete' ? 'is incomplete' : 'was not written by kubectl telemetry'
@@ -122,7 +140,8 @@ function requireTrustDomains(all: readonly KnownTrust[]): void {
     const message = `cluster ${name} has the trust domain ${mesh.trustDomain}, and ${unknown.name} has ${unknown.mesh.trustDomain}, which is no alias there`
     throw new UserError('TRUST_DOMAINS_DIFFER', message, {
       suggestions: [
-        sh`istioctl install --set meshConfig.trustDomainAliases={${unknown.mesh.trustDomain}}` + `   # in cluster ${name}`,
+        sh`istioctl install --set meshConfig.trustDomainAliases={${unknown.mesh.trustDomain}}` +
+          `   # in cluster ${name}`,
       ],
     })
   }

@@ -8,7 +8,11 @@ export function fingerprintOf(pem: string): string | undefined {
 
 /** Each certificate once, in the order of its first place. */
 export function distinctRoots(pems: readonly string[]): string[] {
-  const known = new Map(pems.flatMap((pem) => ((found) => (found === undefined ? [] : [[found, pem] as const]))(fingerprintOf(pem))).toReversed())
+  const known = new Map(
+    pems
+      .flatMap((pem) => ((found) => (found === undefined ? [] : [[found, pem] as const]))(fingerprintOf(pem)))
+      .toReversed(),
+  )
   return [...known.values()].toReversed()
 }
 

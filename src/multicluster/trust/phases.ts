@@ -60,7 +60,7 @@ export function trustsMore(roots: readonly string[]): (proxy: ProxyTrust) => boo
   return (proxy) => !isUnknown(proxy) && !includesAll(roots, proxy.roots)
 }
 
-/** Pods of istiod that do not serve a certificate under the root. */
+/** Pods of istiod that do not serve a certificate of this CA, or under this root. */
 export function notServing(served: TrustReading['served'], root: string): { pod: string; why: string }[] {
   return served.flatMap(({ pod, served: found }) => {
     if (found === undefined) return [{ pod, why: 'no permission to forward ports to it' }]

@@ -1,6 +1,7 @@
 /** Reads from every proxy of a cluster which roots it trusts, and which CA signed its certificate. */
-import type { Cluster } from '../../cluster/cluster.ts'
+
 import { certificatesIn, MOST_CERTIFICATES } from '../../certificates/facts.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import { hasEnded, isStaying, type Pod } from '../../cluster/objects.ts'
 import { jsonOf, listOf, mapOf, textOf } from '../../shapes.ts'
 import { controllerOf } from '../../workloads/controller.ts'
@@ -68,7 +69,10 @@ async function readProxy(
 
 /** https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/config_dump_shared.proto#admin-v3-secretsconfigdump */
 function secretsIn(dump: unknown): Pick<ProxyTrust, 'roots' | 'chain'> {
-  const secrets = listOf(mapOf(dump).configs).map((one) => ({ name: mapOf(one).name, secret: mapOf(mapOf(one).secret) }))
+  const secrets = listOf(mapOf(dump).configs).map((one) => ({
+    name: mapOf(one).name,
+    secret: mapOf(mapOf(one).secret),
+  }))
   const named = (wanted: string) => secrets.find(({ name }) => name === wanted)?.secret ?? {}
   return {
     roots: bytesIn(mapOf(named('ROOTCA').validation_context).trusted_ca),

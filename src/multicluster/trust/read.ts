@@ -1,6 +1,7 @@
 /** Reads all that decides about trust in one cluster. */
-import type { Cluster } from '../../cluster/cluster.ts'
+
 import { certificatesIn, MOST_CERTIFICATES } from '../../certificates/facts.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import { type ConfigMap, isStaying, type Pod, type Secret } from '../../cluster/objects.ts'
 import { CONFIG_MAPS, PODS, SECRETS } from '../../cluster/resources.ts'
 import { planeOf } from '../../gateways/istiods.ts'

@@ -5,8 +5,8 @@ import type { Member } from '../members.ts'
 import type { Mesh } from '../mesh.ts'
 import { isSignedElsewhere, isUnknown, lacks, type Phase, phaseOf } from './phases.ts'
 import type { TrustReading } from './read.ts'
-import { rootsOf } from './target.ts'
 import type { SignerKind } from './signer.ts'
+import { rootsOf } from './target.ts'
 
 export interface CertificateReport {
   subject: string

@@ -1,7 +1,7 @@
 /** Restarts workloads whose proxies need other roots or another certificate: only a new pod gets them at once. */
 import { type Change, planChanges } from '../../changes/changes.ts'
 import type { Cluster, KubeObject, Resource } from '../../cluster/cluster.ts'
-import { MULTICLUSTER } from '../../cluster/ownership.ts'
+import { CONNECTING } from '../../cluster/ownership.ts'
 import { WORKLOADS } from '../../cluster/resources.ts'
 import { isGatewayPod } from '../../gateways/find.ts'
 import { restartForTrust } from '../../manifests/restart.ts'
@@ -59,9 +59,12 @@ async function restartOf(
 /**
  * @param when a time in RFC 3339, as `kubectl rollout restart` writes it; left out: removes the annotation, which restarts the workload as well
  */
-export function planRestart({ resource, object }: Pick<Restart, 'resource' | 'object'>, when: string | undefined): Change {
+export function planRestart(
+  { resource, object }: Pick<Restart, 'resource' | 'object'>,
+  when: string | undefined,
+): Change {
   const { name, namespace = '' } = object.metadata
   const manifest: KubeObject = restartForTrust(resource, { name, namespace }, when)
-  const [change] = planChanges([{ resource, manifest, by: 'sharing', restarts: true }], [object], MULTICLUSTER)
+  const [change] = planChanges([{ resource, manifest, by: 'sharing', restarts: true }], [object], CONNECTING)
   return change as Change
 }

@@ -3,7 +3,7 @@ import type { KeyPair } from '../../certificates/authority.ts'
 import { certificatesIn, MOST_CERTIFICATES } from '../../certificates/facts.ts'
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import type { Deployment, Secret } from '../../cluster/objects.ts'
-import { isOwnedBy, MULTICLUSTER } from '../../cluster/ownership.ts'
+import { CONNECTING, isOwnedBy } from '../../cluster/ownership.ts'
 import { variableOf } from '../../gateways/mesh-config.ts'
 
 /**
@@ -51,7 +51,7 @@ function withFiles(files: SigningFiles | undefined): { files?: SigningFiles } {
 }
 
 function kindOf(secret: Secret): SignerKind {
-  if (isOwnedBy(secret, MULTICLUSTER)) return 'ours'
+  if (isOwnedBy(secret, CONNECTING)) return 'ours'
   const { annotations = {} } = secret.metadata
   if (Object.keys(annotations).some((name) => name.startsWith('cert-manager.io/'))) return 'cert-manager'
   if ('istio-generated' in (secret.data ?? {})) return 'istio-generated'

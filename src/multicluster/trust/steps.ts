@@ -1,10 +1,11 @@
 /** The steps of which a change of the root consists, in one cluster: each writes one thing, or waits until it has its effect. */
+
+import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { applyChanges, type Change, planChanges } from '../../changes/changes.ts'
 import type { Progress } from '../../changes/progress.ts'
-import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Pod, Secret } from '../../cluster/objects.ts'
-import { MULTICLUSTER } from '../../cluster/ownership.ts'
+import { CONNECTING } from '../../cluster/ownership.ts'
 import { DEPLOYMENTS, PODS, SECRETS } from '../../cluster/resources.ts'
 import { UserError } from '../../errors.ts'
 import { CACERTS, cacerts } from '../../manifests/cacerts.ts'
@@ -51,7 +52,7 @@ export async function planCacerts(
   })
   const present = await needs.cluster.get<Secret>(SECRETS, { name: CACERTS, namespace: mesh.namespace })
   const all = present === undefined ? [] : [present]
-  return planChanges([{ resource: SECRETS, manifest }], all, MULTICLUSTER)[0] as Change
+  return planChanges([{ resource: SECRETS, manifest }], all, CONNECTING)[0] as Change
 }
 
 export async function writeCacerts(site: Site, files: SigningFiles, root: string): Promise<void> {
@@ -63,7 +64,7 @@ export async function restartIstiods(site: Site, when: string | undefined): Prom
   for (const { metadata } of site.mesh.istiods) {
     const { name, namespace = '' } = metadata
     const object = await site.needs.cluster.get<WorkloadObject>(DEPLOYMENTS, { name, namespace })
-    if (object !== undefined) await restart(site, { resource: DEPLOYMENTS, object }, when)
+    if (object !== undefined) await restartObject(site, { resource: DEPLOYMENTS, object }, when)
   }
 }
 
@@ -76,11 +77,12 @@ export async function restartWorkloads(
   const { workloads } = await findRestarts(proxies, site.needs.cluster)
   for (const [index, one] of workloads.entries()) {
     site.tell(`restarts ${workloadNames(one).phrase} (${index + 1} of ${workloads.length})`)
-    await restart(site, one, when)
+    await restartObject(site, one, when)
   }
 }
 
-async function restart(
+/** @param when left out: removes our annotation, which restarts it as well */
+export async function restartObject(
   { needs, progress, timeout }: Site,
   { resource, object }: Pick<Restart, 'resource' | 'object'>,
   when: string | undefined,
@@ -88,7 +90,11 @@ async function restart(
   const { name, namespace = '' } = object.metadata
   // It may have been scaled since it was read.
   const present = (await needs.cluster.get<WorkloadObject>(resource, { name, namespace })) ?? object
-  await applyChanges(needs.cluster, [planRestart({ resource, object: { ...present, kind: resource.kind } }, when)], progress)
+  await applyChanges(
+    needs.cluster,
+    [planRestart({ resource, object: { ...present, kind: resource.kind } }, when)],
+    progress,
+  )
   await awaitRollout(resource, present, { timeout }, needs)
 }
 
@@ -96,7 +102,11 @@ async function restart(
 const PAUSE = 1_000
 
 /** Waits until istiod has given these roots to every namespace with proxies. @throws UserError TRUST_NOT_PUBLISHED */
-export async function awaitPublished(site: Site, roots: readonly string[], which: 'at least' | 'exactly'): Promise<void> {
+export async function awaitPublished(
+  site: Site,
+  roots: readonly string[],
+  which: 'at least' | 'exactly',
+): Promise<void> {
   const { mesh, needs, timeout } = site
   const missing = which === 'exactly' ? otherwisePublished : unpublished
   await until(
@@ -117,14 +127,15 @@ export async function awaitPublished(site: Site, roots: readonly string[], which
 }
 
 /**
- * Waits until every pod of istiod serves a certificate under the root: the kubelet hands over a changed Secret within two minutes.
+ * Waits until every pod of istiod serves a certificate of a CA: the kubelet hands over a changed Secret within two minutes.
+ * @param authority PEM of that CA, or of the root above it
  * @throws UserError SIGNER_NOT_SERVED
  */
-export async function awaitServed(site: Site, root: string): Promise<void> {
+export async function awaitServed(site: Site, authority: string): Promise<void> {
   const { mesh, needs, timeout } = site
   await until(
     {
-      look: async () => notServing(await readServed(mesh, await pods(needs.cluster), needs), root),
+      look: async () => notServing(await readServed(mesh, await pods(needs.cluster), needs), authority),
       isDone: (left) => left.length === 0,
       pause: PAUSE,
       timeout,

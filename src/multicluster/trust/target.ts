@@ -1,13 +1,19 @@
 /** To which root the clusters change, and with which CA each of them signs afterwards. */
 import type { KeyPair } from '../../certificates/authority.ts'
 import type { AuthorityStore } from '../../certificates/authority-store.ts'
-import { createMeshRoot, issueIntermediate, leadsTo, type SigningFiles, whyUnusable } from '../../certificates/mesh-authority.ts'
+import {
+  createMeshRoot,
+  issueIntermediate,
+  leadsTo,
+  type SigningFiles,
+  whyUnusable,
+} from '../../certificates/mesh-authority.ts'
 import { UserError } from '../../errors.ts'
 import { cacertsNotes } from '../../manifests/cacerts.ts'
 import { sh } from '../../shell.ts'
 import type { Dependencies } from '../../world.ts'
 import type { Mesh } from '../mesh.ts'
-import { fingerprintOf } from './fingerprints.ts'
+import { fingerprintOf, includesAll } from './fingerprints.ts'
 import { isUnderRoot } from './phases.ts'
 import type { TrustReading } from './read.ts'
 
@@ -61,18 +67,32 @@ export function rootsOf({ signer, published }: TrustReading): readonly string[] 
   return published[0]?.roots.length ? published[0].roots : (signer.files?.roots ?? [])
 }
 
-/** The root to which a change of ours has begun in any of the clusters; PEM. @throws UserError MESH_ROOTS_DIFFER */
-export function begunRoot(all: readonly KnownTrust[]): { root: string; machine: string } | undefined {
-  const found = all.flatMap(({ name, reading: { secrets, signer } }) => {
+/** A root to which a change of ours has begun, in one cluster. */
+interface Begun {
+  readonly name: string
+  readonly root: string
+  readonly machine: string
+  /** What that cluster is to trust meanwhile. */
+  readonly roots: readonly string[]
+}
+
+/**
+ * The root to which a change of ours has begun in any of the clusters; PEM. While a root replaces another one (`rotate --ca`), clusters that
+ * have begun still trust the former, so the later of two is the one beside which the other is trusted.
+ * @throws UserError MESH_ROOTS_DIFFER
+ */
+export function begunRoot(all: readonly KnownTrust[]): Begun | undefined {
+  const found = all.flatMap(({ name, reading: { secrets, signer } }): Begun[] => {
     if (signer.kind !== 'ours' || secrets.plugged === undefined) return []
     const { meshRoot, machine = '' } = cacertsNotes(secrets.plugged)
-    const root = signer.files?.roots.find((one) => fingerprintOf(one) === meshRoot)
-    return root === undefined ? [] : [{ name, root, machine }]
+    const { roots = [] } = signer.files ?? {}
+    const root = roots.find((one) => fingerprintOf(one) === meshRoot)
+    return root === undefined ? [] : [{ name, root, machine, roots }]
   })
-  const [first, ...others] = found
-  const other = others.find(({ root }) => fingerprintOf(root) !== fingerprintOf(first?.root ?? ''))
-  if (first === undefined || other === undefined) return first
-  const message = `the clusters ${first.name} and ${other.name} belong to two meshes: kubectl telemetry gave them different roots`
+  const latest = found.find(({ roots }) => found.every((other) => includesAll(roots, [other.root])))
+  const [first, second] = found
+  if (latest !== undefined || first === undefined) return latest
+  const message = `the clusters ${first.name} and ${second?.name} belong to two meshes: kubectl telemetry gave them different roots`
   throw new UserError('MESH_ROOTS_DIFFER', message, {
     suggestions: [sh`kubectl telemetry multicluster cleanup --trust`, 'connect again'],
   })
@@ -111,7 +131,11 @@ export async function signingFor(
   if (target.key === undefined) throw rootElsewhere(target.root, machine)
   const now = clock.now()
   const root = { certificate: target.root, key: target.key }
-  const signer = await issueIntermediate(root, { cluster: name, namespace: mesh.namespace }, { now, random, generateKey })
+  const signer = await issueIntermediate(
+    root,
+    { cluster: name, namespace: mesh.namespace },
+    { now, random, generateKey },
+  )
   const files = { signer, chain: [signer.certificate] }
   const why = whyUnusable({ ...files, roots: [target.root] }, now)
   if (why === undefined) return files

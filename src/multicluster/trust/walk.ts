@@ -12,7 +12,15 @@ import { isSignedElsewhere, isUnknown, lacks, otherwisePublished, trustsMore, un
 import type { ProxyTrust } from './proxies.ts'
 import type { TrustReading } from './read.ts'
 import { findRestarts } from './restarts.ts'
-import { awaitPublished, awaitServed, proxiesNow, restartIstiods, restartWorkloads, type Site, writeCacerts } from './steps.ts'
+import {
+  awaitPublished,
+  awaitServed,
+  proxiesNow,
+  restartIstiods,
+  restartWorkloads,
+  type Site,
+  writeCacerts,
+} from './steps.ts'
 
 /** A cluster that changes, and what was read there before. */
 export interface Traveller extends Site {
@@ -61,13 +69,16 @@ export async function bothRoots(way: Way): Promise<Open[]> {
 
 /** Every istiod signs under the new root. It needs no restart. */
 export async function newSigner(way: Way): Promise<void> {
+  const changing = way.travellers.map(({ member }) => member.name)
   await inEach(way.travellers, async (site) => {
-    await writeCacerts(site, { ...(await site.next()), roots: site.union }, way.root)
-  })
-  await inEach(way.sites, async (site) => {
-    await awaitServed(site, way.root)
+    const files = await site.next()
+    await writeCacerts(site, { ...files, roots: site.union }, way.root)
+    await awaitServed(site, files.signer.certificate)
     site.tell('istiod signs with the new CA')
   })
+  // One that changed before may have been cut off before it was proven.
+  const others = way.sites.filter(({ member }) => !changing.includes(member.name))
+  await inEach(others, (site) => awaitServed(site, way.root))
 }
 
 /** Every proxy has a certificate of the new CA. */
@@ -83,7 +94,8 @@ export async function onlyTheRoot(way: Way, own: ReadonlyMap<string, TrustReadin
     if (reading === undefined || files === undefined || reading.signer.kind !== 'ours') return
     const isWritten = isSameSet(files.roots, [way.root])
     if (!isWritten) await writeCacerts(site, { ...files, roots: [way.root] }, way.root)
-    if (!isWritten || otherwisePublished(reading.published, [way.root]).length > 0) await restartIstiods(site, now(site))
+    if (!isWritten || otherwisePublished(reading.published, [way.root]).length > 0)
+      await restartIstiods(site, now(site))
     await awaitPublished(site, [way.root], 'exactly')
     site.tell('the ConfigMap istio-ca-root-cert has only the root of the mesh')
   })
@@ -94,7 +106,7 @@ export async function onlyTheRoot(way: Way, own: ReadonlyMap<string, TrustReadin
 const ROUNDS = 3
 
 /** @returns the clusters with proxies that are left, with `renew: wait` only. @throws UserError TRUST_INCOMPLETE, TRUST_UNKNOWN */
-async function settleAll(
+export async function settleAll(
   way: Pick<Way, 'sites' | 'renew' | 'acceptUnknown'>,
   isBad: (site: Site) => (proxy: ProxyTrust) => boolean,
   what: string,
@@ -116,7 +128,9 @@ async function settle(
     if (left.length === 0 || renew === 'wait' || round === ROUNDS) {
       if (unknown.length > 0 && !acceptUnknown) throw unknownProxies(site, unknown)
       if (left.length > 0 && renew === 'restart') throw await incomplete(site, left, what)
-      site.tell(`${proxies.length - unknown.length - left.length} of ${counted(proxies.length, 'proxy').replace('proxys', 'proxies')} ${what}`)
+      site.tell(
+        `${proxies.length - unknown.length - left.length} of ${counted(proxies.length, 'proxy').replace('proxys', 'proxies')} ${what}`,
+      )
       return { member: site.member, total: proxies.length, left }
     }
     await restartWorkloads(site, left, now(site))
@@ -144,7 +158,7 @@ function now({ needs }: Site): string {
 }
 
 /** All clusters at the same time. The first error is thrown when all have ended, so that none is left in the middle of a step. */
-async function inEach<S extends Site, T>(sites: readonly S[], work: (site: S) => Promise<T>): Promise<T[]> {
+export async function inEach<S extends Site, T>(sites: readonly S[], work: (site: S) => Promise<T>): Promise<T[]> {
   const results = await Promise.allSettled(sites.map(work))
   return results.map((one) => {
     if (one.status === 'rejected') throw one.reason
@@ -161,7 +175,9 @@ function noSigner({ member }: Site): UserError {
 const SHOWN = 5
 
 function unknownProxies({ member }: Site, proxies: readonly ProxyTrust[]): UserError {
-  const names = proxies.slice(0, SHOWN).map(({ pod: { metadata }, unknown }) => `${metadata.namespace}/${metadata.name} (${unknown})`)
+  const names = proxies
+    .slice(0, SHOWN)
+    .map(({ pod: { metadata }, unknown }) => `${metadata.namespace}/${metadata.name} (${unknown})`)
   const message = `cluster ${member.name}: which roots ${counted(proxies.length, 'pod')} trust is not known: ${names.join(', ')}`
   return new UserError('TRUST_UNKNOWN', message, {
     suggestions: ['--accept-unknown   # goes on: these pods may lose their connections until they restart'],
@@ -175,6 +191,9 @@ async function incomplete(site: Site, left: readonly ProxyTrust[], what: string)
   const which = named.length > 0 ? named : rest
   const message = `cluster ${site.member.name}: the proxies of ${counted(left.length, 'pod')} do not ${what}: ${which.join(', ')}`
   return new UserError('TRUST_INCOMPLETE', message, {
-    suggestions: ['restart these pods, then run the command again', '--renew wait   # their certificates are renewed within a day'],
+    suggestions: [
+      'restart these pods, then run the command again',
+      '--renew wait   # their certificates are renewed within a day',
+    ],
   })
 }

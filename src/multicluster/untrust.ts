@@ -1,0 +1,234 @@
+/** `multicluster cleanup --trust`: each cluster trusts only its own root again, in the same phases backwards. */
+
+import type { SigningFiles } from '../certificates/mesh-authority.ts'
+import { applyChanges, type Change, planChanges } from '../changes/changes.ts'
+import { planRemoval } from '../changes/removal.ts'
+import type { KubeObject } from '../cluster/cluster.ts'
+import type { ConfigMap, Service } from '../cluster/objects.ts'
+import { appliedFields, CONNECTING, changedBy, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
+import { findIstioVersion, listOwned } from '../cluster/reading.ts'
+import { CONFIG_MAPS, gateways, SECRETS, SERVICES, serviceEntries, WORKLOADS } from '../cluster/resources.ts'
+import { UserError } from '../errors.ts'
+import type { Finding } from '../findings.ts'
+import type { WorkloadObject } from '../workloads/workload-object.ts'
+import { isPortOurs } from './entry-gateway.ts'
+import { inCluster, type Member } from './members.ts'
+import { MULTICLUSTER_NAME } from './names.ts'
+import { distinctRoots, fingerprintOf, includesAll } from './trust/fingerprints.ts'
+import { isSignedElsewhere, lacks, unionFor, unpublished } from './trust/phases.ts'
+import { ownFiles } from './trust/signer.ts'
+import {
+  awaitPublished,
+  awaitServed,
+  planCacerts,
+  restartIstiods,
+  restartObject,
+  type Site,
+  writeCacerts,
+} from './trust/steps.ts'
+import { inEach, type Open, settleAll } from './trust/walk.ts'
+import {
+  type ClusterChanges,
+  type ClusterObject,
+  type ClusterReading,
+  objectsOf,
+  planRestarts,
+  readClusters,
+  runTrust,
+  siteOf,
+  type TrustRequest,
+  type TrustRun,
+  type TrustWorld,
+  waitingFor,
+} from './trust-run.ts'
+
+export interface UntrustResult {
+  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
+  objects: ClusterObject[]
+  warnings: Finding[]
+}
+
+/** A cluster, and what `connect` left in it. */
+interface Left extends ClusterReading {
+  /** The CA that istiod made itself; undefined where `cacerts` is not ours, so that the trust stays. */
+  readonly own: SigningFiles | undefined
+  /** Workloads that were restarted. */
+  readonly restarted: readonly { resource: (typeof WORKLOADS)[number]; object: WorkloadObject }[]
+  readonly entry: readonly Change[]
+}
+
+/** @throws UserError STILL_EXPORTED, OWN_CA_MISSING, and those of the phases */
+export async function untrust(request: TrustRequest, world: TrustWorld): Promise<UntrustResult> {
+  const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
+  const run = await planUntrust(all, request, world)
+  const done = await runTrust(run, request, world)
+  const open = typeof done === 'string' ? [] : done
+  const outcome = typeof done === 'string' ? done : open.length === 0 ? 'applied' : 'waiting'
+  return { outcome, objects: objectsOf(run.changes), warnings: waitingFor(open) }
+}
+
+async function readLeft(one: ClusterReading): Promise<Left> {
+  const { member, mesh, reading } = one
+  await requireNothingExported(member)
+  const isOurs = reading.signer.kind === 'ours'
+  const own = isOurs ? ownFiles(reading.secrets.selfSigned) : undefined
+  if (isOurs && own === undefined) {
+    const message = `there is no Secret ${mesh.namespace}/istio-ca-secret: istiod never had a CA of its own to which it could return`
+    throw new UserError('OWN_CA_MISSING', message, {
+      suggestions: ['istioctl uninstall --purge   # then delete the Secret cacerts'],
+    })
+  }
+  const [restarted, entry] = await Promise.all([readRestarted(member), planEntryRemoval(one)])
+  return { ...one, own, restarted, entry }
+}
+
+async function requireNothingExported({ cluster }: Member): Promise<void> {
+  const version = await findIstioVersion(cluster)
+  if (version === undefined) return
+  const kinds = [gateways(version), serviceEntries(version)]
+  const found = (await Promise.all(kinds.map((kind) => listOwned(cluster, kind, MULTICLUSTER)))).flat()
+  if (found.length === 0) return
+  const [first] = found
+  const message = `services are still exported (${first?.kind} ${first?.metadata.namespace}/${first?.metadata.name}): calls would fail without the shared root`
+  throw new UserError('STILL_EXPORTED', message, {
+    suggestions: ['kubectl telemetry multicluster cleanup   # the same contexts; then again with --trust'],
+  })
+}
+
+async function readRestarted({ cluster }: Member): Promise<Left['restarted']> {
+  const lists = await Promise.all(
+    WORKLOADS.map(async (resource) => {
+      const found = await cluster.list<WorkloadObject>(resource, { labels: changedBy(CONNECTING) })
+      return found
+        .filter((object) => appliedFields(object, CONNECTING) !== undefined)
+        .map((object) => ({ resource, object }))
+    }),
+  )
+  return lists.flat()
+}
+
+/** The record, and the port of the gateway's Service. */
+async function planEntryRemoval({ member: { cluster }, mesh }: ClusterReading): Promise<Change[]> {
+  const place = { name: MULTICLUSTER_NAME, namespace: mesh.namespace }
+  const [record, services] = await Promise.all([
+    cluster.get<ConfigMap>(CONFIG_MAPS, place),
+    cluster.list<Service>(SERVICES),
+  ])
+  const ports = services.filter(isPortOurs).flatMap((object) => planRemoval({ resource: SERVICES, object }, CONNECTING))
+  const isOurs = record !== undefined && isOwnedBy(record, CONNECTING)
+  return [...ports, ...(isOurs ? deletionOf(CONFIG_MAPS, record) : [])]
+}
+
+function deletionOf(resource: typeof SECRETS, object: KubeObject): Change[] {
+  return planChanges([{ resource, manifest: object, by: 'removing' }], [object], CONNECTING)
+}
+
+async function planUntrust(all: readonly Left[], request: TrustRequest, world: TrustWorld): Promise<TrustRun> {
+  const roots = distinctRoots(all.flatMap(({ own }) => own?.roots ?? []))
+  const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, world))))
+  return {
+    changes,
+    question: 'Return these clusters to their own roots?',
+    undo: 'kubectl telemetry multicluster cleanup --trust   # to complete it',
+    carryOut: async (progress) => {
+      for (const { member, entry } of all) await inCluster(member, () => applyChanges(member.cluster, entry, progress))
+      const back = all.flatMap((one) =>
+        one.own === undefined ? [] : [returning(one, one.own, { roots, site: siteOf(one, request, progress, world) })],
+      )
+      const open = await ownSigners(back, request)
+      if (open.length > 0) return open
+      await inEach(back, deleteCacerts)
+      await inEach(
+        all.map((one) => ({ ...siteOf(one, request, progress, world), one })),
+        removeMarks,
+      )
+      return []
+    },
+  }
+}
+
+/** A cluster on its way back. */
+interface Returning extends Site {
+  readonly reading: ClusterReading['reading']
+  readonly own: SigningFiles
+  readonly ownRoot: string
+  readonly union: readonly string[]
+}
+
+function returning(one: Left, own: SigningFiles, { roots, site }: { roots: readonly string[]; site: Site }): Returning {
+  const present = one.reading.signer.files?.roots ?? []
+  const ownRoot = own.roots[0] ?? ''
+  return { ...site, reading: one.reading, own, ownRoot, union: unionFor(present, [roots], ownRoot) }
+}
+
+/** Both roots are trusted again, then istiod signs with its own CA, then every proxy has a certificate of it. */
+async function ownSigners(back: readonly Returning[], request: TrustRequest): Promise<Open[]> {
+  const way = { ...request, sites: back }
+  const of = (site: Site) => back.find(({ member }) => member === site.member) as Returning
+  await inEach(back, async (site) => {
+    const { files } = site.reading.signer
+    if (files === undefined) return
+    const isWritten = includesAll(files.roots, site.union)
+    if (!isWritten) await writeCacerts(site, { ...files, roots: site.union }, meshRootOf(site))
+    if (!isWritten || unpublished(site.reading.published, site.union).length > 0)
+      await restartIstiods(site, site.needs.clock.now().toISOString())
+    await awaitPublished(site, site.union, 'at least')
+  })
+  const untrusting = await settleAll(way, (site) => lacks(of(site).union), 'trust both roots')
+  if (untrusting.length > 0) return untrusting
+  await inEach(back, async (site) => {
+    await writeCacerts(site, { ...site.own, roots: site.union }, meshRootOf(site))
+    await awaitServed(site, site.ownRoot)
+    site.tell('istiod signs with its own CA again')
+  })
+  return settleAll(way, (site) => isSignedElsewhere(of(site).ownRoot), 'have a certificate of their own CA')
+}
+
+/** The root that the Secret names stays the same, so that another run can tell where this one stopped. */
+function meshRootOf({ reading, ownRoot }: Returning): string {
+  const { annotations = {} } = reading.secrets.plugged?.metadata ?? {}
+  const named = Object.values(annotations)
+  return reading.signer.files?.roots.find((root) => named.includes(fingerprintOf(root) ?? '')) ?? ownRoot
+}
+
+async function deleteCacerts(site: Returning): Promise<void> {
+  const { needs, mesh, progress } = site
+  const present = await needs.cluster.get(SECRETS, { name: 'cacerts', namespace: mesh.namespace })
+  if (present !== undefined && isOwnedBy(present, CONNECTING))
+    await applyChanges(needs.cluster, deletionOf(SECRETS, present), progress)
+}
+
+/** Without our annotation each workload restarts once more, and trusts only its own root. istiod first: it gives the roots to the others. */
+async function removeMarks({ one, ...site }: Site & { one: Left }): Promise<void> {
+  const names = new Set(one.mesh.istiods.map(({ metadata }) => metadata.name))
+  const isIstiod = ({ object: { metadata } }: Left['restarted'][number]) =>
+    metadata.namespace === one.mesh.namespace && names.has(metadata.name)
+  const restarted = await readRestarted(one.member)
+  for (const each of restarted.filter(isIstiod)) await restartObject(site, each, undefined)
+  if (one.own !== undefined) await awaitPublished(site, one.own.roots, 'exactly')
+  for (const each of restarted.filter((other) => !isIstiod(other))) await restartObject(site, each, undefined)
+  site.tell('trusts only its own root')
+}
+
+async function changesOf(one: Left, world: TrustWorld): Promise<ClusterChanges> {
+  const { member, mesh, reading, own, entry } = one
+  if (own === undefined)
+    return { member, list: [...entry, ...one.restarted.flatMap((each) => planRemoval(each, CONNECTING))] }
+  const place = { mesh, needs: { ...world, cluster: member.cluster } }
+  const root = own.roots[0] ?? ''
+  const restarts = await planRestarts(
+    one,
+    reading.proxies.filter((proxy) => lacks([root])(proxy) || isSignedElsewhere(root)(proxy)),
+    world.clock.now().toISOString(),
+  )
+  const present = reading.secrets.plugged
+  return {
+    member,
+    list: [
+      ...entry,
+      await planCacerts(place, own, root),
+      ...restarts,
+      ...(present === undefined ? [] : deletionOf(SECRETS, present)),
+    ],
+  }
+}
