@@ -1,6 +1,8 @@
 /** `npm test`: build, lint, types, unit tests, and the end-to-end tests on real meshes. One closing line over everything. */
 import { spawnSync } from 'node:child_process'
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { build } from './plugin.ts'
 import { type EndToEnd, endToEnd, onNewMesh, type Timed } from './suite/end-to-end.ts'
 import type { FileResult } from './suite/file-result.ts'
@@ -30,8 +32,11 @@ const BY_ISTIO = [
   'exposing/services',
   'tracing/status',
   'tracing/on',
+  'multicluster/two-clusters',
   'traffic/traffic',
 ]
+
+const NONE: EndToEnd = { results: [], timed: [] }
 
 /** Of each test, in milliseconds. */
 const UNIT_TIMEOUT = 20_000
@@ -54,16 +59,41 @@ function noMesh(): string | undefined {
   return undefined
 }
 
-async function onTheMesh({ labs, istio }: Options): Promise<EndToEnd> {
+/** @param chosen files, where not everything is wanted: no more meshes than files */
+async function onTheMesh({ labs, istio }: Options, chosen: string[]): Promise<EndToEnd> {
   const why = noMesh()
   if (why !== undefined) {
     console.log(`\nend-to-end tests skipped: ${why}`)
     const failures = process.env.CI === 'true' ? [{ where: 'end-to-end tests', what: why }] : []
     return { results: [{ passed: 0, failures }], timed: [] }
   }
-  const files =
+  const all =
     istio === undefined ? globSync('e2e/**/*.test.ts', { cwd: here }) : BY_ISTIO.map((name) => `e2e/${name}.test.ts`)
-  return endToEnd({ labs, files, seconds: JSON.parse(readFileSync(durations, 'utf8')), istio })
+  const files = chosen.length > 0 ? chosen : all
+  const seconds = JSON.parse(readFileSync(durations, 'utf8'))
+  return endToEnd({ labs: labs.slice(0, files.length), files, seconds, istio })
+}
+
+/** Paths below this folder. @throws TypeError for one that is no test file */
+function chosenFiles(words: readonly string[]): string[] {
+  const files = words.map((word) => relative(fileURLToPath(here), resolve(word)))
+  for (const file of files)
+    if (!file.endsWith('.test.ts') || !existsSync(new URL(file, here))) throw new TypeError(`${file} is no test file`)
+  return files
+}
+
+async function onlyChosen(options: Options): Promise<[FileResult[], EndToEnd]> {
+  const files = chosenFiles(options.files)
+  const onMesh = files.filter((file) => file.startsWith('e2e/'))
+  const unit = files.filter((file) => !onMesh.includes(file))
+  return [
+    unit.length > 0 ? [await runTests({ title: 'unit tests', live: true }, unit, UNIT_TIMEOUT)] : [],
+    onMesh.length > 0 ? await onTheMesh(options, onMesh) : NONE,
+  ]
+}
+
+function everything(options: Options): Promise<[FileResult[], EndToEnd]> {
+  return Promise.all([onThisMachine(options.unit), options.unit ? NONE : onTheMesh(options, [])])
 }
 
 function record(timed: readonly Timed[]): void {
@@ -74,11 +104,7 @@ function record(timed: readonly Timed[]): void {
 
 const options = readOptions(process.argv.slice(2))
 build()
-const none: EndToEnd = { results: [], timed: [] }
-const [own, { results, timed }] = await Promise.all([
-  onThisMachine(options.unit),
-  options.unit ? none : onTheMesh(options),
-])
+const [own, { results, timed }] = await (options.files.length > 0 ? onlyChosen(options) : everything(options))
 if (options.record) record(timed)
 const all = await secondRun([...own, ...results], (file) =>
   file.startsWith('e2e/') ? onNewMesh(file, options) : runTests({ title: `${file}, again` }, [file], UNIT_TIMEOUT),

@@ -8,10 +8,11 @@ import type { Image } from './image-archive.ts'
 import { importImages } from './image-store.ts'
 import { addonImage, builtOnDemand } from './images.ts'
 import { apply, kubectl, rolledOut } from './kubectl.ts'
-import { defaultIstioVersion } from './layout.ts'
+import { defaultIstioVersion, isSecondCluster } from './layout.ts'
 import { step } from './progress.ts'
 
-export const defaultAddons = ['prometheus', 'grafana', 'kiali', 'jaeger'] as const
+/** A second cluster has none. */
+export const defaultAddons: readonly string[] = isSecondCluster ? [] : ['prometheus', 'grafana', 'kiali', 'jaeger']
 
 const ADDON_NAMESPACE = 'istio-system'
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { apiServerServiceAddress, nodeAddress, runPaths } from './layout.ts'
+import { apiServerServiceAddress, here, nodeAddress, runPaths } from './layout.ts'
 import { command } from './subprocess.ts'
 
 const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc']
@@ -34,6 +34,6 @@ export async function makeCertificates(): Promise<void> {
 }
 
 /** Path of a file that makeCertificates wrote. */
-export function pki(file: string): string {
-  return join(runPaths.pki, file)
+export function pki(file: string, { runPaths: { pki } } = here): string {
+  return join(pki, file)
 }

@@ -3,7 +3,18 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pki } from './certificates.ts'
-import { dnsAddress, nodeAddress, nodeName, podNetwork, podNetworkName, run, runPaths } from './layout.ts'
+import {
+  dnsAddress,
+  here,
+  isSecondCluster,
+  nodeName,
+  podNetwork,
+  podNetworkName,
+  run,
+  runPaths,
+  type Site,
+  second,
+} from './layout.ts'
 
 export const files = {
   auditPolicy: join(run, 'audit-policy.json'),
@@ -16,7 +27,7 @@ export const files = {
 
 export async function writeConfiguration(): Promise<void> {
   await Promise.all([
-    writeJSON(runPaths.kubeconfig, kubeconfig()),
+    writeKubeconfig(),
     writeJSON(files.auditPolicy, auditPolicy()),
     writeJSON(files.kubelet, kubelet()),
     writeJSON(files.kubeProxy, kubeProxy()),
@@ -24,6 +35,11 @@ export async function writeConfiguration(): Promise<void> {
     write(files.containerd, containerd()),
     write(files.resolvConf, 'nameserver 127.0.0.1\n'), // there is no DNS outside; CoreDNS must not ask itself
   ])
+}
+
+/** With a second context while there is a second cluster. To be called again when it comes or goes. */
+export function writeKubeconfig(): Promise<void> {
+  return writeJSON(runPaths.kubeconfig, kubeconfig())
 }
 
 /** Leaves a file alone that says the same already: kube-proxy exits when its file is rewritten. */
@@ -36,16 +52,25 @@ async function write(path: string, content: string): Promise<void> {
 const writeJSON = (path: string, content: object) => write(path, `${JSON.stringify(content, null, 2)}\n`)
 
 function kubeconfig() {
-  const cluster = { server: `https://${nodeAddress}:6443`, 'certificate-authority': pki('ca.crt') }
-  const user = { 'client-certificate': pki('admin.crt'), 'client-key': pki('admin.key') }
+  const sites = [here]
+  if (!isSecondCluster && existsSync(second.runPaths.pki)) sites.push(second)
+  const userOf = ({ context }: Site) => (context === 'lab' ? 'admin' : 'admin-2')
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'lab', cluster }],
-    users: [{ name: 'admin', user }],
-    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'admin' } }],
-    'current-context': 'lab',
+    clusters: sites.map((site) => ({ name: site.context, cluster: clusterEntry(site) })),
+    users: sites.map((site) => ({ name: userOf(site), user: userEntry(site) })),
+    contexts: sites.map((site) => ({ name: site.context, context: { cluster: site.context, user: userOf(site) } })),
+    'current-context': here.context,
   }
+}
+
+function clusterEntry(site: Site) {
+  return { server: `https://${site.nodeAddress}:6443`, 'certificate-authority': pki('ca.crt', site) }
+}
+
+function userEntry(site: Site) {
+  return { 'client-certificate': pki('admin.crt', site), 'client-key': pki('admin.key', site) }
 }
 
 /** Tests count requests by it. */

@@ -54,6 +54,34 @@ export function nodeImages(): Image[] {
   ]
 }
 
+/**
+ * What plays Istio's sample `sleep`: Debian's curl and wget, in one image or apart, since people's images have the one or the other.
+ * Debian's busybox has a wget too, which crashes when it is given a time limit (`-T`).
+ */
+export function clientImages(): Image[] {
+  const curl: ImageFile = { from: '/usr/bin/curl', to: '/usr/bin/curl', libraries: true }
+  const wget: ImageFile = { from: '/usr/bin/wget', to: '/usr/bin/wget', libraries: true }
+  const image = (name: string, files: ImageFile[]): Image => ({
+    name,
+    config: {
+      Entrypoint: ['/bin/sleep', 'infinity'],
+      User: '100:101',
+      Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    },
+    files: [...files, ...shell.filter((file) => !('link' in file && file.to === '/bin/wget')), clientUsers],
+  })
+  return [
+    image('docker.io/lab/client:1', [curl, wget]),
+    image('docker.io/lab/client-curl:1', [curl]),
+    image('docker.io/lab/client-wget:1', [wget]),
+  ]
+}
+
+const clientUsers: ImageFile = {
+  text: 'root:x:0:0:root:/root:/bin/sh\nclient:x:100:101::/tmp:/bin/sh\n',
+  to: '/etc/passwd',
+}
+
 /** istiod, and the proxy with a stock Envoy and iptables for the init container. */
 export async function istioImages(version: IstioVersion): Promise<Image[]> {
   const built = binaries(istioComponent(version))

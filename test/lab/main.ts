@@ -1,44 +1,73 @@
+import { parseArgs } from 'node:util'
 import { defaultAddons } from './addons.ts'
-import { addons, buildOnly, down, istio, labPaths, loadBalancer, up } from './lab.ts'
+import { faults } from './faults.ts'
+import {
+  addons,
+  buildOnly,
+  type ClusterNumber,
+  down,
+  downSecond,
+  giveClients,
+  istio,
+  labPaths,
+  loadBalancer,
+  up,
+} from './lab.ts'
 import { defaultIstioVersion, type IstioVersion, istioVersions } from './layout.ts'
+import { linkState } from './link.ts'
 import { say } from './progress.ts'
+import { exitCodeInSecond, isSecondThere } from './second-cluster.ts'
 import { readStatus } from './status.ts'
 
 const usage = `npm run lab -- COMMAND
 
   build [1.30|1.31]  compile what is missing in the cache
   up                 a Kubernetes node with Istio and its add-ons; builds first what is missing
-  down               nothing of it left, except the cache
+  up --clusters 2    the same with a second cluster beside it: Istio without add-ons, linked by its node's addresses
+  down               nothing of it left, neither of its second cluster, except the cache
   status             what runs and is ready; exit code 1 unless everything is
   env                shell lines that point kubectl and istioctl at it
   lb on|off          give the ingress gateway a load balancer address, or take it away
   istio 1.30|1.31    install that version over the other
   addons [--real-delays] [NAME…]
-                     apply Istio's samples: ${defaultAddons.join(' ')} (default), extras/zipkin, …
+                     apply Istio's samples: prometheus grafana kiali jaeger (default), extras/zipkin, …
                      with the delays that they have, which the lab shortens otherwise
+  fault NAME         ${Object.keys(faults).join(' ')}
 
+--cluster 2 does the same in the second cluster: down, status, env, lb, istio, fault.
 KUBECTL_TELEMETRY_LAB=2 is another lab beside the first; 1 to 9.
 `
 
-const REAL_DELAYS = '--real-delays'
-
 class UsageError extends Error {}
 
-const commands: Record<string, (args: string[]) => Promise<void>> = {
+type Commands = Record<string, (words: string[], options: Options) => unknown>
+
+const commands: Commands = {
   build: ([version = defaultIstioVersion]) => buildOnly(istioVersion(version)),
-  up,
+  up: (_, { clusters }) => up({ clusters }),
   down,
   status: printStatus,
   env: printEnvironment,
   lb: ([state]) => loadBalancer(oneOf(['on', 'off'], state)),
   istio: ([version]) => istio(istioVersion(version)),
   addons: applySamples,
+  clients: giveClients,
+  fault: ([name]) => faults[oneOf(Object.keys(faults), name)]?.(),
+}
+
+interface Options {
+  clusters: ClusterNumber
+  cluster: ClusterNumber
+  realDelays: boolean
 }
 
 async function printStatus(): Promise<void> {
   const { up, lines } = await readStatus()
   process.stdout.write(`${lines.join('\n')}\n`)
   if (!up) process.exitCode = 1
+  if (!isSecondThere()) return
+  process.stdout.write(`\nlink       ${await linkState()}\n`)
+  if ((await exitCodeInSecond('status')) !== 0) process.exitCode = 1
 }
 
 async function printEnvironment(): Promise<void> {
@@ -46,9 +75,8 @@ async function printEnvironment(): Promise<void> {
   process.stdout.write(`export KUBECONFIG='${kubeconfig}' PATH='${bin}':"$PATH"\n`)
 }
 
-async function applySamples(words: string[]): Promise<void> {
-  const names = words.filter((word) => word !== REAL_DELAYS)
-  await addons(names.length > 0 ? names : defaultAddons, words.includes(REAL_DELAYS) ? 'real' : 'short')
+async function applySamples(names: string[], { realDelays }: Options): Promise<void> {
+  await addons(names.length > 0 ? names : defaultAddons, realDelays ? 'real' : 'short')
 }
 
 const istioVersion = (word: string | undefined): IstioVersion => oneOf(istioVersions, word)
@@ -59,11 +87,36 @@ function oneOf<T extends string>(choices: readonly T[], word: string | undefined
   return choice
 }
 
-const [verb = '', ...args] = process.argv.slice(2)
-try {
+function readWords(): { verb: string; words: string[]; options: Options } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        clusters: { type: 'string', default: '1' },
+        cluster: { type: 'string', default: '1' },
+        'real-delays': { type: 'boolean', default: false },
+      },
+    })
+    const [verb = '', ...words] = positionals
+    const number = (text: string): ClusterNumber => (oneOf(['1', '2'], text) === '1' ? 1 : 2)
+    const options = { clusters: number(values.clusters), cluster: number(values.cluster) }
+    return { verb, words, options: { ...options, realDelays: values['real-delays'] } }
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+async function main(): Promise<void> {
+  const { verb, words, options } = readWords()
   const command = commands[verb]
   if (!command) throw new UsageError(verb === '' ? 'no command given' : `no such command: ${verb}`)
-  await command(args)
+  if (options.cluster === 1) await command(words, options)
+  else if (verb === 'down') await downSecond()
+  else process.exitCode = await exitCodeInSecond(verb, ...words)
+}
+
+try {
+  await main()
 } catch (error) {
   say(error instanceof UsageError ? `${error.message}\n\n${usage}` : describe(error))
   process.exitCode = error instanceof UsageError ? 2 : 1

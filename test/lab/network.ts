@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { cable, hostAddress, loadBalancerAddress, namespace, nodeAddress } from './layout.ts'
+import { cable, here, hostAddress, loadBalancerAddress, namespace, nodeAddress } from './layout.ts'
 import { command, succeeds } from './subprocess.ts'
 
 /** The argv that runs a command in the node's network. Not `ip netns exec`: that hides /sys/fs/cgroup. */
-export function insideNamespace(argv: readonly string[]): [string, ...string[]] {
+export function insideNamespace(argv: readonly string[], { namespace } = here): [string, ...string[]] {
   return ['nsenter', `--net=/run/netns/${namespace}`, '--', ...argv]
 }
 

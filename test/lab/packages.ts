@@ -36,6 +36,11 @@ export async function installPackages(wanted: Record<string, string>): Promise<v
   if (missing().length > 0) await withBuildLock(() => install(missing(), 'this test'))
 }
 
+/** The programs of the image that plays `sleep`. */
+export function installClients(): Promise<void> {
+  return installPackages({ curl: '/usr/bin/curl', wget: '/usr/bin/wget' })
+}
+
 async function install(missing: string[], who: string): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     throw new Error(`${who} needs these packages: ${missing.join(' ')} (Debian names). Install them and repeat.`)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { labNumber } from './layout.ts'
+import { isSecondCluster, labNumber } from './layout.ts'
 
 /** Says on stderr what is being done and, after it, how long it took. A start line only for what takes long. */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
@@ -14,9 +14,15 @@ export async function step<T>(title: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** With the lab's number, except for lab 1: two labs may come up in one terminal. */
+/** With the lab's number, except for lab 1: two labs, and the two clusters of one, may come up in one terminal. */
 export function say(line: string): void {
-  process.stderr.write(`${labNumber === 1 ? '' : `lab ${labNumber}: `}${line}\n`)
+  process.stderr.write(`${prefix()}${line}\n`)
+}
+
+function prefix(): string {
+  const lab = isSecondCluster ? labNumber - 10 : labNumber
+  const words = [...(lab === 1 ? [] : [`lab ${lab}`]), ...(isSecondCluster ? ['cluster 2'] : [])]
+  return words.length === 0 ? '' : `${words.join(', ')}: `
 }
 
 /** `0.4s`, `12s`, `4m02s`. */

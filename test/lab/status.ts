@@ -1,6 +1,6 @@
 import { daemons } from './daemons.ts'
 import { kubectl } from './kubectl.ts'
-import { labCommand, nodeAddress } from './layout.ts'
+import { nodeAddress, upCommand } from './layout.ts'
 import { readOwner } from './lock.ts'
 import { runningDaemon } from './processes.ts'
 
@@ -23,7 +23,7 @@ export interface Status {
 /** One screen: what runs, and whether each part is ready. */
 export async function readStatus(): Promise<Status> {
   const owner = await readOwner()
-  if (!owner) return { up: false, lines: [`the lab is down; bring it up with: ${labCommand} up`] }
+  if (!owner) return { up: false, lines: [`the lab is down; bring it up with: ${upCommand}`] }
   const running = daemons.map((daemon) => ({ name: daemon.name, pid: runningDaemon(daemon)?.pid }))
   const processes = running.map(({ name, pid }) => `${name} ${pid ?? 'DOWN'}`).join('  ')
   const cluster = running.find(({ name }) => name === 'kube-apiserver')?.pid ? await readCluster() : undefined
@@ -55,7 +55,7 @@ async function readCluster(): Promise<Status | undefined> {
         `node       ${node.trim().replaceAll(/\s+/g, ' ')}`,
         `istio      ${istio.map(describeDeployment).join('  ')}`,
         `gateway    ${gateway ? describeGateway(gateway) : 'not installed'}`,
-        `add-ons    ${addons.map(describeDeployment).join('  ')}`,
+        `add-ons    ${addons.map(describeDeployment).join('  ') || 'none'}`,
       ],
     }
   } catch {

@@ -13,6 +13,8 @@ class FakeMachine implements Machine {
   readonly done: string[] = []
   readonly #fails: readonly string[]
   readonly #up = new Set<number>()
+  /** Those whose second cluster is up. */
+  readonly #pairs = new Set<number>()
 
   constructor(...fails: string[]) {
     this.#fails = fails
@@ -24,12 +26,15 @@ class FakeMachine implements Machine {
     await setImmediate()
     const failed = this.#fails.includes(command)
     if (words[0] === 'up' && !failed) this.#up.add(number)
-    if (words[0] === 'down') this.#up.delete(number)
+    if (words.includes('--clusters') && !failed) this.#pairs.add(number)
+    if (words[0] === 'down') this.#pairs.delete(number)
+    if (command === `${number} down`) this.#up.delete(number)
     return { passed: 0, failures: failed ? [{ where: command, what: 'it failed' }] : [] }
   }
 
   async run(file: string, number: number): Promise<FileResult & { seconds: number }> {
     assert.ok(this.#up.has(number), `mesh ${number} is not up`)
+    assert.equal(this.#pairs.has(number), /\/multicluster\//.test(file), `second cluster of mesh ${number}`)
     this.done.push(`${number} runs ${file}`)
     await setImmediate()
     return { passed: 1, failures: [], seconds: 1 }
@@ -83,6 +88,41 @@ describe('the end-to-end files', () => {
   it('fail when there are none: a wrong pattern must not be a green run', async () => {
     const { results } = await endToEnd({ labs: [1], files: [], seconds: {} }, new FakeMachine())
     assert.deepEqual(failuresOf(results), ['end-to-end tests: there is no test file'])
+  })
+
+  it('that need two clusters run first and on one mesh, whose second cluster is there for them only', async () => {
+    const machine = new FakeMachine()
+    const ofPair = ['e2e/multicluster/a.test.ts', 'e2e/multicluster/b.test.ts']
+    const seconds = { 'e2e/multicluster/b.test.ts': 2, 'e2e/multicluster/a.test.ts': 1 }
+    const { results } = await endToEnd({ labs: [1, 2], files: ['c', ...ofPair], seconds, istio: '1.30' }, machine)
+    assert.deepEqual(failuresOf(results), [])
+    const first = machine.done.filter((line) => line.startsWith('1 ') && !line.endsWith('runs c'))
+    assert.deepEqual(first, [
+      ...['1 build', '1 up --clusters 2', '1 istio 1.30', '1 istio 1.30 --cluster 2'],
+      ...['1 runs e2e/multicluster/b.test.ts', '1 runs e2e/multicluster/a.test.ts'],
+      ...['1 down --cluster 2', '1 istio 1.31'],
+    ])
+  })
+
+  it('that need two clusters fail when these do not come up', async () => {
+    const file = 'e2e/multicluster/a.test.ts'
+    const { results } = await endToEnd(
+      { labs: [1, 2], files: [file, 'b'], seconds: {} },
+      new FakeMachine('1 up --clusters 2'),
+    )
+    assert.deepEqual(failuresOf(results), ['1 up --clusters 2: it failed', `${file}: it did not run: no mesh came up`])
+  })
+
+  it('that need two clusters run once more with two', async () => {
+    const machine = new FakeMachine()
+    const file = 'e2e/multicluster/a.test.ts'
+    await onNewMesh(file, { labs: [1], istio: undefined }, machine)
+    assert.deepEqual(machine.done.splice(0), ['1 down', '1 up --clusters 2', `1 runs ${file}`, '1 down'])
+    await onNewMesh(file, { labs: [1], istio: '1.30' }, machine)
+    assert.deepEqual(machine.done.slice(2), [
+      ...['1 istio 1.30', '1 istio 1.30 --cluster 2', `1 runs ${file}`],
+      ...['1 down --cluster 2', '1 istio 1.31'],
+    ])
   })
 
   it('run once more on a mesh of their own, with the version of Istio that was wanted', async () => {

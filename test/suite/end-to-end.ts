@@ -10,6 +10,9 @@ import { runTests } from './parts.ts'
 /** Starts and ends its mesh, and compares this whole machine before and after: it runs last, while no other lab changes. */
 const OWN_TEST_OF_THE_LAB = 'e2e/lab.test.ts'
 
+/** They need two clusters. One lane runs them first, and ends its second cluster after them: two at a time would take too much memory. */
+const PAIR = /^e2e\/multicluster\//
+
 /** Of each test, in milliseconds. */
 const [TIMEOUT, TIMEOUT_OF_THE_LAB] = [120_000, 600_000]
 
@@ -61,28 +64,37 @@ export async function endToEnd(wanted: Wanted, machine: Machine = thisMachine): 
   // Once, before both meshes would each do it.
   const built = await machine.lab(first, 'build')
   if (!passed([built])) return { results: [built], timed: [] }
-  const shared = files.filter((file) => file !== OWN_TEST_OF_THE_LAB)
+  const ofPair = files.filter((file) => PAIR.test(file))
+  const shared = files.filter((file) => file !== OWN_TEST_OF_THE_LAB && !PAIR.test(file))
   const queue = new FileQueue(shared, seconds, EXCLUSIONS)
+  const pairQueue = new FileQueue(ofPair, seconds, [])
   const timed: Timed[] = []
   const run = async (file: string, number: number, timeout: number) => {
     const result = await machine.run(file, number, timeout)
     timed.push({ file, seconds: result.seconds })
     return result
   }
-  const lane = async (number: number): Promise<FileResult[]> => {
-    const results = [await machine.lab(number, 'up')]
-    if (istio !== undefined && passed(results)) results.push(await machine.lab(number, 'istio', istio))
-    if (!passed(results)) return results
+  const empty = async (queue: FileQueue, number: number): Promise<FileResult[]> => {
+    const results: FileResult[] = []
     for (let file = await queue.take(); file !== undefined; file = await queue.take()) {
       results.push(await run(file, number, TIMEOUT))
       queue.ended(file)
     }
     return results
   }
+  const lane = async (number: number): Promise<FileResult[]> => {
+    const isPair = number === first && ofPair.length > 0
+    const results = await bringUp(machine, { lab: number, isPair, istio })
+    if (!passed(results)) return results
+    if (isPair) results.push(...(await empty(pairQueue, number)), await machine.lab(number, ...END_SECOND))
+    results.push(...(await empty(queue, number)))
+    return results
+  }
   const results = (await Promise.all(labs.map(lane))).flat()
-  results.push(...queue.left.map((file) => failure(file, 'it did not run: no mesh came up')))
+  const left = [...queue.left, ...pairQueue.left]
+  results.push(...left.map((file) => failure(file, 'it did not run: no mesh came up')))
   for (const number of others) results.push(await machine.lab(number, 'down'))
-  if (shared.length < files.length) results.push(await run(OWN_TEST_OF_THE_LAB, first, TIMEOUT_OF_THE_LAB))
+  if (files.includes(OWN_TEST_OF_THE_LAB)) results.push(await run(OWN_TEST_OF_THE_LAB, first, TIMEOUT_OF_THE_LAB))
   results.push(istio === undefined ? await machine.lab(first, 'down') : await machine.lab(first, 'istio', '1.31'))
   return { results, timed }
 }
@@ -93,14 +105,29 @@ export async function onNewMesh(
   { labs: [lab = 1], istio }: Pick<Wanted, 'labs' | 'istio'>,
   machine: Machine = thisMachine,
 ): Promise<FileResult> {
-  const commands = [['down'], ['up'], ...(istio === undefined ? [] : [['istio', istio]])]
-  for (const words of commands) {
-    const done = await machine.lab(lab, ...words)
-    if (!passed([done])) return done
-  }
+  const isPair = PAIR.test(file)
+  const ready = [await machine.lab(lab, 'down')]
+  if (passed(ready)) ready.push(...(await bringUp(machine, { lab, isPair, istio })))
+  if (!passed(ready)) return { passed: 0, failures: ready.flatMap(({ failures }) => failures) }
   const result = await machine.run(file, lab, file === OWN_TEST_OF_THE_LAB ? TIMEOUT_OF_THE_LAB : TIMEOUT)
-  const ended = istio === undefined ? await machine.lab(lab, 'down') : await machine.lab(lab, 'istio', '1.31')
-  return { passed: result.passed, failures: [...result.failures, ...ended.failures] }
+  const ended = isPair && istio !== undefined ? [await machine.lab(lab, ...END_SECOND)] : []
+  ended.push(istio === undefined ? await machine.lab(lab, 'down') : await machine.lab(lab, 'istio', '1.31'))
+  return { passed: result.passed, failures: [result, ...ended].flatMap(({ failures }) => failures) }
+}
+
+const END_SECOND = ['down', '--cluster', '2']
+
+/** Stops at the first command that fails. */
+async function bringUp(
+  machine: Machine,
+  { lab, isPair, istio }: { lab: number; isPair: boolean; istio: string | undefined },
+): Promise<FileResult[]> {
+  const commands = [['up', ...(isPair ? ['--clusters', '2'] : [])]]
+  if (istio !== undefined) commands.push(['istio', istio])
+  if (istio !== undefined && isPair) commands.push(['istio', istio, '--cluster', '2'])
+  const results: FileResult[] = []
+  for (const words of commands) if (passed(results)) results.push(await machine.lab(lab, ...words))
+  return results
 }
 
 const passed = (results: FileResult[]) => results.every(({ failures }) => failures.length === 0)

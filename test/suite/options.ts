@@ -10,12 +10,15 @@ export interface Options {
   labs: number[]
   /** Keep how long each end-to-end file took, for the order of the next run. */
   record: boolean
+  /** Only these; everything when there are none. Relative to the working directory. */
+  files: string[]
 }
 
 /** @throws TypeError for what is no option, or no list of labs */
 export function readOptions(words: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...words],
+    allowPositionals: true,
     options: {
       unit: { type: 'boolean', default: false },
       istio: { type: 'string' },
@@ -26,5 +29,12 @@ export function readOptions(words: readonly string[]): Options {
   const labs = values.labs.split(',')
   if (new Set(labs).size < labs.length || !labs.every((lab) => /^[1-9]$/.test(lab)))
     throw new TypeError(`--labs takes the numbers of labs, like 1,2,3; not ${values.labs}`)
-  return { unit: values.unit, istio: values.istio, labs: labs.map(Number), record: values.record }
+  if (values.record && positionals.length > 0) throw new TypeError('--record needs all files')
+  return {
+    unit: values.unit,
+    istio: values.istio,
+    labs: labs.map(Number),
+    record: values.record,
+    files: positionals,
+  }
 }
