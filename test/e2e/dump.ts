@@ -48,6 +48,15 @@ export function dump(workplace: Workplace): Map<string, string> {
   return new Map(items.filter(isOriginal).map((object) => [nameOf(object), JSON.stringify(substance(object), null, 1)]))
 }
 
+/** All objects of several clusters; a name begins with its cluster's number. */
+export function dumpAll(...workplaces: Workplace[]): Map<string, string> {
+  return new Map(
+    workplaces.flatMap((workplace) =>
+      [...dump(workplace)].map(([name, object]) => [`${workplace.cluster}: ${name}`, object] as const),
+    ),
+  )
+}
+
 interface List {
   apiVersion: string
   kind: string
@@ -62,7 +71,7 @@ function lists(workplace: Workplace): List[] {
 
 /** The answers of the API server, by curl. */
 function ask<T>(workplace: Workplace, paths: string[], ...more: string[]): T[] {
-  const { clusters, users } = labKubeConfig()
+  const { clusters, users } = labKubeConfig(workplace.cluster)
   const { server, 'certificate-authority': authority } = clusters[0].cluster
   const { 'client-certificate': certificate, 'client-key': key } = users[0].user
   const urls = paths.map((path) => `${server}${path}`)

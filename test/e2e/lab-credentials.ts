@@ -1,6 +1,6 @@
 /** The lab's API server and its admin's credentials, for proxies in front of the API server. */
 import { readFileSync } from 'node:fs'
-import { labPaths } from '../lab/lab.ts'
+import { type ClusterNumber, labPaths } from '../lab/lab.ts'
 
 interface KubeConfig {
   clusters: [{ cluster: { server: string; 'certificate-authority': string } }]
@@ -15,12 +15,13 @@ export interface LabCredentials {
   key: string
 }
 
-export function labKubeConfig(): KubeConfig {
-  return JSON.parse(readFileSync(labPaths().kubeconfig, 'utf8')) as KubeConfig
+/** The cluster's own entries come first. */
+export function labKubeConfig(cluster: ClusterNumber = 1): KubeConfig {
+  return JSON.parse(readFileSync(labPaths(cluster).kubeconfig, 'utf8')) as KubeConfig
 }
 
-export function labCredentials(): LabCredentials {
-  const { clusters, users } = labKubeConfig()
+export function labCredentials(number: ClusterNumber = 1): LabCredentials {
+  const { clusters, users } = labKubeConfig(number)
   const [{ cluster }] = clusters
   const [{ user }] = users
   const read = (path: string) => readFileSync(path, 'utf8')

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { before, describe, it } from 'mocha'
 import { cgroupRoots } from '../lab/cgroups.ts'
 import { daemons } from '../lab/daemons.ts'
-import { down, labEnvironment, labPaths, up } from '../lab/lab.ts'
+import { down, labEnvironment, siteOfCluster, up } from '../lab/lab.ts'
 import { processes, runningDaemon } from '../lab/processes.ts'
 import { readStatus } from '../lab/status.ts'
 
@@ -44,7 +44,14 @@ describe('the lab', function () {
     })
   }
 
-  it('leaves nothing behind after `down`, within 10 seconds', async () => {
+  it('gets a second cluster while it is up, which changes nothing in the first', async () => {
+    const earlier = { daemons: daemonPids(), pods: pods(), generations: generations() }
+    await up({ clusters: 2 })
+    assert.deepEqual({ daemons: daemonPids(), pods: pods(), generations: generations() }, earlier)
+    assert.match(kubectl('--context', 'lab-2', 'get', 'nodes'), / Ready /)
+  })
+
+  it('leaves nothing of both clusters behind after `down`, within 10 seconds', async () => {
     const started = Date.now()
     await down()
     const took = Date.now() - started
@@ -62,16 +69,18 @@ function assertNewPodsRun(name: string): void {
 
 /** All traces of a running lab on this machine. */
 function footprint(): Record<string, unknown> {
-  const { run } = labPaths()
+  const sites = [siteOfCluster(1), siteOfCluster(2)]
   const entries = (directory: string) => (existsSync(directory) ? readdirSync(directory).sort() : [])
   return {
-    processes: processes().filter(({ argv }) => argv.some((argument) => argument.includes(`${run}/`))),
+    processes: processes().filter(({ argv }) =>
+      argv.some((argument) => sites.some(({ run }) => argument.includes(`${run}/`))),
+    ),
     mounts: readFileSync('/proc/mounts', 'utf8'),
     namespaces: shell('ip netns list'),
     links: shell('ip -oneline link | cut -d: -f2'),
     routes: shell('ip route'),
-    cgroups: cgroupRoots().filter((path) => existsSync(path)),
-    state: existsSync(run),
+    cgroups: sites.flatMap(({ nodeName }) => cgroupRoots(nodeName)).filter((path) => existsSync(path)),
+    state: sites.map(({ run }) => existsSync(run)),
     containerLogs: entries('/var/log/containers'),
     shimSockets: entries('/run/containerd/s'),
     networkResults: entries('/var/lib/cni/results'),

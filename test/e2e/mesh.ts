@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
-import { labEnvironment } from '../lab/lab.ts'
+import { type ClusterNumber, labEnvironment } from '../lab/lab.ts'
 import { installPlugin } from '../plugin.ts'
 
 export interface Outcome {
@@ -19,10 +19,14 @@ export class Workplace {
   readonly directory = mkdtempSync(join(tmpdir(), 'telemetry-e2e-'))
   readonly environment: NodeJS.ProcessEnv
 
-  constructor() {
+  readonly cluster: ClusterNumber
+
+  /** @param cluster of the lab, which kubectl and the plugin use; a first one's kubeconfig has the contexts of both */
+  constructor(cluster: ClusterNumber = 1) {
+    this.cluster = cluster
     const bin = join(this.directory, 'bin')
     installPlugin(bin)
-    const lab = labEnvironment()
+    const lab = labEnvironment(cluster)
     this.environment = { ...lab, PATH: `${bin}:${lab.PATH}`, XDG_DATA_HOME: join(this.directory, 'data') }
   }
 

@@ -7,12 +7,12 @@ const mounted = '/sys/fs/cgroup'
 const unified = existsSync(join(mounted, 'cgroup.controllers'))
 
 /** The node's cgroup: one in cgroup v2, one per controller in v1. Every pod is below it. */
-export function cgroupRoots(): string[] {
-  if (unified) return [join(mounted, nodeName)]
+export function cgroupRoots(node = nodeName): string[] {
+  if (unified) return [join(mounted, node)]
   return readdirSync(mounted)
     .map((controller) => join(mounted, controller))
     .filter((path) => statSync(path).isDirectory())
-    .map((path) => join(path, nodeName))
+    .map((path) => join(path, node))
 }
 
 /** In cgroup v2 a child has only the controllers that its parent hands down. */

@@ -11,6 +11,8 @@ import { kill, runningDaemon, start, untilReady } from './processes.ts'
 import { inSecondCluster } from './second-cluster.ts'
 import { command } from './subprocess.ts'
 
+export { plugLinkIn, unplugLink }
+
 const KUBELET_PORT = 10_250
 
 /** Ends the API server at once, and every connection to it. */
