@@ -79,6 +79,8 @@ async function changesOf(
   const lacking = root === undefined ? () => true : lacks(unionOf(one, all, changing, root))
   const when = world.clock.now().toISOString()
   const restarts = await planRestarts(one, reading.proxies.filter(lacking), when)
-  const secret = await planCacerts(place, files, root ?? files.roots[0] ?? '')
+  const planned = await planCacerts(place, files, root ?? files.roots[0] ?? '')
+  // A root that is yet to be made is not in it, so that it looks unchanged.
+  const secret = { ...planned, action: planned.present === undefined ? ('created' as const) : ('configured' as const) }
   return { member, list: [...before, secret, ...restarts] }
 }

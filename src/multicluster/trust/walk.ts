@@ -128,9 +128,7 @@ async function settle(
     if (left.length === 0 || renew === 'wait' || round === ROUNDS) {
       if (unknown.length > 0 && !acceptUnknown) throw unknownProxies(site, unknown)
       if (left.length > 0 && renew === 'restart') throw await incomplete(site, left, what)
-      site.tell(
-        `${proxies.length - unknown.length - left.length} of ${counted(proxies.length, 'proxy').replace('proxys', 'proxies')} ${what}`,
-      )
+      site.tell(`${proxies.length - unknown.length - left.length} of ${proxies.length} proxies ${what}`)
       return { member: site.member, total: proxies.length, left }
     }
     await restartWorkloads(site, left, now(site))
