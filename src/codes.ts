@@ -1,3 +1,4 @@
+import { EXPORTING_CODES } from './codes/exporting.ts'
 import { INSTALLING_CODES } from './codes/installing.ts'
 import { MULTICLUSTER_CODES } from './codes/multicluster.ts'
 import { SERVICE_CODES } from './codes/services.ts'
@@ -12,6 +13,7 @@ import { TRAFFIC_CODES } from './codes/traffic.ts'
  * `fails`, `warns` and `notes` a finding of that severity, `skips` the reason why a workload is left out.
  */
 export const CODES = {
+  ...EXPORTING_CODES,
   ...INSTALLING_CODES,
   ...MULTICLUSTER_CODES,
   ...SERVICE_CODES,

@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { EXPOSING, type GatewayNotes, gatewayNotes, ownedLabels } from '../cluster/ownership.ts'
+import { EXPOSING, type GatewayNotes, gatewayNotes, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { GATEWAY_NAME, TLS_SECRET_NAME } from './names.ts'
 
@@ -39,6 +39,36 @@ export function gateway(
         const secure = serves === 'https' ? { tls: { ...SERVES.https.tls, credentialName } } : tls
         return { hosts: hosts.map(hostHere), port: { name, number: port, protocol }, ...secure }
       }),
+    },
+  }
+}
+
+export interface PassingGatewayRequest {
+  name: string
+  /** Of the gateway's pods. */
+  namespace: string
+  selector: Record<string, string>
+  port: number
+  hosts: string[]
+  /**
+   * `AUTO_PASSTHROUGH`: to the service that the server name says, of those with these hosts; `PASSTHROUGH`: to where a VirtualService says.
+   * https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings-TLSmode
+   */
+  mode: 'AUTO_PASSTHROUGH' | 'PASSTHROUGH'
+  /** The version of the object of which the hosts were read: another run may have added some since. */
+  resourceVersion?: string | undefined
+}
+
+/** Passes mutual TLS on between a caller and a pod, which see each other's certificates. */
+export function passingGateway(resource: Resource, request: PassingGatewayRequest): KubeObject {
+  const { name, namespace, selector, port, hosts, mode, resourceVersion } = request
+  const version = resourceVersion === undefined ? {} : { resourceVersion }
+  return {
+    ...typeOf(resource),
+    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER), ...version },
+    spec: {
+      selector,
+      servers: [{ hosts, port: { name: 'tls-multicluster', number: port, protocol: 'TLS' }, tls: { mode } }],
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
-import { EXPOSING, ownedLabels } from '../cluster/ownership.ts'
+import { EXPOSING, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
 import { GATEWAY_NAME, virtualServiceName } from './names.ts'
 import { CLOSED, MARKER, OPEN, PROBES } from './probe-paths.ts'
@@ -133,4 +133,35 @@ export function pathIn({ exact, regex }: { exact?: unknown; regex?: unknown } = 
  */
 function beside({ redirectPort }: VirtualServiceRequest): object[] {
   return redirectPort === undefined ? [] : [{ match: [{ port: redirectPort }], directResponse: { status: 404 } }]
+}
+
+export interface PassingRouteRequest {
+  /** Of the VirtualService and of its Gateway. */
+  name: string
+  namespace: string
+  /** Server names, with a wildcard. */
+  hosts: string[]
+  /** Of the Gateway's server. */
+  port: number
+  destination: { host: string; port: number }
+}
+
+/** Passes connections with these server names on, as they are. */
+export function passingRoute(resource: Resource, request: PassingRouteRequest): KubeObject {
+  const { name, namespace, hosts, port, destination } = request
+  return {
+    ...typeOf(resource),
+    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER) },
+    spec: {
+      hosts,
+      gateways: [name],
+      exportTo: ['.'],
+      tls: [
+        {
+          match: [{ port, sniHosts: hosts }],
+          route: [{ destination: { host: destination.host, port: { number: destination.port } } }],
+        },
+      ],
+    },
+  }
 }
