@@ -26,6 +26,8 @@ export interface Served {
   readonly identities: readonly string[]
   /** Values of the label of `--subsets`, by the name of the subset. */
   readonly subsets: Readonly<Record<string, string>>
+  /** `--subsets`; empty without. */
+  readonly subsetLabel: string
   readonly entrance: Entrance
   /** Our Gateway, where there is one. */
   readonly ours: KubeObject | undefined
@@ -59,6 +61,7 @@ export async function readServed(site: Site, request: ExportRequest): Promise<Se
     ports,
     identities: identitiesOf(inMesh, site),
     subsets: request.subsets === undefined ? {} : subsetsOf(inMesh, request.subsets, site),
+    subsetLabel: request.subsets ?? '',
     entrance,
     ours: all.find((one) => isOurs(one) && one.metadata.namespace === entrance.gateway.namespace),
     covered: coveredBy(host, all, { gateway: entrance.gateway, port: entrance.port }, entrance.scoped),

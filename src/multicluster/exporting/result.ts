@@ -1,0 +1,88 @@
+/** The result of `multicluster export`: plain data, and the contract of `-o json`. */
+import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../../changes/changes.ts'
+import { managedElsewhere } from '../../changes/managed-elsewhere.ts'
+import type { KubeObject } from '../../cluster/cluster.ts'
+import { type Finding, noneFails } from '../../findings.ts'
+import type { ExportPlan, SitePlan } from './planned.ts'
+
+/** A service as one calling cluster has it. */
+export interface ServiceResult {
+  host: string
+  service: string
+  namespace: string
+  in: string[]
+  to: string
+  ports: { number: number; protocol: string; sni: string }[]
+  address: string
+  /** `CLUSTER ADDRESS:PORT` of each serving cluster's gateway. */
+  endpoints: { cluster: string; address: string; port: number }[]
+  into?: string
+  /** `NAMESPACE/NAME` of the egress gateway. */
+  via?: string
+  subsets: string[]
+  identities: string[]
+  dns: 'coredns' | 'proxy' | 'none'
+}
+
+/** An object of one of the clusters. */
+export interface ClusterObject extends ObjectOutcome {
+  cluster: string
+}
+
+export interface ExportResult {
+  outcome: 'planned' | 'declined' | 'applied'
+  services: ServiceResult[]
+  objects: ClusterObject[]
+  problems: Finding[]
+}
+
+export interface ExportReport {
+  result: ExportResult
+  manifests: { cluster: string; manifest: KubeObject }[]
+  comparisons: Comparison[]
+}
+
+/** Whether the exit code is 0. */
+export function succeeded({ outcome, problems }: ExportResult): boolean {
+  return outcome !== 'declined' && noneFails(problems)
+}
+
+/** All changes in a cluster, in the order in which they are written. */
+export function changesIn({ serving, calling, names, workloads }: SitePlan): Change[] {
+  return [...serving, ...calling, ...[...names, ...workloads].flatMap(({ change }) => change ?? [])]
+}
+
+export function reportExport(
+  outcome: ExportResult['outcome'],
+  { sites, services, warnings }: ExportPlan,
+  found: readonly Finding[] = [],
+): ExportReport {
+  const changes = sites.flatMap((site) => changesIn(site).map((change) => ({ cluster: site.site.name, change })))
+  return {
+    result: {
+      outcome,
+      services: services.map(({ service, ports, from, into, via, subsets, entry: _, ...rest }) => ({
+        host: rest.host,
+        service: service.name,
+        namespace: service.namespace,
+        in: from.map(({ cluster }) => cluster),
+        to: rest.to,
+        ports: ports.map(({ number, protocol, sni }) => ({ number, protocol, sni })),
+        address: rest.address,
+        endpoints: from.map(({ cluster, address, port }) => ({ cluster, address, port })),
+        ...(into === undefined ? {} : { into }),
+        ...(via === undefined ? {} : { via: `${via.namespace}/${via.name}` }),
+        subsets: subsets.map(({ name }) => name),
+        identities: [...rest.identities],
+        dns: rest.dns,
+      })),
+      objects: changes.map(({ cluster, change }) => ({ cluster, ...outcomeOf(change) })),
+      problems: [...warnings, ...managedElsewhere(changes.map(({ change }) => change)), ...found],
+    },
+    manifests: changes.map(({ cluster, change }) => ({ cluster, manifest: change.manifest })),
+    comparisons: changes.map(({ cluster, change }) => {
+      const comparison = comparisonOf(change)
+      return { ...comparison, name: `${comparison.name} of cluster ${cluster}` }
+    }),
+  }
+}
