@@ -19,7 +19,7 @@ import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { AskInside, Dependencies, ReadServedChain } from './world.ts'
+import type { AskDns, AskInside, Dependencies, ReadServedChain } from './world.ts'
 
 /** The flags that select the cluster and the user. */
 export interface ConnectionFlags {
@@ -143,6 +143,12 @@ export async function trafficAdapters(): Promise<Pick<TrafficEnvironment, 'open'
 export async function overTlsAdapter(): Promise<AskOverTls> {
   const { askOverTls } = await import('./forwarding/tunnel/ask-over-tls.ts')
   return (question, certificate, cluster) => askOverTls(question, certificate, { cluster, timers: TIMERS })
+}
+
+/** Asks DNS servers in pods, through a tunnel. */
+export async function dnsAdapter(): Promise<AskDns> {
+  const { askDns } = await import('./forwarding/tunnel/ask-dns.ts')
+  return (question, cluster) => askDns(question, { cluster, timers: TIMERS })
 }
 
 /** Asks what listens only inside a pod, through a tunnel. */

@@ -5,6 +5,7 @@ import {
   chainAdapter,
   clusterAdapters,
   contextNames,
+  dnsAdapter,
   forwardAdapters,
   insideAdapter,
   machineAdapters,
@@ -37,7 +38,7 @@ import { StatusLine } from './terminal/status-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import { oneLine, withoutCredentials } from './text.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { AskInside, Dependencies, ReadServedChain } from './world.ts'
+import type { AskDns, AskInside, Dependencies, ReadServedChain } from './world.ts'
 
 /** What the base reads of a command's flags. */
 export interface OutputFlags {
@@ -137,6 +138,10 @@ export abstract class BaseCommand extends Command {
 
   protected askInside(): Promise<AskInside> {
     return insideAdapter()
+  }
+
+  protected askDns(): Promise<AskDns> {
+    return dnsAdapter()
   }
 
   protected readServedChain(): Promise<ReadServedChain> {

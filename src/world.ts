@@ -60,3 +60,15 @@ export type ServedChain = { chain: string[] } | { failed: string }
 
 /** @returns undefined without the permission to forward ports, or if the pod is gone */
 export type ReadServedChain = (request: ChainRequest, cluster: Cluster) => Promise<ServedChain | undefined>
+
+/** A name that a DNS server in a pod is asked for. */
+export interface DnsQuestion extends Omit<InsideRequest, 'path'> {
+  host: string
+  family: 4 | 6
+}
+
+/** The addresses of the name; none where the server says that there are none. `failed`: why it gave no answer. */
+export type DnsAnswer = { addresses: string[] } | { failed: string }
+
+/** Asks by TCP through a tunnel. @returns undefined without the permission to forward ports, or if the pod is gone */
+export type AskDns = (question: DnsQuestion, cluster: Cluster) => Promise<DnsAnswer | undefined>

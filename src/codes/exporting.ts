@@ -18,6 +18,7 @@ export const EXPORTING_CODES = {
   EXPORT_GATEWAY_GONE: 'error: The recorded gateway of a cluster does not exist any more.',
   EXPORT_HOST_INVALID: 'usage: The host of an exported service is no DNS name, or is one of the cluster itself.',
   EXPORT_HOST_TAKEN: 'error: Another ServiceEntry has the host, or it is that of another exported service.',
+  EXPORT_NOT_FOUND: 'notes: No cluster of the run has an export with the host.',
   EXPORT_NO_TCP_PORT: 'error: The Service to export has no TCP port.',
   EXPORT_PODS_LEFT_OUT: 'warns: Some pods of an exported service have no sidecar, so no calls reach them.',
   EXPORT_PORT_LEFT_OUT: 'notes: A port of an exported service is not TCP, so it is left out.',

@@ -26,11 +26,7 @@ export interface CallingPlan {
 }
 
 /** @throws UserError EXPORT_HOST_TAKEN, EXPORT_ADDRESS_TAKEN, EXPORT_ADDRESSES_USED_UP, EGRESS_UNUSABLE, NOT_OURS, and those of `planNames` */
-export async function planCalling(
-  site: Site,
-  served: readonly Served[],
-  request: ExportRequest,
-): Promise<CallingPlan> {
+export async function planCalling(site: Site, served: readonly Served[], request: ExportRequest): Promise<CallingPlan> {
   const { cluster, version, mesh } = site
   const host = hostOf(request)
   const entry = { name: entryName(host), namespace: request.into ?? mesh.root }
@@ -107,7 +103,11 @@ function requireFreeHost(host: string, entries: readonly KubeObject[], { into }:
     const { hosts, exportTo } = mapOf(spec)
     const places = textsOf(exportTo)
     const isSeen = places.length === 0 || places.includes('*') || places.includes(place) || metadata.namespace === place
-    return isSeen && textsOf(hosts).includes(host) && !isOurs({ metadata, ...rest }, { name: entryName(host), namespace: place })
+    return (
+      isSeen &&
+      textsOf(hosts).includes(host) &&
+      !isOurs({ metadata, ...rest }, { name: entryName(host), namespace: place })
+    )
   })
   if (taken === undefined) return
   const { namespace, name } = taken.metadata
@@ -135,10 +135,10 @@ async function requireSameService(
   const rule = present.find(({ kind, metadata }) => kind === 'DestinationRule' && metadata.name === ours?.metadata.name)
   const before = ours && rule && exportedBy({ entry: ours, rule, behind: undefined }, site.name)?.service
   if (before === undefined || (before.name === service.name && before.namespace === service.namespace)) return
-  throw hostTaken(`${host} is the host of the exported Service ${before.namespace}/${before.name} in cluster ${site.name}`, [
-    '--host OTHER.HOST',
-    sh`kubectl telemetry multicluster cleanup ${host}   # beside the contexts`,
-  ])
+  throw hostTaken(
+    `${host} is the host of the exported Service ${before.namespace}/${before.name} in cluster ${site.name}`,
+    ['--host OTHER.HOST', sh`kubectl telemetry multicluster cleanup ${host}   # beside the contexts`],
+  )
 }
 
 interface Entries {

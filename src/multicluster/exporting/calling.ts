@@ -1,12 +1,19 @@
 /** The objects of an exported service in a calling cluster, and what can be read from them again. Pure. */
+
+import type { Wanted } from '../../changes/changes.ts'
 import type { KubeObject, ObjectName } from '../../cluster/cluster.ts'
 import { destinationRules, gateways, serviceEntries, virtualServices } from '../../cluster/resources.ts'
-import type { Wanted } from '../../changes/changes.ts'
+import { isAddress } from '../../gateways/names.ts'
 import { callingRule } from '../../manifests/destination-rule.ts'
 import { passingGateway } from '../../manifests/gateway.ts'
-import { EGRESS_PORT, egressEntry, type EntryEndpoint, entryNotesOf, exportedEntry } from '../../manifests/service-entry.ts'
+import {
+  EGRESS_PORT,
+  type EntryEndpoint,
+  egressEntry,
+  entryNotesOf,
+  exportedEntry,
+} from '../../manifests/service-entry.ts'
 import { passingRoute } from '../../manifests/virtual-service.ts'
-import { isAddress } from '../../gateways/names.ts'
 import { listOf, mapOf, numberOf, textOf, textsOf } from '../../shapes.ts'
 import type { ExportedEndpoint, ExportedPort, ExportedService, ExportedSubset } from '../exported.ts'
 import { isClusterName } from '../names.ts'

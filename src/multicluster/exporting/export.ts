@@ -7,10 +7,10 @@ import type { Finding } from '../../findings.ts'
 import { sh } from '../../shell.ts'
 import { awaitRollout } from '../../workloads/await-rollout.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
-import type { Dependencies } from '../../world.ts'
+import type { AskDns, Dependencies } from '../../world.ts'
 import type { Member } from '../members.ts'
 import { ClusterProgress } from './cluster-progress.ts'
-import { type AskDns, awaitNames } from './dns/proof.ts'
+import { awaitNames } from './dns/proof.ts'
 import { planExport } from './plan.ts'
 import type { ExportPlan, PlannedEdit, SitePlan } from './planned.ts'
 import type { ExportRequest } from './request.ts'
@@ -30,7 +30,9 @@ export async function exportService(
   if (request.dryRun === 'server') return reportExport('planned', plan)
   if (!(await confirmed(plan, needs))) return reportExport('declined', plan)
   const progress = new Progress()
-  const undo = [sh`kubectl telemetry multicluster cleanup ${plan.services[0]?.host}   # to undo it, beside the contexts`]
+  const undo = [
+    sh`kubectl telemetry multicluster cleanup ${plan.services[0]?.host}   # to undo it, beside the contexts`,
+  ]
   await progress.reportOnError(() => write(plan, progress, needs), undo)
   return reportExport('applied', plan, await proveNames(plan, needs))
 }

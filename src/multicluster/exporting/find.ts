@@ -125,7 +125,8 @@ function asConfigMap(object: KubeObject): FoundObject {
 }
 
 function whyNotOurCorefile(object: KubeObject): string | undefined {
-  if (!COREDNS_NAMES.includes(object.metadata.name)) return 'it has a record of multicluster, but CoreDNS does not read it'
+  if (!COREDNS_NAMES.includes(object.metadata.name))
+    return 'it has a record of multicluster, but CoreDNS does not read it'
   return isEdited(object, MULTICLUSTER) ? undefined : 'its record (an annotation kubectl-telemetry/…) is invalid'
 }
 

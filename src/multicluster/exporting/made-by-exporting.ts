@@ -7,7 +7,7 @@ import { MULTICLUSTER } from '../../cluster/ownership.ts'
 import { isWrittenByOthers } from '../../cluster/trust.ts'
 import { isMap, listOf, mapOf, textOf, textsOf } from '../../shapes.ts'
 import { MULTICLUSTER_NAME } from '../names.ts'
-import { behindEgress, egressName, entryName, serviceOf, servedRuleName } from './names.ts'
+import { behindEgress, egressName, entryName, servedRuleName, serviceOf } from './names.ts'
 
 export interface Places {
   /** The root namespace of the mesh: its entries are for all namespaces. */
@@ -51,7 +51,8 @@ const JUDGES: Record<string, Judge> = {
       const isPlace = places.gateways.includes(metadata.namespace ?? '')
       return isPlain ? (isPlace ? undefined : ELSEWHERE) : CONTENT
     }
-    if (metadata.name !== entryName(name) || !has(spec, ['host', 'exportTo', 'trafficPolicy', 'subsets'])) return CONTENT
+    if (metadata.name !== entryName(name) || !has(spec, ['host', 'exportTo', 'trafficPolicy', 'subsets']))
+      return CONTENT
     return isOwnPlace(exportTo, metadata, places) ? undefined : ELSEWHERE
   },
   VirtualService: ({ metadata, spec }) => {

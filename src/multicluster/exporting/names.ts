@@ -28,7 +28,8 @@ export function servingHost({ name, namespace }: Required<ObjectName>, domain: s
   return `${name}.${namespace}.svc.${domain}`
 }
 
-const SERVING_HOST = /^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.svc\.([-.a-z0-9]+)$/
+const SERVING_HOST =
+  /^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.svc\.([-.a-z0-9]+)$/
 
 /** The Service of such a name; `undefined` for every other text. */
 export function serviceOf(host: string): Required<ObjectName> | undefined {

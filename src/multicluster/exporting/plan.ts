@@ -76,7 +76,8 @@ function sitesOf(names: readonly string[], sites: readonly Site[]): Site[] {
 /** One entry is for all serving clusters. @throws UserError EXPORT_DIFFERS */
 function requireAlike([first, ...others]: readonly Served[]): void {
   if (first === undefined) return
-  const ports = ({ ports: all }: Served) => all.map(({ number, protocol = 'any' }) => `${number}/${protocol}`).join(', ')
+  const ports = ({ ports: all }: Served) =>
+    all.map(({ number, protocol = 'any' }) => `${number}/${protocol}`).join(', ')
   for (const other of others) {
     const what =
       ports(first) !== ports(other)
@@ -106,8 +107,7 @@ function requireNamesOfSubsets(served: readonly Served[]): void {
 async function planServing(served: Served, { service }: ExportRequest): Promise<Change[]> {
   const { site, host, ours, covered, subsets } = served
   const [wanted, present]: [Wanted[], (KubeObject | undefined)[]] = [[], [ours]]
-  if (covered === undefined)
-    wanted.push(wantedGateway(served, [...new Set([...hostsIn(ours), host])].sort()))
+  if (covered === undefined) wanted.push(wantedGateway(served, [...new Set([...hostsIn(ours), host])].sort()))
   const named = Object.entries(subsets)
   if (named.length > 0) {
     const place = { name: servedRuleName(service), namespace: served.entrance.gateway.namespace }

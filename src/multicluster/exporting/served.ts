@@ -85,7 +85,10 @@ function noPort(site: Site, { service: { name, namespace } }: ExportRequest): Us
 }
 
 function notServed(port: string, site: Site): Finding {
-  return notes('EXPORT_PORT_LEFT_OUT', `port ${port} is not exported from cluster ${site.name}: a gateway passes only TCP on`)
+  return notes(
+    'EXPORT_PORT_LEFT_OUT',
+    `port ${port} is not exported from cluster ${site.name}: a gateway passes only TCP on`,
+  )
 }
 
 /** The two settings that hide a Service from the gateway, whose chains for it are then missing. @throws UserError SERVICE_HIDDEN */
@@ -96,10 +99,16 @@ function requireVisible(site: Site, service: Service, space: Namespace | undefin
   const { namespace: place } = site.gateway
   const isShown = places.some((one) => one === '*' || one === place || (one === '.' && namespace === place))
   if (!isShown) {
-    const by = said === undefined ? 'defaultServiceExportTo of the mesh configuration' : 'its annotation networking.istio.io/exportTo'
-    throw hidden(`Service ${namespace}/${name} of cluster ${site.name} is not visible to its gateway in namespace ${place}: ${by} names other namespaces`, [
-      sh`kubectl --context ${site.cluster.context} -n ${namespace} annotate --overwrite service ${name} networking.istio.io/exportTo='*'`,
-    ])
+    const by =
+      said === undefined
+        ? 'defaultServiceExportTo of the mesh configuration'
+        : 'its annotation networking.istio.io/exportTo'
+    throw hidden(
+      `Service ${namespace}/${name} of cluster ${site.name} is not visible to its gateway in namespace ${place}: ${by} names other namespaces`,
+      [
+        sh`kubectl --context ${site.cluster.context} -n ${namespace} annotate --overwrite service ${name} networking.istio.io/exportTo='*'`,
+      ],
+    )
   }
   const selectors = discoverySelectors(site.mesh.configuration)
   const labels = { ...space?.metadata.labels, 'kubernetes.io/metadata.name': namespace }

@@ -11,8 +11,8 @@ import { UserError } from '../../../errors.ts'
 import { type Finding, warns } from '../../../findings.ts'
 import { mapOf, textOf } from '../../../shapes.ts'
 import { sh } from '../../../shell.ts'
-import { isReloaded, type Names, namesIn, withNames, withoutNames, zoneFor, zonesIn } from './corefile.ts'
 import type { Site } from '../site.ts'
+import { isReloaded, type Names, namesIn, withNames, withoutNames, zoneFor, zonesIn } from './corefile.ts'
 
 export const COREDNS_NAMESPACE = 'kube-system'
 /** The configuration itself, and what AKS lets users add to it. https://learn.microsoft.com/azure/aks/coredns-custom */
@@ -50,7 +50,8 @@ export async function readCoreDns({ name, cluster }: Pick<Site, 'name' | 'cluste
   const texts = [corefile, ...others.map(([, text]) => text)]
   const zones = texts.map(zonesIn)
   if (zones.some((one) => one === undefined)) throw unreadable(name)
-  const place = isImported && custom !== undefined ? { configMap: custom, key: CUSTOM_KEY } : { configMap: own, key: 'Corefile' }
+  const place =
+    isImported && custom !== undefined ? { configMap: custom, key: CUSTOM_KEY } : { configMap: own, key: 'Corefile' }
   const management = managementOf(place.configMap)
   if (management !== undefined && management.waits === undefined) throw managed(name, management.by)
   return { ...place, zones: zones.flatMap((one) => one ?? []), reloads: isReloaded(corefile) }

@@ -62,17 +62,18 @@ export function zonesIn(text: string): string[] | undefined {
   let [depth, keys] = [0, [] as string[]]
   for (const line of linesOf(withoutNames(text))) {
     const opens = line.at(-1) === '{'
-    const closes = line[0] === '}'
-    if (depth === 0 && !closes) keys.push(...line.filter((word) => word !== '{'))
-    // A list of zones may go on in the next line after a comma.
-    if (depth === 0 && opens) {
-      zones.push(...keys.flatMap(zoneOf))
-      keys = []
-    } else if (depth === 0 && !line.at(-1)?.endsWith(',')) keys = []
-    depth += (opens ? 1 : 0) - (closes ? 1 : 0)
+    if (depth === 0) keys = keysAfter(keys, line)
+    if (depth === 0 && opens) zones.push(...keys.flatMap(zoneOf))
+    depth += (opens ? 1 : 0) - (line[0] === '}' ? 1 : 0)
     if (depth < 0) return undefined
   }
   return depth === 0 ? zones : undefined
+}
+
+/** A list of zones goes on in the next line after a comma. */
+function keysAfter(before: readonly string[], line: readonly string[]): string[] {
+  const words = line.filter((word) => word !== '{' && word !== '}')
+  return before.at(-1)?.endsWith(',') ? [...before, ...words] : words
 }
 
 /** Words of each line, without comments. */

@@ -40,11 +40,7 @@ async function callersIn(namespace: string | undefined, { cluster }: Site): Prom
   return ((await readable(cluster.list<Pod>(PODS, place))) ?? []).filter(isStaying)
 }
 
-async function planCoreDns(
-  host: string,
-  address: string,
-  site: Site,
-): Promise<Pick<NamesPlan, 'names' | 'warnings'>> {
+async function planCoreDns(host: string, address: string, site: Site): Promise<Pick<NamesPlan, 'names' | 'warnings'>> {
   const coredns = await readCoreDns(site)
   requireFreeZone(host, coredns, site.name)
   const edit = namesEdit(coredns, (present) => ({ ...present, [host]: address }))

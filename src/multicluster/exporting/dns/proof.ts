@@ -1,29 +1,13 @@
 /** Waits until each pod of CoreDNS answers with the address of an exported host: it reads a changed file after a while. */
-import type { Cluster, ObjectName } from '../../../cluster/cluster.ts'
 import { isReady, isStaying, type Pod } from '../../../cluster/objects.ts'
 import { readable } from '../../../cluster/reading.ts'
 import { PODS } from '../../../cluster/resources.ts'
 import { type Finding, fails, notes } from '../../../findings.ts'
 import { sh } from '../../../shell.ts'
 import { until } from '../../../time/until.ts'
-import type { Dependencies } from '../../../world.ts'
+import type { AskDns, Dependencies } from '../../../world.ts'
 import type { Site } from '../site.ts'
 import { COREDNS_NAMESPACE } from './coredns.ts'
-
-/** The IPv4 or IPv6 addresses of a name. `failed`: why a pod gave no answer. */
-export type DnsAnswer = { addresses: string[] } | { failed: string }
-
-export interface DnsQuestion {
-  pod: Required<ObjectName>
-  host: string
-  /** 4 or 6. */
-  family: 4 | 6
-  /** Milliseconds. */
-  timeout: number
-}
-
-/** Asks one pod, by TCP through a tunnel. @returns undefined without the permission to forward ports, or if the pod is gone */
-export type AskDns = (question: DnsQuestion, cluster: Cluster) => Promise<DnsAnswer | undefined>
 
 type Needs = Pick<Dependencies, 'clock'> & { askDns: AskDns }
 
@@ -52,8 +36,8 @@ export async function awaitNames(
     const pods = (listed ?? []).filter((pod) => isStaying(pod) && isReady(pod))
     const answers = await Promise.all(
       pods.map(async ({ metadata: { name: pod } }) => {
-        const question = { pod: { name: pod, namespace: COREDNS_NAMESPACE }, host, family, timeout: PATIENCE } as const
-        return { pod, answer: await askDns(question, cluster) }
+        const place = { pod: { name: pod, namespace: COREDNS_NAMESPACE }, port: 53 }
+        return { pod, answer: await askDns({ ...place, host, family, timeout: PATIENCE }, cluster) }
       }),
     )
     const asked = answers.flatMap(({ pod, answer }) => (answer === undefined ? [] : [{ pod, answer }]))
