@@ -56,7 +56,7 @@ export async function planCalling(site: Site, served: readonly Served[], request
 }
 
 /** `httpbin.bar.global` */
-export function hostOf({ host, service, suffix }: Pick<ExportRequest, 'host' | 'service' | 'suffix'>): string {
+function hostOf({ host, service, suffix }: Pick<ExportRequest, 'host' | 'service' | 'suffix'>): string {
   return host ?? `${service.name}.${service.namespace}.${suffix}`
 }
 

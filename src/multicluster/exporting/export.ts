@@ -87,16 +87,16 @@ async function write({ sites, request }: ExportPlan, progress: Progress, needs: 
   const each = async (work: (site: SitePlan, own: Progress) => Promise<unknown>) => {
     for (const site of sites) await work(site, new ClusterProgress(site.site.name, progress))
   }
-  await each(({ site, serving }, own) => applyChanges(site.cluster, serving, own))
-  await each(({ site, calling }, own) => applyChanges(site.cluster, calling, own))
+  await each(({ site, serving }, own) => applyChanges(site.live, serving, own))
+  await each(({ site, calling }, own) => applyChanges(site.live, calling, own))
   await each(async ({ site, names }, own) => {
-    for (const { edit } of names) await applyEditAsGuest(site.cluster, edit, own)
+    for (const { edit } of names) await applyEditAsGuest(site.live, edit, own)
   })
   await each(async ({ site, workloads }, own) => {
     for (const { edit } of workloads) {
-      const object = await applyEditAsGuest(site.cluster, edit, own)
+      const object = await applyEditAsGuest(site.live, edit, own)
       const wait = { timeout: request.timeout }
-      await awaitRollout(edit.resource, object as WorkloadObject, wait, { cluster: site.cluster, clock: needs.clock })
+      await awaitRollout(edit.resource, object as WorkloadObject, wait, { cluster: site.live, clock: needs.clock })
     }
   })
 }

@@ -10,8 +10,10 @@ import { findRecord, type RecordedGateway } from '../record.ts'
 
 export interface Site {
   readonly name: string
-  /** Reads nothing twice until it writes. */
+  /** For the plan: reads nothing twice. */
   readonly cluster: Cluster
+  /** For what changes, and for waits. */
+  readonly live: Cluster
   readonly mesh: Mesh
   /** By which other clusters reach it. */
   readonly gateway: RecordedGateway
@@ -20,15 +22,15 @@ export interface Site {
 }
 
 /** @throws UserError CLUSTER_NOT_CONNECTED, ISTIO_NOT_FOUND, FORBIDDEN */
-export async function readSite({ name, cluster: direct }: Member): Promise<Site> {
-  const cluster = new RememberingCluster(direct)
+export async function readSite({ name, cluster: live }: Member): Promise<Site> {
+  const cluster = new RememberingCluster(live)
   const [version, mesh, record] = await Promise.all([
     requireIstioVersion(cluster),
     findMesh(cluster),
     findRecord(cluster),
   ])
-  if (mesh === undefined || record?.gateway === undefined) throw notConnected(name, direct.context)
-  return { name, cluster, mesh, gateway: record.gateway, version }
+  if (mesh === undefined || record?.gateway === undefined) throw notConnected(name, live.context)
+  return { name, cluster, live, mesh, gateway: record.gateway, version }
 }
 
 function notConnected(name: string, context: string): UserError {

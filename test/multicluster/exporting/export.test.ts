@@ -5,8 +5,8 @@ import { succeeded } from '../../../src/multicluster/exporting/result.ts'
 import { renderExport, renderExportCleanup } from '../../../src/rendering/exporting.ts'
 import { expectGolden } from '../../golden-file.ts'
 import {
-  cleaning,
   COREFILE,
+  cleaning,
   connected,
   corefileOf,
   exporting,
@@ -55,7 +55,10 @@ describe('multicluster export', () => {
     assert.deepEqual(specOf(entry).endpoints, [
       { address: '192.0.2.10', ports: { 'http-8000': 15443, 'tcp-9000': 15443 }, labels: { cluster: 'west' } },
     ])
-    assert.match(corefileOf(world.east), /httpbin\.bar\.global:53 \{\n {4}errors\n {4}hosts \{\n {8}240\.0\.0\.2 httpbin/)
+    assert.match(
+      corefileOf(world.east),
+      /httpbin\.bar\.global:53 \{\n {4}errors\n {4}hosts \{\n {8}240\.0\.0\.2 httpbin/,
+    )
     assert.equal(corefileOf(world.west), COREFILE)
   })
 
@@ -80,7 +83,8 @@ describe('multicluster export', () => {
     for (const dryRun of ['client', 'server'] as const) {
       const report = await exporting(world, { dryRun })
       assert.equal(report.result.outcome, 'planned')
-      if (dryRun === 'server') expectGolden('multicluster-export-diff.txt', renderExport(report, dryRun, undefined, true))
+      if (dryRun === 'server')
+        expectGolden('multicluster-export-diff.txt', renderExport(report, dryRun, undefined, true))
       else expectGolden('multicluster-export-dry-run.yaml', renderExport(report, dryRun, 'yaml', false))
     }
     assert.deepEqual([...world.west.writes, ...world.east.writes], [])
@@ -178,7 +182,10 @@ describe('multicluster export', () => {
       metadata: { name: 'other', namespace: 'shop' },
       spec: { hosts: ['other.example'], addresses },
     })
-    const world = exportWorld(undefined, connected('east', '192.0.2.20', [...sleep(), others('240.0.0.2', '240.0.0.4/31')]))
+    const world = exportWorld(
+      undefined,
+      connected('east', '192.0.2.20', [...sleep(), others('240.0.0.2', '240.0.0.4/31')]),
+    )
     const address = async () => (await exporting(world)).result.services[0]?.address
     assert.equal(await address(), '240.0.0.3')
     world.east.objects.splice(

@@ -5,6 +5,7 @@ import { type Entry, entryOf, withEntries, withoutEntries } from '../../../chang
 import type { KubeObject, Resource } from '../../../cluster/cluster.ts'
 import type { ConfigMap, Pod } from '../../../cluster/objects.ts'
 import { MULTICLUSTER } from '../../../cluster/ownership.ts'
+import { isGatewayPod } from '../../../gateways/find.ts'
 import { meshOf } from '../../../gateways/mesh.ts'
 import { mapOf, textOf } from '../../../shapes.ts'
 import { PROXY_CONTAINER, proxyImage } from '../../../workloads/proxy.ts'
@@ -20,9 +21,9 @@ export const CAPTURE_FRAGMENTS: Fragments = {
   'dns-capture': (present, before) => withoutEntries(String(present), textOf(before), ENTRIES),
 }
 
-/** Whether the sidecar of a pod answers names; `undefined` without a sidecar. The injector writes the setting into its environment. */
+/** Whether the sidecar of a pod answers names; `undefined` without one. The injector writes the setting into its environment. */
 export function capturesDns(pod: Pod): boolean | undefined {
-  if (proxyImage(pod) === undefined) return undefined
+  if (proxyImage(pod) === undefined || isGatewayPod(pod)) return undefined
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
   const variables = containers.filter(({ name }) => name === PROXY_CONTAINER).flatMap(({ env = [] }) => env)
   return variables.some(({ name, value }) => name === CAPTURE && value === 'true')

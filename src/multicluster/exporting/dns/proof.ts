@@ -25,7 +25,7 @@ interface Look {
 /** @returns why it is not known that all pods answer */
 export async function awaitNames(
   { host, address }: { host: string; address: string },
-  { name, cluster }: Pick<Site, 'name' | 'cluster'>,
+  { name, live: cluster }: Pick<Site, 'name' | 'live'>,
   timeout: number,
   { clock, askDns }: Needs,
 ): Promise<Finding[]> {
