@@ -12,6 +12,7 @@ export interface ParseError extends Error {
 const MESSAGES: [RegExp, (...groups: string[]) => string][] = [
   [/^Nonexistent flags?: (.*)/, (flags) => `unknown flag: ${flags}`],
   [/^Unexpected arguments?: (.*)/, (words) => `unexpected argument: ${words}`],
+  [/^Missing \d+ required args?:\s+(\S+)/, (name) => `an argument is missing: ${name.toUpperCase()}`],
   [/^Flag (\S+) expects a value/, (flag) => `${flag} needs a value`],
   [
     /^Expected (--[a-z-]+)=(.*) to be one of: (.*)/s,
