@@ -88,7 +88,7 @@ export const exportFlags = {
     description: 'Namespace of the Service',
   }),
   in: clusterNames({ required: true, description: 'Cluster that serves it; several for one host' }),
-  to: clusterNames({ description: 'Cluster that calls it; repeatable (default: all others)', default: async () => [] }),
+  to: clusterNames({ description: 'Cluster that calls it; repeatable (default: all others)' }),
   host: Flags.custom<string>({
     helpValue: 'HOST',
     description: 'Name by which it is called (default: SERVICE.NAMESPACE.SUFFIX)',

@@ -54,7 +54,7 @@ export async function planExport(request: ExportRequest, members: readonly Membe
 
 /** Names of the clusters that serve and that call. @throws UserError EXPORT_CLUSTER_UNKNOWN (exit 2) */
 function rolesOf(
-  { in: serving, to }: ExportRequest,
+  { in: serving, to = [] }: ExportRequest,
   members: readonly Member[],
 ): { serving: string[]; calling: string[] } {
   const names = members.map(({ name }) => name)

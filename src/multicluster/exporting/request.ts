@@ -5,8 +5,8 @@ export interface ExportRequest {
   service: Required<ObjectName>
   /** Names of the clusters that serve it. */
   in: string[]
-  /** Names of the clusters that call it; empty: all others, or all where every cluster serves. */
-  to: string[]
+  /** Names of the clusters that call it; left out: all others, or all where every cluster serves. */
+  to?: string[] | undefined
   /** How it is called; left out: NAME.NAMESPACE and the suffix. */
   host?: string | undefined
   suffix: string

@@ -19,10 +19,7 @@ const QUERY = dnsQuery('httpbin.bar.global', 4, ID)
 
 describe('messages of DNS', () => {
   it('ask for the addresses of a name', () => {
-    assert.equal(
-      QUERY.toString('hex'),
-      '1234010000010000000000000768747470' + '62696e0362617206676c6f62616c0000010001',
-    )
+    assert.equal(QUERY.toString('hex'), '1234010000010000000000000768747470' + '62696e0362617206676c6f62616c0000010001')
   })
 
   for (const [title, records, addresses] of [

@@ -104,7 +104,6 @@ export function exportWorld(
 export const REQUEST: ExportRequest = {
   service: { name: 'httpbin', namespace: 'bar' },
   in: ['west'],
-  to: [],
   suffix: 'global',
   dns: 'auto',
   timeout: 60_000,
