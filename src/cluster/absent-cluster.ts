@@ -57,6 +57,10 @@ export class AbsentCluster implements Cluster {
     return Promise.reject(this.#why)
   }
 
+  exec(): Promise<never> {
+    return Promise.reject(this.#why)
+  }
+
   askPod(): Promise<never> {
     return Promise.reject(this.#why)
   }

@@ -75,9 +75,23 @@ export interface WatchEvent<T> {
 /** An upgraded connection and its protocol. */
 export interface Upgraded {
   socket: Duplex
-  /** SPDY frames, for `websocket` inside of WebSocket messages, whose borders have no meaning. */
+  /** Of `portForward`: SPDY frames, for `websocket` inside of WebSocket messages, whose borders have no meaning. */
   protocol: 'websocket' | 'spdy'
 }
+
+/** A program in a container, and its arguments. No shell reads them. */
+export interface Command {
+  container: string
+  argv: readonly string[]
+}
+
+/**
+ * How a program ended. `failed`: it did not run, or not to its end, for this reason; `absent` if the container has no such program. All texts
+ * are untrusted.
+ */
+export type ProgramEnd =
+  | { exitCode: number; stdout: string; stderr: string; cut: { stdout: boolean; stderr: boolean } }
+  | { failed: string; absent: boolean }
 
 /** A user and an action: the question of a SubjectAccessReview. */
 export interface Access {
@@ -161,6 +175,12 @@ export interface Cluster {
    * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE
    */
   portForward(pod: Required<ObjectName>): Promise<Upgraded>
+  /**
+   * A connection to a pod's exec endpoint, which runs one program without stdin. It ends with a Status on the error channel: the protocol
+   * is v5.channel.k8s.io or v4.channel.k8s.io, as messages of WebSocket (their first byte is the channel) or as SPDY streams.
+   * @throws UserError FORBIDDEN, NOT_FOUND, REJECTED for a container that the pod does not have, CLUSTER_UNREACHABLE
+   */
+  exec(pod: Required<ObjectName>, command: Command): Promise<Upgraded>
   /**
    * Asks a pod once through the API server's proxy, which opens a new connection, sends no client certificate and accepts any server.
    * @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE

@@ -8,6 +8,7 @@ import {
   type ApplyOptions,
   apiVersion,
   type Cluster,
+  type Command,
   inNamespace,
   type KubeObject,
   kindName,
@@ -24,19 +25,11 @@ import {
 import { DISCOVERY, namespacedIn } from './discovery.ts'
 import { isGroup, isList, isObject, isReview, slim } from './kube-answers.ts'
 import { KubeRequests, type KubeRequestsOptions } from './kube-requests.ts'
+import { KubeUpgrades } from './kube-upgrades.ts'
 import { type KubeConfigChoice, loadKubeConfig } from './kubeconfig/kube-config.ts'
 import { PODS, pathOf } from './resources.ts'
 
 const PAGE = 500
-
-const TUNNELS = {
-  spdy: { method: 'POST', protocol: 'SPDY/3.1', headers: { 'x-stream-protocol-version': 'portforward.k8s.io' } },
-  websocket: {
-    method: 'GET',
-    protocol: 'websocket',
-    headers: { 'sec-websocket-version': '13', 'sec-websocket-protocol': 'SPDY/3.1+portforward.k8s.io' },
-  },
-} as const
 
 interface ObjectList {
   metadata: { continue?: string }
@@ -47,7 +40,7 @@ export class KubeCluster implements Cluster {
   readonly #requests: KubeRequests
   /** HTTP/1.1 has no pings: a watch ends before proxies close a connection that is silent for half a minute. */
   readonly #watchSeconds: number
-  #tunnels: Upgraded['protocol'][] = ['spdy', 'websocket']
+  readonly #upgrades: KubeUpgrades
 
   constructor(choice: KubeConfigChoice, options: KubeRequestsOptions) {
     this.#watchSeconds = options.fewRequests ? 25 : 300
@@ -55,6 +48,7 @@ export class KubeCluster implements Cluster {
       (context) => loadKubeConfig({ ...choice, context: context ?? choice.context }),
       options,
     )
+    this.#upgrades = new KubeUpgrades(this.#requests)
   }
 
   get context(): string {
@@ -247,21 +241,12 @@ export class KubeCluster implements Cluster {
     await this.#requests.connect().catch(() => {})
   }
 
-  /**
-   * Tries SPDY first, then SPDY in a WebSocket, which kubectl prefers since 1.31: there the API server unpacks and packs all data, which
-   * costs a third of the throughput. The protocol that has worked is tried first from then on.
-   */
-  async portForward({ namespace, name }: Required<ObjectName>): Promise<Upgraded> {
-    const path = `${pathOf(PODS, namespace, name)}/portforward`
-    const what = `forward ports to pod/${name} in namespace ${namespace}`
-    for (const protocol of this.#tunnels) {
-      const socket = await this.#requests.upgrade({ ...TUNNELS[protocol], path, what })
-      if (socket === undefined) continue
-      // A new list, because another call may be iterating over the old one.
-      this.#tunnels = [protocol, ...this.#tunnels.filter((other) => other !== protocol)]
-      return { socket, protocol }
-    }
-    throw await this.#requests.explain({ method: 'POST', path, what })
+  portForward(pod: Required<ObjectName>): Promise<Upgraded> {
+    return this.#upgrades.portForward(pod)
+  }
+
+  exec(pod: Required<ObjectName>, command: Command): Promise<Upgraded> {
+    return this.#upgrades.exec(pod, command)
   }
 
   async askPod({ namespace, name }: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {

@@ -4,10 +4,9 @@
  */
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect, isIP, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { AnswerTimeout } from './kube-errors.ts'
-import type { Transport, TransportRequest } from './kube-transport.ts'
+import type { Switched, Transport, TransportRequest } from './kube-transport.ts'
 
 /** Milliseconds between keep-alive packets. NATs and proxies forget connections that are silent for half a minute. */
 const KEEP_ALIVE = 20_000
@@ -67,7 +66,7 @@ export class Http1Transport implements Transport {
     })
   }
 
-  upgrade({ protocol, signal, ...sent }: Sent<'upgrade'>): Promise<{ socket: Duplex }> {
+  upgrade({ protocol, signal, ...sent }: Sent<'upgrade'>): Promise<Switched> {
     const asking = request(
       this.#to({ ...sent, headers: { ...sent.headers, connection: 'Upgrade', upgrade: protocol } }),
     )
@@ -152,17 +151,17 @@ export class Http1Transport implements Transport {
   }
 }
 
-function upgraded(asking: ClientRequest): Promise<{ socket: Duplex }> {
+function upgraded(asking: ClientRequest): Promise<Switched> {
   return new Promise((resolve, reject) => {
     asking.on('error', reject)
     asking.once('response', () => {
       reject(new Error('bad upgrade'))
       asking.destroy()
     })
-    asking.once('upgrade', (_response, socket, head) => {
+    asking.once('upgrade', ({ headers }, socket, head) => {
       if (head.length > 0) socket.unshift(head)
       socket.setTimeout(0)
-      resolve({ socket })
+      resolve({ socket, headers })
     })
     asking.end()
   })

@@ -1,6 +1,5 @@
 /** HTTP to one API server over one connection (docs/decisions/0002). */
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UserError } from '../errors.ts'
 import { escapedForData } from '../text.ts'
@@ -21,7 +20,7 @@ import {
   withPause,
 } from './kube-errors.ts'
 import { followed } from './kube-redirects.ts'
-import { boundedText, linesOf, type Transport, type TransportRequest } from './kube-transport.ts'
+import { boundedText, linesOf, type Switched, type Transport, type TransportRequest } from './kube-transport.ts'
 
 export interface KubeRequestsOptions extends ConnectionOptions {
   /** Pauses before retries, in milliseconds. */
@@ -169,7 +168,7 @@ export class KubeRequests {
    * Opens a separate connection and upgrades it to another protocol.
    * @returns undefined if the server answered but did not switch; `explain` finds the reason
    */
-  async upgrade(call: UpgradeRequest): Promise<Duplex | undefined> {
+  async upgrade(call: UpgradeRequest): Promise<Switched | undefined> {
     const { headers } = await this.#connections.shared()
     const started = now()
     try {
@@ -185,7 +184,7 @@ export class KubeRequests {
         signal: AbortSignal.timeout(this.#options.timeout),
       })
       this.#trace(call, `101 ${call.protocol}`, started)
-      return upgraded.socket
+      return upgraded
     } catch (error) {
       this.#trace(call, (error as Error).message, started)
       if ((error as Error).message === 'bad upgrade') return undefined

@@ -17,12 +17,18 @@ export interface TransportTimeouts {
   bodyTimeout: number
 }
 
+/** The server has switched to another protocol. */
+export interface Switched {
+  socket: Duplex
+  headers: IncomingHttpHeaders
+}
+
 export interface Transport {
   request(
     sent: TransportRequest & TransportTimeouts & { body?: string | null; signal?: AbortSignal },
   ): Promise<{ statusCode: number; headers: IncomingHttpHeaders; body: Readable & { text(): Promise<string> } }>
   /** @throws Error "bad upgrade" when the server answers but does not switch */
-  upgrade(sent: TransportRequest & { protocol: string; signal: AbortSignal }): Promise<{ socket: Duplex }>
+  upgrade(sent: TransportRequest & { protocol: string; signal: AbortSignal }): Promise<Switched>
   /** Takes no more requests; pending ones may end. */
   close(): Promise<void>
   /** Fails pending requests but not upgrades. If left out, `destroy` does that. */

@@ -6,6 +6,7 @@ import type {
   Access,
   ApplyOptions,
   Cluster,
+  Command,
   KubeObject,
   ListOptions,
   ObjectName,
@@ -102,6 +103,10 @@ export class RememberingCluster implements Cluster {
 
   portForward(pod: Required<ObjectName>): Promise<Upgraded> {
     return this.#cluster.portForward(pod)
+  }
+
+  exec(pod: Required<ObjectName>, command: Command): Promise<Upgraded> {
+    return this.#cluster.exec(pod, command)
   }
 
   askPod(pod: Required<ObjectName>, request: PodRequest): Promise<PodAnswer> {

@@ -3,12 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createSecureServer, type Http2SecureServer, Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { clusterAuthority, type Pair, serverCertificate } from './pki.ts'
 
 export interface Asked {
   method: string
   path: string
+  /** With its query, unchanged. */
+  url: string
   query: Record<string, string>
   /** Unchanged, with every value of a repeated name. */
   headers: Record<string, string[]>
@@ -32,6 +35,8 @@ export interface ApiServerSettings {
   /** Whether it also supports HTTP/2, like every API server. */
   http2?: boolean
   certificate?: Pair
+  /** The server's end of each upgraded connection; without it the server does not upgrade. */
+  upgrade?: (asked: Asked, socket: Duplex) => void
 }
 
 /** Made once, because signing is slow. */
@@ -54,14 +59,15 @@ export class ApiServer {
       certificate: await serverCertificate(authority),
     }))
     const { authority, certificate } = await usual
-    const server = new ApiServer(authority, settings.certificate ?? certificate, settings.http2 ?? true)
+    const server = new ApiServer(authority, { certificate, ...settings })
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
     return server
   }
 
-  private constructor(authority: Pair, { certificate, key }: Pair, http2: boolean) {
+  private constructor(authority: Pair, settings: ApiServerSettings & { certificate: Pair }) {
     this.authority = authority
-    const tls = { cert: certificate, key, requestCert: true, rejectUnauthorized: false }
+    const { certificate: pair, http2 = true, upgrade } = settings
+    const tls = { cert: pair.certificate, key: pair.key, requestCert: true, rejectUnauthorized: false }
     const handle = (request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse) =>
       void this.#handle(request, response as ServerResponse) // what is used of it, both have
     this.#server = http2 ? createSecureServer({ ...tls, allowHTTP1: true }, handle) : createServer(tls, handle)
@@ -73,6 +79,13 @@ export class ApiServer {
     this.#server.on('secureConnection', () => {
       this.connections++
     })
+    if (upgrade !== undefined)
+      this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+        const asked = describe(request, '')
+        this.asked.push(asked)
+        socket.on('error', () => {})
+        upgrade(asked, socket)
+      })
   }
 
   get port(): number {
@@ -129,6 +142,7 @@ function describe(request: IncomingMessage | Http2ServerRequest, text: string): 
   return {
     method: request.method ?? '',
     path: url.pathname,
+    url: request.url ?? '',
     query: Object.fromEntries(url.searchParams),
     headers: headersOf(request.rawHeaders),
     body: text === '' ? undefined : JSON.parse(text),

@@ -4,6 +4,7 @@ import type {
   Access,
   ApplyOptions,
   Cluster,
+  Command,
   KubeObject,
   ListOptions,
   ObjectName,
@@ -177,6 +178,16 @@ export class FakeCluster implements Cluster {
 
   async portForward(_pod: Required<ObjectName>): Promise<Upgraded> {
     throw new Error('the fake cluster has no running pods')
+  }
+
+  /** The connection to a container in which a program runs: fake-container.ts has its other end. */
+  programs: (pod: ObjectName, command: Command) => Upgraded = () => {
+    throw new Error('the fake cluster has no running pods')
+  }
+
+  async exec(pod: Required<ObjectName>, command: Command): Promise<Upgraded> {
+    this.reads.push(`exec ${pod.name} ${command.container} ${command.argv[0]}`)
+    return this.programs(pod, command)
   }
 
   /** Answers of pods to the API server's proxy. */

@@ -1,4 +1,4 @@
-/** Pure: WebSocket framing of a client. Message borders have no meaning here. RFC 6455, section 5. */
+/** Pure: WebSocket framing of a client. RFC 6455, section 5. */
 
 const OPCODE = { continuation: 0, binary: 2, close: 8, ping: 9, pong: 10 } as const
 const FINAL = 0x80
@@ -39,8 +39,8 @@ function head(opcode: number, length: number): Buffer {
 }
 
 export interface WebSocketEvents {
-  /** Payload bytes, in parts, without copying. */
-  payload(bytes: Buffer): void
+  /** Payload bytes, in parts, without copying. @param begins whether they are the first ones of a message */
+  payload(bytes: Buffer, begins: boolean): void
   ping(payload: Buffer): void
   pong(): void
   close(): void
@@ -54,6 +54,7 @@ export class WebSocketReader {
   #head: Buffer = NONE
   #left = 0
   #opcode: number = OPCODE.binary
+  #begins = false
   #control: Buffer[] = []
 
   /** @throws WebSocketError; nothing can be read after it */
@@ -74,7 +75,7 @@ export class WebSocketReader {
       const part = slice(bytes, at, this.#left)
       at += part.length
       this.#left -= part.length
-      if (this.#opcode < OPCODE.close) events.payload(part)
+      if (this.#opcode < OPCODE.close) this.#pass(part, events)
       else this.#control.push(part)
       if (this.#left === 0) this.#finish(events)
     }
@@ -89,7 +90,14 @@ export class WebSocketReader {
     this.#opcode = first & 0x0f
     this.#left = size === 4 ? bytes.readUInt16BE(at + 2) : size === 10 ? Number(bytes.readBigUInt64BE(at + 2)) : short
     this.#check(first, second)
+    if (this.#opcode === OPCODE.binary) this.#begins = true
     return size
+  }
+
+  #pass(part: Buffer, events: WebSocketEvents): void {
+    const begins = this.#begins
+    this.#begins = false
+    events.payload(part, begins)
   }
 
   /** A tunnel with a broken frame is given up: guessing would pass noise on as data. */
