@@ -19,7 +19,7 @@ import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { AskDns, AskInside, Dependencies, ReadServedChain } from './world.ts'
+import type { AskDns, AskInside, Dependencies, ReadServedChain, RunProgram } from './world.ts'
 
 /** The flags that select the cluster and the user. */
 export interface ConnectionFlags {
@@ -161,6 +161,12 @@ export async function insideAdapter(): Promise<AskInside> {
 export async function chainAdapter(): Promise<ReadServedChain> {
   const { servedChain } = await import('./forwarding/tunnel/served-chain.ts')
   return (request, cluster) => servedChain(request, { cluster, timers: TIMERS })
+}
+
+/** Runs programs in containers. */
+export async function programAdapter(): Promise<RunProgram> {
+  const { execInside } = await import('./forwarding/tunnel/exec-inside.ts')
+  return (program, cluster) => execInside(program, { cluster, timers: TIMERS })
 }
 
 /** Istio's sample add-ons in the package: in `samples` beside `commands`, or beside this file. */

@@ -11,6 +11,7 @@ import {
   machineAdapters,
   outside,
   overTlsAdapter,
+  programAdapter,
   sampleFiles,
   terminalAdapter,
   trafficAdapters,
@@ -38,7 +39,7 @@ import { StatusLine } from './terminal/status-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import { oneLine, withoutCredentials } from './text.ts'
 import type { TrafficEnvironment } from './traffic/traffic.ts'
-import type { AskDns, AskInside, Dependencies, ReadServedChain } from './world.ts'
+import type { AskDns, AskInside, Dependencies, ReadServedChain, RunProgram } from './world.ts'
 
 /** What the base reads of a command's flags. */
 export interface OutputFlags {
@@ -146,6 +147,10 @@ export abstract class BaseCommand extends Command {
 
   protected readServedChain(): Promise<ReadServedChain> {
     return chainAdapter()
+  }
+
+  protected runProgram(): Promise<RunProgram> {
+    return programAdapter()
   }
 
   protected sampleFiles(): SampleFiles {

@@ -4,6 +4,7 @@ import { MULTICLUSTER_CODES } from './codes/multicluster.ts'
 import { SERVICE_CODES } from './codes/services.ts'
 import { TRACING_CODES } from './codes/tracing.ts'
 import { TRAFFIC_CODES } from './codes/traffic.ts'
+import { VERIFYING_CODES } from './codes/verifying.ts'
 
 /**
  * Every code of errors and findings, with how it appears and what it means. A code has one meaning and is never reused: scripts branch on
@@ -19,6 +20,7 @@ export const CODES = {
   ...SERVICE_CODES,
   ...TRACING_CODES,
   ...TRAFFIC_CODES,
+  ...VERIFYING_CODES,
   // the API server and the kubeconfig
   ANSWER_UNEXPECTED: 'error: A successful answer of the API server is not what Kubernetes answers.',
   CLUSTER_UNREACHABLE: 'error, fails: The API server does not answer, or its connection broke.',
@@ -27,7 +29,8 @@ export const CODES = {
   CREDENTIALS_FAILED: 'error, fails: The credentials of the context cannot be obtained.',
   FIELD_CONFLICT: 'error, skips: Another field manager owns a field that this command sets.',
   FORBIDDEN: 'error, skips: The user lacks a right that this command needs.',
-  FORWARD_REFUSED: 'error: The API server supports neither WebSocket nor SPDY for port forwarding.',
+  FORWARD_REFUSED:
+    'error: The API server supports neither WebSocket nor SPDY for port forwarding, or for programs in containers.',
   IMPERSONATION_INVALID: 'usage, error: Groups, a UID or extra values are to be acted with, but no user.',
   KUBECONFIG_ENTRY_UNKNOWN: 'usage: The cluster or the user that a flag names is not in the kubeconfig.',
   KUBECONFIG_INVALID: 'error: The kubeconfig cannot be read, or its parts do not fit together.',

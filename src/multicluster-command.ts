@@ -4,6 +4,7 @@ import { BaseCommand } from './base-command.ts'
 import { severalClusters } from './flags/multicluster.ts'
 import { chooseContexts, nameMembers } from './multicluster/contexts.ts'
 import type { Member } from './multicluster/members.ts'
+import type { Pods } from './multicluster/verifying/pods.ts'
 import type { Dependencies } from './world.ts'
 
 type Flags = Interfaces.InferredFlags<typeof severalClusters>
@@ -18,5 +19,15 @@ export abstract class MulticlusterCommand extends BaseCommand {
     const { context: _, ...others } = flags
     const { clusters, ...machine } = await this.connectEach(labelled, others)
     return { ...machine, members: await nameMembers(choices, clusters) }
+  }
+
+  /** The ways to ask pods. */
+  protected async pods(): Promise<Pods> {
+    const [askInside, readServedChain, runProgram] = await Promise.all([
+      this.askInside(),
+      this.readServedChain(),
+      this.runProgram(),
+    ])
+    return { askInside, readServedChain, runProgram }
   }
 }

@@ -1,7 +1,7 @@
 /** Interfaces to everything outside of the program. `adapters.ts` picks the implementations; tests use fakes. */
 import type { AuthorityStore } from './certificates/authority-store.ts'
 import type { TrustStores } from './certificates/trust-stores.ts'
-import type { Cluster, ObjectName, PodAnswer } from './cluster/cluster.ts'
+import type { Cluster, Command, ObjectName, PodAnswer, ProgramEnd } from './cluster/cluster.ts'
 import type { Prober } from './probing/prober.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import type { Clock } from './time/clock.ts'
@@ -72,3 +72,15 @@ export type DnsAnswer = { addresses: string[] } | { failed: string }
 
 /** Asks by TCP through a tunnel. @returns undefined without the permission to forward ports, or if the pod is gone */
 export type AskDns = (question: DnsQuestion, cluster: Cluster) => Promise<DnsAnswer | undefined>
+
+/** A program in a container of a pod. */
+export interface Program extends Command {
+  pod: Required<ObjectName>
+  /** Milliseconds until it must have ended. It is not killed: Kubernetes has no request for that. */
+  timeout: number
+  /** How many bytes of stdout and of stderr are kept; 64 KiB if left out. */
+  largest?: number
+}
+
+/** @throws UserError FORBIDDEN, NOT_FOUND, REJECTED for a container that the pod does not have, CLUSTER_UNREACHABLE */
+export type RunProgram = (program: Program, cluster: Cluster) => Promise<ProgramEnd>

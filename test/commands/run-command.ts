@@ -12,6 +12,7 @@ import CertStatus from '../../src/commands/cert/status.ts'
 import CertTrust from '../../src/commands/cert/trust.ts'
 import Cleanup from '../../src/commands/cleanup.ts'
 import Expose from '../../src/commands/expose.ts'
+import MulticlusterVerify from '../../src/commands/multicluster/verify.ts'
 import ScrapeSecureStatus from '../../src/commands/scrape-secure/status.ts'
 import ScrapeSecure from '../../src/commands/scrape-secure.ts'
 import Status from '../../src/commands/status.ts'
@@ -50,6 +51,7 @@ const COMMANDS: Record<string, CommandClass> = {
   'cert rotate': CertRotate,
   'cert status': CertStatus,
   'cert trust': CertTrust,
+  'multicluster verify': MulticlusterVerify,
   'scrape-secure status': ScrapeSecureStatus,
   'scrape-secure': ScrapeSecure,
   status: Status,

@@ -29,7 +29,7 @@ export interface Write {
 }
 
 export class FakeCluster implements Cluster {
-  readonly context = 'fake'
+  readonly context: string = 'fake'
   readonly namespace = 'default'
   readonly server: string = 'https://fake.example:6443'
   verifiedBy = 'sha256:fake'

@@ -1,17 +1,10 @@
 /** Runs one program in a container, and reads what it prints and how it ends. No shell, no stdin. */
-import type { Command, ObjectName, ProgramEnd, Upgraded } from '../../cluster/cluster.ts'
+import type { ProgramEnd, Upgraded } from '../../cluster/cluster.ts'
 import { isMap, jsonOf, listOf, mapOf, textOf } from '../../shapes.ts'
 import type { Timers } from '../../time/timers.ts'
+import type { Program } from '../../world.ts'
 import { type Channel, readChannels } from './exec-streams.ts'
 import type { TunnelWorld } from './over-tunnel.ts'
-
-export interface Program extends Command {
-  pod: Required<ObjectName>
-  /** Milliseconds until it must have ended. It is not killed: Kubernetes has no request for that. */
-  timeout: number
-  /** How many bytes of stdout and of stderr are kept. */
-  largest?: number
-}
 
 /** Bytes of each output that are kept by default. */
 const LARGEST = 64 * 1024

@@ -96,6 +96,12 @@ export async function findExports(member: Member): Promise<ExportInventory> {
   }
 }
 
+/** What the clusters of a run call of each other. */
+export async function exportedBetween(members: readonly Member[]): Promise<ExportedService[]> {
+  const inventories = await Promise.all(members.map(findExports))
+  return inventories.flatMap(({ called }) => called)
+}
+
 interface Listed {
   resource: Resource
   /** Undefined if they may not be listed. */

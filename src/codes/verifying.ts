@@ -1,0 +1,28 @@
+/** Codes of `multicluster verify`; `codes.ts` has them all. */
+export const VERIFYING_CODES = {
+  CALLER_NOT_FOUND: 'error: The calling cluster has no pod from which an exported service could be called.',
+  CALLER_UNCLEAR: 'error: Several workloads could call an exported service, and --from names none.',
+  CALLER_UNUSABLE: 'error: The pod that should call is not Ready, or has no sidecar.',
+  CALL_DENIED: 'fails: An exported service was reached, and answers 403.',
+  CALL_FAILED: 'fails: An exported service was reached, and gives no answer, or one from 500.',
+  CLIENT_FAILED: "error: A program in the caller's container did not run to its end.",
+  CLIENT_MISSING: "error: The caller's container has no program that could call.",
+  GATEWAY_UNREACHABLE:
+    "fails: Connections of the caller do not get to the serving cluster's gateway, or it has no pod.",
+  MEMBER_UNKNOWN: 'usage: A flag names a cluster that is not one of the run.',
+  NAME_ELSEWHERE: "fails: In the caller's pod the host of an exported service leads to another address.",
+  NAME_UNRESOLVED: "fails: The caller's pod cannot resolve the host of an exported service.",
+  NOTHING_TO_VERIFY: 'error: No exported service is the one to verify.',
+  NOT_EXPORTED: 'fails: The gateway of the serving cluster does not pass connections for the service on.',
+  NO_HEALTHY_ENDPOINT: 'fails: The gateway of the serving cluster has no Ready pod with a sidecar behind it.',
+  OTHER_IDENTITY: 'fails: The pods of an exported service have another identity than callers accept.',
+  OTHER_ROOT: 'fails: The caller and the pods of an exported service do not trust the same root.',
+  PROBE_IMAGE_INVALID: 'usage: The value of --probe-image is not an image with a tag or a digest.',
+  PROBE_POD_FAILED: 'error: The pod of --probe-image does not run.',
+  SIDECAR_DIFFERS: "fails: The caller's sidecar sends another SNI than the gateway knows, or accepts other identities.",
+  SIDECAR_LACKS_HOST: "fails: The caller's sidecar does not know the host of an exported service.",
+  SIDECAR_SILENT: "error: The caller's sidecar does not answer at its admin port.",
+  VERIFY_FROM_INVALID: 'usage: The value of --from is not NAMESPACE/WORKLOAD.',
+  VERIFY_HOST_INVALID: 'usage: The host to verify is not a DNS name.',
+  VERIFY_PATH_INVALID: 'usage: The value of --path is not an absolute path without a query.',
+} as const satisfies Record<string, `${string}: ${string}.`>
