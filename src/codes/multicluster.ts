@@ -9,6 +9,18 @@ export const MULTICLUSTER_CODES = {
   CLUSTER_UNKNOWN: 'usage: A flag names a cluster that is not among those of --context.',
   CONTEXTS_NEEDED: 'usage: The command works in two or more clusters, and --context names fewer.',
 
+  // status
+  ENTRY_UNREACHABLE: 'fails: The gateway of a connected cluster has no pod, or no address.',
+  EXPORT_ADDRESS_CHANGED: 'fails: The gateway of a serving cluster has another address than callers connect to.',
+  EXPORT_IDENTITY_CHANGED: 'fails: The pods of an exported service have an identity that callers do not accept.',
+  EXPORT_SUBSET_EMPTY: 'fails: A subset of an exported service has no pods.',
+  FORMER_ROOT_TRUSTED: 'warns: A cluster still trusts its former root, until connect --finish.',
+  SIGNER_EXPIRES: 'fails: The CA of a cluster expires soon.',
+  TRUST_LACKING: 'fails: Some proxies of a cluster do not trust the root of the mesh.',
+  TRUST_NOT_SHARED: 'fails: A cluster shares no root with the others.',
+  TRUST_UNFINISHED: 'fails: A change of the root has begun in a cluster and is not finished.',
+  TRUST_UNREAD: 'warns: Some proxies of a cluster cannot be asked which roots they trust.',
+
   // trust
   CACERTS_GENERATED: 'error: istiod keeps a CA of its own in the Secret cacerts.',
   CACERTS_INVALID: 'usage: Files for the CA of a cluster are incomplete, or istiod could not sign with them.',
@@ -31,5 +43,6 @@ export const MULTICLUSTER_CODES = {
   TRUST_INCOMPLETE: 'error: Proxies do not have the roots or the certificate that the next phase needs.',
   TRUST_NOT_PUBLISHED: 'error: istiod has not given the roots to every namespace.',
   TRUST_RENEWS: 'warns: Proxies have not renewed their certificates yet, and the next phase waits for them.',
+  TRUST_WITH_HOSTS: 'usage: multicluster cleanup --trust names hosts, too.',
   TRUST_UNKNOWN: 'error: Which roots some pods trust cannot be found out.',
 } as const satisfies Record<string, `${string}: ${string}.`>

@@ -139,4 +139,15 @@ export const cleanupArg = Args.string({
   description: 'Hosts of exported services to remove (default: all exports)',
 })
 
-export const cleanupFlags = { timeout, 'dry-run': dryRun(), yes }
+export const cleanupFlags = {
+  trust: Flags.boolean({
+    description: 'Undo "multicluster connect": each cluster trusts only its own root again, and restarts its workloads for it',
+  }),
+  'accept-unknown': Flags.boolean({
+    dependsOn: ['trust'],
+    description: 'Go on although some proxies cannot be asked which roots they trust',
+  }),
+  timeout,
+  'dry-run': dryRun(),
+  yes,
+}

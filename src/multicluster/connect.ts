@@ -40,7 +40,7 @@ export interface ConnectResult {
   outcome: 'planned' | 'declined' | 'applied' | 'waiting'
   clusters: (TrustReport & { gateway: EntryReport })[]
   objects: ClusterObject[]
-  warnings: Finding[]
+  problems: Finding[]
 }
 
 export interface EntryReport extends Partial<EntryAddress> {
@@ -105,7 +105,7 @@ async function report(
       }
     }),
   )
-  return { outcome, clusters, objects: objectsOf(changes), warnings: [...waitingFor(open), ...addressless(clusters)] }
+  return { outcome, clusters, objects: objectsOf(changes), problems: [...waitingFor(open), ...addressless(clusters)] }
 }
 
 function addressless(clusters: ConnectResult['clusters']): Finding[] {

@@ -33,7 +33,7 @@ export interface RotateResult {
   outcome: 'planned' | 'declined' | 'applied' | 'waiting'
   clusters: TrustReport[]
   objects: ClusterObject[]
-  warnings: Finding[]
+  problems: Finding[]
 }
 
 /** @throws UserError CA_NOT_OURS, MESH_ROOT_ELSEWHERE, and those of the phases */
@@ -53,7 +53,7 @@ export async function rotate(request: RotateRequest, world: TrustWorld): Promise
     outcome,
     clusters: after.map(({ member, mesh, reading }) => trustReport(member, mesh, reading, now)),
     objects: objectsOf(run.changes),
-    warnings: waitingFor(open),
+    problems: waitingFor(open),
   }
 }
 

@@ -9,9 +9,9 @@ import { appliedFields, CONNECTING, changedBy, isOwnedBy, MULTICLUSTER } from '.
 import { findIstioVersion, listOwned } from '../cluster/reading.ts'
 import { CONFIG_MAPS, gateways, SECRETS, SERVICES, serviceEntries, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
-import type { Finding } from '../findings.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { isPortOurs } from './entry-gateway.ts'
+import type { CleanupResult } from './exporting/cleanup.ts'
 import { inCluster, type Member } from './members.ts'
 import { MULTICLUSTER_NAME } from './names.ts'
 import { distinctRoots, fingerprintOf, includesAll } from './trust/fingerprints.ts'
@@ -42,12 +42,6 @@ import {
   waitingFor,
 } from './trust-run.ts'
 
-export interface UntrustResult {
-  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
-  objects: ClusterObject[]
-  warnings: Finding[]
-}
-
 /** A cluster, and what `connect` left in it. */
 interface Left extends ClusterReading {
   /** The CA that istiod made itself; undefined where `cacerts` is not ours, so that the trust stays. */
@@ -58,13 +52,18 @@ interface Left extends ClusterReading {
 }
 
 /** @throws UserError STILL_EXPORTED, OWN_CA_MISSING, and those of the phases */
-export async function untrust(request: TrustRequest, world: TrustWorld): Promise<UntrustResult> {
+export async function untrust(request: TrustRequest, world: TrustWorld): Promise<CleanupResult> {
   const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
   const run = await planUntrust(all, request, world)
   const done = await runTrust(run, request, world)
   const open = typeof done === 'string' ? [] : done
-  const outcome = typeof done === 'string' ? done : open.length === 0 ? 'applied' : 'waiting'
-  return { outcome, objects: objectsOf(run.changes), warnings: waitingFor(open) }
+  const outcome = typeof done === 'string' ? done : 'applied'
+  const objects = objectsOf(run.changes).map((one) => ({ ...one, action: actionOf(one.action) }))
+  return { outcome, objects, remaining: [], problems: waitingFor(open) }
+}
+
+function actionOf(action: ClusterObject['action']): CleanupResult['objects'][number]['action'] {
+  return action === 'deleted' ? 'deleted' : 'restored'
 }
 
 async function readLeft(one: ClusterReading): Promise<Left> {

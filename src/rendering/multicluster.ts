@@ -2,8 +2,8 @@
 import type { CertificatesResult } from '../multicluster/certificates.ts'
 import type { ConnectResult } from '../multicluster/connect.ts'
 import type { RotateResult } from '../multicluster/rotate.ts'
+import type { MulticlusterStatus } from '../multicluster/status.ts'
 import type { TrustReport } from '../multicluster/trust/report.ts'
-import type { UntrustResult } from '../multicluster/untrust.ts'
 import { sh } from '../shell.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
 
@@ -58,11 +58,43 @@ export function renderTrust(result: RotateResult, dryRun: DryRun, format: Output
   ])
 }
 
-export function renderUntrust(result: UntrustResult, dryRun: DryRun, format: OutputFormat | undefined): string {
-  if (format !== undefined) return renderData(result, format)
-  if (result.outcome === 'declined') return 'nothing was changed'
-  if (result.objects.length === 0) return 'nothing to remove'
-  return page(objectLines(result.objects, dryRun))
+export function renderMulticlusterStatus(status: MulticlusterStatus, format: OutputFormat | undefined): string {
+  if (format !== undefined) return renderData(status, format)
+  const { clusters, services } = status
+  return page([
+    ...tableLines([
+      [...TRUST_HEAD, 'DAYS LEFT', 'GATEWAY', 'ADDRESS'],
+      ...clusters.map((one) => [
+        ...trustCells(one),
+        one.signer.daysLeft === undefined ? '-' : String(one.signer.daysLeft),
+        one.gateway === undefined ? '-' : `${one.gateway.namespace}/${one.gateway.service}`,
+        one.gateway?.address === undefined ? 'none' : `${one.gateway.address}:${one.gateway.port}`,
+      ]),
+    ]),
+    ...(services.length === 0
+      ? []
+      : [
+          '',
+          ...tableLines([
+            ['HOST', 'SERVED BY', 'CALLED FROM', 'PORTS', 'ADDRESS', 'CALL'],
+            ...services.map(({ host, in: serving, to, ports, address, hops }) => [
+              host,
+              serving.join(', '),
+              to,
+              ports.join(', '),
+              address,
+              called(hops),
+            ]),
+          ]),
+        ]),
+  ])
+}
+
+/** `not tried`, `answers`, or the hop that failed. */
+function called(hops: MulticlusterStatus['services'][number]['hops']): string {
+  if (hops === undefined) return 'not tried'
+  const failed = hops.find(({ ok }) => !ok)
+  return failed === undefined ? 'answers' : `FAILS (${failed.hop})`
 }
 
 export function renderCertificates(result: CertificatesResult, format: OutputFormat | undefined): string {

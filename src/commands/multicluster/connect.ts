@@ -24,6 +24,6 @@ already keep it. A CA that somebody else plugged in is never replaced.`
     const [askInside, readServedChain] = await Promise.all([this.askInside(), this.readServedChain()])
     const world = { ...(await this.connectMembers(flags)), askInside, readServedChain }
     const result = await connect(request, world)
-    this.answer(renderConnect(result, request.dryRun, flags.output), renderFindings(result.warnings), succeeded(result))
+    this.answer(renderConnect(result, request.dryRun, flags.output), renderFindings(result.problems), succeeded(result))
   }
 }

@@ -22,6 +22,6 @@ certificates that it serves. With --ca there is another root, and the clusters c
     const request = await rotateRequest(flags)
     const [askInside, readServedChain] = await Promise.all([this.askInside(), this.readServedChain()])
     const result = await rotate(request, { ...(await this.connectMembers(flags)), askInside, readServedChain })
-    this.answer(renderTrust(result, request.dryRun, flags.output), renderFindings(result.warnings), succeeded(result))
+    this.answer(renderTrust(result, request.dryRun, flags.output), renderFindings(result.problems), succeeded(result))
   }
 }

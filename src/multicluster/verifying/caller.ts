@@ -55,6 +55,13 @@ export async function requireCaller(
   return terminal.select(`From which workload of cluster ${member.name} is it called?`, choices)
 }
 
+/** The first workload that could call, in the order of their names. @param into the only namespace whose pods may call */
+export async function anyCaller(member: Member, into: string | undefined): Promise<Caller | undefined> {
+  const listed = await inCluster(member, member.cluster.list<Pod>(PODS, into === undefined ? {} : { namespace: into }))
+  const usable = listed.filter((pod) => isStaying(pod) && !hasEnded(pod) && whyNoCaller(pod) === undefined)
+  return eachWorkload(usable.map((pod) => callerIn(pod, member)))[0]
+}
+
 /** `foo/sleep` */
 export function callerName({ namespace, workload }: Pick<Caller, 'namespace' | 'workload'>): string {
   return `${namespace}/${workload}`

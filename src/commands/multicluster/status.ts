@@ -1,0 +1,23 @@
+import { succeeded, multiclusterStatus } from '../../multicluster/status.ts'
+import { MulticlusterCommand } from '../../multicluster-command.ts'
+import { renderFindings } from '../../rendering/findings.ts'
+import { renderMulticlusterStatus } from '../../rendering/multicluster.ts'
+
+export default class MulticlusterStatus extends MulticlusterCommand {
+  static override summary = 'Show the trust of each cluster, its gateway, the exported services, and what is wrong'
+  static override description =
+    `Asks every proxy which root it trusts and which CA signed its certificate, compares each exported service with the pods and the \
+gateway that serve it, and calls it once from a pod of the calling cluster. Changes nothing. The exit code is 1 if something does not work.`
+  static override examples = [
+    '<%= config.bin %> multicluster status --context west --context east',
+    '<%= config.bin %> multicluster status --context west --context east -o json',
+  ]
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(MulticlusterStatus)
+    const pods = await this.pods()
+    const world = { ...(await this.connectMembers(flags)), ...pods, pods, askDns: await this.askDns() }
+    const status = await multiclusterStatus(world)
+    this.answer(renderMulticlusterStatus(status, flags.output), renderFindings(status.problems), succeeded(status))
+  }
+}

@@ -1,0 +1,188 @@
+/** `multicluster status`: the trust of each cluster, its gateway, the exported services, and what is wrong. */
+import type { Service } from '../cluster/objects.ts'
+import { readable } from '../cluster/reading.ts'
+import { PODS, SERVICES } from '../cluster/resources.ts'
+import type { Pod } from '../cluster/objects.ts'
+import { UserError } from '../errors.ts'
+import { asFinding, distinct, type Finding, fails, noneFails, warns } from '../findings.ts'
+import { gatewayOf } from '../gateways/find.ts'
+import { sh } from '../shell.ts'
+import type { AskDns, Dependencies } from '../world.ts'
+import { driftOf } from './drift.ts'
+import { entryAddress } from './entry-gateway.ts'
+import type { ExportedService } from './exported.ts'
+import { exportedBetween } from './exporting/find.ts'
+import { inCluster, type Member } from './members.ts'
+import { findRecord } from './record.ts'
+import { type TrustReport, trustReport } from './trust/report.ts'
+import { begunRoot, sharedRoots } from './trust/target.ts'
+import { type ClusterReading, readClusters, type TrustWorld } from './trust-run.ts'
+import { anyCaller } from './verifying/caller.ts'
+import type { Pods } from './verifying/pods.ts'
+import type { VerifiedService } from './verifying/result.ts'
+import { verifyService } from './verifying/verify-service.ts'
+
+export interface MulticlusterStatus {
+  clusters: ClusterStatus[]
+  services: ServiceStatus[]
+  problems: Finding[]
+}
+
+export interface ClusterStatus extends TrustReport {
+  gateway?: { namespace: string; service: string; address?: string; port?: number; via?: string }
+}
+
+export interface ServiceStatus {
+  host: string
+  service: string
+  namespace: string
+  in: string[]
+  to: string
+  ports: number[]
+  address: string
+  via?: string
+  subsets: string[]
+  identities: string[]
+  dns: string
+  /** Left out where nothing could call. */
+  hops?: VerifiedService['hops']
+}
+
+type Needs = TrustWorld & { pods: Pods; askDns: AskDns }
+
+/** Days that a CA of a cluster must have left. */
+const DAYS_LEFT = 30
+
+export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStatus> {
+  const read = await Promise.all(needs.members.map((member) => readOne(member, needs)))
+  const readings = read.flatMap((one) => ('reading' in one ? [one] : []))
+  const unread = read.flatMap((one) => ('finding' in one ? [one.finding] : []))
+  const members = readings.map(({ member }) => member)
+  const begun = rootBegun(readings)
+  const root = begun.root ?? sharedRoots(readings)[0]
+  const now = needs.clock.now()
+  const clusters = await Promise.all(
+    readings.map(async (one) => ({ ...trustReport(one.member, one.mesh, one.reading, { root, now }), ...(await gatewayIn(one.member)) })),
+  )
+  const exported = await exportedBetween(members)
+  const services = await Promise.all(exported.map((one) => serviceStatus(one, { ...needs, members })))
+  const problems = [
+    ...unread,
+    ...begun.findings,
+    ...clusters.flatMap((one) => clusterProblems(one, root !== undefined)),
+    ...services.flatMap((one) => one.problems),
+  ]
+  return { clusters, services: services.map(({ status }) => status), problems: distinct(problems) }
+}
+
+/** Whether the exit code is 0. */
+export function succeeded({ problems }: MulticlusterStatus): boolean {
+  return noneFails(problems)
+}
+
+async function readOne(member: Member, needs: Needs): Promise<ClusterReading | { finding: Finding }> {
+  try {
+    const [one] = await readClusters({ ...needs, members: [member] })
+    return one as ClusterReading
+  } catch (error) {
+    if (error instanceof UserError) return { finding: asFinding(error, 'fails') }
+    throw error
+  }
+}
+
+/** Clusters of two meshes are a problem of the status, not an error. */
+function rootBegun(readings: readonly ClusterReading[]): { root?: string; findings: Finding[] } {
+  try {
+    const root = begunRoot(readings)?.root
+    return { findings: [], ...(root === undefined ? {} : { root }) }
+  } catch (error) {
+    if (error instanceof UserError) return { findings: [asFinding(error, 'fails')] }
+    throw error
+  }
+}
+
+async function gatewayIn(member: Member): Promise<Pick<ClusterStatus, 'gateway'>> {
+  const recorded = (await findRecord(member.cluster))?.gateway
+  if (recorded === undefined) return {}
+  const { namespace, service: name } = recorded
+  const place = { namespace, service: name }
+  const [service, pods] = await inCluster(member, () =>
+    Promise.all([
+      readable(member.cluster.get<Service>(SERVICES, { name, namespace })),
+      readable(member.cluster.list<Pod>(PODS, { namespace })),
+    ]),
+  )
+  const gateway = service && gatewayOf(service, pods ?? [])
+  const found = gateway && (await entryAddress(recorded, gateway, member.cluster))
+  return { gateway: { ...place, ...found } }
+}
+
+function clusterProblems({ name, context, signer, phase, proxies, gateway }: ClusterStatus, connected: boolean): Finding[] {
+  const found: Finding[] = []
+  const { daysLeft } = signer
+  const connect = sh`kubectl telemetry multicluster connect --context ${`${name}=${context}`} --context OTHER`
+  if (daysLeft !== undefined && daysLeft < DAYS_LEFT)
+    found.push(
+      fails('SIGNER_EXPIRES', `the CA of cluster ${name} expires in ${daysLeft} days`, 'kubectl telemetry multicluster rotate   # the same contexts'),
+    )
+  if (phase === 'own-root' || !connected)
+    found.push(fails('TRUST_NOT_SHARED', `cluster ${name} does not share a root with the others, so no call across works`, connect))
+  if (phase === 'both-roots')
+    found.push(fails('TRUST_UNFINISHED', `cluster ${name} trusts both roots, and its former CA still signs: a run was cut off, or waits`, connect))
+  if (phase === 'new-signer')
+    found.push(
+      warns(
+        'FORMER_ROOT_TRUSTED',
+        `cluster ${name} still trusts its former root; ${proxies.renewed} of ${proxies.total} proxies have a certificate of the new CA`,
+        'kubectl telemetry multicluster connect --finish   # the same contexts',
+      ),
+    )
+  const lacking = proxies.total - proxies.unknown.length - proxies.trusting
+  if (connected && phase !== 'own-root' && lacking > 0)
+    found.push(fails('TRUST_LACKING', `${lacking} of ${proxies.total} proxies of cluster ${name} do not trust the root of the mesh`, connect))
+  if (proxies.unknown.length > 0)
+    found.push(warns('TRUST_UNREAD', `which roots ${proxies.unknown.length} of ${proxies.total} proxies of cluster ${name} trust is not known: ${proxies.unknown[0]?.pod} (${proxies.unknown[0]?.why})`))
+  if (gateway !== undefined && gateway.address === undefined)
+    found.push(fails('ENTRY_UNREACHABLE', `the gateway ${gateway.namespace}/${gateway.service} of cluster ${name} has no pod, or no address by which others reach it`, connect))
+  return found
+}
+
+async function serviceStatus(
+  exported: ExportedService,
+  needs: Needs & { members: readonly Member[] },
+): Promise<{ status: ServiceStatus; problems: Finding[] }> {
+  const [drift, called] = await Promise.all([driftOf(exported, needs), call(exported, needs)])
+  const { service, via } = exported
+  const status: ServiceStatus = {
+    host: exported.host,
+    service: service.name,
+    namespace: service.namespace,
+    in: exported.from.map(({ cluster }) => cluster),
+    to: exported.to,
+    ports: exported.ports.map(({ number }) => number),
+    address: exported.address,
+    ...(via === undefined ? {} : { via: `${via.namespace}/${via.name}` }),
+    subsets: exported.subsets.map(({ name }) => name),
+    identities: [...exported.identities],
+    dns: exported.dns,
+    ...(called.hops === undefined ? {} : { hops: called.hops }),
+  }
+  return { status, problems: [...drift, ...called.problems] }
+}
+
+/** From the first workload that could call. */
+async function call(
+  exported: ExportedService,
+  needs: Needs,
+): Promise<{ hops?: VerifiedService['hops']; problems: readonly Finding[] }> {
+  const member = needs.members.find(({ name }) => name === exported.to)
+  try {
+    const caller = member && (await anyCaller(member, exported.into))
+    if (caller === undefined) return { problems: [] }
+    const { service, problems } = await verifyService(exported, { caller }, needs)
+    return { hops: service.hops, problems }
+  } catch (error) {
+    if (error instanceof UserError) return { problems: [asFinding(error, 'warns')] }
+    throw error
+  }
+}
