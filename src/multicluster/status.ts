@@ -1,8 +1,7 @@
 /** `multicluster status`: the trust of each cluster, its gateway, the exported services, and what is wrong. */
-import type { Service } from '../cluster/objects.ts'
+import type { Pod, Service } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
 import { PODS, SERVICES } from '../cluster/resources.ts'
-import type { Pod } from '../cluster/objects.ts'
 import { UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, fails, noneFails, warns } from '../findings.ts'
 import { gatewayOf } from '../gateways/find.ts'
@@ -62,7 +61,10 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
   const root = begun.root ?? sharedRoots(readings)[0]
   const now = needs.clock.now()
   const clusters = await Promise.all(
-    readings.map(async (one) => ({ ...trustReport(one.member, one.mesh, one.reading, { root, now }), ...(await gatewayIn(one.member)) })),
+    readings.map(async (one) => ({
+      ...trustReport(one.member, one.mesh, one.reading, { root, now }),
+      ...(await gatewayIn(one.member)),
+    })),
   )
   const exported = await exportedBetween(members)
   const services = await Promise.all(exported.map((one) => serviceStatus(one, { ...needs, members })))
@@ -117,18 +119,37 @@ async function gatewayIn(member: Member): Promise<Pick<ClusterStatus, 'gateway'>
   return { gateway: { ...place, ...found } }
 }
 
-function clusterProblems({ name, context, signer, phase, proxies, gateway }: ClusterStatus, connected: boolean): Finding[] {
+function clusterProblems(
+  { name, context, signer, phase, proxies, gateway }: ClusterStatus,
+  connected: boolean,
+): Finding[] {
   const found: Finding[] = []
   const { daysLeft } = signer
   const connect = sh`kubectl telemetry multicluster connect --context ${`${name}=${context}`} --context OTHER`
   if (daysLeft !== undefined && daysLeft < DAYS_LEFT)
     found.push(
-      fails('SIGNER_EXPIRES', `the CA of cluster ${name} expires in ${daysLeft} days`, 'kubectl telemetry multicluster rotate   # the same contexts'),
+      fails(
+        'SIGNER_EXPIRES',
+        `the CA of cluster ${name} expires in ${daysLeft} days`,
+        'kubectl telemetry multicluster rotate   # the same contexts',
+      ),
     )
   if (phase === 'own-root' || !connected)
-    found.push(fails('TRUST_NOT_SHARED', `cluster ${name} does not share a root with the others, so no call across works`, connect))
+    found.push(
+      fails(
+        'TRUST_NOT_SHARED',
+        `cluster ${name} does not share a root with the others, so no call across works`,
+        connect,
+      ),
+    )
   if (phase === 'both-roots')
-    found.push(fails('TRUST_UNFINISHED', `cluster ${name} trusts both roots, and its former CA still signs: a run was cut off, or waits`, connect))
+    found.push(
+      fails(
+        'TRUST_UNFINISHED',
+        `cluster ${name} trusts both roots, and its former CA still signs: a run was cut off, or waits`,
+        connect,
+      ),
+    )
   if (phase === 'new-signer')
     found.push(
       warns(
@@ -139,11 +160,28 @@ function clusterProblems({ name, context, signer, phase, proxies, gateway }: Clu
     )
   const lacking = proxies.total - proxies.unknown.length - proxies.trusting
   if (connected && phase !== 'own-root' && lacking > 0)
-    found.push(fails('TRUST_LACKING', `${lacking} of ${proxies.total} proxies of cluster ${name} do not trust the root of the mesh`, connect))
+    found.push(
+      fails(
+        'TRUST_LACKING',
+        `${lacking} of ${proxies.total} proxies of cluster ${name} do not trust the root of the mesh`,
+        connect,
+      ),
+    )
   if (proxies.unknown.length > 0)
-    found.push(warns('TRUST_UNREAD', `which roots ${proxies.unknown.length} of ${proxies.total} proxies of cluster ${name} trust is not known: ${proxies.unknown[0]?.pod} (${proxies.unknown[0]?.why})`))
+    found.push(
+      warns(
+        'TRUST_UNREAD',
+        `which roots ${proxies.unknown.length} of ${proxies.total} proxies of cluster ${name} trust is not known: ${proxies.unknown[0]?.pod} (${proxies.unknown[0]?.why})`,
+      ),
+    )
   if (gateway !== undefined && gateway.address === undefined)
-    found.push(fails('ENTRY_UNREACHABLE', `the gateway ${gateway.namespace}/${gateway.service} of cluster ${name} has no pod, or no address by which others reach it`, connect))
+    found.push(
+      fails(
+        'ENTRY_UNREACHABLE',
+        `the gateway ${gateway.namespace}/${gateway.service} of cluster ${name} has no pod, or no address by which others reach it`,
+        connect,
+      ),
+    )
   return found
 }
 

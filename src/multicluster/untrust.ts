@@ -14,8 +14,8 @@ import { isPortOurs } from './entry-gateway.ts'
 import type { CleanupResult } from './exporting/cleanup.ts'
 import { inCluster, type Member } from './members.ts'
 import { MULTICLUSTER_NAME } from './names.ts'
-import { distinctRoots, fingerprintOf, includesAll } from './trust/fingerprints.ts'
-import { isSignedElsewhere, lacks, unionFor, unpublished } from './trust/phases.ts'
+import { distinctRoots, fingerprintOf, isSameList } from './trust/fingerprints.ts'
+import { isSignedElsewhere, lacks, unionFor } from './trust/phases.ts'
 import { ownFiles } from './trust/signer.ts'
 import {
   awaitPublished,
@@ -26,7 +26,7 @@ import {
   type Site,
   writeCacerts,
 } from './trust/steps.ts'
-import { inEach, type Open, settleAll } from './trust/walk.ts'
+import { inEach, isReadBy, type Open, settleAll } from './trust/walk.ts'
 import {
   type ClusterChanges,
   type ClusterObject,
@@ -167,9 +167,9 @@ async function ownSigners(back: readonly Returning[], request: TrustRequest): Pr
   await inEach(back, async (site) => {
     const { files } = site.reading.signer
     if (files === undefined) return
-    const isWritten = includesAll(files.roots, site.union)
+    const isWritten = isSameList(files.roots, site.union)
     if (!isWritten) await writeCacerts(site, { ...files, roots: site.union }, meshRootOf(site))
-    if (!isWritten || unpublished(site.reading.published, site.union).length > 0)
+    if (!isWritten || !isReadBy(site.reading, site.union))
       await restartIstiods(site, site.needs.clock.now().toISOString())
     await awaitPublished(site, site.union, 'at least')
   })

@@ -14,6 +14,13 @@ export interface Outcome {
   exitCode: number
 }
 
+interface RunOptions {
+  environment?: NodeJS.ProcessEnv
+  input?: string
+  /** Milliseconds. */
+  timeout?: number
+}
+
 /** A separate home directory for one test file: the plugin on PATH, and no stored CA. */
 export class Workplace {
   readonly directory = mkdtempSync(join(tmpdir(), 'telemetry-e2e-'))
@@ -31,16 +38,12 @@ export class Workplace {
   }
 
   /** Runs a command without a terminal. */
-  run(
-    command: string,
-    words: string[],
-    { environment = {}, input }: { environment?: NodeJS.ProcessEnv; input?: string } = {},
-  ): Outcome {
+  run(command: string, words: string[], { environment = {}, input, timeout = 90_000 }: RunOptions = {}): Outcome {
     const { stdout, stderr, status, error } = spawnSync(command, words, {
       env: { ...this.environment, ...environment },
       encoding: 'utf8',
       input: input ?? '',
-      timeout: 90_000,
+      timeout,
       maxBuffer: 256 * 1024 * 1024,
     })
     if (error !== undefined) throw error

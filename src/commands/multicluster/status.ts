@@ -1,4 +1,4 @@
-import { succeeded, multiclusterStatus } from '../../multicluster/status.ts'
+import { multiclusterStatus, succeeded } from '../../multicluster/status.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderFindings } from '../../rendering/findings.ts'
 import { renderMulticlusterStatus } from '../../rendering/multicluster.ts'

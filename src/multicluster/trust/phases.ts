@@ -24,11 +24,9 @@ export function isUnderRoot({ files }: TrustReading['signer'], root: string): bo
   return files !== undefined && leadsTo([files.signer.certificate, ...files.chain], [root])
 }
 
-/** The roots that a cluster trusts while it changes: its own, those of the others that change, and the new one last. */
+/** The roots that a cluster trusts while it changes: its own in their order, those of the others that change, and the new one last. */
 export function unionFor(own: readonly string[], others: readonly (readonly string[])[], root: string): string[] {
-  const all = distinctRoots([...own, ...others.flat(), root])
-  // Istio's agents compare texts: the same set in another order would be another trust.
-  return all
+  return distinctRoots([...own, ...others.flat(), root])
 }
 
 /** Namespaces whose workloads are not given all of the roots. */

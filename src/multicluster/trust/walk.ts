@@ -6,8 +6,8 @@ import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { counted } from '../../changes/confirmation.ts'
 import { UserError } from '../../errors.ts'
 import { until } from '../../time/until.ts'
-import type { Member } from '../members.ts'
-import { isSameSet } from './fingerprints.ts'
+import { inCluster, type Member } from '../members.ts'
+import { isSameList, isSameSet } from './fingerprints.ts'
 import { isSignedElsewhere, isUnknown, lacks, otherwisePublished, trustsMore, unpublished } from './phases.ts'
 import type { ProxyTrust } from './proxies.ts'
 import type { TrustReading } from './read.ts'
@@ -57,14 +57,19 @@ export async function bothRoots(way: Way): Promise<Open[]> {
     const { reading, union } = site
     const { files } = reading.signer
     if (files === undefined) throw noSigner(site)
-    const isWritten = reading.secrets.plugged !== undefined && isSameSet(files.roots, union)
+    const isWritten = reading.secrets.plugged !== undefined && isSameList(files.roots, union)
     if (!isWritten) await writeCacerts(site, { ...files, roots: union }, way.root)
-    if (!isWritten || unpublished(reading.published, union).length > 0) await restartIstiods(site, now(site))
+    if (!isWritten || !isReadBy(reading, union)) await restartIstiods(site, now(site))
     await awaitPublished(site, union, 'at least')
     site.tell('the ConfigMap istio-ca-root-cert has both roots')
   })
   const wanted = new Map(way.travellers.map(({ member, union }) => [member.name, union]))
   return settleAll(way, (site) => lacks(wanted.get(site.member.name) ?? [way.root]), 'trust both roots')
+}
+
+/** Whether istiod was started with these roots, in this order: what it gives to its own namespace is what it has in memory. */
+export function isReadBy({ published }: TrustReading, roots: readonly string[]): boolean {
+  return isSameList(published[0]?.roots ?? [], roots) && unpublished(published, roots).length === 0
 }
 
 /** Every istiod signs under the new root. It needs no restart. */
@@ -157,7 +162,7 @@ function now({ needs }: Site): string {
 
 /** All clusters at the same time. The first error is thrown when all have ended, so that none is left in the middle of a step. */
 export async function inEach<S extends Site, T>(sites: readonly S[], work: (site: S) => Promise<T>): Promise<T[]> {
-  const results = await Promise.allSettled(sites.map(work))
+  const results = await Promise.allSettled(sites.map((site) => inCluster(site.member, () => work(site))))
   return results.map((one) => {
     if (one.status === 'rejected') throw one.reason
     return one.value

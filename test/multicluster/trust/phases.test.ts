@@ -170,6 +170,16 @@ describe('a change of the root', () => {
     assert.deepEqual(seen, [])
   })
 
+  it('is undone without a difference before it is finished', async () => {
+    const meshes = twoMeshes()
+    const before = snapshot(meshes)
+    const seen = watched(meshes)
+    await connect(REQUEST, meshes.world())
+    assert.equal((await untrust(REQUEST, meshes.world())).outcome, 'applied')
+    assert.deepEqual(snapshot(meshes), before)
+    assert.deepEqual(seen, [])
+  })
+
   it('is continued with another root, and refuses nobody', async () => {
     const meshes = twoMeshes()
     await connect(REQUEST, meshes.world())
