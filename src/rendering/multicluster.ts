@@ -5,6 +5,7 @@ import type { RotateResult } from '../multicluster/rotate.ts'
 import type { MulticlusterStatus } from '../multicluster/status.ts'
 import type { TrustReport } from '../multicluster/trust/report.ts'
 import { sh } from '../shell.ts'
+import { findingLines } from './findings.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
 
 type DryRun = 'none' | 'client' | 'server'
@@ -60,7 +61,7 @@ export function renderTrust(result: RotateResult, dryRun: DryRun, format: Output
 
 export function renderMulticlusterStatus(status: MulticlusterStatus, format: OutputFormat | undefined): string {
   if (format !== undefined) return renderData(status, format)
-  const { clusters, services } = status
+  const { clusters, services, problems } = status
   return page([
     ...tableLines([
       [...TRUST_HEAD, 'DAYS LEFT', 'GATEWAY', 'ADDRESS'],
@@ -87,6 +88,7 @@ export function renderMulticlusterStatus(status: MulticlusterStatus, format: Out
             ]),
           ]),
         ]),
+    ...(problems.length === 0 ? [] : ['', ...findingLines(problems)]),
   ])
 }
 

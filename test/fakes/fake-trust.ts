@@ -162,6 +162,11 @@ export class FakeTrustCluster extends FakeCluster {
     return this.down ? { failed: 'connection refused' } : { chain: this.#leaf('istiod') }
   }
 
+  /** Lets everything react to what a test has changed in the objects. */
+  settle(): void {
+    this.#react()
+  }
+
   #react(): void {
     for (const object of [...this.objects]) {
       if (object.kind !== 'Deployment') continue

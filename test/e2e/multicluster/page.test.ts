@@ -54,9 +54,9 @@ describe('the page: httpbin of another cluster', () => {
 
   it('is out of reach before', () => {
     assert.notEqual(call(clusters.first, FOO, `http://${HOST}:8000/headers`).status, 200)
-    const { exitCode, stderr } = multicluster('status', ...NAMED)
+    const { exitCode, stdout } = multicluster('status', ...NAMED)
     assert.equal(exitCode, 1)
-    assert.match(stderr, /TRUST_NOT_SHARED/)
+    assert.match(stdout, /TRUST_NOT_SHARED/)
   })
 
   it('gets one root of trust, which every proxy has', function () {

@@ -1,0 +1,309 @@
+/** What happens to the trust of clusters, and what is refused. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { before, describe, it } from 'mocha'
+import type { KeyPair } from '../../../src/certificates/authority.ts'
+import { createMeshRoot, issueIntermediate } from '../../../src/certificates/mesh-authority.ts'
+import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { UserError } from '../../../src/errors.ts'
+import { type ConnectRequest, connect } from '../../../src/multicluster/connect.ts'
+import type { TrustWorld } from '../../../src/multicluster/trust-run.ts'
+import { untrust } from '../../../src/multicluster/untrust.ts'
+import { FakeTerminal } from '../../fakes/fake-terminal.ts'
+import { FakeTrustCluster, NOW, selfSigned } from '../../fakes/fake-trust.ts'
+import { fakeWorld } from '../../fakes/fake-world.ts'
+
+const REQUEST: ConnectRequest = {
+  gateways: new Map(),
+  addresses: new Map(),
+  files: { cacerts: new Map() },
+  finish: false,
+  renew: 'restart',
+  acceptUnknown: false,
+  timeout: 30_000,
+  yes: true,
+  dryRun: 'none',
+}
+
+let keys: string[] = []
+let foreignRoot: KeyPair
+let foreign: KeyPair
+
+before(async () => {
+  keys = [0, 1, 2, 3].map(() => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  })
+  const making = {
+    now: NOW,
+    random: (bytes: number) => new Uint8Array(bytes).fill(7),
+    generateKey: async () => keys[3] ?? '',
+  }
+  foreignRoot = await createMeshRoot(making)
+  foreign = await issueIntermediate(foreignRoot, { cluster: 'theirs', namespace: 'istio-system' }, making)
+})
+
+interface Setup {
+  west: FakeTrustCluster
+  east: FakeTrustCluster
+  world: TrustWorld
+  terminal: FakeTerminal
+}
+
+function setup(change: (west: FakeTrustCluster) => void = () => {}): Setup {
+  const [one = '', two = '', leafKey = ''] = keys
+  const workloads = ['istio-system/istio-ingressgateway', 'foo/sleep']
+  const west = new FakeTrustCluster('west', { own: selfSigned(one), leafKey, workloads })
+  const east = new FakeTrustCluster('east', { own: selfSigned(two), leafKey, workloads })
+  change(west)
+  const terminal = new FakeTerminal()
+  let ticks = 0
+  let drawn = 0
+  const base = fakeWorld(west, terminal)
+  const clock = { now: () => new Date(base.clock.now().getTime() + ticks++), sleep: base.clock.sleep.bind(base.clock) }
+  const of = (cluster: unknown) => (cluster === west ? west : east)
+  const world: TrustWorld = {
+    ...base,
+    clock,
+    generateKey: async () => keys[drawn++ % 3] ?? '',
+    members: [
+      { name: 'west', cluster: west },
+      { name: 'east', cluster: east },
+    ],
+    askInside: async (request, cluster) => of(cluster).inside(request),
+    readServedChain: async (request, cluster) => of(cluster).served(request),
+  }
+  return { west, east, world, terminal }
+}
+
+const pem = (text: string) => Buffer.from(text).toString('base64')
+
+function plugged(data: Record<string, string>, annotations: Record<string, string> = {}): KubeObject {
+  const metadata = { name: 'cacerts', namespace: 'istio-system', uid: 'theirs', resourceVersion: '1', annotations }
+  return { apiVersion: 'v1', kind: 'Secret', metadata, data }
+}
+
+function theirs(): Record<string, string> {
+  return {
+    'ca-cert.pem': pem(foreign.certificate),
+    'ca-key.pem': pem(foreign.key),
+    'cert-chain.pem': pem(foreign.certificate),
+    'root-cert.pem': pem(foreignRoot.certificate),
+  }
+}
+
+const istiodOf = (cluster: FakeTrustCluster) =>
+  cluster.objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'istiod') as KubeObject & {
+    spec: { template: { spec: { containers: { env?: object[] }[] } } }
+  }
+
+const meshOf = (cluster: FakeTrustCluster) =>
+  cluster.objects.find(({ metadata }) => metadata.name === 'istio') as KubeObject & { data: { mesh: string } }
+
+async function refused(run: Promise<unknown>, code: string, { west, east }: Setup): Promise<UserError> {
+  let found: UserError | undefined
+  await assert.rejects(run, (error) => {
+    found = error as UserError
+    return error instanceof UserError && error.code === code
+  })
+  assert.deepEqual([...west.writes, ...east.writes], [])
+  return found as UserError
+}
+
+describe('connect refuses, and writes nothing', () => {
+  it("somebody else's cacerts: PEM files, a TLS Secret, cert-manager's", async () => {
+    const tls = { 'tls.crt': pem(foreign.certificate), 'tls.key': pem(foreign.key), 'ca.crt': pem(foreignRoot.certificate) }
+    for (const secret of [plugged(theirs()), plugged(tls), plugged(theirs(), { 'cert-manager.io/issuer-name': 'x' })]) {
+      const made = setup((west) => void west.objects.push(secret))
+      const error = await refused(connect(REQUEST, made.world), 'CACERTS_NOT_OURS', made)
+      assert.match(error.message, /^Secret istio-system\/cacerts of cluster west/)
+      assert.ok(error.suggestions.some((one) => one.startsWith('--root-cert')))
+    }
+  })
+
+  it('cacerts with a label of ours on it, whose root is not the one that is written there', async () => {
+    const labels = { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'kubectl-telemetry/part': 'connecting' }
+    const secret = plugged(theirs(), { 'kubectl-telemetry/mesh-root': 'AA:BB' })
+    const made = setup((west) => void west.objects.push({ ...secret, metadata: { ...secret.metadata, labels } }))
+    // The label is only a hint where the namespace is a tenant's; in that of istiod it is believed, and the root is then a former one.
+    const result = await connect({ ...REQUEST, dryRun: 'client' }, made.world)
+    assert.equal(result.outcome, 'planned')
+  })
+
+  it('an incomplete cacerts, an external CA, a CA that istiod keeps itself', async () => {
+    const { 'cert-chain.pem': _, ...incomplete } = theirs()
+    const cases: [string, (west: FakeTrustCluster) => void][] = [
+      ['CACERTS_NOT_OURS', (west) => void west.objects.push(plugged(incomplete))],
+      ['CACERTS_GENERATED', (west) => void west.objects.push(plugged({ ...theirs(), 'istio-generated': '' }))],
+      [
+        'CA_EXTERNAL',
+        (west) => {
+          const [container] = istiodOf(west).spec.template.spec.containers
+          if (container !== undefined) container.env = [{ name: 'EXTERNAL_CA', value: 'ISTIOD_RA_KUBERNETES_API' }]
+        },
+      ],
+    ]
+    for (const [code, change] of cases) {
+      const made = setup(change)
+      await refused(connect(REQUEST, made.world), code, made)
+    }
+  })
+
+  it('trust domains that are neither equal nor aliases', async () => {
+    const made = setup((west) => {
+      meshOf(west).data.mesh = 'trustDomain: west.example'
+    })
+    await refused(connect(REQUEST, made.world), 'TRUST_DOMAINS_DIFFER', made)
+    meshOf(made.west).data.mesh = 'trustDomain: west.example\ntrustDomainAliases: [cluster.local]'
+    meshOf(made.east).data.mesh = 'trustDomainAliases: [west.example]'
+    assert.equal((await connect({ ...REQUEST, dryRun: 'client' }, made.world)).outcome, 'planned')
+  })
+
+  it('a cluster without Istio, one that cannot be read, and a missing right', async () => {
+    const made = setup((west) => void west.objects.splice(west.objects.indexOf(istiodOf(west)), 1))
+    assert.equal((await refused(connect(REQUEST, made.world), 'ISTIO_NOT_FOUND', made)).cluster, 'west')
+    const other = setup()
+    other.east.fail('get', 'secrets', new UserError('FORBIDDEN', 'cannot get secrets'))
+    assert.equal((await refused(connect(REQUEST, other.world), 'FORBIDDEN', other)).cluster, 'east')
+  })
+
+  it('to go on without an answer', async () => {
+    const made = setup()
+    await refused(connect({ ...REQUEST, yes: false }, made.world), 'CONSENT_REQUIRED', made)
+  })
+
+  it('to finish what has not begun', async () => {
+    const made = setup()
+    await refused(connect({ ...REQUEST, finish: true }, made.world), 'FINISH_TOO_EARLY', made)
+  })
+})
+
+describe('connect', () => {
+  it('leaves trust alone where the clusters share a root', async () => {
+    const made = setup((west) => void west.objects.push(plugged(theirs())))
+    const { west, east } = made
+    east.objects.push(plugged(theirs()))
+    for (const cluster of [west, east]) restartIstiod(cluster)
+    const result = await connect(REQUEST, made.world)
+    assert.deepEqual(
+      [...west.writes, ...east.writes].map(({ object }) => object).sort(),
+      ['ConfigMap/kubectl-telemetry-multicluster', 'Service/istio-ingressgateway'].flatMap((one) => [one, one]),
+    )
+    assert.deepEqual(
+      result.clusters.map(({ signer, gateway }) => [signer.kind, gateway.address, gateway.port]),
+      [
+        ['plugged-in', '203.0.113.1', 15443],
+        ['plugged-in', '203.0.113.2', 15443],
+      ],
+    )
+  })
+
+  it("joins somebody's root with its key, and leaves that cluster's CA alone", async () => {
+    const made = setup((west) => void west.objects.push(plugged(theirs())))
+    restartIstiod(made.west)
+    const root = { ...foreignRoot, certificateName: 'root.pem', keyName: 'root.key' }
+    const result = await connect({ ...REQUEST, files: { root, cacerts: new Map() } }, made.world)
+    assert.deepEqual(
+      result.clusters.map(({ signer, phase }) => [signer.kind, phase]),
+      [
+        ['plugged-in', 'finished'],
+        ['ours', 'new-signer'],
+      ],
+    )
+    assert.deepEqual(made.west.objects.find(({ metadata }) => metadata.name === 'cacerts')?.data, theirs())
+  })
+
+  it('says on which machine the key of the root is', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    made.world.meshRoots.find = async () => undefined
+    const third = new FakeTrustCluster('south', { own: selfSigned(keys[3] ?? ''), leafKey: keys[2] ?? '', workloads: ['istio-system/istio-ingressgateway'] })
+    const world: TrustWorld = {
+      ...made.world,
+      members: [...made.world.members, { name: 'south', cluster: third }],
+      askInside: async (request, cluster) => (cluster === third ? third.inside(request) : made.world.askInside(request, cluster)),
+      readServedChain: async (request, cluster) => (cluster === third ? third.served(request) : made.world.readServedChain(request, cluster)),
+    }
+    await assert.rejects(connect(REQUEST, world), (error: UserError) => {
+      assert.equal(error.code, 'MESH_ROOT_ELSEWHERE')
+      assert.match(error.message, /me@laptop/)
+      return true
+    })
+  })
+
+  it('adds a third cluster and leaves the others alone', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    const third = new FakeTrustCluster('south', { own: selfSigned(keys[3] ?? ''), leafKey: keys[2] ?? '', workloads: ['istio-system/istio-ingressgateway', 'foo/sleep'] })
+    for (const one of [made.west, made.east]) one.writes.length = 0
+    const world: TrustWorld = {
+      ...made.world,
+      members: [...made.world.members, { name: 'south', cluster: third }],
+      askInside: async (request, cluster) => (cluster === third ? third.inside(request) : made.world.askInside(request, cluster)),
+      readServedChain: async (request, cluster) => (cluster === third ? third.served(request) : made.world.readServedChain(request, cluster)),
+    }
+    const result = await connect(REQUEST, world)
+    assert.deepEqual([...made.west.writes, ...made.east.writes], [])
+    const south = result.clusters.find(({ name }) => name === 'south')
+    // The others do not trust its former root, so its workloads already have new certificates.
+    assert.deepEqual([south?.phase, south?.proxies.renewed], ['new-signer', 2])
+  })
+
+  it('restarts nothing but istiod with --renew wait, and says that it is not done', async () => {
+    const made = setup()
+    const result = await connect({ ...REQUEST, renew: 'wait' }, made.world)
+    assert.equal(result.outcome, 'waiting')
+    assert.deepEqual(result.problems.map(({ code }) => code), ['TRUST_RENEWS', 'TRUST_RENEWS'])
+    const restarted = [...made.west.writes].map(({ object }) => object).filter((one) => one.startsWith('Deployment'))
+    assert.deepEqual(restarted, ['Deployment/istiod'])
+    assert.deepEqual(
+      result.clusters.map(({ phase }) => phase),
+      ['both-roots', 'both-roots'],
+    )
+  })
+
+  it('stops at proxies that cannot be asked, unless told to go on', async () => {
+    const made = setup()
+    const hidden: TrustWorld = {
+      ...made.world,
+      askInside: async (request, cluster) =>
+        request.pod.namespace === 'foo' ? { failed: 'connection refused' } : made.world.askInside(request, cluster),
+    }
+    await assert.rejects(connect(REQUEST, hidden), (error: UserError) => error.code === 'TRUST_UNKNOWN')
+    assert.equal((await connect({ ...REQUEST, acceptUnknown: true }, hidden)).outcome, 'applied')
+  })
+})
+
+describe('the way back', () => {
+  it('is refused while services are exported', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    made.west.objects.push({
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'Gateway',
+      metadata: {
+        name: 'kubectl-telemetry-multicluster',
+        namespace: 'istio-system',
+        labels: { 'app.kubernetes.io/managed-by': 'kubectl-telemetry', 'kubectl-telemetry/part': 'multicluster' },
+      },
+    })
+    for (const one of [made.west, made.east]) one.writes.length = 0
+    await refused(untrust(REQUEST, made.world), 'STILL_EXPORTED', made)
+  })
+
+  it('is refused where istiod never had a CA of its own', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    const own = made.east.objects.findIndex(({ metadata }) => metadata.name === 'istio-ca-secret')
+    made.east.objects.splice(own, 1)
+    for (const one of [made.west, made.east]) one.writes.length = 0
+    assert.equal((await refused(untrust(REQUEST, made.world), 'OWN_CA_MISSING', made)).cluster, 'east')
+  })
+})
+
+/** As `kubectl rollout restart`: istiod reads its files. */
+function restartIstiod(cluster: FakeTrustCluster): void {
+  const istiod = istiodOf(cluster) as unknown as { spec: { template: { metadata: { annotations: Record<string, string> } } } }
+  istiod.spec.template.metadata.annotations = { restarted: 'yes' }
+  cluster.settle()
+}
