@@ -39,7 +39,7 @@ function nodePortOf(workplace: Workplace): string {
 
 describe('two clusters', () => {
   let clusters: TwoClusters
-  let before_: Map<string, string>
+  let earlier: Map<string, string>
   const at = (cluster: ClusterNumber) => (cluster === 1 ? clusters.first : clusters.second)
   /** From a pod without a sidecar: its packets go out as it made them. */
   const from = (cluster: ClusterNumber, url: string) => call(at(cluster), FOO, url, '--connect-timeout', '3').status
@@ -47,7 +47,7 @@ describe('two clusters', () => {
   before(async function () {
     this.timeout('20m')
     clusters = await TwoClusters.start()
-    before_ = clusters.dump()
+    earlier = clusters.dump()
     for (const cluster of [1, 2] as const) start(at(cluster), withoutSidecars(sleep(FOO)))
   })
 
@@ -155,19 +155,14 @@ describe('two clusters', () => {
     const { second } = clusters
     const scale = (replicas: number) =>
       second.kubectl('-n', 'istio-system', 'scale', 'deployment/istio-ingressgateway', `--replicas=${replicas}`)
-    scale(0)
-    second.kubectl(
-      '-n',
-      'istio-system',
-      'wait',
-      'pods',
-      '-l',
-      'app=istio-ingressgateway',
-      '--for=delete',
-      '--timeout=60s',
-    )
-    assert.equal(from(1, nodePortOf(second)), 0)
-    scale(1)
+    try {
+      scale(0)
+      const gone = ['--for=delete', '--timeout=60s']
+      second.kubectl('-n', 'istio-system', 'wait', 'pods', '-l', 'app=istio-ingressgateway', ...gone)
+      assert.equal(from(1, nodePortOf(second)), 0)
+    } finally {
+      scale(1)
+    }
     second.waitForRollout('istio-ingressgateway')
     assert.equal(from(1, nodePortOf(second)), 200)
   })
@@ -177,7 +172,7 @@ describe('two clusters', () => {
       endNamespaces(at(cluster), FOO, BAR)
       await loadBalancer('off', cluster)
     }
-    assert.deepEqual(difference(before_, clusters.dump()), [])
+    assert.deepEqual(difference(earlier, clusters.dump()), [])
   })
 })
 
