@@ -47,6 +47,7 @@ describe('two clusters', () => {
   before(async function () {
     this.timeout('20m')
     clusters = await TwoClusters.start()
+    for (const cluster of [1, 2] as const) endNamespaces(at(cluster), FOO, BAR) // of a run that was cut off
     earlier = clusters.dump()
     for (const cluster of [1, 2] as const) start(at(cluster), withoutSidecars(sleep(FOO)))
   })
