@@ -1,7 +1,7 @@
 /** Composition root: the only file that picks adapters. Each is loaded when a command needs it. */
 import { generateKeyPair, randomBytes } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { hostname, userInfo } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,6 +15,7 @@ import { EXIT, hasCode, UserError } from './errors.ts'
 import type { ForwardEnvironment } from './forwarding/port-forward.ts'
 import type { SampleFiles } from './installing/samples.ts'
 import type { Outside } from './installing/source/source.ts'
+import { readAtMost, writeNewFile, writeNewFiles } from './machine-files.ts'
 import { NO_HOME } from './no-home.ts'
 import type { AskOverTls } from './scraping/proof.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -192,21 +193,6 @@ export function outside(): Outside {
   }
 }
 
-async function readAtMost(path: string, largest: number): Promise<'directory' | Uint8Array | undefined> {
-  try {
-    const found = await stat(path)
-    if (found.isDirectory()) return 'directory'
-    if (!found.isFile()) throw new Error('it is neither a file nor a folder')
-    // The end is the last byte that is read.
-    return await createReadStream(path, { end: largest })
-      .toArray()
-      .then((parts: Buffer[]) => Buffer.concat(parts))
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
-}
-
 function above(directory: string, name: string): string {
   return existsSync(join(directory, name)) || dirname(directory) === directory
     ? directory
@@ -279,39 +265,4 @@ async function generateKey(bits = 2048): Promise<string> {
 function limitHeap(): void {
   if (process.versions.v8.startsWith('13.'))
     setFlagsFromString('--scavenger-max-new-space-capacity-mb=1 --semi-space-growth-factor=1')
-}
-
-/** All names are looked at before the first file is written. */
-async function writeNewFiles(
-  directory: string,
-  files: readonly { path: string[]; data: string; mode: number }[],
-): Promise<string[]> {
-  const paths = files.map(({ path }) => join(directory, ...path))
-  const present = paths.find((path) => existsSync(path))
-  if (present !== undefined) throw fileExists(present)
-  for (const [index, { data, mode }] of files.entries()) {
-    const path = paths[index] ?? ''
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((error: Error) => {
-      throw fileNotWritten(dirname(path), error)
-    })
-    await writeNewFile(path, data, mode)
-  }
-  return paths
-}
-
-function fileExists(path: string): UserError {
-  return new UserError('FILE_EXISTS', `${path} already exists; it was not changed`)
-}
-
-function fileNotWritten(path: string, error: Error): UserError {
-  return new UserError('FILE_NOT_WRITTEN', `cannot write ${path}: ${error.message}`, { cause: error })
-}
-
-async function writeNewFile(path: string, data: string | Uint8Array, mode: number): Promise<void> {
-  try {
-    await writeFile(path, data, { mode, flag: 'wx' })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileExists(path)
-    throw fileNotWritten(path, error as Error)
-  }
 }

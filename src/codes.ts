@@ -1,3 +1,4 @@
+import { ACCESS_CODES } from './codes/access.ts'
 import { EXPORTING_CODES } from './codes/exporting.ts'
 import { INSTALLING_CODES } from './codes/installing.ts'
 import { MULTICLUSTER_CODES } from './codes/multicluster.ts'
@@ -14,6 +15,7 @@ import { VERIFYING_CODES } from './codes/verifying.ts'
  * `fails`, `warns` and `notes` a finding of that severity, `skips` the reason why a workload is left out.
  */
 export const CODES = {
+  ...ACCESS_CODES,
   ...EXPORTING_CODES,
   ...INSTALLING_CODES,
   ...MULTICLUSTER_CODES,
@@ -138,31 +140,6 @@ export const CODES = {
   PROBE_FAILED: 'fails: An exposed page does not answer, or not as it must.',
   SCRAPING_WITH_ADDONS: 'usage: cleanup --scraping excludes add-ons and the flags about exposures.',
   STATUS_UNREAD: 'warns: The user lacks a right to read part of what status reports.',
-
-  // who may enter
-  ACCESS_REFUSED: 'warns: A policy that kubectl telemetry did not create refuses this machine.',
-  ACCESS_UNREAD: 'warns: The policies that restrict access cannot be read.',
-  ANONYMOUS_ACCESS: 'error: The add-on lets anyone in, and no flag restricts or allows that.',
-  AUDIENCE_ANY: 'warns: A guard accepts tokens that were issued for other applications.',
-  AUTHORIZER_FAILS_OPEN: 'warns: The gateway lets every request in while the external authorizer does not answer.',
-  AUTHORIZER_LETS_IN: 'warns: The external authorizer lets this machine in without a login.',
-  AUTH_INVALID: 'usage: The value of --auth is unknown, or lacks or excludes another flag.',
-  CIDR_INVALID: 'usage: The value of --allow-cidr is not an IP network.',
-  GUARDS_UNREADABLE: 'error: Existing guards cannot be read, so an exposure that may have one is not changed.',
-  GUARD_DIFFERS: 'warns: The objects of a guard are not what kubectl telemetry writes for it.',
-  GUARD_NOT_PROVEN: 'fails: It could not be seen that a guard is in force, so the route stays closed.',
-  GUARD_WITHOUT_EFFECT: 'fails: The gateway lets strangers pass a guard, so the route is closed.',
-  ROUTE_CLOSED: 'fails, warns: A route answers 403 to everybody until its guard is in force.',
-  HTPASSWD_INVALID: 'usage: The file of --htpasswd has a line that is not a supported user and hash.',
-  JWKS_INVALID: 'usage: The file of --jwks is not a JSON Web Key Set.',
-  JWKS_SERVICE_NOT_FOUND: 'error: The Service of --jwks-uri does not exist.',
-  JWKS_URI_INVALID: 'usage: The value of --jwks-uri is not a usable URL.',
-  CLIENT_NOT_ALLOWED: 'warns: The allow list does not include this machine.',
-  OPEN_TO_ANYONE: 'warns: An exposed add-on lets anyone in, although the user has not allowed that.',
-  PASSWORD_HASH_READABLE: 'warns: Everybody who can read EnvoyFilters sees the hashes of the passwords in --htpasswd.',
-  PASSWORD_NOT_KEPT: 'notes: The password of a dry run is not kept.',
-  PROVIDER_CONFLICT: 'error: Other policies use another external authorizer for the same pods.',
-  PROVIDER_UNKNOWN: "error: Istio's mesh configuration has no external authorizer of this name.",
 
   // certificates and CAs
   CA_CONFLICT: 'error: Another run made a CA for the same domain at the same moment.',

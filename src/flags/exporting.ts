@@ -141,7 +141,8 @@ export const cleanupArg = Args.string({
 
 export const cleanupFlags = {
   trust: Flags.boolean({
-    description: 'Undo "multicluster connect": each cluster trusts only its own root again, and restarts its workloads for it',
+    description:
+      'Undo "multicluster connect": each cluster trusts only its own root again, and restarts its workloads for it',
   }),
   'accept-unknown': Flags.boolean({
     dependsOn: ['trust'],

@@ -127,7 +127,7 @@ const port = Flags.custom<number>({
   },
 })
 
-export const trustFlags = {
+const trustFlags = {
   renew: Flags.option({ options: ['restart', 'wait'] as const })({
     default: 'restart' as const,
     defaultHelp: defaultInDescription,

@@ -12,7 +12,7 @@ export interface Rule {
 
 /** Files that touch the world. Only the composition root picks them. */
 const ADAPTERS =
-  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(dns|over-tls|inside)|served-chain|exec-inside|data-directory|directory-authority-store|system-trust-stores|web-prober|web-sender|web-files|tcp-listener)\.ts$/
+  /\/(kube-[a-z0-9-]+|console-[a-z]+|desktop-browser|ask-(dns|over-tls|inside)|served-chain|exec-inside|data-directory|machine-files|directory-authority-store|system-trust-stores|web-prober|web-sender|web-files|tcp-listener)\.ts$/
 /** The composition root, and where a run begins. */
 const ROOT = /^(adapters|base-command|guarded|main|start)\.ts$/
 

@@ -6,6 +6,7 @@ export const FLOORS: Record<string, string[]> = {
     'shapes',
     'yaml-reading',
     'no-home',
+    'machine-files',
     'text',
     'shell',
     'codes',
@@ -65,6 +66,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   shapes: [],
   'yaml-reading': [],
   'no-home': [],
+  'machine-files': ['errors'],
   cluster: ['codes', 'errors', 'findings', 'shapes'],
   text: [],
   shell: [],
@@ -104,7 +106,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   workloads: ['cluster', 'errors', 'shapes', 'time', 'world'],
   prometheus: ['cluster', 'errors', 'probing', 'workloads', 'yaml-reading'],
   backends: ['addons', 'cluster', 'errors', 'gateways', 'shapes'],
-  forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'terminal', 'time', 'world'],
+  forwarding: ['addons', 'cluster', 'errors', 'findings', 'probing', 'shapes', 'terminal', 'time', 'world'],
   // capabilities
   access: ['addons', 'changes', 'cluster', 'errors', 'findings', 'gateways', 'manifests', 'shapes', 'workloads'],
   certifying: [
@@ -181,6 +183,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
   ],
   multicluster: [
+    'certificates',
     'changes',
     'cluster',
     'errors',
@@ -259,6 +262,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'access',
     'addons',
     'certificates',
+    'cluster',
     'errors',
     'exposing',
     'gateways',
@@ -272,6 +276,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'errors',
     'forwarding',
     'installing',
+    'machine-files',
     'no-home',
     'probing',
     'scraping',
@@ -296,6 +301,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   'telemetry-command': ['base-command', 'flags'],
   'multicluster-command': ['base-command', 'flags', 'multicluster', 'world'],
   commands: [
+    'base-command',
     'multicluster-command',
     'telemetry-command',
     'certifying',

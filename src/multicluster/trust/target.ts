@@ -99,7 +99,7 @@ export function begunRoot(all: readonly KnownTrust[]): Begun | undefined {
 }
 
 /** The domain under which a root is stored: `root-3f2a…`. */
-export function storedAs(root: string): string {
+function storedAs(root: string): string {
   const hex = (fingerprintOf(root) ?? '').replaceAll(':', '').toLowerCase()
   return `root-${hex.slice(0, 32)}`
 }
