@@ -39,7 +39,9 @@ function killedAfter(writes: number, { west, east, ...rest }: ExportWorld): Expo
 const both = ({ west, east }: ExportWorld) => [state(west), state(east)]
 const writesOf = ({ west, east }: ExportWorld) => west.writes.length + east.writes.length
 
-describe('multicluster export, killed after any single write', () => {
+describe('multicluster export, killed after any single write', function () {
+  this.timeout(30_000)
+
   for (const [title, request] of WAYS)
     it(`is undone without a difference, and completed by the same command: ${title}`, async () => {
       const untouched = both(world())
