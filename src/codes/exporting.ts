@@ -13,7 +13,6 @@ export const EXPORTING_CODES = {
   EXPORT_ADDRESS_INVALID: 'usage: The value of --address is an address that no host can have.',
   EXPORT_ADDRESS_TAKEN: 'error: The address of --address belongs to something else in the calling cluster.',
   EXPORT_ADDRESSES_USED_UP: 'error: Each address of 240.0.0.0/16 belongs to another ServiceEntry.',
-  EXPORT_CLUSTER_UNKNOWN: 'usage: --in or --to names a cluster that no --context has.',
   EXPORT_DIFFERS: 'error: The Services of several serving clusters have different ports, or other domains.',
   EXPORT_GATEWAY_GONE: 'error: The recorded gateway of a cluster does not exist any more.',
   EXPORT_HOST_INVALID: 'usage: The host of an exported service is no DNS name, or is one of the cluster itself.',

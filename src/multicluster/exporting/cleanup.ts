@@ -5,7 +5,7 @@ import { type RemovedObject, type UndoResult, undo } from '../../changes/undo.ts
 import type { ObjectName } from '../../cluster/cluster.ts'
 import { type Finding, notes } from '../../findings.ts'
 import type { Dependencies } from '../../world.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member } from '../members.ts'
 import { type ExportInventory, findExports } from './find.ts'
 import { serviceOf } from './names.ts'
 import type { ClusterObject } from './result.ts'
@@ -47,14 +47,16 @@ export async function cleanupExports(
   needs: Needs,
 ): Promise<CleanupResult> {
   const { hosts, timeout, yes, dryRun } = request
-  const inventories = await Promise.all(members.map(findExports))
+  const inventories = await Promise.all(members.map((one) => inCluster(one, () => findExports(one))))
   const ways = members.map((member) => ({
     member,
     way: undoExports(member, leavingFrom(member, hosts, inventories), timeout, needs),
   }))
   const look = dryRun === 'client' ? 'client' : 'server'
   const run = (one: (typeof ways)[number], how: 'none' | 'client' | 'server') =>
-    undo(one.way, { yes: true, dryRun: how }, { cluster: one.member.cluster, terminal: needs.terminal })
+    inCluster(one.member, () =>
+      undo(one.way, { yes: true, dryRun: how }, { cluster: one.member.cluster, terminal: needs.terminal }),
+    )
   const planned = await Promise.all(ways.map((one) => run(one, look)))
   const plan = resultOf('planned', members, planned, unknownHosts(hosts, inventories))
   if (dryRun !== 'none' || plan.objects.length === 0) return dryRun === 'none' ? { ...plan, outcome: 'applied' } : plan

@@ -8,7 +8,7 @@ import { sh } from '../../shell.ts'
 import { awaitRollout } from '../../workloads/await-rollout.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskDns, Dependencies } from '../../world.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member } from '../members.ts'
 import { ClusterProgress } from './cluster-progress.ts'
 import { awaitNames } from './dns/proof.ts'
 import { planExport } from './plan.ts'
@@ -38,26 +38,26 @@ export async function exportService(
 }
 
 async function rehearsed(plan: ExportPlan): Promise<ExportPlan> {
-  const sites = await Promise.all(
-    plan.sites.map(async (site): Promise<SitePlan> => {
-      const { cluster } = site.site
-      const edits = (all: readonly PlannedEdit[]) =>
-        Promise.all(
-          all.map(async ({ edit, change }) => ({
-            edit,
-            change: change && (await rehearse(cluster, [change]))[0],
-          })),
-        )
-      const [serving, calling, names, workloads] = await Promise.all([
-        rehearse(cluster, site.serving),
-        rehearse(cluster, site.calling),
-        edits(site.names),
-        edits(site.workloads),
-      ])
-      return { ...site, serving, calling, names, workloads }
-    }),
-  )
+  const sites = await Promise.all(plan.sites.map((site) => inCluster(site.site, () => rehearsedIn(site))))
   return { ...plan, sites }
+}
+
+async function rehearsedIn(site: SitePlan): Promise<SitePlan> {
+  const { cluster } = site.site
+  const edits = (all: readonly PlannedEdit[]) =>
+    Promise.all(
+      all.map(async ({ edit, change }) => ({
+        edit,
+        change: change && (await rehearse(cluster, [change]))[0],
+      })),
+    )
+  const [serving, calling, names, workloads] = await Promise.all([
+    rehearse(cluster, site.serving),
+    rehearse(cluster, site.calling),
+    edits(site.names),
+    edits(site.workloads),
+  ])
+  return { ...site, serving, calling, names, workloads }
 }
 
 async function confirmed({ sites, request }: ExportPlan, { terminal }: ExportNeeds): Promise<boolean> {
@@ -85,7 +85,8 @@ function lineIn({ site }: SitePlan, change: Change): string {
 /** Serving clusters first: an entry leads to what is there. */
 async function write({ sites, request }: ExportPlan, progress: Progress, needs: ExportNeeds): Promise<void> {
   const each = async (work: (site: SitePlan, own: Progress) => Promise<unknown>) => {
-    for (const site of sites) await work(site, new ClusterProgress(site.site.name, progress))
+    for (const site of sites)
+      await inCluster(site.site, () => work(site, new ClusterProgress(site.site.name, progress)))
   }
   await each(({ site, serving }, own) => applyChanges(site.live, serving, own))
   await each(({ site, calling }, own) => applyChanges(site.live, calling, own))

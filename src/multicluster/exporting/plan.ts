@@ -3,11 +3,11 @@ import { type Change, planChanges, type Wanted } from '../../changes/changes.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { MULTICLUSTER } from '../../cluster/ownership.ts'
 import { destinationRules, gateways } from '../../cluster/resources.ts'
-import { UserError, usageError } from '../../errors.ts'
+import { UserError } from '../../errors.ts'
 import { distinct } from '../../findings.ts'
 import { servingRule } from '../../manifests/destination-rule.ts'
 import { passingGateway } from '../../manifests/gateway.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member, requireNames } from '../members.ts'
 import { MULTICLUSTER_NAME } from '../names.ts'
 import { planCalling } from './calling-plan.ts'
 import { servedRuleName } from './names.ts'
@@ -18,19 +18,23 @@ import { hostsIn } from './server.ts'
 import { readSite, type Site } from './site.ts'
 
 /**
- * @throws UserError EXPORT_CLUSTER_UNKNOWN (exit 2), EXPORT_DIFFERS, SUBSET_NAME_TWICE, NOT_OURS, and those of `readSite`, `readServed` and
+ * @throws UserError CLUSTER_UNKNOWN (exit 2), EXPORT_DIFFERS, SUBSET_NAME_TWICE, NOT_OURS, and those of `readSite`, `readServed` and
  * `planCalling`
  */
 export async function planExport(request: ExportRequest, members: readonly Member[]): Promise<ExportPlan> {
   const { serving, calling } = rolesOf(request, members)
   const names = members.map(({ name }) => name).filter((name) => serving.includes(name) || calling.includes(name))
-  const sites = await Promise.all(members.filter(({ name }) => names.includes(name)).map(readSite))
-  const served = await Promise.all(sitesOf(serving, sites).map((site) => readServed(site, request)))
+  const sites = await Promise.all(
+    members.filter(({ name }) => names.includes(name)).map((one) => inCluster(one, () => readSite(one))),
+  )
+  const served = await Promise.all(
+    sitesOf(serving, sites).map((site) => inCluster(site, () => readServed(site, request))),
+  )
   requireAlike(served)
   requireNamesOfSubsets(served)
   const [servings, callings] = await Promise.all([
-    Promise.all(served.map((one) => planServing(one, request))),
-    Promise.all(sitesOf(calling, sites).map((site) => planCalling(site, served, request))),
+    Promise.all(served.map((one) => inCluster(one.site, () => planServing(one, request)))),
+    Promise.all(sitesOf(calling, sites).map((site) => inCluster(site, () => planCalling(site, served, request)))),
   ])
   return {
     request,
@@ -52,18 +56,14 @@ export async function planExport(request: ExportRequest, members: readonly Membe
   }
 }
 
-/** Names of the clusters that serve and that call. @throws UserError EXPORT_CLUSTER_UNKNOWN (exit 2) */
+/** Names of the clusters that serve and that call. @throws UserError CLUSTER_UNKNOWN (exit 2) */
 function rolesOf(
   { in: serving, to = [] }: ExportRequest,
   members: readonly Member[],
 ): { serving: string[]; calling: string[] } {
+  const named = (values: readonly string[]) => new Map(values.map((name) => [name, name]))
+  requireNames(members, { '--in': named(serving), '--to': named(to) })
   const names = members.map(({ name }) => name)
-  const unknown = [...serving, ...to].find((one) => !names.includes(one))
-  if (unknown !== undefined) {
-    const flag = serving.includes(unknown) ? '--in' : '--to'
-    const message = `${flag} ${JSON.stringify(unknown)} is none of the clusters of this run: ${names.join(', ')}`
-    throw usageError('EXPORT_CLUSTER_UNKNOWN', message, ['--context NAME=CONTEXT   # gives a cluster its name'])
-  }
   const others = names.filter((one) => !serving.includes(one))
   const calling = to.length > 0 ? to : others.length > 0 ? others : names
   return { serving: [...new Set(serving)], calling: [...new Set(calling)] }

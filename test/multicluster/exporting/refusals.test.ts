@@ -37,10 +37,10 @@ const CASES: {
   {
     title: 'a cluster that is none of the run',
     request: { in: ['north'] },
-    code: 'EXPORT_CLUSTER_UNKNOWN',
-    says: /--in "north" is none of the clusters of this run: west, east/,
+    code: 'CLUSTER_UNKNOWN',
+    says: /--in north: no cluster of --context has this name; there are: west, east/,
   },
-  { title: 'the same for callers', request: { to: ['north'] }, code: 'EXPORT_CLUSTER_UNKNOWN', says: /--to "north"/ },
+  { title: 'the same for callers', request: { to: ['north'] }, code: 'CLUSTER_UNKNOWN', says: /--to north/ },
   {
     title: 'a cluster that is not connected',
     east: without('ConfigMap', 'kubectl-telemetry-multicluster'),
