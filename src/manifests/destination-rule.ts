@@ -51,13 +51,17 @@ export function callingRule(resource: Resource, request: CallingRequest): KubeOb
   }
 }
 
-/** A gateway without a pod to pass calls on to resets connections, which count as errors of its address. */
+/**
+ * A gateway without a pod to pass calls on to resets connections, which count as errors of its address. Where no address is left, all are
+ * tried again (`minHealthPercent`): one of them may work since.
+ */
 const OUTLIERS = {
   consecutive5xxErrors: 3,
   consecutiveGatewayErrors: 3,
   interval: '5s',
   baseEjectionTime: '15s',
   maxEjectionPercent: 100,
+  minHealthPercent: 1,
 }
 
 function policyFor(ports: readonly CalledPort[], { identities, failsOver }: CallingRequest): object {
