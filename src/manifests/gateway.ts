@@ -1,7 +1,7 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { EXPOSING, type GatewayNotes, gatewayNotes, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
-import { GATEWAY_NAME, TLS_SECRET_NAME } from './names.ts'
+import { GATEWAY_NAME, passedHostNote, TLS_SECRET_NAME } from './names.ts'
 
 export interface GatewayRequest {
   /** The namespace of the ingress gateway's pods, from which it reads Secrets. */
@@ -57,15 +57,18 @@ export interface PassingGatewayRequest {
   mode: 'AUTO_PASSTHROUGH' | 'PASSTHROUGH'
   /** The version of the object of which the hosts were read: another run may have added some since. */
   resourceVersion?: string | undefined
+  /** The only host of which it passes calls on, for an egress gateway. */
+  passed?: string | undefined
 }
 
 /** Passes mutual TLS on between a caller and a pod, which see each other's certificates. */
 export function passingGateway(resource: Resource, request: PassingGatewayRequest): KubeObject {
-  const { name, namespace, selector, port, hosts, mode, resourceVersion } = request
+  const { name, namespace, selector, port, hosts, mode, resourceVersion, passed } = request
   const version = resourceVersion === undefined ? {} : { resourceVersion }
+  const note = passed === undefined ? {} : passedHostNote(passed)
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER), ...version },
+    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER), ...version, ...note },
     spec: {
       selector,
       servers: [{ hosts, port: { name: 'tls-multicluster', number: port, protocol: 'TLS' }, tls: { mode } }],

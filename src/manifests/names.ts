@@ -1,3 +1,5 @@
+import type { KubeObject } from '../cluster/cluster.ts'
+
 /** Names of our objects. They differ from the names on Istio's page (telemetry-gw-cert, grafana-gateway), whose objects are the user's. */
 export const GATEWAY_NAME = 'kubectl-telemetry'
 export const TLS_SECRET_NAME = 'kubectl-telemetry-tls'
@@ -44,4 +46,16 @@ export function metricsGatewayName(gateway: string): string {
 /** Name of the Telemetry that switches tracing on or off in its namespace. @param revision the only one that reads it */
 export function telemetryName(revision: string | undefined): string {
   return revision === undefined ? 'kubectl-telemetry' : `${PREFIX}${revision}`
+}
+
+/** Annotation of the objects at an egress gateway: the host of which they pass calls on. Believed where their name follows from it. */
+const PASSED_HOST = 'kubectl-telemetry/host'
+
+/** The field of metadata with the host. */
+export function passedHostNote(host: string): { annotations: Record<string, string> } {
+  return { annotations: { [PASSED_HOST]: host } }
+}
+
+export function passedHost({ metadata: { annotations } }: KubeObject): string | undefined {
+  return annotations?.[PASSED_HOST]
 }

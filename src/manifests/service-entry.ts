@@ -1,6 +1,7 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { MULTICLUSTER, ownedLabels, SCRAPING } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
+import { passedHostNote } from './names.ts'
 
 /**
  * The port by which routes name the agent. 80, because sidecars listen for it anyway: any other port would add a listener to them.
@@ -98,12 +99,12 @@ export function exportedEntry(resource: Resource, request: ExportedEntryRequest)
 /** Where an egress gateway passes the calls of an exported service on to, as they are: its own mutual TLS would end the caller's. */
 export function egressEntry(
   resource: Resource,
-  { name, namespace, host }: { name: string; namespace: string; host: string },
+  { name, namespace, host, passed }: { name: string; namespace: string; host: string; passed: string },
   endpoints: readonly EntryEndpoint[],
 ): KubeObject {
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER) },
+    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER), ...passedHostNote(passed) },
     spec: {
       hosts: [host],
       exportTo: ['.'],

@@ -1,7 +1,7 @@
 import type { KubeObject, Resource } from '../cluster/cluster.ts'
 import { EXPOSING, MULTICLUSTER, ownedLabels } from '../cluster/ownership.ts'
 import { typeOf } from '../cluster/resources.ts'
-import { GATEWAY_NAME, virtualServiceName } from './names.ts'
+import { GATEWAY_NAME, passedHostNote, virtualServiceName } from './names.ts'
 import { CLOSED, MARKER, OPEN, PROBES } from './probe-paths.ts'
 
 export interface VirtualServiceRequest {
@@ -139,6 +139,8 @@ export interface PassingRouteRequest {
   /** Of the VirtualService and of its Gateway. */
   name: string
   namespace: string
+  /** The host of which it passes calls on. */
+  passed: string
   /** Server names, with a wildcard. */
   hosts: string[]
   /** Of the Gateway's server. */
@@ -148,10 +150,10 @@ export interface PassingRouteRequest {
 
 /** Passes connections with these server names on, as they are. */
 export function passingRoute(resource: Resource, request: PassingRouteRequest): KubeObject {
-  const { name, namespace, hosts, port, destination } = request
+  const { name, namespace, passed, hosts, port, destination } = request
   return {
     ...typeOf(resource),
-    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER) },
+    metadata: { name, namespace, labels: ownedLabels(MULTICLUSTER), ...passedHostNote(passed) },
     spec: {
       hosts,
       gateways: [name],

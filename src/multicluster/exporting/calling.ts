@@ -96,7 +96,7 @@ function egressEndpoint({ address, port }: EgressGateway): EntryEndpoint {
 
 function egressObjects(service: ExportedService, around: Surroundings, egress: EgressGateway): Wanted[] {
   const { version } = around
-  const place = { name: egressName(service.host), namespace: egress.namespace }
+  const place = { name: egressName(service.host), namespace: egress.namespace, passed: service.host }
   const hosts = [anySni(servingHost(service.service, around.domain))]
   const { selector, port } = egress
   const host = behindEgress(service.host)

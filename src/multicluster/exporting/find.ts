@@ -16,6 +16,7 @@ import {
   WORKLOADS,
 } from '../../cluster/resources.ts'
 import type { Finding } from '../../findings.ts'
+import { passedHost } from '../../manifests/names.ts'
 import { mapOf, textOf, textsOf } from '../../shapes.ts'
 import type { ExportedService } from '../exported.ts'
 import type { Member } from '../members.ts'
@@ -137,12 +138,12 @@ function whyNotOurCorefile(object: KubeObject): string | undefined {
 }
 
 /** The host of an object of a calling cluster; `undefined` for one of a serving cluster. */
-function hostOfCall({ kind, metadata: { name }, spec }: KubeObject): string | undefined {
-  const own = mapOf(spec)
-  const host = kind === 'ServiceEntry' ? textsOf(own.hosts)[0] : textOf(own.host)
-  if (host !== undefined && name === entryName(host)) return host
-  const egress = egressName('')
-  return name.startsWith(egress) ? name.slice(egress.length) : undefined
+function hostOfCall(object: KubeObject): string | undefined {
+  const { kind, metadata, spec } = object
+  const passed = passedHost(object)
+  if (passed !== undefined && metadata.name === egressName(passed)) return passed
+  const host = kind === 'ServiceEntry' ? textsOf(mapOf(spec).hosts)[0] : textOf(mapOf(spec).host)
+  return host !== undefined && metadata.name === entryName(host) ? host : undefined
 }
 
 function callsIn(ours: readonly FoundObject[]): Map<string, FoundObject[]> {

@@ -5,6 +5,7 @@
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { MULTICLUSTER } from '../../cluster/ownership.ts'
 import { isWrittenByOthers } from '../../cluster/trust.ts'
+import { passedHost } from '../../manifests/names.ts'
 import { isMap, listOf, mapOf, textOf, textsOf } from '../../shapes.ts'
 import { MULTICLUSTER_NAME } from '../names.ts'
 import { behindEgress, egressName, entryName, servedRuleName, serviceOf } from './names.ts'
@@ -31,13 +32,12 @@ const CONTENT = 'which makes no object with that content'
 const ELSEWHERE = 'which makes none of that name in its namespace'
 
 const JUDGES: Record<string, Judge> = {
-  ServiceEntry: ({ metadata, spec }, places) => {
+  ServiceEntry: (object, places) => {
+    const { metadata, spec } = object
     const { hosts, location, exportTo } = mapOf(spec)
     const [host = '', ...more] = textsOf(hosts)
-    const isBehind = host.endsWith('.egress.kubectl-telemetry.internal')
-    const isNamed = isBehind
-      ? behindEgress(metadata.name.slice(egressName('').length)) === host
-      : metadata.name === entryName(host)
+    const isBehind = isAtEgress(object)
+    const isNamed = isBehind ? behindEgress(passedHost(object) ?? '') === host : metadata.name === entryName(host)
     if (!isNamed || more.length > 0 || !has(spec, ENTRY)) return CONTENT
     if (location !== (isBehind ? 'MESH_EXTERNAL' : 'MESH_INTERNAL')) return CONTENT
     return isOwnPlace(exportTo, metadata, places) ? undefined : ELSEWHERE
@@ -55,21 +55,28 @@ const JUDGES: Record<string, Judge> = {
       return CONTENT
     return isOwnPlace(exportTo, metadata, places) ? undefined : ELSEWHERE
   },
-  VirtualService: ({ metadata, spec }) => {
-    const isOurs = metadata.name.startsWith(egressName('')) && has(spec, ['hosts', 'gateways', 'exportTo', 'tls'])
+  VirtualService: (object) => {
+    const { metadata, spec } = object
+    const isOurs = isAtEgress(object) && has(spec, ['hosts', 'gateways', 'exportTo', 'tls'])
     return isOurs && textsOf(mapOf(spec).gateways).join() === metadata.name ? undefined : CONTENT
   },
-  Gateway: ({ metadata, spec }, places) => {
+  Gateway: (object, places) => {
+    const { metadata, spec } = object
     const { servers } = mapOf(spec)
     const [server, ...more] = listOf(servers).map(mapOf)
     const mode = textOf(mapOf(server?.tls).mode)
     if (!has(spec, ['selector', 'servers']) || more.length > 0) return CONTENT
-    if (metadata.name !== MULTICLUSTER_NAME)
-      return metadata.name.startsWith(egressName('')) && mode === 'PASSTHROUGH' ? undefined : CONTENT
+    if (metadata.name !== MULTICLUSTER_NAME) return isAtEgress(object) && mode === 'PASSTHROUGH' ? undefined : CONTENT
     const isPlain = mode === 'AUTO_PASSTHROUGH' && textsOf(server?.hosts).every((host) => serviceOf(host) !== undefined)
     if (!isPlain) return CONTENT
     return places.gateways.includes(metadata.namespace ?? '') ? undefined : ELSEWHERE
   },
+}
+
+/** Whether its name follows from the host that it says it is for. */
+function isAtEgress(object: KubeObject): boolean {
+  const host = passedHost(object)
+  return host !== undefined && object.metadata.name === egressName(host)
 }
 
 const ENTRY = ['hosts', 'addresses', 'exportTo', 'location', 'resolution', 'ports', 'endpoints']

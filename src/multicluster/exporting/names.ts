@@ -1,16 +1,24 @@
 /** Names of the objects of an export, and of what callers send to a gateway. Pure. */
+import { createHash } from 'node:crypto'
 import type { ObjectName } from '../../cluster/cluster.ts'
 
 const PREFIX = 'kubectl-telemetry-'
+/** Of a digest that keeps `a.b-c` and `a-b.c` apart. */
+const DIGITS = 8
 
 /** Name of the ServiceEntry and of the DestinationRule of a host, in a calling cluster. */
 export function entryName(host: string): string {
   return PREFIX + host
 }
 
+const EGRESS = `${PREFIX}egress-`
+/** Name of a Gateway: it is a DNS label (63 characters), while hosts have dots. */
+const LONGEST_EGRESS = 63 - EGRESS.length - DIGITS - 1
+
 /** Name of the objects by which the egress gateway passes calls of a host on. */
 export function egressName(host: string): string {
-  return `${PREFIX}egress-${host}`
+  const digest = createHash('sha256').update(host).digest('hex').slice(0, DIGITS)
+  return `${EGRESS}${host.replaceAll('.', '-').slice(0, LONGEST_EGRESS)}-${digest}`
 }
 
 /** Name of the rule with the subsets of an exported Service. A dot, because both names may have hyphens. */
