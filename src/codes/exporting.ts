@@ -23,6 +23,7 @@ export const EXPORTING_CODES = {
   EXPORT_PORT_LEFT_OUT: 'notes: A port of an exported service is not TCP, so it is left out.',
   EXPORT_SERVICE_INVALID: 'usage: The argument is not the name of a Service.',
   EXPORT_SUBSET_INVALID: 'usage: The value of --subsets is not the key of a label.',
+  EXPORT_UNVERIFIED: 'notes: Whether calls of an exported service arrive was not tried.',
   EXPORT_VIA_INVALID: 'usage: The value of --via-egress is not NAMESPACE/SERVICE.',
   EXPORT_WITHOUT_ADDRESS: 'error: The gateway of a serving cluster has no address by which others reach it.',
   EXPORT_WITHOUT_PODS: 'error: The Service to export has no pods.',

@@ -4,6 +4,7 @@ import { usageError } from '../errors.ts'
 import { isDomain } from '../gateways/names.ts'
 import { whyUnusable } from '../multicluster/exporting/addresses.ts'
 import { defaultInDescription, diff, dryRun, duration, yes } from './values.ts'
+import { verifyFlags } from './verifying.ts'
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 /** `kubectl-telemetry-egress-` and the host are the name of an object. */
@@ -127,6 +128,7 @@ export const exportFlags = {
     description:
       'How callers find the address: a block in the configuration of CoreDNS, their sidecars (restarts them), or as you arrange it (default: auto)',
   })(),
+  from: verifyFlags.from,
   timeout,
   'dry-run': dryRun(),
   diff,

@@ -2,6 +2,7 @@ import type { CleanupResult } from '../multicluster/exporting/cleanup.ts'
 import type { ExportReport, ServiceResult } from '../multicluster/exporting/result.ts'
 import { renderDiff } from './diff.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject } from './output.ts'
+import { hopLines } from './verifying.ts'
 
 export function renderExport(
   { result, manifests, comparisons }: ExportReport,
@@ -34,7 +35,21 @@ function serviceLines(service: ServiceResult): string[] {
     `gateway     ${endpoints.map(({ cluster, address: one, port }) => `${cluster} ${withPort(one, port)}`).join(', ')}`,
     `identities  ${identities.join(', ')}`,
     ...(subsets.length === 0 ? [] : [`subsets     ${subsets.join(', ')}`]),
+    ...callLines(service),
   ]
+}
+
+function callLines({ from, hops = [], ports }: ServiceResult): string[] {
+  return from === undefined
+    ? []
+    : [
+        '',
+        `called from ${from}`,
+        ...hopLines(
+          ports.map(({ number }) => number),
+          hops,
+        ),
+      ]
 }
 
 const NAMES = {

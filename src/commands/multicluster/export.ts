@@ -1,6 +1,6 @@
 import { exportArg, exportFlags, requireCapturable, requireExportable } from '../../flags/exporting.ts'
 import { dryRunOf } from '../../flags/values.ts'
-import { exportService } from '../../multicluster/exporting/export.ts'
+import { exportAndCall } from '../../multicluster/called-export.ts'
 import { succeeded } from '../../multicluster/exporting/result.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderExport } from '../../rendering/exporting.ts'
@@ -11,7 +11,7 @@ export default class MulticlusterExport extends MulticlusterCommand {
   static override description =
     `In the clusters of --in, the gateway passes connections to exactly the exported services on; it ends no TLS, so caller and \
 service see each other's identity. In the clusters of --to, the service has a name (httpbin.bar.global) and an address; its \
-sidecars accept only the identities that its pods have now. A second run changes nothing, or what has changed since. "kubectl \
+sidecars accept only the identities that its pods have now. It ends with a call from a pod (--from). A second run changes nothing, or what has changed since. "kubectl \
 telemetry multicluster cleanup HOST" removes everything again.`
   static override usage = '<%= command.id %> SERVICE -n NAMESPACE --in CLUSTER [flags]'
   static override examples = [
@@ -32,9 +32,9 @@ telemetry multicluster cleanup HOST" removes everything again.`
     const dryRun = dryRunOf(flags)
     const roles = { service, in: serving, to, host, suffix, address, into }
     const { members, terminal, clock } = await this.connectMembers(flags)
-    const needs = { terminal, clock, askDns: await this.askDns() }
+    const [askDns, pods] = await Promise.all([this.askDns(), this.pods()])
     const request = { ...roles, subsets, via, dns, timeout, yes, dryRun }
-    const report = await exportService(request, members, needs)
+    const report = await exportAndCall(request, flags.from, { members, terminal, clock, askDns, pods })
     this.answer(
       renderExport(report, dryRun, flags.output, flags.diff),
       renderFindings(report.result.problems),

@@ -4,8 +4,10 @@ import type { KubeObject, Resource } from '../../cluster/cluster.ts'
 import { isStaying, type Node, type Service } from '../../cluster/objects.ts'
 import { isOwnedBy, MULTICLUSTER } from '../../cluster/ownership.ts'
 import { listIfServed, readable } from '../../cluster/reading.ts'
-import { NODES, SERVICES, serviceEntries } from '../../cluster/resources.ts'
+import { gateways, NODES, SERVICES, serviceEntries, virtualServices } from '../../cluster/resources.ts'
 import { UserError } from '../../errors.ts'
+import { passedHost } from '../../manifests/names.ts'
+import { entryNotesOf } from '../../manifests/service-entry.ts'
 import { listOf, mapOf, textOf, textsOf } from '../../shapes.ts'
 import { sh } from '../../shell.ts'
 import type { ExportedService, ExportedSubset } from '../exported.ts'
@@ -13,7 +15,7 @@ import { freeAddress, isAmong } from './addresses.ts'
 import { callingObjects, clusterSubsets, exportedBy, UNKNOWN } from './calling.ts'
 import { type NamesPlan, planNames } from './dns/plan.ts'
 import { readEgress } from './egress.ts'
-import { entryName, sniOf } from './names.ts'
+import { egressName, entryName, sniOf } from './names.ts'
 import { entryPortName } from './ports.ts'
 import type { ExportRequest } from './request.ts'
 import type { Served } from './served.ts'
@@ -49,7 +51,10 @@ export async function planCalling(site: Site, served: readonly Served[], request
   }
   const domain = served[0]?.site.mesh.domain ?? ''
   const localities = Object.fromEntries(served.map((one) => [one.site.name, one.entrance.locality]))
-  const wanted = callingObjects(service, { version, domain, localities, egress })
+  const wanted = [
+    ...callingObjects(service, { version, domain, localities, egress }),
+    ...(await formerEgress(ours, service, site)),
+  ]
   const present = await presentOf(wanted, site)
   await requireSameService(ours, present, service, site)
   return { service, names, changes: planChanges(wanted, present, MULTICLUSTER) }
@@ -188,6 +193,28 @@ async function whyInCluster(address: string, { cluster }: Site): Promise<string 
   const ofServices = (ranges ?? []).flatMap(({ spec }) => textsOf(mapOf(spec).cidrs))
   const given = (services ?? []).flatMap(({ spec }) => [...textsOf(mapOf(spec).clusterIPs), spec.clusterIP ?? ''])
   return isAmong(address, [...ofServices, ...given]) ? 'it is in the range of Services' : undefined
+}
+
+/** What a former run made at an egress gateway through which callers do not send any more. */
+async function formerEgress(
+  ours: KubeObject | undefined,
+  { host, via }: ExportedService,
+  { cluster, version }: Site,
+): Promise<Wanted[]> {
+  const [namespace, name] = (ours && entryNotesOf(ours).via)?.split('/') ?? []
+  if (namespace === undefined || name === undefined || namespace === via?.namespace) return []
+  const kinds = [gateways, virtualServices, serviceEntries].map((kind) => kind(version))
+  const found = await Promise.all(
+    kinds.map(async (resource) => ({
+      resource,
+      manifest: await cluster.get(resource, { name: egressName(host), namespace }),
+    })),
+  )
+  return found.flatMap(({ resource, manifest }): Wanted[] =>
+    manifest !== undefined && isOwnedBy(manifest, MULTICLUSTER) && passedHost(manifest) === host
+      ? [{ resource, manifest, by: 'removing' }]
+      : [],
+  )
 }
 
 /** The objects with the names of wanted ones. */

@@ -3,20 +3,26 @@ import { applyChanges, type Change, lineOf, rehearse } from '../../changes/chang
 import { confirm, counted } from '../../changes/confirmation.ts'
 import { applyEditAsGuest } from '../../changes/object-edits.ts'
 import { Progress } from '../../changes/progress.ts'
-import type { Finding } from '../../findings.ts'
+import { noneFails } from '../../findings.ts'
 import { sh } from '../../shell.ts'
+import { until } from '../../time/until.ts'
 import { awaitRollout } from '../../workloads/await-rollout.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskDns, Dependencies } from '../../world.ts'
+import type { ExportedService } from '../exported.ts'
 import { inCluster, type Member } from '../members.ts'
 import { ClusterProgress } from './cluster-progress.ts'
 import { awaitNames } from './dns/proof.ts'
 import { planExport } from './plan.ts'
 import type { ExportPlan, PlannedEdit, SitePlan } from './planned.ts'
 import type { ExportRequest } from './request.ts'
-import { changesIn, type ExportReport, reportExport } from './result.ts'
+import { changesIn, type ExportProof, type ExportReport, reportExport } from './result.ts'
 
-export type ExportNeeds = Pick<Dependencies, 'terminal' | 'clock'> & { askDns: AskDns }
+export type ExportNeeds = Pick<Dependencies, 'terminal' | 'clock'> & {
+  askDns: AskDns
+  /** Calls the service from a pod of the calling cluster. */
+  callOnce(service: ExportedService): Promise<ExportProof>
+}
 
 /** @throws UserError those of `planExport`, CONSENT_REQUIRED, and the API servers' answers to writes */
 export async function exportService(
@@ -34,7 +40,7 @@ export async function exportService(
     sh`kubectl telemetry multicluster cleanup ${plan.services[0]?.host}   # to undo it, beside the contexts`,
   ]
   await progress.reportOnError(() => write(plan, progress, needs), undo)
-  return reportExport('applied', plan, await proveNames(plan, needs))
+  return reportExport('applied', plan, await prove(plan, needs))
 }
 
 async function rehearsed(plan: ExportPlan): Promise<ExportPlan> {
@@ -102,13 +108,28 @@ async function write({ sites, request }: ExportPlan, progress: Progress, needs: 
   })
 }
 
-async function proveNames(plan: ExportPlan, needs: ExportNeeds): Promise<Finding[]> {
-  const asked = plan.services.filter(({ dns }) => dns === 'coredns')
-  const findings = await Promise.all(
-    asked.map(async ({ host, address, to }) => {
-      const site = plan.sites.find((one) => one.site.name === to)?.site
-      return site === undefined ? [] : awaitNames({ host, address }, site, plan.request.timeout, needs)
-    }),
-  )
-  return findings.flat()
+/** Names first: without them a call says nothing about the rest of the way. */
+async function prove(plan: ExportPlan, needs: ExportNeeds): Promise<ExportProof[]> {
+  const proofs: ExportProof[] = []
+  // One after the other: a question for the caller may follow another.
+  for (const service of plan.services) {
+    const { host, address, to, dns } = service
+    const site = plan.sites.find((one) => one.site.name === to)?.site
+    const unknown =
+      dns === 'coredns' && site !== undefined
+        ? await awaitNames({ host, address }, site, plan.request.timeout, needs)
+        : []
+    proofs.push({ to, problems: unknown })
+    if (noneFails(unknown)) proofs.push(await callUntilAnswered(service, needs))
+  }
+  return proofs
+}
+
+/** Milliseconds: istiod sends a changed object to sidecars within a second or a few. */
+const PATIENCE = 20_000
+const PAUSE = 1_000
+
+function callUntilAnswered(service: ExportedService, { callOnce, clock }: ExportNeeds): Promise<ExportProof> {
+  const isDone = ({ problems }: ExportProof) => noneFails(problems)
+  return until({ look: () => callOnce(service), isDone, pause: PAUSE, timeout: PATIENCE }, clock)
 }

@@ -22,6 +22,27 @@ export interface ServiceResult {
   subsets: string[]
   identities: string[]
   dns: 'coredns' | 'proxy' | 'none'
+  /** `NAMESPACE/WORKLOAD` that called it at the end; left out where none did. */
+  from?: string
+  /** The hops of that call. */
+  hops?: readonly CalledHop[]
+}
+
+export interface CalledHop {
+  readonly port: number
+  readonly hop: string
+  readonly ok: boolean
+  readonly milliseconds: number
+  readonly text: string
+}
+
+/** What a call showed. */
+export interface ExportProof {
+  /** Name of the calling cluster. */
+  readonly to: string
+  readonly from?: string
+  readonly hops?: readonly CalledHop[]
+  readonly problems: readonly Finding[]
 }
 
 /** An object of one of the clusters. */
@@ -55,7 +76,7 @@ export function changesIn({ serving, calling, names, workloads }: SitePlan): Cha
 export function reportExport(
   outcome: ExportResult['outcome'],
   { sites, services, warnings }: ExportPlan,
-  found: readonly Finding[] = [],
+  proofs: readonly ExportProof[] = [],
 ): ExportReport {
   const changes = sites.flatMap((site) => changesIn(site).map((change) => ({ cluster: site.site.name, change })))
   return {
@@ -75,9 +96,14 @@ export function reportExport(
         subsets: subsets.map(({ name }) => name),
         identities: [...rest.identities],
         dns: rest.dns,
+        ...calledIn(rest.to, proofs),
       })),
       objects: changes.map(({ cluster, change }) => ({ cluster, ...outcomeOf(change) })),
-      problems: [...warnings, ...managedElsewhere(changes.map(({ change }) => change)), ...found],
+      problems: [
+        ...warnings,
+        ...managedElsewhere(changes.map(({ change }) => change)),
+        ...proofs.flatMap((one) => one.problems),
+      ],
     },
     manifests: changes.map(({ cluster, change }) => ({ cluster, manifest: change.manifest })),
     comparisons: changes.map(({ cluster, change }) => {
@@ -85,4 +111,9 @@ export function reportExport(
       return { ...comparison, name: `${comparison.name} of cluster ${cluster}` }
     }),
   }
+}
+
+function calledIn(to: string, proofs: readonly ExportProof[]): Pick<ServiceResult, 'from' | 'hops'> {
+  const { from, hops } = proofs.find((one) => one.to === to && one.hops !== undefined) ?? {}
+  return { ...(from === undefined ? {} : { from }), ...(hops === undefined ? {} : { hops }) }
 }

@@ -123,13 +123,23 @@ function answerOf(cluster: FakeCluster, host: string): DnsAnswer {
   return { addresses: address === undefined ? [] : [address] }
 }
 
+/** A call that arrived. */
+const HOPS = (['name', 'sidecar', 'gateway', 'identity', 'call'] as const).map((hop) => ({
+  port: 8000,
+  hop,
+  ok: true,
+  milliseconds: 2,
+  text: `the ${hop} is right`,
+}))
+
 export function exporting(world: ExportWorld, request: Partial<ExportRequest> = {}): Promise<ExportReport> {
   const askDns = async ({ host }: { host: string }) => answersIn(world, host)
-  return exportService({ ...REQUEST, ...request }, members(world), { ...world, askDns })
+  const callOnce = async ({ to }: { to: string }) => ({ to, from: 'foo/sleep', hops: HOPS, problems: [] })
+  return exportService({ ...REQUEST, ...request }, members(world), { ...world, askDns, callOnce })
 }
 
 /** The answer of whichever cluster knows the host. */
-function answersIn({ west, east }: ExportWorld, host: string): DnsAnswer {
+export function answersIn({ west, east }: ExportWorld, host: string): DnsAnswer {
   const answers = [west, east].map((one) => answerOf(one, host))
   return answers.find((one) => 'addresses' in one && one.addresses.length > 0) ?? { addresses: [] }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
+import { findExports } from '../../../src/multicluster/exporting/find.ts'
 import { succeeded } from '../../../src/multicluster/exporting/result.ts'
 import { renderExport, renderExportCleanup } from '../../../src/rendering/exporting.ts'
+import { ingressGateway } from '../../fakes/mesh.ts'
 import { expectGolden } from '../../golden-file.ts'
 import {
   COREFILE,
@@ -193,6 +195,27 @@ describe('multicluster export', () => {
       1,
     )
     assert.equal(await address(), '240.0.0.3')
+  })
+
+  it('removes what was at an egress gateway when callers do not send through it any more', async () => {
+    const egress = ingressGateway('istio-system', 'istio-egressgateway', [])
+    const world = exportWorld(undefined, connected('east', '192.0.2.20', [...sleep(), ...egress]))
+    await exporting(world, { via: { namespace: 'istio-system', name: 'istio-egressgateway' } })
+    const { called } = await findExports({ name: 'east', cluster: world.east })
+    assert.deepEqual(
+      [called[0]?.via, called[0]?.from],
+      [
+        { namespace: 'istio-system', name: 'istio-egressgateway' },
+        [{ cluster: 'west', address: '192.0.2.10', port: 15443 }],
+      ],
+    )
+    assert.equal(objectsOf(world.east, 'Gateway').length, 1)
+    await exporting(world)
+    const kinds = ['Gateway', 'VirtualService', 'ServiceEntry', 'DestinationRule']
+    assert.deepEqual(
+      kinds.map((kind) => objectsOf(world.east, kind).length),
+      [0, 0, 1, 1],
+    )
   })
 
   it('says what was removed', async () => {
