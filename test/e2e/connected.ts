@@ -25,7 +25,8 @@ export class Connected {
   /** `kubectl telemetry multicluster …` for both clusters. */
   run(...words: string[]): Outcome {
     const [verb = '', ...more] = words
-    return this.clusters.first.telemetry('multicluster', verb, ...more, ...CLUSTERS, '-y')
+    const yes = ['verify', 'status'].includes(verb) ? [] : ['-y']
+    return this.clusters.first.telemetry('multicluster', verb, ...more, ...CLUSTERS, ...yes)
   }
 
   /** The same, which has to succeed. */

@@ -23,10 +23,10 @@ import { readSite, type Site } from './site.ts'
  */
 export async function planExport(request: ExportRequest, members: readonly Member[]): Promise<ExportPlan> {
   const { serving, calling } = rolesOf(request, members)
-  const names = members.map(({ name }) => name).filter((name) => serving.includes(name) || calling.includes(name))
-  const sites = await Promise.all(
-    members.filter(({ name }) => names.includes(name)).map((one) => inCluster(one, () => readSite(one))),
-  )
+  // In the order in which they are written.
+  const names = [...new Set([...serving, ...calling])]
+  const chosen = names.flatMap((name) => members.find((one) => one.name === name) ?? [])
+  const sites = await Promise.all(chosen.map((one) => inCluster(one, () => readSite(one))))
   const served = await Promise.all(
     sitesOf(serving, sites).map((site) => inCluster(site, () => readServed(site, request))),
   )
