@@ -9,7 +9,6 @@ export const VERIFYING_CODES = {
   CLIENT_MISSING: "error: The caller's container has no program that could call.",
   GATEWAY_UNREACHABLE:
     "fails: Connections of the caller do not get to the serving cluster's gateway, or it has no pod.",
-  MEMBER_UNKNOWN: 'usage: A flag names a cluster that is not one of the run.',
   NAME_ELSEWHERE: "fails: In the caller's pod the host of an exported service leads to another address.",
   NAME_UNRESOLVED: "fails: The caller's pod cannot resolve the host of an exported service.",
   NOTHING_TO_VERIFY: 'error: No exported service is the one to verify.',

@@ -89,6 +89,6 @@ describe('kubectl telemetry multicluster verify', () => {
     `curl:8@sha256:${'a'.repeat(64)}`,
   ])
     it(`accepts the image ${image.slice(0, 40)}`, async () => {
-      assert.match((await run(`--probe-image ${image} --in north`)).stderr, /\(MEMBER_UNKNOWN\)/)
+      assert.match((await run(`--probe-image ${image} --in north`)).stderr, /\(CLUSTER_UNKNOWN\)/)
     })
 })

@@ -4,7 +4,7 @@ import { succeeded } from '../../multicluster/verifying/result.ts'
 import { verify } from '../../multicluster/verifying/verify.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderFindings } from '../../rendering/findings.ts'
-import { renderVerified } from '../../rendering/verifying.ts'
+import { renderVerified } from '../../rendering/multicluster/verify.ts'
 
 export default class MulticlusterVerify extends MulticlusterCommand {
   static override summary = 'Call exported services, and name the hop that fails'

@@ -7,6 +7,7 @@ import type { Cluster, KubeObject, Resource } from '../../cluster/cluster.ts'
 import { isStaying } from '../../cluster/objects.ts'
 import { changedBy, isOwnedBy, MULTICLUSTER, OWNED } from '../../cluster/ownership.ts'
 import { findIstioVersion, listIfServed, readable, sift } from '../../cluster/reading.ts'
+import { RememberingCluster } from '../../cluster/remembering-cluster.ts'
 import {
   CONFIG_MAPS,
   destinationRules,
@@ -19,7 +20,7 @@ import type { Finding } from '../../findings.ts'
 import { passedHost } from '../../manifests/names.ts'
 import { mapOf, textOf, textsOf } from '../../shapes.ts'
 import type { ExportedService } from '../exported.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member } from '../members.ts'
 import { findMesh } from '../mesh.ts'
 import { findRecord } from '../record.ts'
 import { type CallObjects, exportedBy } from './calling.ts'
@@ -97,10 +98,16 @@ export async function findExports(member: Member): Promise<ExportInventory> {
   }
 }
 
-/** What the clusters of a run call of each other. */
-export async function exportedBetween(members: readonly Member[]): Promise<ExportedService[]> {
-  const inventories = await Promise.all(members.map(findExports))
-  return inventories.flatMap(({ called }) => called)
+/** What the clusters of a run call of each other, and what is not believed. */
+export async function exportedBetween(
+  members: readonly Member[],
+): Promise<{ services: ExportedService[]; warnings: Finding[] }> {
+  const remembering = members.map(({ name, cluster }) => ({ name, cluster: new RememberingCluster(cluster) }))
+  const inventories = await Promise.all(remembering.map((member) => inCluster(member, () => findExports(member))))
+  return {
+    services: inventories.flatMap(({ called }) => called),
+    warnings: inventories.flatMap(({ warnings }) => warnings),
+  }
 }
 
 interface Listed {

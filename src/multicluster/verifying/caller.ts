@@ -8,8 +8,7 @@ import { sh } from '../../shell.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 import { controllerOf } from '../../workloads/controller.ts'
 import { ambientPartOf, PROXY_CONTAINER, proxyImage } from '../../workloads/proxy.ts'
-import type { Member } from '../members.ts'
-import { inCluster } from './pods.ts'
+import { inCluster, type Member } from '../members.ts'
 
 /** A pod with a sidecar, from which a host is called. */
 export interface Caller {
@@ -41,7 +40,9 @@ export async function requireCaller(
   terminal: Pick<Terminal, 'interactive' | 'select'>,
 ): Promise<Caller> {
   const namespace = choice?.namespace ?? into
-  const listed = await inCluster(member, member.cluster.list<Pod>(PODS, namespace === undefined ? {} : { namespace }))
+  const listed = await inCluster(member, () =>
+    member.cluster.list<Pod>(PODS, namespace === undefined ? {} : { namespace }),
+  )
   const running = listed.filter((pod) => isStaying(pod) && !hasEnded(pod))
   if (choice !== undefined) return chosenCaller(running, choice, member)
   const callers = eachWorkload(

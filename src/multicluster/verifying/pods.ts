@@ -1,6 +1,6 @@
-/** What is asked of pods, and how errors name a cluster. */
+/** What is asked of pods. */
 import type { ObjectName } from '../../cluster/cluster.ts'
-import { hasCode, UserError } from '../../errors.ts'
+import { hasCode } from '../../errors.ts'
 import type { AskInside, ReadServedChain, RunProgram } from '../../world.ts'
 import type { Member } from '../members.ts'
 import { ADMIN } from './proxy-view.ts'
@@ -24,17 +24,6 @@ export async function askProxy(
 ): Promise<string | undefined> {
   const answer = await askInside({ pod, port: ADMIN, path, timeout: TIMEOUT }, cluster)
   return answer !== undefined && 'status' in answer && answer.status === 200 ? answer.body : undefined
-}
-
-/** Lets an error say in which cluster it happened. */
-export async function inCluster<T>({ name }: Member, work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    const { code, message, suggestions, exitCode } = error
-    throw new UserError(code, `cluster ${name}: ${message}`, { suggestions, exitCode, cause: error })
-  }
 }
 
 /** For what only explains a fault: without it the explanation is shorter. @returns undefined if the cluster does not answer */

@@ -11,9 +11,8 @@ import { serverTime } from '../../time/server-time.ts'
 import { unlessAborted } from '../../time/unless-aborted.ts'
 import { until } from '../../time/until.ts'
 import { complaintOf, startRefused } from '../../workloads/rollout.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member } from '../members.ts'
 import { type Caller, callerIn, callerName, requireUsable } from './caller.ts'
-import { inCluster } from './pods.ts'
 
 export interface ProbeNeeds {
   readonly clock: Clock
@@ -46,7 +45,7 @@ export async function withProbePod<T>(
   const { signal } = needs
   await removeLeft(member, namespace, needs)
   const wanted = podFor(caller, image, needs)
-  const made = inCluster(member, member.cluster.apply<Pod>(PODS, wanted, { manager: MULTICLUSTER.manager }))
+  const made = inCluster(member, () => member.cluster.apply<Pod>(PODS, wanted, { manager: MULTICLUSTER.manager }))
   try {
     const result = await unlessAborted(
       made.then(() => ready(wanted, caller, needs)).then(async (probe) => ({ done: await work(probe) })),
@@ -111,7 +110,7 @@ async function ready({ metadata }: KubeObject, caller: Caller, { clock, signal }
   const place = { namespace, name: metadata.name }
   const pod = await until<Pod | undefined>(
     {
-      look: () => inCluster(member, member.cluster.get<Pod>(PODS, place)),
+      look: () => inCluster(member, () => member.cluster.get<Pod>(PODS, place)),
       isDone: (found) => found === undefined || isReady(found) || startRefused([found]) !== undefined,
       pause: PAUSE,
       timeout: START,
@@ -135,8 +134,9 @@ function probeFailed(name: string, pod: Pod | undefined, caller: Caller): UserEr
 }
 
 async function remove(member: Member, { metadata: { name, namespace = '' } }: KubeObject): Promise<void> {
-  const found = await inCluster(member, member.cluster.get<Pod>(PODS, { name, namespace }))
-  if (found !== undefined && isOwnedBy(found, MULTICLUSTER)) await inCluster(member, member.cluster.delete(PODS, found))
+  const found = await inCluster(member, () => member.cluster.get<Pod>(PODS, { name, namespace }))
+  if (found !== undefined && isOwnedBy(found, MULTICLUSTER))
+    await inCluster(member, () => member.cluster.delete(PODS, found))
 }
 
 /** Pods of runs that cannot be running any more. Younger ones may belong to somebody who verifies now. */
@@ -146,7 +146,7 @@ async function removeLeft(member: Member, namespace: string, { clock }: ProbeNee
     const age = now - Date.parse(String(metadata.creationTimestamp))
     return age > LIFETIME * 1_000
   })
-  await Promise.all(left.map((pod) => inCluster(member, member.cluster.delete(PODS, pod))))
+  await Promise.all(left.map((pod) => inCluster(member, () => member.cluster.delete(PODS, pod))))
 }
 
 /**

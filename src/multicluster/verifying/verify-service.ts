@@ -5,12 +5,12 @@ import { cut, oneLine } from '../../text.ts'
 import type { Clock } from '../../time/clock.ts'
 import { serverTime } from '../../time/server-time.ts'
 import type { ExportedPort, ExportedService } from '../exported.ts'
-import type { Member } from '../members.ts'
+import { inCluster, type Member } from '../members.ts'
 import { type Caller, callerName } from './caller.ts'
 import { type CallEnd, clientsFor, isUsable, LIMIT } from './client.ts'
 import { judge } from './diagnosis.ts'
 import { type Evidence, isHttp, needsServing, type SidecarEvidence } from './evidence.ts'
-import { askProxy, inCluster, type Pods } from './pods.ts'
+import { askProxy, type Pods } from './pods.ts'
 import {
   clusterDumpPath,
   clusterName,
@@ -119,10 +119,10 @@ function nameOf({ namespace, pod }: Caller): { namespace: string; name: string }
 /** @throws UserError FORBIDDEN, NOT_FOUND, CLUSTER_UNREACHABLE, SIDECAR_SILENT */
 async function endpointsIn(caller: Caller, { pods }: VerifyNeeds): Promise<string> {
   const { member } = caller
-  const answer = await inCluster(member, askProxy(nameOf(caller), ENDPOINTS_PATH, member, pods))
+  const answer = await inCluster(member, () => askProxy(nameOf(caller), ENDPOINTS_PATH, member, pods))
   if (answer !== undefined) return answer
   // Without the permission, this says which one is missing.
-  const { socket } = await inCluster(member, member.cluster.portForward(nameOf(caller)))
+  const { socket } = await inCluster(member, () => member.cluster.portForward(nameOf(caller)))
   socket.destroy()
   const { namespace, name } = nameOf(caller)
   const message = `cluster ${member.name}: the sidecar of pod ${namespace}/${name} does not answer at its admin port`
@@ -134,12 +134,14 @@ async function endpointsIn(caller: Caller, { pods }: VerifyNeeds): Promise<strin
 }
 
 async function configurationIn(caller: Caller, name: string, { pods }: VerifyNeeds) {
-  const dump = await inCluster(caller.member, askProxy(nameOf(caller), clusterDumpPath(name), caller.member, pods))
+  const dump = await inCluster(caller.member, () =>
+    askProxy(nameOf(caller), clusterDumpPath(name), caller.member, pods),
+  )
   return dump === undefined ? undefined : clusterTls(dump, name)
 }
 
 async function trustIn(caller: Caller, { pods }: VerifyNeeds) {
-  const secrets = await inCluster(caller.member, askProxy(nameOf(caller), SECRETS_PATH, caller.member, pods))
+  const secrets = await inCluster(caller.member, () => askProxy(nameOf(caller), SECRETS_PATH, caller.member, pods))
   return secrets === undefined ? undefined : trustOf(secrets)
 }
 
@@ -166,7 +168,7 @@ async function callFrom(
   const clients = clientsFor(target)
   for (const client of clients) {
     const program = { pod: nameOf(caller), container, argv: client.argv, timeout: LIMIT }
-    const end = await inCluster(member, pods.runProgram(program, member.cluster))
+    const end = await inCluster(member, () => pods.runProgram(program, member.cluster))
     if ('exitCode' in end) {
       if (isUsable(end)) return client.read(end)
     } else if (!end.absent) throw clientFailed(caller, client.argv[0] ?? '', end.failed)

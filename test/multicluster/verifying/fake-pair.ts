@@ -3,9 +3,9 @@
  * connections on. A call goes the way that a real one goes, and fails where something is wrong.
  */
 import type { Cluster, KubeObject, ProgramEnd } from '../../../src/cluster/cluster.ts'
-import { MULTICLUSTER, ownedLabels } from '../../../src/cluster/ownership.ts'
 import type { ExportedService } from '../../../src/multicluster/exported.ts'
 import type { Member } from '../../../src/multicluster/members.ts'
+import { recordObject } from '../../../src/multicluster/record.ts'
 import type { Pods } from '../../../src/multicluster/verifying/pods.ts'
 import type { InsideRequest, Program } from '../../../src/world.ts'
 import { FakeCluster } from '../../fakes/fake-cluster.ts'
@@ -299,25 +299,13 @@ function servingObjects({ gatewayPod, endpoints }: Faults): KubeObject[] {
   const ports = [{ name: 'tls-15443', port: 15_443, targetPort: 15_443 }]
   const gateway = { type: 'LoadBalancer', selector: { app: 'istio-ingressgateway' }, ports }
   const [deployment, ...gatewayPods] = workload('istio-ingressgateway', { namespace: 'istio-system', proxy: 'gateway' })
-  const record = {
-    name: 'west',
-    gateway: JSON.stringify({ namespace: 'istio-system', service: 'istio-ingressgateway', port: 15_443 }),
-  }
+  const record = { name: 'west', gateway: { namespace: 'istio-system', service: 'istio-ingressgateway', port: 15_443 } }
   return [
     ...istiod(),
     service('istio-system', 'istio-ingressgateway', {}, gateway),
     ...(deployment === undefined ? [] : [deployment]),
     ...(gatewayPod ? gatewayPods : []),
-    {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: {
-        name: 'kubectl-telemetry-multicluster',
-        namespace: 'istio-system',
-        labels: ownedLabels(MULTICLUSTER),
-      },
-      data: record,
-    },
+    recordObject(record, 'istio-system'),
     service(
       'bar',
       'httpbin',

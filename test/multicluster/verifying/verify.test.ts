@@ -1,6 +1,7 @@
 /** Which services are called, and from where. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { type Finding, warns } from '../../../src/findings.ts'
 import type { ExportedService } from '../../../src/multicluster/exported.ts'
 import { type VerifyRequest, verify } from '../../../src/multicluster/verifying/verify.ts'
 import { FakeTerminal } from '../../fakes/fake-terminal.ts'
@@ -8,7 +9,11 @@ import { EXPORTED, FakePair } from './fake-pair.ts'
 
 const ALL: VerifyRequest = { host: undefined, from: undefined, caller: undefined, probeImage: undefined, path: '/' }
 
-async function run(request: Partial<VerifyRequest>, exported: readonly ExportedService[] = [EXPORTED]) {
+async function run(
+  request: Partial<VerifyRequest>,
+  exported: readonly ExportedService[] = [EXPORTED],
+  warnings: readonly Finding[] = [],
+) {
   const pair = await FakePair.create()
   const { members, pods, clock } = pair
   const result = await verify(
@@ -20,7 +25,7 @@ async function run(request: Partial<VerifyRequest>, exported: readonly ExportedS
       terminal: new FakeTerminal(),
       random: (bytes) => Buffer.alloc(bytes, 1),
       ending: () => new AbortController().signal,
-      exported: async () => exported,
+      exported: async () => ({ services: exported, warnings }),
     },
   )
   return { pair, result }
@@ -80,11 +85,14 @@ describe('verify', () => {
     await assert.rejects(run({ caller: 'west' }), { message: 'nothing is exported to cluster west' })
   })
 
+  it('says what it does not believe', async () => {
+    const planted = warns('OBJECT_NOT_TRUSTED', 'serviceentry x is not believed')
+    const { result } = await run({}, [EXPORTED], [planted])
+    assert.deepEqual([result.outcome, result.problems], ['verified', [planted]])
+    await assert.rejects(run({}, [], [planted]), { message: 'nothing is exported; serviceentry x is not believed' })
+  })
+
   it('knows the clusters of the run only', async () => {
-    await assert.rejects(run({ caller: 'north' }), {
-      code: 'MEMBER_UNKNOWN',
-      exitCode: 2,
-      suggestions: ['--in east', '--in west'],
-    })
+    await assert.rejects(run({ caller: 'north' }), { code: 'CLUSTER_UNKNOWN', exitCode: 2 })
   })
 })

@@ -1,5 +1,5 @@
-import type { HopResult, VerifiedService, VerifyResult } from '../multicluster/verifying/result.ts'
-import { type OutputFormat, page, renderData, tableLines } from './output.ts'
+import type { HopResult, VerifiedService, VerifyResult } from '../../multicluster/verifying/result.ts'
+import { type OutputFormat, page, renderData, tableLines } from '../output.ts'
 
 export function renderVerified(result: VerifyResult, format: OutputFormat | undefined): string {
   if (format !== undefined) return renderData(result, format)
