@@ -66,11 +66,12 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
       ...(await gatewayIn(one.member)),
     })),
   )
-  const exported = await exportedBetween(members)
+  const { services: exported, warnings } = await exportedBetween(members)
   const services = await Promise.all(exported.map((one) => serviceStatus(one, { ...needs, members })))
   const problems = [
     ...unread,
     ...begun.findings,
+    ...warnings,
     ...clusters.flatMap((one) => clusterProblems(one, root !== undefined)),
     ...services.flatMap((one) => one.problems),
   ]

@@ -58,7 +58,8 @@ export async function requireCaller(
 
 /** The first workload that could call, in the order of their names. @param into the only namespace whose pods may call */
 export async function anyCaller(member: Member, into: string | undefined): Promise<Caller | undefined> {
-  const listed = await inCluster(member, member.cluster.list<Pod>(PODS, into === undefined ? {} : { namespace: into }))
+  const place = into === undefined ? {} : { namespace: into }
+  const listed = await inCluster(member, () => member.cluster.list<Pod>(PODS, place))
   const usable = listed.filter((pod) => isStaying(pod) && !hasEnded(pod) && whyNoCaller(pod) === undefined)
   return eachWorkload(usable.map((pod) => callerIn(pod, member)))[0]
 }
