@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../base-command.ts'
 import { certificatesFlags, certificatesRequest, withoutCluster } from '../../flags/multicluster.ts'
 import { makeCertificates } from '../../multicluster/certificates.ts'
-import { renderCertificates } from '../../rendering/multicluster.ts'
+import { renderCertificates } from '../../rendering/multicluster/clusters.ts'
 
 export default class MulticlusterCertificates extends BaseCommand {
   static override baseFlags = withoutCluster

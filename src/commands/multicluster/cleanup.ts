@@ -2,7 +2,7 @@ import { cleanupArg, cleanupFlags } from '../../flags/exporting.ts'
 import { cleanupClusters } from '../../multicluster/cleanup.ts'
 import { cleaned } from '../../multicluster/exporting/cleanup.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
-import { renderExportCleanup } from '../../rendering/exporting.ts'
+import { renderExportCleanup } from '../../rendering/multicluster/export.ts'
 import { renderFindings } from '../../rendering/findings.ts'
 
 export default class MulticlusterCleanup extends MulticlusterCommand {

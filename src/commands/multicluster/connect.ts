@@ -2,7 +2,7 @@ import { connectFlags, connectRequest } from '../../flags/multicluster.ts'
 import { connect, succeeded } from '../../multicluster/connect.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderFindings } from '../../rendering/findings.ts'
-import { renderConnect } from '../../rendering/multicluster.ts'
+import { renderConnect } from '../../rendering/multicluster/clusters.ts'
 
 export default class MulticlusterConnect extends MulticlusterCommand {
   static override summary = 'Give clusters one root of trust, and each a gateway by which the others enter'

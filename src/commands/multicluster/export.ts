@@ -3,7 +3,7 @@ import { dryRunOf } from '../../flags/values.ts'
 import { exportAndCall } from '../../multicluster/called-export.ts'
 import { succeeded } from '../../multicluster/exporting/result.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
-import { renderExport } from '../../rendering/exporting.ts'
+import { renderExport } from '../../rendering/multicluster/export.ts'
 import { renderFindings } from '../../rendering/findings.ts'
 
 export default class MulticlusterExport extends MulticlusterCommand {

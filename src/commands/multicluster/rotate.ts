@@ -3,7 +3,7 @@ import { succeeded } from '../../multicluster/connect.ts'
 import { rotate } from '../../multicluster/rotate.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderFindings } from '../../rendering/findings.ts'
-import { renderTrust } from '../../rendering/multicluster.ts'
+import { renderTrust } from '../../rendering/multicluster/clusters.ts'
 
 export default class MulticlusterRotate extends MulticlusterCommand {
   static override summary = "Replace the CA of each cluster's istiod, or with --ca the root of all"

@@ -1,6 +1,6 @@
 import { multiclusterStatus, succeeded } from '../../multicluster/status.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
-import { renderMulticlusterStatus } from '../../rendering/multicluster.ts'
+import { renderMulticlusterStatus } from '../../rendering/multicluster/clusters.ts'
 
 export default class MulticlusterStatus extends MulticlusterCommand {
   static override summary = 'Show the trust of each cluster, its gateway, the exported services, and what is wrong'

@@ -12,7 +12,7 @@ function verifiedLines({ host, in: serving, to, from, ports, hops }: VerifiedSer
 }
 
 /** A table of the hops of each port. */
-function hopLines(ports: readonly number[], hops: readonly Hop[]): string[] {
+export function hopLines(ports: readonly number[], hops: readonly Hop[]): string[] {
   const rows = ports.flatMap((port) => hops.filter((one) => one.port === port).map(hopRow))
   return tableLines([['PORT', 'HOP', '', 'MS', ''], ...rows]).map((line) => `  ${line}`)
 }

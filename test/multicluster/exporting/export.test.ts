@@ -3,7 +3,7 @@ import { describe, it } from 'mocha'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { findExports } from '../../../src/multicluster/exporting/find.ts'
 import { succeeded } from '../../../src/multicluster/exporting/result.ts'
-import { renderExport, renderExportCleanup } from '../../../src/rendering/exporting.ts'
+import { renderExport, renderExportCleanup } from '../../../src/rendering/multicluster/export.ts'
 import { ingressGateway } from '../../fakes/mesh.ts'
 import { expectGolden } from '../../golden-file.ts'
 import {

@@ -1,8 +1,8 @@
-import type { CleanupResult } from '../multicluster/exporting/cleanup.ts'
-import type { ExportReport, ServiceResult } from '../multicluster/exporting/result.ts'
-import { renderDiff } from './diff.ts'
-import { dryRunMark, type OutputFormat, page, renderData, renderObject } from './output.ts'
-import { hopLines } from './verifying.ts'
+import type { CleanupResult } from '../../multicluster/exporting/cleanup.ts'
+import type { ExportReport, ServiceResult } from '../../multicluster/exporting/result.ts'
+import { renderDiff } from '../diff.ts'
+import { dryRunMark, type OutputFormat, page, renderData, renderObject } from '../output.ts'
+import { hopLines } from './verify.ts'
 
 export function renderExport(
   { result, manifests, comparisons }: ExportReport,

@@ -1,12 +1,12 @@
 /** Results of `multicluster` as text. Pure. */
-import type { CertificatesResult } from '../multicluster/certificates.ts'
-import type { ConnectResult } from '../multicluster/connect.ts'
-import type { RotateResult } from '../multicluster/rotate.ts'
-import type { MulticlusterStatus } from '../multicluster/status.ts'
-import type { TrustReport } from '../multicluster/trust/report.ts'
-import { sh } from '../shell.ts'
-import { findingLines } from './findings.ts'
-import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from './output.ts'
+import type { CertificatesResult } from '../../multicluster/certificates.ts'
+import type { ConnectResult } from '../../multicluster/connect.ts'
+import type { RotateResult } from '../../multicluster/rotate.ts'
+import type { MulticlusterStatus } from '../../multicluster/status.ts'
+import type { TrustReport } from '../../multicluster/trust/report.ts'
+import { sh } from '../../shell.ts'
+import { findingLines } from '../findings.ts'
+import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from '../output.ts'
 
 type DryRun = 'none' | 'client' | 'server'
 
