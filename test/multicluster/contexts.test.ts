@@ -120,12 +120,21 @@ describe('the names of clusters', () => {
 
 describe('the record of a cluster', () => {
   it('keeps its gateway, and reads only what has its shape', async () => {
-    const gateway = { namespace: 'istio-system', service: 'gw', port: 15443, address: { host: '203.0.113.7', port: 443 } }
+    const gateway = {
+      namespace: 'istio-system',
+      service: 'gw',
+      port: 15443,
+      address: { host: '203.0.113.7', port: 443 },
+    }
     assert.deepEqual(await findRecord(cluster('one', recordObject({ name: 'west', gateway }, 'istio-system'))), {
       name: 'west',
       gateway,
     })
-    for (const wrong of [{ ...gateway, port: 0 }, { ...gateway, service: 'a/b' }, { ...gateway, namespace: 1 }]) {
+    for (const wrong of [
+      { ...gateway, port: 0 },
+      { ...gateway, service: 'a/b' },
+      { ...gateway, namespace: 1 },
+    ]) {
       const object = recordObject({ name: 'west', gateway: wrong as typeof gateway }, 'istio-system')
       assert.deepEqual(await findRecord(cluster('one', object)), { name: 'west' })
     }

@@ -112,7 +112,11 @@ async function refused(run: Promise<unknown>, code: string, { west, east }: Setu
 
 describe('connect refuses, and writes nothing', () => {
   it("somebody else's cacerts: PEM files, a TLS Secret, cert-manager's", async () => {
-    const tls = { 'tls.crt': pem(foreign.certificate), 'tls.key': pem(foreign.key), 'ca.crt': pem(foreignRoot.certificate) }
+    const tls = {
+      'tls.crt': pem(foreign.certificate),
+      'tls.key': pem(foreign.key),
+      'ca.crt': pem(foreignRoot.certificate),
+    }
     for (const secret of [plugged(theirs()), plugged(tls), plugged(theirs(), { 'cert-manager.io/issuer-name': 'x' })]) {
       const made = setup((west) => void west.objects.push(secret))
       const error = await refused(connect(REQUEST, made.world), 'CACERTS_NOT_OURS', made)
@@ -217,12 +221,18 @@ describe('connect', () => {
     const made = setup()
     await connect(REQUEST, made.world)
     made.world.meshRoots.find = async () => undefined
-    const third = new FakeTrustCluster('south', { own: selfSigned(keys[3] ?? ''), leafKey: keys[2] ?? '', workloads: ['istio-system/istio-ingressgateway'] })
+    const third = new FakeTrustCluster('south', {
+      own: selfSigned(keys[3] ?? ''),
+      leafKey: keys[2] ?? '',
+      workloads: ['istio-system/istio-ingressgateway'],
+    })
     const world: TrustWorld = {
       ...made.world,
       members: [...made.world.members, { name: 'south', cluster: third }],
-      askInside: async (request, cluster) => (cluster === third ? third.inside(request) : made.world.askInside(request, cluster)),
-      readServedChain: async (request, cluster) => (cluster === third ? third.served(request) : made.world.readServedChain(request, cluster)),
+      askInside: async (request, cluster) =>
+        cluster === third ? third.inside(request) : made.world.askInside(request, cluster),
+      readServedChain: async (request, cluster) =>
+        cluster === third ? third.served(request) : made.world.readServedChain(request, cluster),
     }
     await assert.rejects(connect(REQUEST, world), (error: UserError) => {
       assert.equal(error.code, 'MESH_ROOT_ELSEWHERE')
@@ -234,13 +244,19 @@ describe('connect', () => {
   it('adds a third cluster and leaves the others alone', async () => {
     const made = setup()
     await connect(REQUEST, made.world)
-    const third = new FakeTrustCluster('south', { own: selfSigned(keys[3] ?? ''), leafKey: keys[2] ?? '', workloads: ['istio-system/istio-ingressgateway', 'foo/sleep'] })
+    const third = new FakeTrustCluster('south', {
+      own: selfSigned(keys[3] ?? ''),
+      leafKey: keys[2] ?? '',
+      workloads: ['istio-system/istio-ingressgateway', 'foo/sleep'],
+    })
     for (const one of [made.west, made.east]) one.writes.length = 0
     const world: TrustWorld = {
       ...made.world,
       members: [...made.world.members, { name: 'south', cluster: third }],
-      askInside: async (request, cluster) => (cluster === third ? third.inside(request) : made.world.askInside(request, cluster)),
-      readServedChain: async (request, cluster) => (cluster === third ? third.served(request) : made.world.readServedChain(request, cluster)),
+      askInside: async (request, cluster) =>
+        cluster === third ? third.inside(request) : made.world.askInside(request, cluster),
+      readServedChain: async (request, cluster) =>
+        cluster === third ? third.served(request) : made.world.readServedChain(request, cluster),
     }
     const result = await connect(REQUEST, world)
     assert.deepEqual([...made.west.writes, ...made.east.writes], [])
@@ -253,7 +269,10 @@ describe('connect', () => {
     const made = setup()
     const result = await connect({ ...REQUEST, renew: 'wait' }, made.world)
     assert.equal(result.outcome, 'waiting')
-    assert.deepEqual(result.problems.map(({ code }) => code), ['TRUST_RENEWS', 'TRUST_RENEWS'])
+    assert.deepEqual(
+      result.problems.map(({ code }) => code),
+      ['TRUST_RENEWS', 'TRUST_RENEWS'],
+    )
     const restarted = [...made.west.writes].map(({ object }) => object).filter((one) => one.startsWith('Deployment'))
     assert.deepEqual(restarted, ['Deployment/istiod'])
     assert.deepEqual(
@@ -303,7 +322,9 @@ describe('the way back', () => {
 
 /** As `kubectl rollout restart`: istiod reads its files. */
 function restartIstiod(cluster: FakeTrustCluster): void {
-  const istiod = istiodOf(cluster) as unknown as { spec: { template: { metadata: { annotations: Record<string, string> } } } }
+  const istiod = istiodOf(cluster) as unknown as {
+    spec: { template: { metadata: { annotations: Record<string, string> } } }
+  }
   istiod.spec.template.metadata.annotations = { restarted: 'yes' }
   cluster.settle()
 }
