@@ -14,7 +14,7 @@ export abstract class MulticlusterCommand extends BaseCommand {
 
   /** One connection for each cluster, by its name, and the adapters of this machine. */
   protected async connectMembers(flags: Flags): Promise<Omit<Dependencies, 'cluster'> & { members: Member[] }> {
-    const choices = await chooseContexts(flags.context, () => this.contextNames(flags), await this.terminal())
+    const choices = await chooseContexts(flags.context ?? [], () => this.contextNames(flags), await this.terminal())
     const labelled = choices.map(({ name, context }) => ({ label: name ?? context, context }))
     const { context: _, ...others } = flags
     const { clusters, ...machine } = await this.connectEach(labelled, others)

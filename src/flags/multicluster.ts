@@ -22,7 +22,6 @@ export const severalClusters = {
     helpValue: '[NAME=]CONTEXT',
     multiple: true,
     multipleNonGreedy: true,
-    default: async () => [],
     description: 'Kubeconfig context of a cluster, and the name to give the cluster; twice or more',
   }),
   kubeconfig: shared.kubeconfig,

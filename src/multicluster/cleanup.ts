@@ -3,6 +3,7 @@ import { usageError } from '../errors.ts'
 import { type CleanupRequest, type CleanupResult, cleanupExports } from './exporting/cleanup.ts'
 import type { TrustWorld } from './trust-run.ts'
 import { untrust } from './untrust.ts'
+import { findProbePods } from './verifying/probe-pod.ts'
 
 export interface WholeCleanupRequest extends CleanupRequest {
   /** `--trust`. */
@@ -13,7 +14,7 @@ export interface WholeCleanupRequest extends CleanupRequest {
 /** @throws UserError TRUST_WITH_HOSTS (exit 2), and those of both */
 export async function cleanupClusters(request: WholeCleanupRequest, world: TrustWorld): Promise<CleanupResult> {
   const { trust, acceptUnknown, hosts, timeout, yes, dryRun } = request
-  if (!trust) return cleanupExports(request, world.members, world)
+  if (!trust) return cleanupExports(request, world.members, { ...world, leftPods: findProbePods })
   if (hosts.length > 0)
     throw usageError('TRUST_WITH_HOSTS', '--trust is for whole clusters, so it takes no hosts', [
       'kubectl telemetry multicluster cleanup   # removes exports',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { exportAndCall } from '../../src/multicluster/called-export.ts'
+import { cleanupExports } from '../../src/multicluster/exporting/cleanup.ts'
 import { succeeded } from '../../src/multicluster/exporting/result.ts'
 import { answersIn, connected, exportWorld, httpbin, members, REQUEST, sleep } from './exporting/export-world.ts'
 
@@ -36,5 +37,23 @@ describe('multicluster export, at its end', () => {
       ['DNS_NAME_UNKNOWN'],
     )
     assert.equal(succeeded(result), false)
+  })
+})
+
+describe('multicluster cleanup', () => {
+  it('removes pods of runs of verify that were killed, but for single hosts', async () => {
+    const world = exportWorld()
+    const left = world.east.objects.find(({ kind, metadata }) => kind === 'Pod' && metadata.namespace === 'foo')
+    assert.ok(left)
+    const leftPods = async ({ name }: { name: string }) =>
+      name === 'east' && world.east.objects.includes(left) ? [left] : []
+    const clean = (...hosts: string[]) =>
+      cleanupExports({ hosts, timeout: 1_000, yes: true, dryRun: 'none' }, members(world), { ...world, leftPods })
+    assert.deepEqual((await clean('httpbin.bar.global')).objects, [])
+    const { objects, remaining } = await clean()
+    assert.deepEqual(
+      [objects.map(({ cluster, kind, action }) => `${cluster} ${kind} ${action}`), remaining],
+      [['east Pod deleted'], []],
+    )
   })
 })

@@ -3,7 +3,7 @@ import { MulticlusterCommand } from '../../multicluster-command.ts'
 import { renderMulticlusterStatus } from '../../rendering/multicluster/clusters.ts'
 
 export default class MulticlusterStatus extends MulticlusterCommand {
-  static override summary = 'Show the trust of each cluster, its gateway, the exported services, and what is wrong'
+  static override summary = 'Show roots of trust, gateways and exported services, and what is wrong'
   static override description =
     `Asks every proxy which root it trusts and which CA signed its certificate, compares each exported service with the pods and the \
 gateway that serve it, and calls it once from a pod of the calling cluster. Changes nothing. The exit code is 1 if something does not work.`

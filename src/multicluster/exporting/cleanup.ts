@@ -9,7 +9,7 @@ import { inCluster, type Member } from '../members.ts'
 import { type ExportInventory, findExports } from './find.ts'
 import { serviceOf } from './names.ts'
 import type { ClusterObject } from './result.ts'
-import { type Leaving, undoExports } from './undo.ts'
+import { type Leaving, type UndoNeeds, undoExports } from './undo.ts'
 
 export interface CleanupRequest {
   /** Hosts of exported services, or of Services in their own cluster; everything when empty. */
@@ -38,7 +38,7 @@ export function cleaned({ outcome, remaining }: CleanupResult): boolean {
   return outcome !== 'declined' && remaining.length === 0
 }
 
-type Needs = Pick<Dependencies, 'terminal' | 'clock'>
+type Needs = UndoNeeds & Pick<Dependencies, 'terminal'>
 
 /** @throws UserError CONSENT_REQUIRED, and the API servers' answers */
 export async function cleanupExports(

@@ -5,8 +5,9 @@ import type { Fragments } from '../../changes/edits.ts'
 import { planEdit } from '../../changes/object-edits.ts'
 import { planRemoval, whyKept } from '../../changes/removal.ts'
 import { type DeleteStep, type FoundObject, notSearched, type Undo, type UndoStep } from '../../changes/undo.ts'
+import type { KubeObject } from '../../cluster/cluster.ts'
 import { MULTICLUSTER, ownedLabels } from '../../cluster/ownership.ts'
-import { typeOf } from '../../cluster/resources.ts'
+import { PODS, typeOf } from '../../cluster/resources.ts'
 import { hasCode } from '../../errors.ts'
 import { asFinding, type Finding } from '../../findings.ts'
 import { listOf, mapOf, textOf } from '../../shapes.ts'
@@ -27,21 +28,26 @@ export interface Leaving {
   readonly served?: ReadonlySet<string> | undefined
 }
 
+/** What the undo needs beside the cluster. */
+export interface UndoNeeds extends Pick<Dependencies, 'clock'> {
+  /** Pods of runs of `verify` that were killed. */
+  leftPods(member: Member): Promise<KubeObject[]>
+}
+
 const FRAGMENTS: Fragments = { ...COREFILE_FRAGMENTS, ...CAPTURE_FRAGMENTS }
 
 /** @param timeout milliseconds to wait for the next pod of a restarted workload */
-export function undoExports(
-  member: Member,
-  leaving: Leaving,
-  timeout: number,
-  { clock }: Pick<Dependencies, 'clock'>,
-): Undo {
+export function undoExports(member: Member, leaving: Leaving, timeout: number, { clock, leftPods }: UndoNeeds): Undo {
   const { cluster } = member
+  const podSteps = async (): Promise<DeleteStep[]> => {
+    const pods = leaving.hosts === undefined ? await leftPods(member) : []
+    return pods.map((object) => ({ does: 'delete', resource: PODS, object }))
+  }
   return {
     part: MULTICLUSTER,
     plan: async () => {
-      const inventory = await findExports(member)
-      const steps = stepsOf(inventory, leaving).map((step) =>
+      const [inventory, pods] = await Promise.all([findExports(member), podSteps()])
+      const steps = [...pods, ...stepsOf(inventory, leaving)].map((step) =>
         isWorkload(step, inventory)
           ? { ...step, settled: () => rolloutFindings(step, timeout, { cluster, clock }) }
           : step,
@@ -52,7 +58,7 @@ export function undoExports(
         warnings: [...inventory.warnings, ...unreadIn(inventory, member), ...judged.flatMap(({ kept }) => kept ?? [])],
       }
     },
-    remaining: async () => stepsOf(await findExports(member), leaving).map(objectOf),
+    remaining: async () => [...(await podSteps()), ...stepsOf(await findExports(member), leaving)].map(objectOf),
     rehearses: true,
     question: (objects) => `Remove these ${objects} of exports from cluster ${member.name}?`,
   }
