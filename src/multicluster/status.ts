@@ -73,6 +73,7 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
     ...begun.findings,
     ...warnings,
     ...clusters.flatMap((one) => clusterProblems(one, root !== undefined)),
+    ...warnings,
     ...services.flatMap((one) => one.problems),
   ]
   return { clusters, services: services.map(({ status }) => status), problems: distinct(problems) }

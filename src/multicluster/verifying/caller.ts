@@ -40,9 +40,7 @@ export async function requireCaller(
   terminal: Pick<Terminal, 'interactive' | 'select'>,
 ): Promise<Caller> {
   const namespace = choice?.namespace ?? into
-  const listed = await inCluster(member, () =>
-    member.cluster.list<Pod>(PODS, namespace === undefined ? {} : { namespace }),
-  )
+  const listed = await listPods(member, namespace)
   const running = listed.filter((pod) => isStaying(pod) && !hasEnded(pod))
   if (choice !== undefined) return chosenCaller(running, choice, member)
   const callers = eachWorkload(
@@ -58,10 +56,13 @@ export async function requireCaller(
 
 /** The first workload that could call, in the order of their names. @param into the only namespace whose pods may call */
 export async function anyCaller(member: Member, into: string | undefined): Promise<Caller | undefined> {
-  const place = into === undefined ? {} : { namespace: into }
-  const listed = await inCluster(member, () => member.cluster.list<Pod>(PODS, place))
+  const listed = await listPods(member, into)
   const usable = listed.filter((pod) => isStaying(pod) && !hasEnded(pod) && whyNoCaller(pod) === undefined)
   return eachWorkload(usable.map((pod) => callerIn(pod, member)))[0]
+}
+
+function listPods(member: Member, namespace: string | undefined): Promise<Pod[]> {
+  return inCluster(member, () => member.cluster.list<Pod>(PODS, namespace === undefined ? {} : { namespace }))
 }
 
 /** `foo/sleep` */

@@ -1,6 +1,6 @@
 /** A pod with the caller's service account that calls instead of it, and is removed whatever happens. */
 import type { KubeObject } from '../../cluster/cluster.ts'
-import { isReady, isStaying, type Pod } from '../../cluster/objects.ts'
+import { hasEnded, isReady, isStaying, type Pod } from '../../cluster/objects.ts'
 import { isOwnedBy, MULTICLUSTER, ownedLabels } from '../../cluster/ownership.ts'
 import { listOwned, readable } from '../../cluster/reading.ts'
 import { PODS, typeOf } from '../../cluster/resources.ts'
@@ -139,12 +139,12 @@ async function remove(member: Member, { metadata: { name, namespace = '' } }: Ku
     await inCluster(member, () => member.cluster.delete(PODS, found))
 }
 
-/** Pods of runs that cannot be running any more. Younger ones may belong to somebody who verifies now. */
+/** Pods of which no run can still make use. Others may belong to somebody who verifies now. */
 async function removeLeft(member: Member, namespace: string, { clock }: ProbeNeeds): Promise<void> {
   const now = serverTime({ cluster: member.cluster, clock }).getTime()
-  const left = (await findProbePods(member, namespace)).filter(({ metadata }) => {
-    const age = now - Date.parse(String(metadata.creationTimestamp))
-    return age > LIFETIME * 1_000
+  const left = (await findProbePods(member, namespace)).filter((pod) => {
+    const age = now - Date.parse(String(pod.metadata.creationTimestamp))
+    return hasEnded(pod) || age > LIFETIME * 1_000
   })
   await Promise.all(left.map((pod) => inCluster(member, () => member.cluster.delete(PODS, pod))))
 }

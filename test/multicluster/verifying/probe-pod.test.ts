@@ -194,7 +194,7 @@ describe('a pod that a killed run has left', () => {
   const left = (
     name: string,
     created: string,
-    changes: { labels?: object; spec?: object; metadata?: object } = {},
+    changes: { labels?: object; spec?: object; metadata?: object; phase?: string } = {},
   ): KubeObject => ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -206,12 +206,19 @@ describe('a pod that a killed run has left', () => {
       ...changes.metadata,
     },
     spec: { containers: [{ name: 'probe', image: IMAGE, command: ['sleep', '120'] }], ...changes.spec },
-    status: { phase: 'Failed' },
+    status: { phase: changes.phase ?? 'Running' },
   })
   const OLD = '2026-11-21T11:57:59Z'
 
   it('is removed by the next run', async () => {
     const { cluster, work } = await setting([left('kubectl-telemetry-verify-aa', OLD)])
+    await work(async () => {})
+    assert.deepEqual(podsOf(cluster), [SLEEP])
+  })
+
+  it('is removed at once if Kubernetes has ended it', async () => {
+    const ended = left('kubectl-telemetry-verify-aa', '2026-11-21T11:59:59Z', { phase: 'Failed' })
+    const { cluster, work } = await setting([ended])
     await work(async () => {})
     assert.deepEqual(podsOf(cluster), [SLEEP])
   })
