@@ -6,7 +6,8 @@ import { UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, fails, noneFails, warns } from '../findings.ts'
 import { gatewayOf } from '../gateways/find.ts'
 import { sh } from '../shell.ts'
-import type { AskDns, Dependencies } from '../world.ts'
+import type { AskDns } from '../world.ts'
+import { clusterProblems } from './cluster-problems.ts'
 import { driftOf } from './drift.ts'
 import { entryAddress } from './entry-gateway.ts'
 import type { ExportedService } from './exported.ts'
@@ -49,9 +50,6 @@ export interface ServiceStatus {
 
 type Needs = TrustWorld & { pods: Pods; askDns: AskDns }
 
-/** Days that a CA of a cluster must have left. */
-const DAYS_LEFT = 30
-
 export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStatus> {
   const read = await Promise.all(needs.members.map((member) => readOne(member, needs)))
   const readings = read.flatMap((one) => ('reading' in one ? [one] : []))
@@ -72,7 +70,7 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
     ...unread,
     ...begun.findings,
     ...warnings,
-    ...clusters.flatMap((one) => clusterProblems(one, root !== undefined)),
+    ...clusters.flatMap((one) => clusterProblems(one, { connected: root !== undefined })),
     ...warnings,
     ...services.flatMap((one) => one.problems),
   ]
@@ -119,72 +117,6 @@ async function gatewayIn(member: Member): Promise<Pick<ClusterStatus, 'gateway'>
   const gateway = service && gatewayOf(service, pods ?? [])
   const found = gateway && (await entryAddress(recorded, gateway, member.cluster))
   return { gateway: { ...place, ...found } }
-}
-
-function clusterProblems(
-  { name, context, signer, phase, proxies, gateway }: ClusterStatus,
-  connected: boolean,
-): Finding[] {
-  const found: Finding[] = []
-  const { daysLeft } = signer
-  const connect = sh`kubectl telemetry multicluster connect --context ${`${name}=${context}`} --context OTHER`
-  if (daysLeft !== undefined && daysLeft < DAYS_LEFT)
-    found.push(
-      fails(
-        'SIGNER_EXPIRES',
-        `the CA of cluster ${name} expires in ${daysLeft} days`,
-        'kubectl telemetry multicluster rotate   # the same contexts',
-      ),
-    )
-  if (phase === 'own-root' || !connected)
-    found.push(
-      fails(
-        'TRUST_NOT_SHARED',
-        `cluster ${name} does not share a root with the others, so no call across works`,
-        connect,
-      ),
-    )
-  if (phase === 'both-roots')
-    found.push(
-      fails(
-        'TRUST_UNFINISHED',
-        `cluster ${name} trusts both roots, and its former CA still signs: a run was cut off, or waits`,
-        connect,
-      ),
-    )
-  if (phase === 'new-signer')
-    found.push(
-      warns(
-        'FORMER_ROOT_TRUSTED',
-        `cluster ${name} still trusts its former root; ${proxies.renewed} of ${proxies.total} proxies have a certificate of the new CA`,
-        'kubectl telemetry multicluster connect --finish   # the same contexts',
-      ),
-    )
-  const lacking = proxies.total - proxies.unknown.length - proxies.trusting
-  if (connected && phase !== 'own-root' && lacking > 0)
-    found.push(
-      fails(
-        'TRUST_LACKING',
-        `${lacking} of ${proxies.total} proxies of cluster ${name} do not trust the root of the mesh`,
-        connect,
-      ),
-    )
-  if (proxies.unknown.length > 0)
-    found.push(
-      warns(
-        'TRUST_UNREAD',
-        `which roots ${proxies.unknown.length} of ${proxies.total} proxies of cluster ${name} trust is not known: ${proxies.unknown[0]?.pod} (${proxies.unknown[0]?.why})`,
-      ),
-    )
-  if (gateway !== undefined && gateway.address === undefined)
-    found.push(
-      fails(
-        'ENTRY_UNREACHABLE',
-        `the gateway ${gateway.namespace}/${gateway.service} of cluster ${name} has no pod, or no address by which others reach it`,
-        connect,
-      ),
-    )
-  return found
 }
 
 async function serviceStatus(

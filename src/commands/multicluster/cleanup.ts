@@ -2,8 +2,8 @@ import { cleanupArg, cleanupFlags } from '../../flags/exporting.ts'
 import { cleanupClusters } from '../../multicluster/cleanup.ts'
 import { cleaned } from '../../multicluster/exporting/cleanup.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
-import { renderExportCleanup } from '../../rendering/multicluster/export.ts'
 import { renderFindings } from '../../rendering/findings.ts'
+import { renderExportCleanup } from '../../rendering/multicluster/export.ts'
 
 export default class MulticlusterCleanup extends MulticlusterCommand {
   static override summary = 'Remove exports, all or those of single hosts; with --trust the shared root'

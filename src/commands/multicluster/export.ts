@@ -3,8 +3,8 @@ import { dryRunOf } from '../../flags/values.ts'
 import { exportAndCall } from '../../multicluster/called-export.ts'
 import { succeeded } from '../../multicluster/exporting/result.ts'
 import { MulticlusterCommand } from '../../multicluster-command.ts'
-import { renderExport } from '../../rendering/multicluster/export.ts'
 import { renderFindings } from '../../rendering/findings.ts'
+import { renderExport } from '../../rendering/multicluster/export.ts'
 
 export default class MulticlusterExport extends MulticlusterCommand {
   static override summary = 'Let pods of other clusters call a service, through the gateway of its cluster'
