@@ -1,7 +1,7 @@
 /** What is wrong with a cluster, by what was read there. Pure. */
 import { type Finding, fails, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
-import type { ClusterStatus } from './status.ts'
+import type { ClusterStatus } from './cluster-status.ts'
 
 /** Days that a CA of a cluster must have left. */
 const DAYS_LEFT = 30

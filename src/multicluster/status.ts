@@ -8,13 +8,14 @@ import { gatewayOf } from '../gateways/find.ts'
 import { sh } from '../shell.ts'
 import type { AskDns } from '../world.ts'
 import { clusterProblems } from './cluster-problems.ts'
+import type { ClusterStatus } from './cluster-status.ts'
 import { driftOf } from './drift.ts'
 import { entryAddress } from './entry-gateway.ts'
 import type { ExportedService } from './exported.ts'
 import { exportedBetween } from './exporting/find.ts'
 import { inCluster, type Member } from './members.ts'
 import { findRecord } from './record.ts'
-import { type TrustReport, trustReport } from './trust/report.ts'
+import { trustReport } from './trust/report.ts'
 import { begunRoot, sharedRoots } from './trust/target.ts'
 import { type ClusterReading, readClusters, type TrustWorld } from './trust-run.ts'
 import { anyCaller } from './verifying/caller.ts'
@@ -26,10 +27,6 @@ export interface MulticlusterStatus {
   clusters: ClusterStatus[]
   services: ServiceStatus[]
   problems: Finding[]
-}
-
-export interface ClusterStatus extends TrustReport {
-  gateway?: { namespace: string; service: string; address?: string; port?: number; via?: string }
 }
 
 export interface ServiceStatus {
