@@ -1,4 +1,5 @@
 /** Programs that call a host from a container, and what their ends say. All output is untrusted and only searched. Pure. */
+import { isDnsName } from '../../certificates/names.ts'
 import type { ProgramEnd } from '../../cluster/cluster.ts'
 
 /** What a client found out. `said`: its own words, untrusted. */
@@ -34,10 +35,7 @@ export interface Client {
 
 type Ran = Extract<ProgramEnd, { exitCode: number }>
 
-/**
- * Clients that a container may have, the most talkative first.
- * @param target its host is a DNS name: a word that cannot be an option
- */
+/** Clients that a container may have, the most talkative first. */
 export function clientsFor({ host, port, path, http }: CallTarget): Client[] {
   const url = `http://${host}:${port}${path}`
   if (http)
@@ -51,7 +49,8 @@ export function clientsFor({ host, port, path, http }: CallTarget): Client[] {
   return [
     { argv: ['curl', '-sS', '-m', String(HELD), silent], read: opening(readCurl) },
     { argv: ['wget', '-O', '-', '-t', '1', '-T', String(HELD), silent], read: opening(readWget) },
-    { argv: ['nc', '-w', String(HELD), host, String(port)], read: opening(readWget) },
+    // As a word of its own, a host that begins with a hyphen would be an option.
+    ...(isDnsName(host) ? [{ argv: ['nc', '-w', String(HELD), host, String(port)], read: opening(readWget) }] : []),
   ]
 }
 

@@ -106,6 +106,14 @@ describe('what a client says of a port without HTTP', () => {
   })
 })
 
+describe('a host that somebody has planted', () => {
+  it('is never an option of a client', () => {
+    for (const host of ['-e', '--help', '-o/etc/passwd'])
+      for (const http of [true, false])
+        for (const { argv } of clientsFor({ ...HTTP, host, http })) assert.ok(!argv.includes(host), argv.join(' '))
+  })
+})
+
 describe('a client that is of no use', () => {
   const cases: [end: ReturnType<typeof ran>, usable: boolean][] = [
     [ran(0, '', ''), true],
