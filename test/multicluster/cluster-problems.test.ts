@@ -39,7 +39,8 @@ describe('the problems of a cluster', () => {
     ],
     ['a gateway without an address', { gateway: { namespace: 'a', service: 'b' } }, ['fails ENTRY_UNREACHABLE']],
   ]
-  for (const [what, change, expected] of cases) it(`are named: ${what}`, () => assert.deepEqual(codes(change), expected))
+  for (const [what, change, expected] of cases)
+    it(`are named: ${what}`, () => assert.deepEqual(codes(change), expected))
 
   it('are that clusters share no root, where none is known', () => {
     const { phase: _, ...unconnected } = HEALTHY
