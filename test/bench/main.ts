@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   forward: () => import('./forward.ts'),
   soak: () => import('./soak.ts'),
   quickstart: () => import('./quickstart.ts'),
+  multicluster: () => import('./multicluster.ts'),
   tracing: () => import('./tracing.ts'),
   traffic: () => import('./traffic.ts'),
 }
