@@ -59,7 +59,25 @@ export async function untrust(request: TrustRequest, world: TrustWorld): Promise
   const open = typeof done === 'string' ? [] : done
   const outcome = typeof done === 'string' ? done : 'applied'
   const objects = objectsOf(run.changes).map((one) => ({ ...one, action: actionOf(one.action) }))
-  return { outcome, objects, remaining: [], problems: waitingFor(open) }
+  const remaining = typeof done === 'string' || open.length > 0 ? [] : await remainingIn(world)
+  return { outcome, objects, remaining, problems: waitingFor(open) }
+}
+
+/** Looks again: what should be gone, and is not. */
+async function remainingIn(world: TrustWorld): Promise<CleanupResult['remaining']> {
+  const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
+  return all.flatMap(({ name, reading, restarted, entry }) => {
+    const secret = reading.signer.kind === 'ours' ? reading.secrets.plugged : undefined
+    const objects = [
+      ...(secret === undefined ? [] : [{ resource: SECRETS, object: secret }]),
+      ...restarted,
+      ...entry.map(({ resource, manifest }) => ({ resource, object: manifest })),
+    ]
+    return objects.map(({ resource, object: { metadata } }) => {
+      const { namespace = '' } = metadata
+      return { cluster: name, kind: resource.kind, group: resource.group, namespace, name: metadata.name }
+    })
+  })
 }
 
 function actionOf(action: ClusterObject['action']): CleanupResult['objects'][number]['action'] {
