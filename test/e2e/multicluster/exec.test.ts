@@ -24,13 +24,14 @@ const TIMERS = {
 
 describe('programs in containers', () => {
   let workplace: Workplace
-  let narrow: NarrowGateway
+  let narrow: NarrowGateway | undefined
   let pod: string
   const clusters = new Map<string, KubeCluster>()
 
   before(async function () {
     this.timeout('20m')
-    await up()
+    // The images with a shell and programs come with the second cluster.
+    await up({ clusters: 2 })
     workplace = new Workplace()
     start(workplace, sleep(NAMESPACE, { image: CLIENT }))
     pod = workplace.kubectl('-n', NAMESPACE, 'get', 'pods', '-l', 'app=sleep', '-o=jsonpath={.items[0].metadata.name}')
@@ -43,7 +44,7 @@ describe('programs in containers', () => {
 
   after(async () => {
     await Promise.all([...clusters.values()].map((cluster) => cluster.close()))
-    narrow.close()
+    narrow?.close()
     endNamespaces(workplace, NAMESPACE)
     workplace.end()
   })
@@ -103,7 +104,7 @@ describe('programs in containers', () => {
   }
 
   it('ran over both protocols', () =>
-    assert.ok(narrow.upgrades.includes('websocket') && narrow.upgrades.includes('SPDY/3.1')))
+    assert.ok(narrow?.upgrades.includes('websocket') && narrow?.upgrades.includes('SPDY/3.1')))
 
   it('need the right to them', async () => {
     const cluster = connected(String(workplace.environment.KUBECONFIG), { user: 'nobody' })
