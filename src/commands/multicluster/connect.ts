@@ -7,7 +7,7 @@ import { renderConnect } from '../../rendering/multicluster/clusters.ts'
 export default class MulticlusterConnect extends MulticlusterCommand {
   static override summary = 'Give clusters one root of trust, and each a gateway by which the others enter'
   static override description =
-    `Changes the root in phases, so that no connection fails: first every workload of every cluster trusts both roots, \
+    `Changes the root in phases, so that proxies never refuse each other: first every workload of every cluster trusts both roots, \
 then istiod signs with the new CA; "--finish" drops the former roots when nothing needs them any more. Each phase is proven by \
 asking every proxy before the next one begins, and a run that was cut off is continued by the same command. Clusters that share a root \
 already keep it. A CA that somebody else plugged in is never replaced.`
