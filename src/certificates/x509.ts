@@ -63,6 +63,17 @@ export function maySign(certificate: string): boolean {
   return usage === null || usage.keyCertSign === true
 }
 
+const SUBJECT_KEY_IDENTIFIER = '2.5.29.14'
+
+/** Whether a certificate of any kind of key has a key identifier. @param der a certificate */
+export function hasKeyIdentifier(der: Uint8Array): boolean {
+  try {
+    return extensionsIn(der).some(({ id }) => id === SUBJECT_KEY_IDENTIFIER)
+  } catch {
+    return false
+  }
+}
+
 /** How many CAs may follow this one in a chain; `undefined` without a limit. */
 export function pathLength(certificate: string): number | undefined {
   const basic = forge.pki.certificateFromPem(certificate).getExtension('basicConstraints')

@@ -36,6 +36,7 @@ export const MULTICLUSTER_CODES = {
   MULTICLUSTER_PORT_MISSING: 'error: The Service of the gateway lacks the port of --port.',
   NEW_CA_UNUSABLE: 'error: The CA that was made for a cluster could not sign.',
   OWN_CA_MISSING: 'error: istiod never had a CA of its own to which a cluster could return.',
+  ROOTS_ALIKE: 'error: Two roots have the same name and no key identifiers, so proxies cannot tell them apart.',
   SIGNER_NOT_SERVED: 'error: istiod does not sign with the CA that it was given.',
   SIGNER_UNREADABLE: 'error: The CA with which an istiod signs cannot be read.',
   STILL_EXPORTED: 'error: Services are exported, and their calls need the shared root.',

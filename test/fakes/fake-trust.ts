@@ -22,10 +22,10 @@ interface Held {
 
 let serial = 0x40_00_00
 
-/** A self-signed CA as istiod makes one: all clusters have the same name in it. */
-export function selfSigned(key: string): KeyPair {
+/** A self-signed CA as istiod makes one: all clusters have the same name in it. @param identified whether it has a key identifier */
+export function selfSigned(key: string, identified = true): KeyPair {
   const name = { organization: 'cluster.local', commonName: 'cluster.local' }
-  const certificate = signed({ key, subject: name, issuer: name, signingKey: key, authority: true })
+  const certificate = signed({ key, subject: name, issuer: name, signingKey: key, authority: true, identified })
   return { certificate, key }
 }
 
@@ -35,8 +35,10 @@ function signed(request: {
   issuer: { organization: string; commonName: string } | string
   signingKey: string
   authority: boolean
+  /** Whether it has a key identifier, as Istio's roots have. */
+  identified?: boolean
 }): string {
-  const { key, subject, issuer, signingKey, authority } = request
+  const { key, subject, issuer, signingKey, authority, identified = true } = request
   return signCertificate({
     publicKey: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString(),
     subject,
@@ -44,7 +46,10 @@ function signed(request: {
     serial: (serial++).toString(16),
     notBefore: new Date(NOW.getTime() - 3600_000),
     notAfter: new Date(NOW.getTime() + YEAR),
-    extensions: [{ name: 'basicConstraints', critical: true, cA: authority }, { name: 'subjectKeyIdentifier' }],
+    extensions: [
+      { name: 'basicConstraints', critical: true, cA: authority },
+      ...(identified ? [{ name: 'subjectKeyIdentifier' }] : []),
+    ],
     signingKey,
   })
 }

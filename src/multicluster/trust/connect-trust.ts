@@ -1,10 +1,11 @@
 /** Plans how the clusters of `connect` come to one root. */
-import type { KeyPair } from '../../certificates/authority.ts'
+import { type KeyPair, readCertificate } from '../../certificates/authority.ts'
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
+import { hasKeyIdentifier } from '../../certificates/x509.ts'
 import { UserError } from '../../errors.ts'
 import { sh } from '../../shell.ts'
 import type { Dependencies } from '../../world.ts'
-import { fingerprintOf, includesAll } from './fingerprints.ts'
+import { distinctRoots, fingerprintOf, includesAll } from './fingerprints.ts'
 import { isUnderRoot, unionFor } from './phases.ts'
 import type { SignerKind } from './signer.ts'
 import {
@@ -44,6 +45,7 @@ export async function planTrust(all: readonly KnownTrust[], choice: TrustChoice,
   const root = choice.root?.certificate ?? begun?.root ?? rootOfFiles(choice)
   const changing = all.filter(({ reading: { signer } }) => root === undefined || !isUnderRoot(signer, root))
   for (const one of changing) requireChangeable(one)
+  requireDistinguishable(changing.flatMap(ownRoots))
   const key = root === undefined ? undefined : await keyFor(root, choice.root, needs)
   return {
     kind: 'change',
@@ -95,6 +97,25 @@ function rootOfFiles({ files }: TrustChoice): string | undefined {
   const root = first?.[0]
   if (root === undefined || others.every((roots) => includesAll(roots, [root]))) return root
   throw new UserError('CACERTS_ROOTS_DIFFER', 'the directories of --cacerts have different roots in root-cert.pem')
+}
+
+/**
+ * Envoy finds the root of a certificate by its name and its key identifier. Of two roots with one name and no identifiers it takes one, and
+ * refuses the clients of the other (seen with 1.40).
+ */
+function requireDistinguishable(roots: readonly string[]): void {
+  const read = distinctRoots(roots).flatMap((pem) => readCertificate(pem) ?? [])
+  const alike = read.find(
+    ({ subject, raw }) => !hasKeyIdentifier(raw) && read.filter((other) => other.subject === subject).length > 1,
+  )
+  if (alike === undefined) return
+  const message = `two clusters have roots of the same name (${alike.subject.replaceAll('\n', ', ')}) and one of them has no key identifier, so proxies could not tell them apart`
+  throw new UserError('ROOTS_ALIKE', message, {
+    suggestions: [
+      'let istiod of one cluster make another root, then run the command again',
+      '--cacerts NAME=DIR   # a CA under the root of the other cluster',
+    ],
+  })
 }
 
 /** Somebody else's CA is never replaced. */

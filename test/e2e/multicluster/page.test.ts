@@ -5,7 +5,7 @@ import { createPublicKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
-import { serialNumber, signCertificate } from '../../../src/certificates/x509.ts'
+import { keyIdentifier, serialNumber, signCertificate } from '../../../src/certificates/x509.ts'
 import { siteOfCluster } from '../../lab/lab.ts'
 import { difference } from '../dump.ts'
 import type { Outcome, Workplace } from '../mesh.ts'
@@ -153,6 +153,8 @@ function formerCertificate(workplace: Workplace): { certificate: string; key: st
     extensions: [
       { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
       { name: 'extKeyUsage', clientAuth: true },
+      // Both clusters' own roots have one name: only this tells which of them signed.
+      { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifier(certificate ?? '') },
       {
         name: 'subjectAltName',
         critical: true,

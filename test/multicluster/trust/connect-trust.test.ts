@@ -163,6 +163,15 @@ describe('connect refuses, and writes nothing', () => {
     assert.equal((await connect({ ...REQUEST, dryRun: 'client' }, made.world)).outcome, 'planned')
   })
 
+  it('roots of one name that proxies could not tell apart', async () => {
+    const made = setup((west) => {
+      const { certificate, key } = selfSigned(keys[0] ?? '', false)
+      const secret = west.objects.find(({ metadata }) => metadata.name === 'istio-ca-secret')
+      if (secret !== undefined) secret.data = { 'ca-cert.pem': pem(certificate), 'ca-key.pem': pem(key) }
+    })
+    await refused(connect(REQUEST, made.world), 'ROOTS_ALIKE', made)
+  })
+
   it('a cluster without Istio, one that cannot be read, and a missing right', async () => {
     const made = setup((west) => void west.objects.splice(west.objects.indexOf(istiodOf(west)), 1))
     assert.equal((await refused(connect(REQUEST, made.world), 'ISTIO_NOT_FOUND', made)).cluster, 'west')
