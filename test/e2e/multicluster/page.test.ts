@@ -126,10 +126,23 @@ describe('the page: httpbin of another cluster', () => {
   })
 })
 
+interface Pods {
+  items: {
+    metadata: { namespace: string; name: string; uid: string; deletionTimestamp?: string }
+    status: { containerStatuses?: { restartCount: number }[] }
+  }[]
+}
+
+/** All pods but those that a restart before has ended, with how often their containers began again. */
 function podUids(workplace: Workplace): string[] {
-  const path =
-    '-o=jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}{"\\n"}{end}'
-  return workplace.kubectl('get', 'pods', '-A', path).trim().split('\n')
+  const { items } = JSON.parse(workplace.kubectl('get', 'pods', '-A', '-o', 'json')) as Pods
+  return items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata: { namespace, name, uid }, status: { containerStatuses = [] } }) => {
+      const restarts = containerStatuses.map(({ restartCount }) => restartCount)
+      return `${namespace}/${name} ${uid} ${restarts.join()}`
+    })
+    .sort()
 }
 
 /** PEM files of a workload's certificate that the cluster's own former CA signed. */
