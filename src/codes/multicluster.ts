@@ -24,7 +24,7 @@ export const MULTICLUSTER_CODES = {
   // trust
   CACERTS_GENERATED: 'error: istiod keeps a CA of its own in the Secret cacerts.',
   CACERTS_INVALID: 'usage: Files for the CA of a cluster are incomplete, or istiod could not sign with them.',
-  CACERTS_NOT_OURS: 'error: Somebody else plugged a CA into istiod, and it leads to another root.',
+  CACERTS_NOT_OURS: 'error: The Secret cacerts has another owner, and its CA leads to another root.',
   CACERTS_ROOTS_DIFFER: 'error: The directories of --cacerts lead to different roots.',
   CA_NOT_OURS: 'error: The CA of a cluster was not made by multicluster connect.',
   CA_EXTERNAL: 'error: Another program than istiod signs the certificates of a cluster.',

@@ -1,5 +1,5 @@
 /** Flags of `multicluster`. */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { Flags, type Interfaces } from '@oclif/core'
 import type { ObjectName } from '../cluster/cluster.ts'
@@ -7,6 +7,7 @@ import { UserError, usageError } from '../errors.ts'
 import { addressAndPort, requireAddress } from '../gateways/names.ts'
 import type { CertificatesRequest } from '../multicluster/certificates.ts'
 import type { ConnectRequest } from '../multicluster/connect.ts'
+import { isAmong } from '../multicluster/exporting/addresses.ts'
 import { isClusterName } from '../multicluster/names.ts'
 import type { RotateRequest } from '../multicluster/rotate.ts'
 import { CACERTS_FILES, type CacertsDirectory } from '../multicluster/trust/choice.ts'
@@ -71,8 +72,18 @@ const gateway = Flags.custom<{ name: string; value: Required<ObjectName> }>({
 })
 
 /** Where another cluster could never connect to. 240.240.0.0/16 is what istiod gives to hosts without an address. */
-const NOWHERE = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.240.0.0/16', '255.255.255.255/32']
-const NOWHERE_SIX = ['::/128', '::1/128', 'ff00::/8', 'fe80::/10']
+const NOWHERE = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '240.240.0.0/16',
+  '255.255.255.255/32',
+  '::/128',
+  '::1/128',
+  'ff00::/8',
+  'fe80::/10',
+]
 
 const entryAddress = Flags.custom<{ name: string; value: { host: string; port: number | undefined } }>({
   helpValue: 'NAME=HOST[:PORT]',
@@ -80,7 +91,7 @@ const entryAddress = Flags.custom<{ name: string; value: { host: string; port: n
   parse: async (text) => {
     const { name, value } = ofCluster('--address', text, 'west=203.0.113.7:15443')
     const { address: host, port } = addressAndPort(checkedAddress(value))
-    if (isNowhere(host))
+    if (isIP(host) !== 0 && isAmong(host, NOWHERE))
       throw clusterValueInvalid(
         `--address ${JSON.stringify(text)}: no other cluster can reach ${host}`,
         '--address west=203.0.113.7',
@@ -96,14 +107,6 @@ function checkedAddress(value: string): string {
     if (!(error instanceof UserError)) throw error
     throw clusterValueInvalid(error.message.replace('--ingress-ip', '--address'), '--address west=203.0.113.7:15443')
   }
-}
-
-function isNowhere(host: string): boolean {
-  if (isIP(host) === 0) return false
-  const list = new BlockList()
-  for (const range of NOWHERE) list.addSubnet(range.split('/')[0] ?? '', Number(range.split('/')[1]), 'ipv4')
-  for (const range of NOWHERE_SIX) list.addSubnet(range.split('/')[0] ?? '', Number(range.split('/')[1]), 'ipv6')
-  return list.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4')
 }
 
 const cacerts = Flags.custom<{ name: string; value: CacertsDirectory }>({

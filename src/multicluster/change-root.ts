@@ -3,13 +3,13 @@ import { applyChanges, type Change } from '../changes/changes.ts'
 import { inCluster } from './members.ts'
 import { type TrustPlan, targetOf, unionOf, unknownElsewhere } from './trust/connect-trust.ts'
 import { lacks } from './trust/phases.ts'
-import { planCacerts } from './trust/steps.ts'
 import { signingFor, type TrustChoice } from './trust/target.ts'
 import { bothRoots, newSigner, type Open, renewed, type Traveller, type Way } from './trust/walk.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
   planRestarts,
+  planSecret,
   siteOf,
   type TrustRequest,
   type TrustRun,
@@ -71,15 +71,13 @@ async function changesOf(
   { all, trust: { changing, root }, first }: RootChange,
   world: TrustWorld,
 ): Promise<ClusterChanges> {
-  const { name, member, mesh, reading } = one
+  const { name, member, reading } = one
   const { files } = reading.signer
   const before = first.get(name) ?? []
   if (!changing.includes(name) || files === undefined) return { member, list: before }
-  const place = { mesh, needs: { ...world, cluster: member.cluster } }
   const lacking = root === undefined ? () => true : lacks(unionOf(one, all, changing, root))
-  const when = world.clock.now().toISOString()
-  const restarts = await planRestarts(one, reading.proxies.filter(lacking), when)
-  const planned = await planCacerts(place, files, root ?? files.roots[0] ?? '')
+  const restarts = await planRestarts(one, reading.proxies.filter(lacking), world)
+  const planned = await planSecret(one, files, root ?? files.roots[0] ?? '', world)
   // A root that is yet to be made is not in it, so that it looks unchanged.
   const secret = { ...planned, action: planned.present === undefined ? ('created' as const) : ('configured' as const) }
   return { member, list: [...before, secret, ...restarts] }

@@ -1,7 +1,12 @@
 /** What is wrong with a cluster, by what was read there. Pure. */
 import { type Finding, fails, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
-import type { ClusterStatus } from './cluster-status.ts'
+import type { TrustReport } from './trust/report.ts'
+
+/** The status of one cluster. */
+export interface ClusterStatus extends TrustReport {
+  gateway?: { namespace: string; service: string; address?: string; port?: number; via?: string }
+}
 
 /** Days that a CA of a cluster must have left. */
 const DAYS_LEFT = 30

@@ -2,20 +2,21 @@
 import { type Finding, warns } from '../findings.ts'
 import { changeRoot } from './change-root.ts'
 import { type EntryAddress, type EntryPlan, entryAddress, type GatewayChoice, planEntry } from './entry-gateway.ts'
+import type { ClusterObject } from './exporting/result.ts'
 import { finishTrust } from './finish.ts'
 import { inCluster, requireNames } from './members.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
 import { planTrust } from './trust/connect-trust.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
-import type { TrustChoice } from './trust/target.ts'
-import type { Open } from './trust/walk.ts'
+import { knownRoot, type TrustChoice } from './trust/target.ts'
 import {
   type ClusterChanges,
-  type ClusterObject,
   type ClusterReading,
+  hasWritten,
   objectsOf,
   readClusters,
   runTrust,
+  type TrustEnd,
   type TrustRequest,
   type TrustRun,
   type TrustWorld,
@@ -37,7 +38,7 @@ interface Planned extends ClusterReading {
 }
 
 export interface ConnectResult {
-  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
+  outcome: TrustEnd['outcome']
   clusters: (TrustReport & { gateway: EntryReport })[]
   objects: ClusterObject[]
   problems: Finding[]
@@ -57,12 +58,10 @@ export async function connect(request: ConnectRequest, world: TrustWorld): Promi
   const { run, root } = request.finish
     ? await finishTrust(all, request, world)
     : await joining(all, choice, request, world)
-  const done = await runTrust(run, request, world)
-  if (typeof done === 'string') return report(done, all, { root, changes: run.changes, open: [] }, world)
-  const outcome = done.length === 0 ? 'applied' : 'waiting'
+  const end = await runTrust(run, request, world)
+  if (!hasWritten(end.outcome)) return report(end, all, { root, changes: run.changes }, world)
   const after = await readAll(request, world)
-  const now = request.finish ? root : (await planTrust(after, choice, world)).root
-  return report(outcome, after, { root: now, changes: run.changes, open: done }, world)
+  return report(end, after, { root: knownRoot(after), changes: run.changes }, world)
 }
 
 async function readAll({ gateways, addresses, port }: ConnectRequest, world: TrustWorld): Promise<Planned[]> {
@@ -90,9 +89,9 @@ async function joining(
 }
 
 async function report(
-  outcome: ConnectResult['outcome'],
+  { outcome, open }: TrustEnd,
   all: readonly Planned[],
-  { root, changes, open }: { root: string | undefined; changes: readonly ClusterChanges[]; open: readonly Open[] },
+  { root, changes }: { root: string | undefined; changes: readonly ClusterChanges[] },
   { clock }: TrustWorld,
 ): Promise<ConnectResult> {
   const clusters = await Promise.all(

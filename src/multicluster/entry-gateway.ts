@@ -15,7 +15,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 import type { Member } from './members.ts'
 import type { Mesh } from './mesh.ts'
 import { MULTICLUSTER_NAME } from './names.ts'
-import { findRecord, type MemberRecord, type RecordedGateway, recordObject } from './record.ts'
+import { findRecordObject, type MemberRecord, type RecordedGateway, recordIn, recordObject } from './record.ts'
 
 /** What the flags say about the gateway of one cluster. */
 export interface GatewayChoice {
@@ -45,8 +45,8 @@ export async function planEntry(
   choice: GatewayChoice,
   terminal: Terminal,
 ): Promise<EntryPlan> {
-  const recorded = (await findRecord(cluster))?.gateway
-  const services = await cluster.list<Service>(SERVICES)
+  const [present, services] = await Promise.all([findRecordObject(mesh, cluster), cluster.list<Service>(SERVICES)])
+  const recorded = recordIn(present)?.gateway
   const named = choice.named ?? (recorded && { namespace: recorded.namespace, name: recorded.service })
   const gateway = await requireGateway(services, named, { cluster, terminal })
   const port = choice.port ?? recorded?.port ?? PORT
@@ -58,7 +58,7 @@ export async function planEntry(
   }
   if (recorded !== undefined) await requireUnused(cluster, recorded, wanted)
   const record = { name, gateway: wanted }
-  return { record, gateway, changes: await changesFor(record, gateway, mesh, cluster) }
+  return { record, gateway, changes: changesFor(record, gateway, mesh, present) }
 }
 
 function addressFor(
@@ -70,14 +70,13 @@ function addressFor(
   return recorded?.address === undefined ? {} : { address: recorded.address }
 }
 
-async function changesFor(
+function changesFor(
   record: EntryPlan['record'],
   { service }: IngressGateway,
   { namespace }: Mesh,
-  cluster: Cluster,
-): Promise<Change[]> {
+  present: ConfigMap | undefined,
+): Change[] {
   const { port } = record.gateway
-  const present = await cluster.get<ConfigMap>(CONFIG_MAPS, { name: MULTICLUSTER_NAME, namespace })
   const ours = isPortOurs(service)
   if (port !== PORT && portNumbered(service, port) === undefined) throw portMissing(record.gateway)
   const needsPort = port === PORT && (ours || portNumbered(service, PORT) === undefined)

@@ -2,13 +2,13 @@
 import { UserError } from '../errors.ts'
 import { inCluster } from './members.ts'
 import { isSignedElsewhere, isUnderRoot, otherwisePublished, trustsMore } from './trust/phases.ts'
-import { planCacerts } from './trust/steps.ts'
 import { begunRoot } from './trust/target.ts'
 import { onlyTheRoot, renewed, type Way } from './trust/walk.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
   planRestarts,
+  planSecret,
   siteOf,
   type TrustRequest,
   type TrustRun,
@@ -53,15 +53,14 @@ function requireSigning(all: readonly ClusterReading[]): string {
 }
 
 async function changesOf(one: ClusterReading, root: string, world: TrustWorld): Promise<ClusterChanges> {
-  const { member, mesh, reading } = one
+  const { member, reading } = one
   const { signer, published, proxies } = reading
   const { files, kind } = signer
   if (files === undefined || kind !== 'ours') return { member, list: [] }
-  const place = { mesh, needs: { ...world, cluster: member.cluster } }
-  const secret = await planCacerts(place, { ...files, roots: [root] }, root)
+  const secret = await planSecret(one, { ...files, roots: [root] }, root, world)
   const [elsewhere, more] = [isSignedElsewhere(root), trustsMore([root])]
   const old = proxies.filter((proxy) => elsewhere(proxy) || more(proxy))
   const isDone = secret.action === 'unchanged' && otherwisePublished(published, [root]).length === 0 && old.length === 0
   if (isDone) return { member, list: [] }
-  return { member, list: [secret, ...(await planRestarts(one, old, world.clock.now().toISOString()))] }
+  return { member, list: [secret, ...(await planRestarts(one, old, world))] }
 }

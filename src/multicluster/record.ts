@@ -9,7 +9,7 @@ import { readable } from '../cluster/reading.ts'
 import { CONFIG_MAPS, typeOf } from '../cluster/resources.ts'
 import { isAddress } from '../gateways/names.ts'
 import { jsonOf, mapOf, numberOf, textOf } from '../shapes.ts'
-import { findMesh } from './mesh.ts'
+import { findMesh, type Mesh } from './mesh.ts'
 import { isClusterName, MULTICLUSTER_NAME } from './names.ts'
 
 export interface MemberRecord {
@@ -29,9 +29,15 @@ export interface RecordedGateway {
 /** @returns undefined without Istio, without a record, without the permission to read it, and for a record that is not one of ours */
 export async function findRecord(cluster: Cluster): Promise<MemberRecord | undefined> {
   const mesh = await readable(findMesh(cluster))
-  const name = MULTICLUSTER_NAME
-  const found = mesh && (await readable(cluster.get<ConfigMap>(CONFIG_MAPS, { name, namespace: mesh.namespace })))
-  return found && isOwnedBy(found, CONNECTING) ? recordIn(found) : undefined
+  return mesh && recordIn(await readable(findRecordObject(mesh, cluster)))
+}
+
+/** The ConfigMap that may be the record of a cluster. @param mesh of that cluster */
+export function findRecordObject(
+  { namespace }: Pick<Mesh, 'namespace'>,
+  cluster: Cluster,
+): Promise<ConfigMap | undefined> {
+  return cluster.get<ConfigMap>(CONFIG_MAPS, { name: MULTICLUSTER_NAME, namespace })
 }
 
 /** @param namespace of istiod */
@@ -41,7 +47,10 @@ export function recordObject({ name, gateway }: MemberRecord, namespace: string)
   return { ...typeOf(CONFIG_MAPS), metadata, data }
 }
 
-function recordIn({ data = {} }: ConfigMap): MemberRecord | undefined {
+/** @returns undefined for what is not a record of ours */
+export function recordIn(object: ConfigMap | undefined): MemberRecord | undefined {
+  if (object === undefined || !isOwnedBy(object, CONNECTING)) return undefined
+  const { data = {} } = object
   const name = textOf(data.name) ?? ''
   if (!isClusterName(name)) return undefined
   const gateway = gatewayIn(mapOf(jsonOf(textOf(data.gateway) ?? '')))

@@ -2,21 +2,23 @@
 import { UserError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
 import { changeRoot } from './change-root.ts'
+import type { ClusterObject } from './exporting/result.ts'
 import { inCluster } from './members.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
 import type { TrustPlan } from './trust/connect-trust.ts'
 import { isUnderRoot } from './trust/phases.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
-import { awaitServed, planCacerts, writeCacerts } from './trust/steps.ts'
+import { awaitServed, writeCacerts } from './trust/steps.ts'
 import { begunRoot, keyOf, signingFor, type TrustChoice } from './trust/target.ts'
-import type { Open } from './trust/walk.ts'
 import {
-  type ClusterObject,
   type ClusterReading,
+  hasWritten,
   objectsOf,
+  planSecret,
   readClusters,
   runTrust,
   siteOf,
+  type TrustEnd,
   type TrustRequest,
   type TrustRun,
   type TrustWorld,
@@ -30,7 +32,7 @@ export interface RotateRequest extends TrustRequest {
 }
 
 export interface RotateResult {
-  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
+  outcome: TrustEnd['outcome']
   clusters: TrustReport[]
   objects: ClusterObject[]
   problems: Finding[]
@@ -44,10 +46,8 @@ export async function rotate(request: RotateRequest, world: TrustWorld): Promise
   const run = request.ca
     ? await changeRoot(await newRootFor(all, root, choice, world), request, world)
     : await newSigners({ all, root, choice }, request, world)
-  const done = await runTrust(run, request, world)
-  const open: Open[] = typeof done === 'string' ? [] : done
-  const outcome = typeof done === 'string' ? done : open.length === 0 ? 'applied' : 'waiting'
-  const after = typeof done === 'string' ? all : await readClusters(world)
+  const { outcome, open } = await runTrust(run, request, world)
+  const after = hasWritten(outcome) ? await readClusters(world) : all
   const now = { root: begunRoot(after)?.root, now: world.clock.now() }
   return {
     outcome,
@@ -103,10 +103,7 @@ async function newSigners(
   )
   const changes = await Promise.all(
     made.map((one) =>
-      inCluster(one, async () => {
-        const place = { mesh: one.mesh, needs: { ...world, cluster: one.member.cluster } }
-        return { member: one.member, list: [await planCacerts(place, one.files, root)] }
-      }),
+      inCluster(one, async () => ({ member: one.member, list: [await planSecret(one, one.files, root, world)] })),
     ),
   )
   return {

@@ -1,13 +1,13 @@
 /** `multicluster status`: the trust of each cluster, its gateway, the exported services, and what is wrong. */
 import type { Pod, Service } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { PODS, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, noneFails } from '../findings.ts'
 import { gatewayOf } from '../gateways/find.ts'
 import type { AskDns } from '../world.ts'
-import { clusterProblems } from './cluster-problems.ts'
-import type { ClusterStatus } from './cluster-status.ts'
+import { type ClusterStatus, clusterProblems } from './cluster-problems.ts'
 import { driftOf } from './drift.ts'
 import { entryAddress } from './entry-gateway.ts'
 import type { ExportedService } from './exported.ts'
@@ -15,7 +15,7 @@ import { exportedBetween } from './exporting/find.ts'
 import { inCluster, type Member } from './members.ts'
 import { findRecord } from './record.ts'
 import { trustReport } from './trust/report.ts'
-import { begunRoot, sharedRoots } from './trust/target.ts'
+import { knownRoot, sharedRoots } from './trust/target.ts'
 import { type ClusterReading, readClusters, type TrustWorld } from './trust-run.ts'
 import { anyCaller } from './verifying/caller.ts'
 import type { Pods } from './verifying/pods.ts'
@@ -47,12 +47,13 @@ export interface ServiceStatus {
 type Needs = TrustWorld & { pods: Pods; askDns: AskDns }
 
 export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStatus> {
-  const read = await Promise.all(needs.members.map((member) => readOne(member, needs)))
+  // Nothing is written and nothing waited for, so each object is read once for trust, gateways, exports and calls.
+  const remembering = needs.members.map(({ name, cluster }) => ({ name, cluster: new RememberingCluster(cluster) }))
+  const read = await Promise.all(remembering.map((member) => readOne(member, needs)))
   const readings = read.flatMap((one) => ('reading' in one ? [one] : []))
   const unread = read.flatMap((one) => ('finding' in one ? [one.finding] : []))
   const members = readings.map(({ member }) => member)
-  const begun = rootBegun(readings)
-  const root = begun.root ?? sharedRoots(readings)[0]
+  const { root, findings } = rootOf(readings)
   const now = needs.clock.now()
   const clusters = await Promise.all(
     readings.map(async (one) => ({
@@ -64,10 +65,9 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
   const services = await Promise.all(exported.map((one) => serviceStatus(one, { ...needs, members })))
   const problems = [
     ...unread,
-    ...begun.findings,
+    ...findings,
     ...warnings,
     ...clusters.flatMap((one) => clusterProblems(one, { connected: root !== undefined })),
-    ...warnings,
     ...services.flatMap((one) => one.problems),
   ]
   return { clusters, services: services.map(({ status }) => status), problems: distinct(problems) }
@@ -89,12 +89,11 @@ async function readOne(member: Member, needs: Needs): Promise<ClusterReading | {
 }
 
 /** Clusters of two meshes are a problem of the status, not an error. */
-function rootBegun(readings: readonly ClusterReading[]): { root?: string; findings: Finding[] } {
+function rootOf(readings: readonly ClusterReading[]): { root: string | undefined; findings: Finding[] } {
   try {
-    const root = begunRoot(readings)?.root
-    return { findings: [], ...(root === undefined ? {} : { root }) }
+    return { root: knownRoot(readings), findings: [] }
   } catch (error) {
-    if (error instanceof UserError) return { findings: [asFinding(error, 'fails')] }
+    if (error instanceof UserError) return { root: sharedRoots(readings)[0], findings: [asFinding(error, 'fails')] }
     throw error
   }
 }

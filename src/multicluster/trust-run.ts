@@ -1,5 +1,6 @@
 /** What every command that changes the trust of clusters does with its plan: rehearse, ask, carry it out. */
-import { type Change, lineOf, type ObjectOutcome, outcomeOf, rehearse } from '../changes/changes.ts'
+import type { SigningFiles } from '../certificates/mesh-authority.ts'
+import { type Change, lineOf, outcomeOf, rehearse } from '../changes/changes.ts'
 import { confirm, counted } from '../changes/confirmation.ts'
 import { Progress } from '../changes/progress.ts'
 import { istioNotFound } from '../cluster/reading.ts'
@@ -8,12 +9,13 @@ import { type Finding, warns } from '../findings.ts'
 import { workloadNames } from '../workloads/workload-names.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import type { AskInside, Dependencies, ReadServedChain } from '../world.ts'
+import type { ClusterObject } from './exporting/result.ts'
 import { inCluster, type Member } from './members.ts'
 import { findMesh } from './mesh.ts'
 import type { ProxyTrust } from './trust/proxies.ts'
 import { readTrust } from './trust/read.ts'
 import { findRestarts, planRestart } from './trust/restarts.ts'
-import type { Site } from './trust/steps.ts'
+import { planCacerts, type Site } from './trust/steps.ts'
 import type { KnownTrust } from './trust/target.ts'
 import type { Open } from './trust/walk.ts'
 
@@ -72,11 +74,22 @@ export interface ClusterChanges {
 export async function planRestarts(
   { member, mesh }: ClusterReading,
   proxies: readonly ProxyTrust[],
-  when: string | undefined,
+  { clock }: Pick<TrustWorld, 'clock'>,
 ): Promise<Change[]> {
+  const when = clock.now().toISOString()
   const { workloads } = await findRestarts(proxies, member.cluster)
   const istiods = mesh.istiods.map((istiod) => ({ resource: DEPLOYMENTS, object: istiod as WorkloadObject }))
   return [...istiods, ...workloads].map((one) => planRestart(one, when))
+}
+
+/** The Secret `cacerts` with these files, as a change. @param root PEM of the root to which the cluster changes */
+export function planSecret(
+  { member: { cluster }, mesh }: ClusterReading,
+  files: SigningFiles,
+  root: string,
+  world: TrustWorld,
+): Promise<Change> {
+  return planCacerts({ mesh, needs: { ...world, cluster } }, files, root)
 }
 
 export interface TrustRun {
@@ -88,28 +101,40 @@ export interface TrustRun {
   carryOut(progress: Progress): Promise<Open[]>
 }
 
-/** @returns what is left to wait for, or how the run ended before its first write. @throws UserError CONSENT_REQUIRED */
+/** How a run ended. `waiting`: what is open has to be waited for. */
+export interface TrustEnd {
+  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
+  open: Open[]
+}
+
+/** Whether anything may have been written, so that what was read before is out of date. */
+export function hasWritten(outcome: TrustEnd['outcome']): boolean {
+  return outcome === 'applied' || outcome === 'waiting'
+}
+
+/** @throws UserError CONSENT_REQUIRED, and the errors of the phases */
 export async function runTrust(
   { changes, question, undo, carryOut }: TrustRun,
   request: TrustRequest,
   { terminal }: Pick<TrustWorld, 'terminal'>,
-): Promise<'planned' | 'declined' | Open[]> {
-  if (request.dryRun === 'client') return 'planned'
+): Promise<TrustEnd> {
+  if (request.dryRun === 'client') return { outcome: 'planned', open: [] }
   await Promise.all(changes.map(({ member, list }) => inCluster(member, () => rehearse(member.cluster, list))))
-  if (request.dryRun === 'server') return 'planned'
-  const open = changes.map(({ member, list }) => ({ member, list: list.filter((one) => isOpen(one, request)) }))
-  const all = open.flatMap(({ list }) => list)
+  if (request.dryRun === 'server') return { outcome: 'planned', open: [] }
+  const writing = changes.map(({ member, list }) => ({ member, list: list.filter((one) => isOpen(one, request)) }))
+  const all = writing.flatMap(({ list }) => list)
   const restarts = all.filter(({ restarts }) => restarts)
-  const lines = open.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
+  const lines = writing.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
   const effect = `change ${counted(all.length, 'object')} in ${counted(changes.length, 'cluster')}, ${counted(restarts.length, 'restart')} among them`
   const remarks =
     restarts.length === 0 ? [] : ['In each cluster the workloads restart one after the other, gateways last.']
   const agreed =
     all.length === 0 ||
     (await confirm({ yes: request.yes, effect, remarks, lines, question, preview: 'server' }, terminal))
-  if (!agreed) return 'declined'
+  if (!agreed) return { outcome: 'declined', open: [] }
   const progress = new Progress()
-  return progress.reportOnError(() => carryOut(progress), [undo])
+  const open = await progress.reportOnError(() => carryOut(progress), [undo])
+  return { outcome: open.length === 0 ? 'applied' : 'waiting', open }
 }
 
 /** With `--renew wait` only istiod restarts. */
@@ -122,8 +147,6 @@ function lineFor(change: Change): string {
   const { restarts, resource, manifest } = change
   return restarts ? `${workloadNames({ resource, object: manifest }).title}: restart` : lineOf(change)
 }
-
-export type ClusterObject = ObjectOutcome & { cluster: string }
 
 export function objectsOf(changes: readonly ClusterChanges[]): ClusterObject[] {
   return changes.flatMap(({ member, list }) => list.map((one) => ({ cluster: member.name, ...outcomeOf(one) })))

@@ -4,35 +4,29 @@ import type { SigningFiles } from '../certificates/mesh-authority.ts'
 import { applyChanges, type Change, planChanges } from '../changes/changes.ts'
 import { planRemoval } from '../changes/removal.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
-import type { ConfigMap, Service } from '../cluster/objects.ts'
+import type { Service } from '../cluster/objects.ts'
 import { appliedFields, CONNECTING, changedBy, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
 import { findIstioVersion, listOwned } from '../cluster/reading.ts'
 import { CONFIG_MAPS, gateways, SECRETS, SERVICES, serviceEntries, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
+import { CACERTS, cacertsNotes } from '../manifests/cacerts.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { isPortOurs } from './entry-gateway.ts'
 import type { CleanupResult } from './exporting/cleanup.ts'
+import type { ClusterObject } from './exporting/result.ts'
 import { inCluster, type Member } from './members.ts'
-import { MULTICLUSTER_NAME } from './names.ts'
+import { findRecordObject } from './record.ts'
 import { distinctRoots, fingerprintOf, isSameList } from './trust/fingerprints.ts'
 import { isSignedElsewhere, lacks, unionFor } from './trust/phases.ts'
 import { ownFiles } from './trust/signer.ts'
-import {
-  awaitPublished,
-  awaitServed,
-  planCacerts,
-  restartIstiods,
-  restartObject,
-  type Site,
-  writeCacerts,
-} from './trust/steps.ts'
+import { awaitPublished, awaitServed, restartIstiods, restartObject, type Site, writeCacerts } from './trust/steps.ts'
 import { inEach, isReadBy, type Open, settleAll } from './trust/walk.ts'
 import {
   type ClusterChanges,
-  type ClusterObject,
   type ClusterReading,
   objectsOf,
   planRestarts,
+  planSecret,
   readClusters,
   runTrust,
   siteOf,
@@ -55,12 +49,10 @@ interface Left extends ClusterReading {
 export async function untrust(request: TrustRequest, world: TrustWorld): Promise<CleanupResult> {
   const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
   const run = await planUntrust(all, request, world)
-  const done = await runTrust(run, request, world)
-  const open = typeof done === 'string' ? [] : done
-  const outcome = typeof done === 'string' ? done : 'applied'
+  const { outcome, open } = await runTrust(run, request, world)
   const objects = objectsOf(run.changes).map((one) => ({ ...one, action: actionOf(one.action) }))
-  const remaining = typeof done === 'string' || open.length > 0 ? [] : await remainingIn(world)
-  return { outcome, objects, remaining, problems: waitingFor(open) }
+  const remaining = outcome === 'applied' ? await remainingIn(world) : []
+  return { outcome: outcome === 'waiting' ? 'applied' : outcome, objects, remaining, problems: waitingFor(open) }
 }
 
 /** Looks again: what should be gone, and is not. */
@@ -126,11 +118,7 @@ async function readRestarted({ cluster }: Member): Promise<Left['restarted']> {
 
 /** The record, and the port of the gateway's Service. */
 async function planEntryRemoval({ member: { cluster }, mesh }: ClusterReading): Promise<Change[]> {
-  const place = { name: MULTICLUSTER_NAME, namespace: mesh.namespace }
-  const [record, services] = await Promise.all([
-    cluster.get<ConfigMap>(CONFIG_MAPS, place),
-    cluster.list<Service>(SERVICES),
-  ])
+  const [record, services] = await Promise.all([findRecordObject(mesh, cluster), cluster.list<Service>(SERVICES)])
   const ports = services.filter(isPortOurs).flatMap((object) => planRemoval({ resource: SERVICES, object }, CONNECTING))
   const isOurs = record !== undefined && isOwnedBy(record, CONNECTING)
   return [...ports, ...(isOurs ? deletionOf(CONFIG_MAPS, record) : [])]
@@ -187,8 +175,7 @@ async function ownSigners(back: readonly Returning[], request: TrustRequest): Pr
     if (files === undefined) return
     const isWritten = isSameList(files.roots, site.union)
     if (!isWritten) await writeCacerts(site, { ...files, roots: site.union }, meshRootOf(site))
-    if (!isWritten || !isReadBy(site.reading, site.union))
-      await restartIstiods(site, site.needs.clock.now().toISOString())
+    if (!isWritten || !isReadBy(site.reading, site.union)) await restartIstiods(site)
     await awaitPublished(site, site.union, 'at least')
   })
   const untrusting = await settleAll(way, (site) => lacks(of(site).union), 'trust both roots')
@@ -203,14 +190,14 @@ async function ownSigners(back: readonly Returning[], request: TrustRequest): Pr
 
 /** The root that the Secret names stays the same, so that another run can tell where this one stopped. */
 function meshRootOf({ reading, ownRoot }: Returning): string {
-  const { annotations = {} } = reading.secrets.plugged?.metadata ?? {}
-  const named = Object.values(annotations)
-  return reading.signer.files?.roots.find((root) => named.includes(fingerprintOf(root) ?? '')) ?? ownRoot
+  const { plugged } = reading.secrets
+  const named = plugged && cacertsNotes(plugged).meshRoot
+  return reading.signer.files?.roots.find((root) => fingerprintOf(root) === named) ?? ownRoot
 }
 
 async function deleteCacerts(site: Returning): Promise<void> {
   const { needs, mesh, progress } = site
-  const present = await needs.cluster.get(SECRETS, { name: 'cacerts', namespace: mesh.namespace })
+  const present = await needs.cluster.get(SECRETS, { name: CACERTS, namespace: mesh.namespace })
   if (present !== undefined && isOwnedBy(present, CONNECTING))
     await applyChanges(needs.cluster, deletionOf(SECRETS, present), progress)
 }
@@ -228,22 +215,21 @@ async function removeMarks({ one, ...site }: Site & { one: Left }): Promise<void
 }
 
 async function changesOf(one: Left, world: TrustWorld): Promise<ClusterChanges> {
-  const { member, mesh, reading, own, entry } = one
+  const { member, reading, own, entry } = one
   if (own === undefined)
     return { member, list: [...entry, ...one.restarted.flatMap((each) => planRemoval(each, CONNECTING))] }
-  const place = { mesh, needs: { ...world, cluster: member.cluster } }
   const root = own.roots[0] ?? ''
   const restarts = await planRestarts(
     one,
     reading.proxies.filter((proxy) => lacks([root])(proxy) || isSignedElsewhere(root)(proxy)),
-    world.clock.now().toISOString(),
+    world,
   )
   const present = reading.secrets.plugged
   return {
     member,
     list: [
       ...entry,
-      await planCacerts(place, own, root),
+      await planSecret(one, own, root, world),
       ...restarts,
       ...(present === undefined ? [] : deletionOf(SECRETS, present)),
     ],

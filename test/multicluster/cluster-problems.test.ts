@@ -1,8 +1,8 @@
 /** What status says is wrong with a cluster: each finding, and that it is not there without its cause. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import type { ClusterStatus } from '../../src/multicluster/cluster-problems.ts'
 import { clusterProblems } from '../../src/multicluster/cluster-problems.ts'
-import type { ClusterStatus } from '../../src/multicluster/cluster-status.ts'
 
 const HEALTHY: ClusterStatus = {
   name: 'west',

@@ -10,7 +10,7 @@ export default class MulticlusterConnect extends MulticlusterCommand {
     `Changes the root in phases, so that proxies never refuse each other: first every workload of every cluster trusts both roots, \
 then istiod signs with the new CA; "--finish" drops the former roots when nothing needs them any more. Each phase is proven by \
 asking every proxy before the next one begins, and a run that was cut off is continued by the same command. Clusters that share a root \
-already keep it. A CA that somebody else plugged in is never replaced.`
+already keep it. A CA that another owner plugged in is never replaced.`
   static override examples = [
     'Two clusters, with short names\n<%= config.bin %> multicluster connect --context west=CONTEXT1 --context east=CONTEXT2',
     'Drop the former roots\n<%= config.bin %> multicluster connect --finish --context west=CONTEXT1 --context east=CONTEXT2',

@@ -7,7 +7,6 @@ import { sh } from '../../shell.ts'
 import type { Dependencies } from '../../world.ts'
 import { distinctRoots, fingerprintOf, includesAll } from './fingerprints.ts'
 import { isUnderRoot, unionFor } from './phases.ts'
-import type { SignerKind } from './signer.ts'
 import {
   begunRoot,
   type KnownTrust,
@@ -35,7 +34,7 @@ export interface TrustPlan {
 type Needs = Pick<Dependencies, 'meshRoots' | 'clock' | 'random' | 'generateKey' | 'machine'>
 
 /**
- * @throws UserError CA_EXTERNAL, CACERTS_NOT_OURS, CACERTS_INVALID, MESH_ROOTS_DIFFER, TRUST_DOMAINS_DIFFER
+ * @throws UserError CA_EXTERNAL, CACERTS_GENERATED, CACERTS_NOT_OURS, CACERTS_ROOTS_DIFFER, MESH_ROOTS_DIFFER, ROOTS_ALIKE, TRUST_DOMAINS_DIFFER
  */
 export async function planTrust(all: readonly KnownTrust[], choice: TrustChoice, needs: Needs): Promise<TrustPlan> {
   requireTrustDomains(all)
@@ -91,7 +90,7 @@ async function keyFor(root: string, given: KeyPair | undefined, { meshRoots }: N
   return keyOf(root, meshRoots)
 }
 
-/** The root of `--cacerts`. @throws UserError CACERTS_INVALID where they have different ones */
+/** The root of `--cacerts`. @throws UserError CACERTS_ROOTS_DIFFER */
 function rootOfFiles({ files }: TrustChoice): string | undefined {
   const [first, ...others] = [...files.values()].map(({ roots }: SigningFiles) => roots)
   const root = first?.[0]
@@ -118,9 +117,7 @@ function requireDistinguishable(roots: readonly string[]): void {
   })
 }
 
-/** Somebody else's CA is never replaced. */
-const CHANGEABLE: SignerKind[] = ['self-signed', 'ours', 'istio-generated']
-
+/** A CA that `connect` and istiod did not make is never replaced. */
 function requireChangeable({ name, mesh, reading }: KnownTrust): void {
   const { kind } = reading.signer
   const { namespace } = mesh
@@ -141,7 +138,7 @@ function requireChangeable({ name, mesh, reading }: KnownTrust): void {
       },
     )
   }
-  if (CHANGEABLE.includes(kind)) return
+  if (kind === 'self-signed' || kind === 'ours') return
   const what = kind === 'incomplete' ? 'is incomplete' : 'was not written by kubectl telemetry'
   const message = `Secret ${namespace}/cacerts of cluster ${name} ${what}; it was left unchanged`
   throw new UserError('CACERTS_NOT_OURS', message, {

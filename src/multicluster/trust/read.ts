@@ -5,6 +5,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { type ConfigMap, isStaying, type Pod, type Secret } from '../../cluster/objects.ts'
 import { CONFIG_MAPS, PODS, SECRETS } from '../../cluster/resources.ts'
 import { planeOf } from '../../gateways/istiods.ts'
+import { CACERTS } from '../../manifests/cacerts.ts'
 import type { AskInside, ReadServedChain, ServedChain } from '../../world.ts'
 import type { Mesh } from '../mesh.ts'
 import { ambientAmong, type ProxyTrust, proxiesAmong, readProxies } from './proxies.ts'
@@ -37,7 +38,7 @@ export async function readTrust(mesh: Mesh, needs: TrustNeeds): Promise<TrustRea
   const { cluster } = needs
   const secret = (name: string) => cluster.get<Secret>(SECRETS, { name, namespace: mesh.namespace })
   const [plugged, selfSigned, pods] = await Promise.all([
-    secret('cacerts'),
+    secret(CACERTS),
     secret('istio-ca-secret'),
     cluster.list<Pod>(PODS),
   ])

@@ -60,7 +60,8 @@ export async function writeCacerts(site: Site, files: SigningFiles, root: string
 }
 
 /** Restarts every istiod: it reads roots only when it starts. */
-export async function restartIstiods(site: Site, when: string | undefined): Promise<void> {
+export async function restartIstiods(site: Site): Promise<void> {
+  const when = timeOf(site)
   for (const { metadata } of site.mesh.istiods) {
     const { name, namespace = '' } = metadata
     const object = await site.needs.cluster.get<WorkloadObject>(DEPLOYMENTS, { name, namespace })
@@ -68,12 +69,13 @@ export async function restartIstiods(site: Site, when: string | undefined): Prom
   }
 }
 
+function timeOf({ needs }: Site): string {
+  return needs.clock.now().toISOString()
+}
+
 /** One workload after the other, each until all of its pods are ready again. */
-export async function restartWorkloads(
-  site: Site,
-  proxies: readonly ProxyTrust[],
-  when: string | undefined,
-): Promise<void> {
+export async function restartWorkloads(site: Site, proxies: readonly ProxyTrust[]): Promise<void> {
+  const when = timeOf(site)
   const { workloads } = await findRestarts(proxies, site.needs.cluster)
   for (const [index, one] of workloads.entries()) {
     site.tell(`restarts ${workloadNames(one).phrase} (${index + 1} of ${workloads.length})`)

@@ -98,6 +98,11 @@ export function begunRoot(all: readonly KnownTrust[]): Begun | undefined {
   })
 }
 
+/** The root of the mesh, if the clusters have one or are on the way to one; PEM. @throws UserError MESH_ROOTS_DIFFER */
+export function knownRoot(all: readonly KnownTrust[]): string | undefined {
+  return begunRoot(all)?.root ?? sharedRoots(all)[0]
+}
+
 /** The domain under which a root is stored: `root-3f2a…`. */
 function storedAs(root: string): string {
   const hex = (fingerprintOf(root) ?? '').replaceAll(':', '').toLowerCase()

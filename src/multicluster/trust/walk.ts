@@ -59,7 +59,7 @@ export async function bothRoots(way: Way): Promise<Open[]> {
     if (files === undefined) throw noSigner(site)
     const isWritten = reading.secrets.plugged !== undefined && isSameList(files.roots, union)
     if (!isWritten) await writeCacerts(site, { ...files, roots: union }, way.root)
-    if (!isWritten || !isReadBy(reading, union)) await restartIstiods(site, now(site))
+    if (!isWritten || !isReadBy(reading, union)) await restartIstiods(site)
     await awaitPublished(site, union, 'at least')
     site.tell('the ConfigMap istio-ca-root-cert has both roots')
   })
@@ -99,8 +99,7 @@ export async function onlyTheRoot(way: Way, own: ReadonlyMap<string, TrustReadin
     if (reading === undefined || files === undefined || reading.signer.kind !== 'ours') return
     const isWritten = isSameSet(files.roots, [way.root])
     if (!isWritten) await writeCacerts(site, { ...files, roots: [way.root] }, way.root)
-    if (!isWritten || otherwisePublished(reading.published, [way.root]).length > 0)
-      await restartIstiods(site, now(site))
+    if (!isWritten || otherwisePublished(reading.published, [way.root]).length > 0) await restartIstiods(site)
     await awaitPublished(site, [way.root], 'exactly')
     site.tell('the ConfigMap istio-ca-root-cert has only the root of the mesh')
   })
@@ -136,7 +135,7 @@ async function settle(
       site.tell(`${proxies.length - unknown.length - left.length} of ${proxies.length} proxies ${what}`)
       return { member: site.member, total: proxies.length, left }
     }
-    await restartWorkloads(site, left, now(site))
+    await restartWorkloads(site, left)
   }
 }
 
@@ -154,10 +153,6 @@ function knownProxies(site: Site): Promise<ProxyTrust[]> {
     },
     site.needs.clock,
   )
-}
-
-function now({ needs }: Site): string {
-  return needs.clock.now().toISOString()
 }
 
 /** All clusters at the same time. The first error is thrown when all have ended, so that none is left in the middle of a step. */

@@ -2,7 +2,7 @@
 import { sh } from '../../shell.ts'
 import type { ExportedEndpoint, ExportedPort, ExportedService } from '../exported.ts'
 import type { CallEnd } from './client.ts'
-import type { ClusterTls, Counts, Endpoint, ProxyTrust } from './proxy-view.ts'
+import type { ClusterTls, Counts, Endpoint, HeldCertificates } from './proxy-view.ts'
 import type { Serving } from './serving.ts'
 
 /** What was seen of a call to one port. */
@@ -31,7 +31,7 @@ export interface SidecarEvidence {
   readonly endpoints: readonly Endpoint[]
   /** During the call. */
   readonly grown: Counts
-  readonly trust: ProxyTrust | undefined
+  readonly trust: HeldCertificates | undefined
 }
 
 /** Whether the serving side has to be looked at. */

@@ -1,7 +1,7 @@
 /** Whether two proxies accept each other's certificates, and why not. Pure. */
 import { readCertificate } from '../../certificates/authority.ts'
 import { isTrusted } from '../../certificates/facts.ts'
-import type { ProxyTrust } from './proxy-view.ts'
+import type { HeldCertificates } from './proxy-view.ts'
 
 export type IdentityFault =
   /** The certificate does not lead to a root that the other side trusts. `issuer`: who signed it. */
@@ -18,8 +18,8 @@ export function identityFault(
     identities,
     now,
   }: {
-    caller: ProxyTrust | undefined
-    pod: ProxyTrust | undefined
+    caller: HeldCertificates | undefined
+    pod: HeldCertificates | undefined
     identities: readonly string[]
     now: Date
   },

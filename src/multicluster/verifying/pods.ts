@@ -3,7 +3,7 @@ import type { ObjectName } from '../../cluster/cluster.ts'
 import { hasCode } from '../../errors.ts'
 import type { AskInside, ReadServedChain, RunProgram } from '../../world.ts'
 import type { Member } from '../members.ts'
-import { ADMIN } from './proxy-view.ts'
+import { ADMIN } from '../proxy-secrets.ts'
 
 /** The ways to ask a pod, beside the API server's own. */
 export interface Pods {

@@ -1,9 +1,6 @@
 /** What Envoy's admin port says of clusters, listeners and certificates. Its answers are those of a pod, and untrusted. Pure. */
-import { certificatesIn } from '../../certificates/facts.ts'
 import { isMap, jsonOf, listOf, mapOf, numberOf, textOf } from '../../shapes.ts'
-
-/** Envoy's admin port, which listens only inside the pod. */
-export const ADMIN = 15_000
+import { secretsIn } from '../proxy-secrets.ts'
 
 /** How a sidecar encrypts to a cluster. */
 export interface ClusterTls {
@@ -40,7 +37,6 @@ export function clusterDumpPath(name: string): string {
 
 export const ENDPOINTS_PATH = '/clusters?format=json'
 export const LISTENERS_PATH = '/config_dump?resource=dynamic_listeners'
-export const SECRETS_PATH = '/config_dump?resource=dynamic_active_secrets'
 
 /** @returns undefined if the proxy does not have the cluster */
 export function clusterTls(dump: string, name: string): ClusterTls | undefined {
@@ -98,21 +94,15 @@ export function hasChainFor(listeners: string, sni: string): boolean {
 }
 
 /** The certificate of a proxy with its chain, and the roots that it trusts (PEM). */
-export interface ProxyTrust {
+export interface HeldCertificates {
   readonly chain: string
   readonly roots: readonly string[]
 }
 
 /** @returns undefined if the answer has no roots */
-export function trustOf(dump: string): ProxyTrust | undefined {
-  const secrets = configsIn(dump)
-  const inline = (name: string, ...path: string[]) => {
-    const { secret } = secrets.find((one) => one.name === name) ?? {}
-    const bytes = path.reduce<unknown>((value, step) => mapOf(value)[step], secret)
-    return Buffer.from(textOf(mapOf(bytes).inline_bytes) ?? '', 'base64').toString('utf8')
-  }
-  const roots = certificatesIn(inline('ROOTCA', 'validation_context', 'trusted_ca'))
-  return roots.length === 0 ? undefined : { chain: inline('default', 'tls_certificate', 'certificate_chain'), roots }
+export function trustOf(dump: string): HeldCertificates | undefined {
+  const { roots, chain } = secretsIn(dump)
+  return roots.length === 0 ? undefined : { chain: chain.join(''), roots }
 }
 
 function configsIn(dump: string): Record<string, unknown>[] {

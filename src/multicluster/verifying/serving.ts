@@ -7,15 +7,15 @@ import { proxyImage } from '../../workloads/proxy.ts'
 import type { ServedChain } from '../../world.ts'
 import type { ExportedPort, ExportedService } from '../exported.ts'
 import type { Member } from '../members.ts'
+import { SECRETS_PATH } from '../proxy-secrets.ts'
 import { findRecord } from '../record.ts'
 import { askProxy, ifReadable, type Pods } from './pods.ts'
 import {
   ENDPOINTS_PATH,
   endpointsOf,
+  type HeldCertificates,
   hasChainFor,
   LISTENERS_PATH,
-  type ProxyTrust,
-  SECRETS_PATH,
   trustOf,
 } from './proxy-view.ts'
 
@@ -27,7 +27,7 @@ export interface Serving {
   /** Whether a pod of the Service that has a sidecar is Ready. */
   readonly hasPods: boolean | undefined
   /** What a pod behind the gateway trusts. */
-  readonly trust: ProxyTrust | undefined
+  readonly trust: HeldCertificates | undefined
 }
 
 export interface ServingGateway {

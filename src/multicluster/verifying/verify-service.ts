@@ -6,21 +6,13 @@ import type { Clock } from '../../time/clock.ts'
 import { serverTime } from '../../time/server-time.ts'
 import type { ExportedPort, ExportedService } from '../exported.ts'
 import { inCluster, type Member } from '../members.ts'
+import { SECRETS_PATH } from '../proxy-secrets.ts'
 import { type Caller, callerName } from './caller.ts'
 import { type CallEnd, clientsFor, isUsable, LIMIT } from './client.ts'
 import { judge } from './diagnosis.ts'
 import { type Evidence, isHttp, needsServing, type SidecarEvidence } from './evidence.ts'
 import { askProxy, type Pods } from './pods.ts'
-import {
-  clusterDumpPath,
-  clusterName,
-  clusterTls,
-  ENDPOINTS_PATH,
-  endpointsOf,
-  growth,
-  SECRETS_PATH,
-  trustOf,
-} from './proxy-view.ts'
+import { clusterDumpPath, clusterName, clusterTls, ENDPOINTS_PATH, endpointsOf, growth, trustOf } from './proxy-view.ts'
 import type { Verdict, Verified } from './result.ts'
 import { lookAtServing, type Serving } from './serving.ts'
 
