@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { createPublicKey } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
 import { keyIdentifier, serialNumber, signCertificate } from '../../../src/certificates/x509.ts'
 import { siteOfCluster } from '../../lab/lab.ts'
@@ -43,6 +44,7 @@ describe('the page: httpbin of another cluster', () => {
     clusters = await TwoClusters.start()
     start(clusters.first, sleep(FOO))
     start(clusters.second, httpbin(BAR, { mode: 'STRICT' }))
+    for (const workplace of [clusters.first, clusters.second]) await letIstiodOwnItsBundles(workplace)
     untouched = clusters.dump()
   })
 
@@ -125,6 +127,36 @@ describe('the page: httpbin of another cluster', () => {
     assert.notEqual(call(clusters.first, FOO, `http://${HOST}:8000/headers`).status, 200)
   })
 })
+
+interface Webhooks {
+  items: {
+    kind: string
+    metadata: { name: string }
+    webhooks: { clientConfig: { caBundle?: string; service?: { namespace: string } } }[]
+  }[]
+}
+
+/**
+ * istiod writes its root into its webhooks when it differs, and owns that field from then on, instead of the installer: the value comes back,
+ * the owner does not. So istiod writes it once before the comparison begins.
+ */
+async function letIstiodOwnItsBundles(workplace: Workplace): Promise<void> {
+  const kinds = 'mutatingwebhookconfigurations,validatingwebhookconfigurations'
+  const read = () => (JSON.parse(workplace.kubectl('get', kinds, '-o', 'json')) as Webhooks).items
+  const bundles = () =>
+    JSON.stringify(read().map(({ webhooks }) => webhooks.map(({ clientConfig }) => clientConfig.caBundle)))
+  const before_ = bundles()
+  for (const { kind, metadata, webhooks } of read()) {
+    const patch = webhooks.flatMap(({ clientConfig: { caBundle, service } }, index) => {
+      if (caBundle === undefined || service?.namespace !== 'istio-system') return []
+      const other = Buffer.from(`${Buffer.from(caBundle, 'base64')}\n`).toString('base64')
+      return [{ op: 'replace', path: `/webhooks/${index}/clientConfig/caBundle`, value: other }]
+    })
+    if (patch.length > 0) workplace.kubectl('patch', kind, metadata.name, '--type=json', `-p=${JSON.stringify(patch)}`)
+  }
+  for (let look = 0; look < 60 && bundles() !== before_; look++) await setTimeout(1_000)
+  assert.equal(bundles(), before_, 'istiod writes its root again')
+}
 
 interface Pods {
   items: {
