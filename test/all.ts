@@ -32,7 +32,7 @@ const BY_ISTIO = [
   'exposing/services',
   'tracing/status',
   'tracing/on',
-  'multicluster/two-clusters',
+  'multicluster/journey',
   'traffic/traffic',
 ]
 

@@ -1,7 +1,6 @@
 /** `multicluster status`: the trust of each cluster, its gateway, the exported services, and what is wrong. */
 import type { Pod, Service } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
-import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { PODS, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, noneFails } from '../findings.ts'
@@ -46,10 +45,9 @@ export interface ServiceStatus {
 
 type Needs = TrustWorld & { pods: Pods; askDns: AskDns }
 
+/** @param needs.members of which each object should be read once: trust, gateways, exports and calls need the same ones */
 export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStatus> {
-  // Nothing is written and nothing waited for, so each object is read once for trust, gateways, exports and calls.
-  const remembering = needs.members.map(({ name, cluster }) => ({ name, cluster: new RememberingCluster(cluster) }))
-  const read = await Promise.all(remembering.map((member) => readOne(member, needs)))
+  const read = await Promise.all(needs.members.map((member) => readOne(member, needs)))
   const readings = read.flatMap((one) => ('reading' in one ? [one] : []))
   const unread = read.flatMap((one) => ('finding' in one ? [one.finding] : []))
   const members = readings.map(({ member }) => member)

@@ -14,7 +14,7 @@ async function run(words: string, faults: Partial<Faults> = {}): Promise<Outcome
   const pair = await FakePair.create(faults)
   pair.east.objects.push(...callingObjects(EXPORTED, AROUND).map(({ manifest }) => manifest))
   const { members, pods, clock } = pair
-  const world = { ...fakeWorld(pair.east, new FakeTerminal()), clock, members }
+  const world = { ...fakeWorld(pair.east, new FakeTerminal()), clock, members, readers: members }
   return runCommand(`multicluster verify ${words}`, world, {
     connectMembers: async () => world,
     pods: async () => pods,
@@ -54,7 +54,7 @@ describe('kubectl telemetry multicluster verify', () => {
     const { members, clock } = pair
     const stderr = 'curl: (6) \u001b[2J\u202eevil\nerror: all is well (OK)'
     const runProgram = async () => ({ exitCode: 6, stdout: '', stderr, cut: { stdout: false, stderr: false } })
-    const world = { ...fakeWorld(pair.east, new FakeTerminal()), clock, members }
+    const world = { ...fakeWorld(pair.east, new FakeTerminal()), clock, members, readers: members }
     const adapters = { connectMembers: async () => world, pods: async () => ({ ...pair.pods, runProgram }) }
     const outcome = await runCommand('multicluster verify', world, adapters)
     assert.match(

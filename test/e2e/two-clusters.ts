@@ -9,6 +9,9 @@ export const CLIENT = 'lab/client:1'
 export const CLIENT_WITH_CURL = 'lab/client-curl:1'
 export const CLIENT_WITH_WGET = 'lab/client-wget:1'
 
+/** Namespaces of the page's `sleep` and `httpbin`. */
+export const [FOO, BAR] = ['foo', 'bar']
+
 /** Contexts of the two clusters, as in the kubeconfig of `first`. */
 export const CONTEXTS = [1, 2].map((cluster) => siteOfCluster(cluster as ClusterNumber).context)
 
@@ -44,11 +47,12 @@ export function sleep(namespace: string, { image = CLIENT, mode }: { image?: str
   return [...meshNamespace(namespace, mode), ...service('sleep', namespace, { image, ports: { http: [80, 80] } })]
 }
 
-/** Istio's sample `httpbin` in a namespace of its own, at port 8000. */
+/** Istio's sample `httpbin` in a namespace of its own, at port 8000. It says at /hostname which pod it is. */
 export function httpbin(namespace: string, { mode, version = 'v1' }: ServerOptions = {}): object[] {
+  const env = [{ name: 'USE_REAL_HOSTNAME', value: 'true' }]
   return [
     ...meshNamespace(namespace, mode),
-    ...service('httpbin', namespace, { image: HTTPBIN, version, ports: { http: [8000, 8080] } }),
+    ...service('httpbin', namespace, { image: HTTPBIN, version, env, ports: { http: [8000, 8080] } }),
   ]
 }
 
@@ -68,11 +72,17 @@ interface ServerOptions {
 /** The Service's port and the container's, by name. */
 type Ports = Record<string, [number, number]>
 
-function service(name: string, namespace: string, wanted: { image: string; version?: string; ports: Ports }): object[] {
-  const { image, version, ports } = wanted
+interface Wanted {
+  image: string
+  version?: string
+  env?: object[]
+  ports: Ports
+}
+
+function service(name: string, namespace: string, { image, version, env, ports }: Wanted): object[] {
   const labels = version === undefined ? { app: name } : { app: name, version }
   const metadata = { name: version === undefined || version === 'v1' ? name : `${name}-${version}`, namespace, labels }
-  const container = { name, image, imagePullPolicy: 'IfNotPresent' }
+  const container = { name, image, imagePullPolicy: 'IfNotPresent', ...(env === undefined ? {} : { env }) }
   const pod = { serviceAccountName: name, terminationGracePeriodSeconds: 0, containers: [container] }
   const servicePorts = Object.entries(ports).map(([portName, [port, targetPort]]) => ({
     name: portName,
@@ -101,6 +111,11 @@ export function start(workplace: Workplace, objects: object[]): void {
   workplace.apply(...objects)
   for (const { kind, metadata } of objects as { kind: string; metadata: { name: string; namespace: string } }[])
     if (kind === 'Deployment') waitUntilReady(workplace, metadata.namespace, `deploy/${metadata.name}`)
+}
+
+/** What is left to delete in a namespace of which more stays. */
+export function withoutNamespace(objects: object[]): object[] {
+  return objects.filter((object) => (object as { kind: string }).kind !== 'Namespace')
 }
 
 /** Deletes namespaces with all that is in them. */

@@ -14,9 +14,12 @@ gateway that serve it, and calls it once from a pod of the calling cluster. Chan
 
   async run(): Promise<void> {
     const { flags } = await this.parse(MulticlusterStatus)
-    const pods = await this.pods()
-    const world = { ...(await this.connectMembers(flags)), ...pods, pods, askDns: await this.askDns() }
-    const status = await multiclusterStatus(world)
+    const [pods, askDns, { readers, ...world }] = await Promise.all([
+      this.pods(),
+      this.askDns(),
+      this.connectMembers(flags),
+    ])
+    const status = await multiclusterStatus({ ...world, members: readers, ...pods, pods, askDns })
     this.answer(renderMulticlusterStatus(status, flags.output), '', succeeded(status))
   }
 }

@@ -24,11 +24,11 @@ of a pod with the right identity. Changes nothing, except that a pod of --probe-
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(MulticlusterVerify)
-    const { members, terminal, clock, random } = await this.connectMembers(flags)
-    const pods = await this.pods()
+    const [pods, connected] = await Promise.all([this.pods(), this.connectMembers(flags)])
+    const { members, readers, terminal, clock, random } = connected
     const request = verifyRequestOf(flags, args.host)
     const needs = { members, terminal, clock, random, pods, ending: () => this.endSignal() }
-    const result = await verify(request, { ...needs, exported: () => exportedBetween(members) })
+    const result = await verify(request, { ...needs, exported: () => exportedBetween(readers) })
     this.answer(renderVerified(result, flags.output), renderFindings([...result.problems]), succeeded(result))
   }
 }

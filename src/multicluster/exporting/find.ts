@@ -7,7 +7,6 @@ import type { Cluster, KubeObject, Resource } from '../../cluster/cluster.ts'
 import { isStaying } from '../../cluster/objects.ts'
 import { changedBy, isOwnedBy, MULTICLUSTER, OWNED } from '../../cluster/ownership.ts'
 import { findIstioVersion, listIfServed, readable, sift } from '../../cluster/reading.ts'
-import { RememberingCluster } from '../../cluster/remembering-cluster.ts'
 import {
   CONFIG_MAPS,
   destinationRules,
@@ -102,8 +101,7 @@ export async function findExports(member: Member): Promise<ExportInventory> {
 export async function exportedBetween(
   members: readonly Member[],
 ): Promise<{ services: ExportedService[]; warnings: Finding[] }> {
-  const remembering = members.map(({ name, cluster }) => ({ name, cluster: new RememberingCluster(cluster) }))
-  const inventories = await Promise.all(remembering.map((member) => inCluster(member, () => findExports(member))))
+  const inventories = await Promise.all(members.map((member) => inCluster(member, () => findExports(member))))
   return {
     services: inventories.flatMap(({ called }) => called),
     warnings: inventories.flatMap(({ warnings }) => warnings),
