@@ -1,6 +1,8 @@
 /** Turns answers of the API server and network failures into one clear error. */
+
 import { X509Certificate } from 'node:crypto'
 import { UserError } from '../errors.ts'
+import { sh } from '../shell.ts'
 import { cut, withoutSecrets } from '../text.ts'
 import type { PodAnswer } from './cluster.ts'
 
@@ -62,7 +64,7 @@ export function networkError(error: unknown, peer: Peer, write?: string): UserEr
     'CLUSTER_UNREACHABLE',
     `the API server at ${peer.server} (context "${peer.context}") cannot be reached: ${why}${write === undefined ? '' : `; it is unknown whether it did this: ${write}`}`,
     {
-      suggestions: ['kubectl cluster-info', '--context NAME', '--request-timeout 60s'],
+      suggestions: [sh`kubectl cluster-info --context ${peer.context}`, '--context NAME', '--request-timeout 60s'],
       cause: error,
     },
   )
@@ -146,7 +148,7 @@ function conflict(status: Status, what: string): UserError {
     })
   const list = owners.map(({ field, message }) => `${field} (${message})`).join('; ')
   return new UserError('FIELD_CONFLICT', `cannot ${what}: other field managers own ${list}; nothing was overwritten`, {
-    suggestions: ['undo the other change of these fields, or run kubectl telemetry cleanup and expose again'],
+    suggestions: ['undo the other change of these fields, and run the command again'],
   })
 }
 

@@ -4,7 +4,7 @@ import { identify } from '../cluster/reading.ts'
 import { UserError, usageError } from '../errors.ts'
 import { sh } from '../shell.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { Member } from './members.ts'
+import { inCluster, type Member } from './members.ts'
 import { isClusterName } from './names.ts'
 import { findRecord } from './record.ts'
 
@@ -80,8 +80,9 @@ function nameTwice(name: string, exitCode: 1 | 2): UserError {
  */
 export async function nameMembers(choices: readonly ContextChoice[], clusters: readonly Cluster[]): Promise<Member[]> {
   const found = await Promise.all(
-    clusters.map(async (cluster) => {
-      const [{ uid }, record] = await Promise.all([identify(cluster), findRecord(cluster)])
+    clusters.map(async (cluster, index) => {
+      const { name = cluster.context } = choices[index] ?? {}
+      const [{ uid }, record] = await inCluster({ name }, () => Promise.all([identify(cluster), findRecord(cluster)]))
       return { cluster, uid, recorded: record?.name }
     }),
   )

@@ -2,7 +2,7 @@
 import type { Pod, Service } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
 import { PODS, SERVICES } from '../cluster/resources.ts'
-import { UserError } from '../errors.ts'
+import { hasCode, UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, noneFails } from '../findings.ts'
 import { gatewayOf } from '../gateways/find.ts'
 import type { AskDns } from '../world.ts'
@@ -16,7 +16,7 @@ import { findRecord } from './record.ts'
 import { trustReport } from './trust/report.ts'
 import { knownRoot, sharedRoots } from './trust/target.ts'
 import { type ClusterReading, readClusters, type TrustWorld } from './trust-run.ts'
-import { anyCaller } from './verifying/caller.ts'
+import { anyCallers, type Caller } from './verifying/caller.ts'
 import type { Pods } from './verifying/pods.ts'
 import type { VerifiedService } from './verifying/result.ts'
 import { verifyService } from './verifying/verify-service.ts'
@@ -135,19 +135,35 @@ async function serviceStatus(
   return { status, problems: [...drift, ...called.problems] }
 }
 
-/** From the first workload that could call. */
-async function call(
-  exported: ExportedService,
-  needs: Needs,
-): Promise<{ hops?: VerifiedService['hops']; problems: readonly Finding[] }> {
+/** How many workloads are tried, until one has a program that can call. */
+const MOST_CALLERS = 5
+
+type Called = { hops?: VerifiedService['hops']; problems: readonly Finding[] }
+type Calling = Needs & { members: readonly Member[] }
+
+async function call(exported: ExportedService, needs: Calling): Promise<Called> {
   const member = needs.members.find(({ name }) => name === exported.to)
   try {
-    const caller = member && (await anyCaller(member, exported.into))
-    if (caller === undefined) return { problems: [] }
-    const { service, problems } = await verifyService(exported, { caller }, needs)
-    return { hops: service.hops, problems }
+    const callers = member === undefined ? [] : await anyCallers(member, exported.into)
+    return await callFrom(callers.slice(0, MOST_CALLERS), exported, needs)
   } catch (error) {
     if (error instanceof UserError) return { problems: [asFinding(error, 'warns')] }
     throw error
+  }
+}
+
+/** From the first workload that has a client. */
+async function callFrom(
+  [caller, ...others]: readonly Caller[],
+  exported: ExportedService,
+  needs: Calling,
+): Promise<Called> {
+  if (caller === undefined) return { problems: [] }
+  try {
+    const { service, problems } = await verifyService(exported, { caller }, needs)
+    return { hops: service.hops, problems }
+  } catch (error) {
+    if (others.length === 0 || !hasCode(error, 'CLIENT_MISSING')) throw error
+    return callFrom(others, exported, needs)
   }
 }

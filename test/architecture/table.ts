@@ -299,7 +299,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
     'world',
   ],
   'telemetry-command': ['base-command', 'flags'],
-  'multicluster-command': ['base-command', 'flags', 'multicluster', 'world'],
+  'multicluster-command': ['base-command', 'cluster', 'flags', 'multicluster', 'world'],
   commands: [
     'base-command',
     'multicluster-command',

@@ -134,6 +134,8 @@ function substance({ status: _status, ...object }: Dumped): object {
   const owners = managedFields
     ?.filter(({ subresource }) => subresource !== 'status')
     .map(({ time: _time, ...entry }) => entry)
+    // The API server sorts them by time.
+    .sort((one, other) => JSON.stringify(one).localeCompare(JSON.stringify(other)))
   return {
     ...object,
     metadata: { ...metadata, annotations: rest, managedFields: owners },

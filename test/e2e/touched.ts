@@ -34,12 +34,11 @@ export async function letIstiodOwnItsBundles(workplace: Workplace): Promise<void
   assert.equal(bundles(), earlier, 'istiod writes its root again')
 }
 
-/** `kubectl scale` owns the number of replicas from its first change on. */
-export function letScaleOwnReplicas(workplace: Workplace, namespace: string, ...names: string[]): void {
-  for (const replicas of [2, 1])
-    for (const name of names)
-      workplace.kubectl('-n', namespace, 'scale', `deployment/${name}`, `--replicas=${replicas}`)
-  for (const name of names) waitUntilReady(workplace, namespace, `deployment/${name}`)
+/** Who scales to 0 and back takes the number of replicas from its owner, and nobody owns it afterwards. */
+export function scaleOnce(workplace: Workplace, namespace: string, ...names: string[]): void {
+  const deployments = names.map((name) => `deployment/${name}`)
+  for (const replicas of [0, 1]) workplace.kubectl('-n', namespace, 'scale', ...deployments, `--replicas=${replicas}`)
+  waitUntilReady(workplace, namespace, ...deployments)
 }
 
 /** What names CoreDNS answers. @param append stands behind the present text until the function that is returned is called */

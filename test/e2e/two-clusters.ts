@@ -48,11 +48,11 @@ export function sleep(namespace: string, { image = CLIENT, mode }: { image?: str
 }
 
 /** Istio's sample `httpbin` in a namespace of its own, at port 8000. It says at /hostname which pod it is. */
-export function httpbin(namespace: string, { mode, version = 'v1' }: ServerOptions = {}): object[] {
+export function httpbin(namespace: string, { mode, version = 'v1', account }: ServerOptions = {}): object[] {
   const env = [{ name: 'USE_REAL_HOSTNAME', value: 'true' }]
   return [
     ...meshNamespace(namespace, mode),
-    ...service('httpbin', namespace, { image: HTTPBIN, version, env, ports: { http: [8000, 8080] } }),
+    ...service('httpbin', namespace, { image: HTTPBIN, version, account, env, ports: { http: [8000, 8080] } }),
   ]
 }
 
@@ -67,6 +67,8 @@ interface ServerOptions {
   mode?: 'STRICT'
   /** Label `version`, and the end of the Deployment's name where it is not v1. */
   version?: string
+  /** Its service account, where it has not the name of the Service. */
+  account?: string | undefined
 }
 
 /** The Service's port and the container's, by name. */
@@ -75,22 +77,23 @@ type Ports = Record<string, [number, number]>
 interface Wanted {
   image: string
   version?: string
+  account?: string | undefined
   env?: object[]
   ports: Ports
 }
 
-function service(name: string, namespace: string, { image, version, env, ports }: Wanted): object[] {
+function service(name: string, namespace: string, { image, version, account = name, env, ports }: Wanted): object[] {
   const labels = version === undefined ? { app: name } : { app: name, version }
   const metadata = { name: version === undefined || version === 'v1' ? name : `${name}-${version}`, namespace, labels }
   const container = { name, image, imagePullPolicy: 'IfNotPresent', ...(env === undefined ? {} : { env }) }
-  const pod = { serviceAccountName: name, terminationGracePeriodSeconds: 0, containers: [container] }
+  const pod = { serviceAccountName: account, terminationGracePeriodSeconds: 0, containers: [container] }
   const servicePorts = Object.entries(ports).map(([portName, [port, targetPort]]) => ({
     name: portName,
     port,
     targetPort,
   }))
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace } },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',

@@ -54,11 +54,11 @@ export async function requireCaller(
   return terminal.select(`From which workload of cluster ${member.name} is it called?`, choices)
 }
 
-/** The first workload that could call, in the order of their names. @param into the only namespace whose pods may call */
-export async function anyCaller(member: Member, into: string | undefined): Promise<Caller | undefined> {
+/** The workloads that could call, in the order of their names. @param into the only namespace whose pods may call */
+export async function anyCallers(member: Member, into: string | undefined): Promise<Caller[]> {
   const listed = await listPods(member, into)
   const usable = listed.filter((pod) => isStaying(pod) && !hasEnded(pod) && whyNoCaller(pod) === undefined)
-  return eachWorkload(usable.map((pod) => callerIn(pod, member)))[0]
+  return eachWorkload(usable.map((pod) => callerIn(pod, member)))
 }
 
 function listPods(member: Member, namespace: string | undefined): Promise<Pod[]> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, afterEach, before, describe, it } from 'mocha'
+import type { ExposeResult } from '../../../src/exposing/result.ts'
 import type { ExportResult } from '../../../src/multicluster/exporting/result.ts'
 import type { MulticlusterStatus } from '../../../src/multicluster/status.ts'
 import { loadBalancer, siteOfCluster } from '../../lab/lab.ts'
@@ -11,7 +12,7 @@ import { EGRESS, EGRESS_SERVICE, egressGateway, passedConnections, scaleEgress }
 import type { Joined } from '../joined.ts'
 import type { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
-import { changeCorefile, letScaleOwnReplicas } from '../touched.ts'
+import { changeCorefile, scaleOnce } from '../touched.ts'
 import {
   BAR,
   call,
@@ -49,18 +50,13 @@ export function exporting(from: () => Joined): void {
       clusters = connected.clusters
       const { first, second } = clusters
       start(first, [...httpbin(BAR), ...egressGateway()])
-      start(second, wire(BAR))
-      startV2()
-      letScaleOwnReplicas(first, BAR, 'httpbin')
-      letScaleOwnReplicas(first, EGRESS, 'istio-egressgateway')
+      start(second, [...wire(BAR), ...V2])
+      scaleOnce(second, BAR, 'httpbin-v2')
+      scaleOnce(first, BAR, 'httpbin')
+      scaleOnce(first, EGRESS, 'istio-egressgateway')
       changeCorefile(first, ' ')()
       untouched = clusters.dump()
     })
-    function startV2(): void {
-      start(clusters.second, V2)
-      letScaleOwnReplicas(clusters.second, BAR, 'httpbin-v2')
-    }
-
     after(() => {
       endNamespaces(clusters.first, BAR, EGRESS)
       clusters.second.delete(...withoutNamespace(wire(BAR)), ...deploymentsOf(V2))
@@ -86,7 +82,7 @@ export function exporting(from: () => Joined): void {
       const { stdout } = inSleep(clusters.first, 'foo', 'sh', '-c', `for i in $(seq ${count}); do ${one}; done`)
       const names = stdout.trimEnd().split('\n')
       const pods = names.map(
-        (line) => /"hostname":"(httpbin(?:-v2)?)-[a-z0-9]+-([a-z0-9]+)"/.exec(line)?.slice(1) ?? ['', ''],
+        (line) => /"hostname":"(httpbin(?:-v\d)?)-[a-z0-9]+-([a-z0-9]+)"/.exec(line)?.slice(1) ?? ['', ''],
       )
       const groups = Map.groupBy(pods, ([deployment]) => deployment ?? '')
       return new Map([...groups].map(([name, found]) => [name, found.length]))
@@ -233,7 +229,7 @@ export function exporting(from: () => Joined): void {
       const target = `${siteOfCluster(2).nodeAddress}:${nodePortOf(clusters.second)}`
       const secret = (name: string) => `outbound_.8000_._.${name}.svc.cluster.local`
       const tls = (...words: string[]) =>
-        clusters.first.run('openssl', ['s_client', '-connect', target, '-brief', ...words], {
+        clusters.first.run('openssl', ['s_client', '-connect', target, '-brief', '-ign_eof', ...words], {
           input: 'GET /get HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
         })
       const without = tls('-servername', secret('httpbin.bar'), '-alpn', 'istio')
@@ -307,35 +303,51 @@ export function exporting(from: () => Joined): void {
 
     it('is told by status after another address of the gateway, which the next export takes', async () => {
       await loadBalancer('on', 2)
-      exported(...FROM_WEST, ...UNNAMED)
+      exported(...FROM_WEST)
       assert.equal(status(), 200)
       await loadBalancer('off', 2)
       assert.ok(codes().includes('EXPORT_ADDRESS_CHANGED'), codes().join())
-      exported(...FROM_WEST, ...UNNAMED)
+      exported(...FROM_WEST)
       assert.equal(status(), 200)
       assert.deepEqual(codes(), [])
     })
 
     it('is told by status after another service account, which the next export accepts', () => {
-      exported(...FROM_WEST, ...UNNAMED)
       const { second } = clusters
-      const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'other', namespace: BAR } }
-      second.apply(account)
-      const deployment = ['-n', BAR, 'patch', 'deploy/httpbin-v2', '--type=merge', '-p']
-      const runAs = (name: string) => {
-        second.kubectl(...deployment, JSON.stringify({ spec: { template: { spec: { serviceAccountName: name } } } }))
-        second.kubectl('-n', BAR, 'rollout', 'status', 'deploy/httpbin-v2', '--timeout=85s')
-      }
+      const other = httpbin(BAR, { version: 'v3', account: 'other' })
+      exported(...FROM_WEST)
+      start(second, other)
       try {
-        runAs('other')
         assert.ok(codes().includes('EXPORT_IDENTITY_CHANGED'), codes().join())
-        const [service] = exported(...FROM_WEST, ...UNNAMED).services
+        const [service] = exported(...FROM_WEST).services
         assert.equal(service?.identities.length, 2)
-        assert.deepEqual([...answering(30).keys()].sort(), ['httpbin', 'httpbin-v2'])
+        assert.deepEqual(codes(), [])
+        scale(second, 0)
+        assert.equal(answering(5).get('httpbin-v3'), 5)
+      } finally {
+        scale(second, 1)
+        second.delete(...accountsOf(other, 'other'), ...deploymentsOf(other))
+      }
+    })
+
+    it('enters at a port that an exposed add-on uses, which goes on answering', () => {
+      const { first, second } = clusters
+      const grafana = () => {
+        const { stdout, stderr } = first.telemetry('expose', 'grafana', '--allow-anonymous', '-y', '-o', 'json')
+        return (JSON.parse(stdout || stderr) as ExposeResult).exposures?.[0]?.probe?.status
+      }
+      start(second, sleep(FOO))
+      assert.equal(grafana(), 200)
+      connected.done('connect', '--port', '443')
+      try {
+        exported(...HTTPBIN, '--in', 'east', ...UNNAMED)
+        assert.equal(call(second, FOO, `http://${HOST}:8000/get`, ...at()).status, 200)
+        assert.equal(grafana(), 200)
       } finally {
         connected.done('cleanup')
-        second.delete(account, ...deploymentsOf(V2))
-        startV2()
+        connected.done('connect', '--port', '15443')
+        first.telemetry('cleanup', '-y')
+        endNamespaces(second, FOO)
       }
     })
 
@@ -361,6 +373,12 @@ export function exporting(from: () => Joined): void {
     })
   })
 }
+
+const accountsOf = (objects: object[], name: string) =>
+  objects.filter((object) => {
+    const { kind, metadata } = object as { kind: string; metadata: { name: string } }
+    return kind === 'ServiceAccount' && metadata.name === name
+  })
 
 /** By which a gateway without a load balancer is reached. */
 function nodePortOf(workplace: Workplace): number {

@@ -340,11 +340,21 @@ export function verifyingConnected(at: () => Joined): void {
     }
 
     function setGatewayHosts(hosts: string[]): void {
-      const patch = JSON.stringify([{ op: 'replace', path: '/spec/servers/0/hosts', value: hosts }])
-      const how = ['--type=json', '-p', patch, `--field-manager=${MANAGER}`]
-      at().clusters.second.kubectl('patch', ...GATEWAY, ...how)
+      const { second } = at().clusters
+      const text = second.kubectl('get', ...GATEWAY, '-o', 'json')
+      const { apiVersion, kind, metadata, spec } = JSON.parse(text) as GatewayObject
+      const { name, namespace, labels } = metadata
+      const servers = spec.servers.map((server) => ({ ...server, hosts }))
+      second.applyAs(MANAGER, { apiVersion, kind, metadata: { name, namespace, labels }, spec: { ...spec, servers } })
     }
   })
+}
+
+interface GatewayObject {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; namespace: string; labels: object }
+  spec: { servers: object[] }
 }
 
 /** What an export is, written by hand: at the port 443 that the gateway has before `connect`. */
