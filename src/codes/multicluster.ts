@@ -28,6 +28,7 @@ export const MULTICLUSTER_CODES = {
   CACERTS_ROOTS_DIFFER: 'error: The directories of --cacerts lead to different roots.',
   CA_NOT_OURS: 'error: The CA of a cluster was not made by multicluster connect.',
   CA_EXTERNAL: 'error: Another program than istiod signs the certificates of a cluster.',
+  ENTRY_ADDRESS_INSIDE: 'error: The address of --address belongs to pods or Services of one of the clusters.',
   ENTRY_WITHOUT_ADDRESS: 'warns: The gateway of a cluster has no address by which other clusters reach it.',
   EXPORTED_ELSEWHERE: 'error: Services are exported at another gateway or port than the one that is asked for.',
   FINISH_TOO_EARLY: 'error: An istiod does not yet sign under the new root, so the former ones are still needed.',

@@ -1,7 +1,7 @@
 /** `multicluster cleanup`: removes exports, or with `--trust` what `connect` did. */
 import { usageError } from '../errors.ts'
 import { type CleanupRequest, type CleanupResult, cleanupExports } from './exporting/cleanup.ts'
-import type { TrustWorld } from './trust-run.ts'
+import type { TrustWorld } from './trust/trust-run.ts'
 import { untrust } from './untrust.ts'
 import { findProbePods } from './verifying/probe-pod.ts'
 

@@ -1,12 +1,18 @@
 /** `multicluster connect`: one root of trust for all clusters, and a gateway by which each is entered. */
 import { type Finding, warns } from '../findings.ts'
-import { changeRoot } from './change-root.ts'
-import { type EntryAddress, type EntryPlan, entryAddress, type GatewayChoice, planEntry } from './entry-gateway.ts'
-import type { ClusterObject } from './exporting/result.ts'
-import { finishTrust } from './finish.ts'
-import { inCluster, requireNames } from './members.ts'
+import {
+  type EntryAddress,
+  type EntryPlan,
+  entryAddress,
+  type GatewayChoice,
+  planEntry,
+  requireOutside,
+} from './entry-gateway.ts'
+import { type ClusterObject, inCluster, requireNames } from './members.ts'
+import { changeRoot } from './trust/change-root.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
 import { planTrust } from './trust/connect-trust.ts'
+import { finishTrust } from './trust/finish.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
 import { knownRoot, type TrustChoice } from './trust/target.ts'
 import {
@@ -21,7 +27,7 @@ import {
   type TrustRun,
   type TrustWorld,
   waitingFor,
-} from './trust-run.ts'
+} from './trust/trust-run.ts'
 
 export interface ConnectRequest extends TrustRequest {
   readonly gateways: ReadonlyMap<string, Required<GatewayChoice>['named']>
@@ -49,11 +55,12 @@ export interface EntryReport extends Partial<EntryAddress> {
   service: string
 }
 
-/** @throws UserError those of `planTrust`, `planEntry` and of the phases, CONSENT_REQUIRED */
+/** @throws UserError those of `requireOutside`, `planTrust`, `planEntry` and of the phases, CONSENT_REQUIRED */
 export async function connect(request: ConnectRequest, world: TrustWorld): Promise<ConnectResult> {
   const { gateways, addresses, files } = request
   requireNames(world.members, { '--gateway': gateways, '--address': addresses, '--cacerts': files.cacerts })
   const choice = requireTrustFiles(files, world.clock.now())
+  await requireOutside(addresses, world.members)
   const all = await readAll(request, world)
   const { run, root } = request.finish
     ? await finishTrust(all, request, world)

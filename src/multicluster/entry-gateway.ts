@@ -1,9 +1,12 @@
 /** The gateway by which other clusters enter a cluster: chosen, given its port, and recorded by `connect`. */
+
+import { isIP } from 'node:net'
 import { type Change, planChanges } from '../changes/changes.ts'
 import type { Cluster, ObjectName } from '../cluster/cluster.ts'
 import type { ConfigMap, Service } from '../cluster/objects.ts'
 import { appliedFields, CONNECTING, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
 import { findIstioVersion } from '../cluster/reading.ts'
+import { RememberingCluster } from '../cluster/remembering-cluster.ts'
 import { CONFIG_MAPS, gateways, SERVICES } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { outsidePort } from '../gateways/address.ts'
@@ -12,9 +15,10 @@ import { findIngressAddress, requireGateway } from '../gateways/survey.ts'
 import { servicePorts } from '../manifests/service-ports.ts'
 import { sh } from '../shell.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { Member } from './members.ts'
+import { inCluster, type Member } from './members.ts'
 import type { Mesh } from './mesh.ts'
 import { MULTICLUSTER_NAME } from './names.ts'
+import { whyInCluster } from './ranges.ts'
 import { findRecordObject, type MemberRecord, type RecordedGateway, recordIn, recordObject } from './record.ts'
 
 /** What the flags say about the gateway of one cluster. */
@@ -37,6 +41,36 @@ export interface EntryPlan {
 /** The port that Istio uses for this purpose everywhere. */
 const PORT = 15_443
 const PORT_NAME = 'tls-multicluster'
+
+/**
+ * An address inside of any of the clusters leads its callers to a pod of their own. Host names are not looked up: each cluster may know
+ * another address for one.
+ * @throws UserError ENTRY_ADDRESS_INSIDE
+ */
+export async function requireOutside(
+  addresses: ReadonlyMap<string, NonNullable<GatewayChoice['address']>>,
+  members: readonly Member[],
+): Promise<void> {
+  const given = [...addresses].filter(([, { host }]) => isIP(host) !== 0)
+  const inside = await Promise.all(
+    members.map((member) => {
+      const cluster = new RememberingCluster(member.cluster)
+      return inCluster(member, () => Promise.all(given.map(([, { host }]) => whyInCluster(host, cluster))))
+    }),
+  )
+  for (const [at, [name, { host }]] of given.entries()) {
+    const where = members.findIndex((_, index) => inside[index]?.[at] !== undefined)
+    if (where < 0) continue
+    const cluster = members[where]?.name
+    const message = `--address ${name}=${host}: it is ${inside[where]?.[at]} of cluster ${cluster}, so no other cluster reaches the gateway of ${name} there; nothing was changed`
+    throw new UserError('ENTRY_ADDRESS_INSIDE', message, {
+      suggestions: [
+        `--address ${name}=HOST:PORT   # how the other clusters reach it, from outside`,
+        `leave --address out: the address of the gateway's Service is used`,
+      ],
+    })
+  }
+}
 
 /** @throws UserError GATEWAY_NOT_FOUND, GATEWAY_AMBIGUOUS, GATEWAY_API_GATEWAY, GATEWAY_PORT_MISSING, EXPORTED_ELSEWHERE */
 export async function planEntry(

@@ -1,4 +1,6 @@
 /** The clusters of one run. */
+import type { ObjectOutcome } from '../changes/changes.ts'
+import { Progress } from '../changes/progress.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { UserError, usageError } from '../errors.ts'
 
@@ -6,6 +8,31 @@ import { UserError, usageError } from '../errors.ts'
 export interface Member {
   readonly name: string
   readonly cluster: Cluster
+}
+
+/** An object of one of the clusters. */
+export interface ClusterObject extends ObjectOutcome {
+  cluster: string
+}
+
+/** What a run has done in one of several clusters: each object is reported with the name of its cluster. */
+export class ClusterProgress extends Progress {
+  readonly #name: string
+  readonly #all: Progress
+
+  constructor({ name }: Pick<Member, 'name'>, all: Progress) {
+    super()
+    this.#name = name
+    this.#all = all
+  }
+
+  override changed(object: string): void {
+    this.#all.changed(`${this.#name}: ${object}`)
+  }
+
+  override deleted(object: string): void {
+    this.#all.deleted(`${this.#name}: ${object}`)
+  }
 }
 
 /** @throws UserError with the name of the cluster, where the work throws one */

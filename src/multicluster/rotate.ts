@@ -1,9 +1,8 @@
 /** `multicluster rotate`: another CA under the same root for each cluster, or another root. */
 import { UserError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
-import { changeRoot } from './change-root.ts'
-import type { ClusterObject } from './exporting/result.ts'
-import { inCluster } from './members.ts'
+import { type ClusterObject, inCluster } from './members.ts'
+import { changeRoot } from './trust/change-root.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
 import type { TrustPlan } from './trust/connect-trust.ts'
 import { isUnderRoot } from './trust/phases.ts'
@@ -23,7 +22,7 @@ import {
   type TrustRun,
   type TrustWorld,
   waitingFor,
-} from './trust-run.ts'
+} from './trust/trust-run.ts'
 
 export interface RotateRequest extends TrustRequest {
   /** `--ca`: another root. */

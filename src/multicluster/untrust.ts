@@ -13,14 +13,12 @@ import { CACERTS, cacertsNotes } from '../manifests/cacerts.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { isPortOurs } from './entry-gateway.ts'
 import type { CleanupResult } from './exporting/cleanup.ts'
-import type { ClusterObject } from './exporting/result.ts'
-import { inCluster, type Member } from './members.ts'
+import { type ClusterObject, ClusterProgress, inCluster, type Member } from './members.ts'
 import { findRecordObject } from './record.ts'
 import { distinctRoots, fingerprintOf, isSameList } from './trust/fingerprints.ts'
 import { isSignedElsewhere, lacks, unionFor } from './trust/phases.ts'
 import { ownFiles } from './trust/signer.ts'
 import { awaitPublished, awaitServed, restartIstiods, restartObject, type Site, writeCacerts } from './trust/steps.ts'
-import { inEach, isReadBy, type Open, settleAll } from './trust/walk.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
@@ -34,7 +32,8 @@ import {
   type TrustRun,
   type TrustWorld,
   waitingFor,
-} from './trust-run.ts'
+} from './trust/trust-run.ts'
+import { inEach, isReadBy, type Open, settleAll } from './trust/walk.ts'
 
 /** A cluster, and what `connect` left in it. */
 interface Left extends ClusterReading {
@@ -136,7 +135,10 @@ async function planUntrust(all: readonly Left[], request: TrustRequest, world: T
     question: 'Return these clusters to their own roots?',
     undo: 'kubectl telemetry multicluster cleanup --trust   # to complete it',
     carryOut: async (progress) => {
-      for (const { member, entry } of all) await inCluster(member, () => applyChanges(member.cluster, entry, progress))
+      for (const { member, entry } of all) {
+        const own = new ClusterProgress(member, progress)
+        await inCluster(member, () => applyChanges(member.cluster, entry, own))
+      }
       const back = all.flatMap((one) =>
         one.own === undefined ? [] : [returning(one, one.own, { roots, site: siteOf(one, request, progress, world) })],
       )

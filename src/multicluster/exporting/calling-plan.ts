@@ -1,16 +1,16 @@
 /** Plans what a calling cluster has of an exported service: its address, its name, its entry. */
 import { type Change, planChanges, type Wanted } from '../../changes/changes.ts'
-import type { KubeObject, Resource } from '../../cluster/cluster.ts'
-import { isStaying, type Node, type Service } from '../../cluster/objects.ts'
+import type { KubeObject } from '../../cluster/cluster.ts'
+import { isStaying } from '../../cluster/objects.ts'
 import { isOwnedBy, MULTICLUSTER } from '../../cluster/ownership.ts'
-import { listIfServed, readable } from '../../cluster/reading.ts'
-import { gateways, NODES, SERVICES, serviceEntries, virtualServices } from '../../cluster/resources.ts'
+import { gateways, serviceEntries, virtualServices } from '../../cluster/resources.ts'
 import { UserError } from '../../errors.ts'
 import { passedHost } from '../../manifests/names.ts'
 import { entryNotesOf } from '../../manifests/service-entry.ts'
 import { listOf, mapOf, textOf, textsOf } from '../../shapes.ts'
 import { sh } from '../../shell.ts'
 import type { ExportedService, ExportedSubset } from '../exported.ts'
+import { whyInCluster } from '../ranges.ts'
 import { freeAddress, isAmong } from './addresses.ts'
 import { callingObjects, clusterSubsets, exportedBy, UNKNOWN } from './calling.ts'
 import { type NamesPlan, planNames } from './dns/plan.ts'
@@ -155,7 +155,8 @@ interface Entries {
 async function chooseAddress({ address }: ExportRequest, { entries, ours }: Entries, site: Site): Promise<string> {
   const taken = entries.filter((one) => one !== ours).flatMap(addressesOf)
   if (address !== undefined) {
-    const why = isAmong(address, taken) ? 'another ServiceEntry has it' : await whyInCluster(address, site)
+    const inside = await whyInCluster(address, site.cluster)
+    const why = isAmong(address, taken) ? 'another ServiceEntry has it' : inside && `it is ${inside}`
     if (why === undefined) return address
     throw new UserError('EXPORT_ADDRESS_TAKEN', `--address ${address} cannot be used in cluster ${site.name}: ${why}`, {
       suggestions: ['--address 240.0.0.9', 'leave --address out: the lowest free address of 240.0.0.0/16 is used'],
@@ -172,27 +173,6 @@ async function chooseAddress({ address }: ExportRequest, { entries, ours }: Entr
 function addressesOf({ spec, status }: KubeObject): string[] {
   const given = listOf(mapOf(status).addresses).flatMap((one) => textOf(mapOf(one).value) ?? [])
   return [...textsOf(mapOf(spec).addresses), ...given]
-}
-
-const SERVICE_RANGES: Resource = {
-  group: 'networking.k8s.io',
-  version: 'v1',
-  plural: 'servicecidrs',
-  kind: 'ServiceCIDR',
-}
-
-/** Why a pod or a Service may have an address. Ranges that may not be read are not compared. */
-async function whyInCluster(address: string, { cluster }: Site): Promise<string | undefined> {
-  const [nodes, services, ranges] = await Promise.all([
-    readable(cluster.list<Node>(NODES)),
-    readable(cluster.list<Service>(SERVICES)),
-    readable(listIfServed<KubeObject>(cluster, SERVICE_RANGES)),
-  ])
-  const ofPods = (nodes ?? []).flatMap(({ spec }) => textsOf(mapOf(spec).podCIDRs))
-  if (isAmong(address, ofPods)) return 'it is in the range of pods'
-  const ofServices = (ranges ?? []).flatMap(({ spec }) => textsOf(mapOf(spec).cidrs))
-  const given = (services ?? []).flatMap(({ spec }) => [...textsOf(mapOf(spec).clusterIPs), spec.clusterIP ?? ''])
-  return isAmong(address, [...ofServices, ...given]) ? 'it is in the range of Services' : undefined
 }
 
 /** What a former run made at an egress gateway through which callers do not send any more. */

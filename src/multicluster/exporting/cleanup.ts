@@ -5,10 +5,9 @@ import { type RemovedObject, type UndoResult, undo } from '../../changes/undo.ts
 import type { ObjectName } from '../../cluster/cluster.ts'
 import { type Finding, notes } from '../../findings.ts'
 import type { Dependencies } from '../../world.ts'
-import { inCluster, type Member } from '../members.ts'
+import { type ClusterObject, ClusterProgress, inCluster, type Member } from '../members.ts'
 import { type ExportInventory, findExports } from './find.ts'
 import { serviceOf } from './names.ts'
-import type { ClusterObject } from './result.ts'
 import { type Leaving, type UndoNeeds, undoExports } from './undo.ts'
 
 export interface CleanupRequest {
@@ -73,8 +72,9 @@ export async function cleanupExports(
   const done = await progress.reportOnError(async () => {
     const results: UndoResult[] = []
     for (const one of ways) {
+      const own = new ClusterProgress(one.member, progress)
       const result = await run(one, 'none')
-      for (const { kind, name } of result.deleted) progress.deleted(`${one.member.name}: ${kind.toLowerCase()}/${name}`)
+      for (const { kind, name } of result.deleted) own.deleted(`${kind.toLowerCase()}/${name}`)
       results.push(result)
     }
     return results

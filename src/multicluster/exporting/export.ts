@@ -10,8 +10,7 @@ import { awaitRollout } from '../../workloads/await-rollout.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskDns, Dependencies } from '../../world.ts'
 import type { ExportedService } from '../exported.ts'
-import { inCluster, type Member } from '../members.ts'
-import { ClusterProgress } from './cluster-progress.ts'
+import { ClusterProgress, inCluster, type Member } from '../members.ts'
 import { awaitNames } from './dns/proof.ts'
 import { planExport } from './plan.ts'
 import type { ExportPlan, PlannedEdit, SitePlan } from './planned.ts'
@@ -91,8 +90,7 @@ function lineIn({ site }: SitePlan, change: Change): string {
 /** Serving clusters first: an entry leads to what is there. */
 async function write({ sites, request }: ExportPlan, progress: Progress, needs: ExportNeeds): Promise<void> {
   const each = async (work: (site: SitePlan, own: Progress) => Promise<unknown>) => {
-    for (const site of sites)
-      await inCluster(site.site, () => work(site, new ClusterProgress(site.site.name, progress)))
+    for (const site of sites) await inCluster(site.site, () => work(site, new ClusterProgress(site.site, progress)))
   }
   await each(({ site, serving }, own) => applyChanges(site.live, serving, own))
   await each(({ site, calling }, own) => applyChanges(site.live, calling, own))

@@ -1,8 +1,9 @@
 /** The result of `multicluster export`: plain data, and the contract of `-o json`. */
-import { type Change, type Comparison, comparisonOf, type ObjectOutcome, outcomeOf } from '../../changes/changes.ts'
+import { type Change, type Comparison, comparisonOf, outcomeOf } from '../../changes/changes.ts'
 import { managedElsewhere } from '../../changes/managed-elsewhere.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { type Finding, noneFails } from '../../findings.ts'
+import type { ClusterObject } from '../members.ts'
 import type { ExportPlan, SitePlan } from './planned.ts'
 
 /** A service as one calling cluster has it. */
@@ -43,11 +44,6 @@ export interface ExportProof {
   readonly from?: string
   readonly hops?: readonly CalledHop[]
   readonly problems: readonly Finding[]
-}
-
-/** An object of one of the clusters. */
-export interface ClusterObject extends ObjectOutcome {
-  cluster: string
 }
 
 export interface ExportResult {

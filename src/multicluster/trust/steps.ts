@@ -2,7 +2,6 @@
 
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { applyChanges, type Change, planChanges } from '../../changes/changes.ts'
-import type { Progress } from '../../changes/progress.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Pod, Secret } from '../../cluster/objects.ts'
 import { CONNECTING } from '../../cluster/ownership.ts'
@@ -15,7 +14,7 @@ import { awaitRollout } from '../../workloads/await-rollout.ts'
 import { workloadNames } from '../../workloads/workload-names.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { Dependencies } from '../../world.ts'
-import type { Member } from '../members.ts'
+import type { ClusterProgress, Member } from '../members.ts'
 import type { Mesh } from '../mesh.ts'
 import { fingerprintOf } from './fingerprints.ts'
 import { notServing, otherwisePublished, unpublished } from './phases.ts'
@@ -28,7 +27,7 @@ export interface Site {
   readonly member: Member
   readonly mesh: Mesh
   readonly needs: TrustNeeds & Pick<Dependencies, 'clock' | 'machine'>
-  readonly progress: Progress
+  readonly progress: ClusterProgress
   /** Milliseconds for each wait. */
   readonly timeout: number
   /** Reports what was done, one line. */

@@ -7,7 +7,8 @@ import { createMeshRoot, issueIntermediate } from '../../../src/certificates/mes
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { UserError } from '../../../src/errors.ts'
 import { type ConnectRequest, connect } from '../../../src/multicluster/connect.ts'
-import type { TrustWorld } from '../../../src/multicluster/trust-run.ts'
+import { rotate } from '../../../src/multicluster/rotate.ts'
+import type { TrustWorld } from '../../../src/multicluster/trust/trust-run.ts'
 import { untrust } from '../../../src/multicluster/untrust.ts'
 import { FakeTerminal } from '../../fakes/fake-terminal.ts'
 import { FakeTrustCluster, NOW, selfSigned } from '../../fakes/fake-trust.ts'
@@ -180,6 +181,45 @@ describe('connect refuses, and writes nothing', () => {
     assert.equal((await refused(connect(REQUEST, other.world), 'FORBIDDEN', other)).cluster, 'east')
   })
 
+  it('an address of pods or Services, of its own cluster or of another one', async () => {
+    const node: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'n' },
+      spec: { podCIDRs: ['10.89.0.0/16'] },
+    }
+    const range: KubeObject = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'ServiceCIDR',
+      metadata: { name: 'kubernetes' },
+      spec: { cidrs: ['fd00:10:96::/112'] },
+    }
+    const service: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'foo' },
+      spec: { clusterIP: '10.97.0.9', ports: [] },
+    }
+    const cases: [string, string, RegExp][] = [
+      ['west', '10.89.3.4', /^--address west=10\.89\.3\.4: it is in the range of pods of cluster west/],
+      ['east', '10.89.3.4', /^--address east=10\.89\.3\.4: it is in the range of pods of cluster west/],
+      ['east', 'fd00:10:96::9', /range of Services of cluster west/],
+      ['west', '10.97.0.9', /range of Services of cluster west/],
+    ]
+    for (const [name, host, says] of cases) {
+      const made = setup((west) => void west.objects.push(node, range, service))
+      const addresses = new Map([[name, { host, port: undefined }]])
+      const error = await refused(connect({ ...REQUEST, addresses }, made.world), 'ENTRY_ADDRESS_INSIDE', made)
+      assert.match(error.message, says)
+    }
+    const made = setup((west) => void west.objects.push(node, range, service))
+    for (const host of ['10.90.3.4', 'gateway.example.com']) {
+      const addresses = new Map([['east', { host, port: 8443 }]])
+      const { clusters } = await connect({ ...REQUEST, addresses, dryRun: 'client' }, made.world)
+      assert.deepEqual(clusters.map(({ gateway }) => gateway.address).at(1), host)
+    }
+  })
+
   it('to go on without an answer', async () => {
     const made = setup()
     await refused(connect({ ...REQUEST, yes: false }, made.world), 'CONSENT_REQUIRED', made)
@@ -299,6 +339,51 @@ describe('connect', () => {
     }
     await assert.rejects(connect(REQUEST, hidden), (error: UserError) => error.code === 'TRUST_UNKNOWN')
     assert.equal((await connect({ ...REQUEST, acceptUnknown: true }, hidden)).outcome, 'applied')
+  })
+})
+
+describe('an error in the middle', () => {
+  const forbidden = () => new UserError('FORBIDDEN', 'cannot patch secrets')
+
+  /** @returns what the error says was done before it */
+  async function doneBefore(run: Promise<unknown>): Promise<string> {
+    const error = await run.then(
+      () => assert.fail('it has to fail'),
+      (thrown: UserError) => thrown,
+    )
+    return /(changed|deleted) before that: .*$/s.exec(error.message)?.[0] ?? ''
+  }
+
+  it('of connect says in which cluster each object was changed', async () => {
+    const made = setup()
+    made.east.fail('apply', 'secrets', forbidden(), false)
+    const done = await doneBefore(connect(REQUEST, made.world))
+    assert.deepEqual(
+      done
+        .replace(/^changed before that: /, '')
+        .split(', ')
+        .sort(),
+      [
+        'east: configmap/kubectl-telemetry-multicluster',
+        'east: service/istio-ingressgateway',
+        'west: configmap/kubectl-telemetry-multicluster',
+        'west: deployment.apps/istiod',
+        'west: secret/cacerts',
+        'west: service/istio-ingressgateway',
+      ],
+    )
+  })
+
+  it('of rotate and of the way back does, too', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    made.east.failOnce('apply', 'secrets', forbidden())
+    const rotated = rotate({ ...REQUEST, ca: false }, made.world)
+    assert.equal(await doneBefore(rotated), 'changed before that: west: secret/cacerts')
+    made.east.fail('delete', 'secrets', forbidden(), false)
+    const done = await doneBefore(untrust(REQUEST, made.world))
+    assert.match(done, /changed before that: .*west: service\/istio-ingressgateway.*east: secret\/cacerts/)
+    assert.match(done, /deleted before that: .*west: configmap\/.*east: configmap\/.*west: secret\/cacerts/)
   })
 })
 

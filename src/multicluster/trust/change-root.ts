@@ -1,10 +1,9 @@
 /** The run that brings clusters to one root: for `connect`, and for `rotate --ca`. */
-import { applyChanges, type Change } from '../changes/changes.ts'
-import { inCluster } from './members.ts'
-import { type TrustPlan, targetOf, unionOf, unknownElsewhere } from './trust/connect-trust.ts'
-import { lacks } from './trust/phases.ts'
-import { signingFor, type TrustChoice } from './trust/target.ts'
-import { bothRoots, newSigner, type Open, renewed, type Traveller, type Way } from './trust/walk.ts'
+import { applyChanges, type Change } from '../../changes/changes.ts'
+import { ClusterProgress, inCluster } from '../members.ts'
+import { type TrustPlan, targetOf, unionOf, unknownElsewhere } from './connect-trust.ts'
+import { lacks } from './phases.ts'
+import { signingFor, type TrustChoice } from './target.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
@@ -15,6 +14,7 @@ import {
   type TrustRun,
   type TrustWorld,
 } from './trust-run.ts'
+import { bothRoots, newSigner, type Open, renewed, type Traveller, type Way } from './walk.ts'
 
 export interface RootChange {
   readonly all: readonly ClusterReading[]
@@ -33,8 +33,10 @@ export async function changeRoot(change: RootChange, request: TrustRequest, worl
     question,
     undo: 'kubectl telemetry multicluster cleanup --trust   # to undo it',
     carryOut: async (progress) => {
-      for (const { name, member } of all)
-        await inCluster(member, () => applyChanges(member.cluster, first.get(name) ?? [], progress))
+      for (const { name, member } of all) {
+        const own = new ClusterProgress(member, progress)
+        await inCluster(member, () => applyChanges(member.cluster, first.get(name) ?? [], own))
+      }
       if (trust.kind === 'shared') return []
       const target = await targetOf(trust, world)
       const site = (one: ClusterReading) => siteOf(one, request, progress, world)

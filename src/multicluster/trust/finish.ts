@@ -1,9 +1,8 @@
 /** The last phase of a change of the root: only the new one is trusted, when nothing has a certificate of a former CA any more. */
-import { UserError } from '../errors.ts'
-import { inCluster } from './members.ts'
-import { isSignedElsewhere, isUnderRoot, otherwisePublished, trustsMore } from './trust/phases.ts'
-import { begunRoot } from './trust/target.ts'
-import { onlyTheRoot, renewed, type Way } from './trust/walk.ts'
+import { UserError } from '../../errors.ts'
+import { inCluster } from '../members.ts'
+import { isSignedElsewhere, isUnderRoot, otherwisePublished, trustsMore } from './phases.ts'
+import { begunRoot } from './target.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
@@ -14,6 +13,7 @@ import {
   type TrustRun,
   type TrustWorld,
 } from './trust-run.ts'
+import { onlyTheRoot, renewed, type Way } from './walk.ts'
 
 /** @throws UserError FINISH_TOO_EARLY */
 export async function finishTrust(

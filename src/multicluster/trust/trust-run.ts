@@ -1,23 +1,22 @@
 /** What every command that changes the trust of clusters does with its plan: rehearse, ask, carry it out. */
-import type { SigningFiles } from '../certificates/mesh-authority.ts'
-import { type Change, lineOf, outcomeOf, rehearse } from '../changes/changes.ts'
-import { confirm, counted } from '../changes/confirmation.ts'
-import { Progress } from '../changes/progress.ts'
-import { istioNotFound } from '../cluster/reading.ts'
-import { DEPLOYMENTS } from '../cluster/resources.ts'
-import { type Finding, warns } from '../findings.ts'
-import { workloadNames } from '../workloads/workload-names.ts'
-import type { WorkloadObject } from '../workloads/workload-object.ts'
-import type { AskInside, Dependencies, ReadServedChain } from '../world.ts'
-import type { ClusterObject } from './exporting/result.ts'
-import { inCluster, type Member } from './members.ts'
-import { findMesh } from './mesh.ts'
-import type { ProxyTrust } from './trust/proxies.ts'
-import { readTrust } from './trust/read.ts'
-import { findRestarts, planRestart } from './trust/restarts.ts'
-import { planCacerts, type Site } from './trust/steps.ts'
-import type { KnownTrust } from './trust/target.ts'
-import type { Open } from './trust/walk.ts'
+import type { SigningFiles } from '../../certificates/mesh-authority.ts'
+import { type Change, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
+import { confirm, counted } from '../../changes/confirmation.ts'
+import { Progress } from '../../changes/progress.ts'
+import { istioNotFound } from '../../cluster/reading.ts'
+import { DEPLOYMENTS } from '../../cluster/resources.ts'
+import { type Finding, warns } from '../../findings.ts'
+import { workloadNames } from '../../workloads/workload-names.ts'
+import type { WorkloadObject } from '../../workloads/workload-object.ts'
+import type { AskInside, Dependencies, ReadServedChain } from '../../world.ts'
+import { type ClusterObject, ClusterProgress, inCluster, type Member } from '../members.ts'
+import { findMesh } from '../mesh.ts'
+import type { ProxyTrust } from './proxies.ts'
+import { readTrust } from './read.ts'
+import { findRestarts, planRestart } from './restarts.ts'
+import { planCacerts, type Site } from './steps.ts'
+import type { KnownTrust } from './target.ts'
+import type { Open } from './walk.ts'
 
 export type TrustWorld = Omit<Dependencies, 'cluster'> & {
   members: readonly Member[]
@@ -61,7 +60,8 @@ export function siteOf(
 ): Site {
   const { cluster, name } = member
   const tell = (line: string) => world.terminal.note(`${name}: ${line}`)
-  return { member, mesh, needs: { ...world, cluster }, progress, timeout, tell }
+  const own = new ClusterProgress(member, progress)
+  return { member, mesh, needs: { ...world, cluster }, progress: own, timeout, tell }
 }
 
 /** The changes of one cluster, in order. */
