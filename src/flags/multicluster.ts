@@ -149,12 +149,12 @@ const trustFlags = {
 }
 
 const rootFlags = {
-  'root-cert': Flags.string({
-    helpValue: 'FILE',
-    dependsOn: ['root-key'],
-    description: 'Root CA for all clusters (default: a new one)',
-  }),
+  'root-cert': rootCert('Root CA for all clusters (default: a new one)'),
   'root-key': Flags.string({ helpValue: 'FILE', dependsOn: ['root-cert'], description: 'Key of --root-cert' }),
+}
+
+function rootCert(description: string) {
+  return Flags.string({ helpValue: 'FILE', dependsOn: ['root-key'], description })
 }
 
 export const connectFlags = {
@@ -204,6 +204,9 @@ async function rootFiles({
 export const rotateFlags = {
   ca: Flags.boolean({ description: 'Another root for all clusters' }),
   ...rootFlags,
+  'root-cert': rootCert(
+    'The root of the mesh, or with --ca the new one (default: the root that this machine has; with --ca a new one)',
+  ),
   ...trustFlags,
   'dry-run': dryRun(),
 }

@@ -5,6 +5,7 @@ import { type ClusterObject, inCluster } from './members.ts'
 import { changeRoot } from './trust/change-root.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
 import type { TrustPlan } from './trust/connect-trust.ts'
+import { fingerprintOf } from './trust/fingerprints.ts'
 import { isUnderRoot } from './trust/phases.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
 import { awaitServed, writeCacerts } from './trust/steps.ts'
@@ -37,13 +38,16 @@ export interface RotateResult {
   problems: Finding[]
 }
 
-/** @throws UserError CA_NOT_OURS, MESH_ROOT_ELSEWHERE, and those of the phases */
+/** @throws UserError CA_NOT_OURS, MESH_ROOT_DIFFERS, MESH_ROOT_ELSEWHERE, ROOT_CHANGE_BEGUN, and those of the phases */
 export async function rotate(request: RotateRequest, world: TrustWorld): Promise<RotateResult> {
   const choice = requireTrustFiles(request.files, world.clock.now())
   const all = await readClusters(world)
   const root = requireOurs(all)
+  const behind = all.filter(({ reading }) => !isUnderRoot(reading.signer, root))
+  if (behind.length > 0) requireContinuing(request, behind)
+  if (behind.length > 0 || !request.ca) requireRoot(root, request, { isBegun: behind.length > 0 })
   const run = request.ca
-    ? await changeRoot(await newRootFor(all, root, choice, world), request, world)
+    ? await changeRoot(await newRootFor({ all, behind, root, choice }, world), request, world)
     : await newSigners({ all, root, choice }, request, world)
   const { outcome, open } = await runTrust(run, request, world)
   const after = hasWritten(outcome) ? await readClusters(world) : all
@@ -65,12 +69,43 @@ function requireOurs(all: readonly ClusterReading[]): string {
   throw new UserError('CA_NOT_OURS', message, { suggestions: ['kubectl telemetry multicluster status'] })
 }
 
+/** A CA of the later root would sign before every proxy trusts that root. @throws UserError ROOT_CHANGE_BEGUN */
+function requireContinuing({ ca }: RotateRequest, behind: readonly ClusterReading[]): void {
+  if (ca) return
+  const names = behind.map(({ name }) => name).join(', ')
+  const message = `a change to another root has begun, and istiod of cluster ${names} does not yet sign under it; nothing was changed`
+  throw new UserError('ROOT_CHANGE_BEGUN', message, {
+    suggestions: ['kubectl telemetry multicluster connect   # the same contexts: it continues; then rotate'],
+  })
+}
+
+/** @param root of the mesh, or to which a change has begun. @throws UserError MESH_ROOT_DIFFERS */
+function requireRoot(root: string, { files }: RotateRequest, { isBegun }: { isBegun: boolean }): void {
+  const given = files.root
+  if (given === undefined || fingerprintOf(given.certificate) === fingerprintOf(root)) return
+  const which = isBegun ? 'the root to which a change has begun' : 'the root of the mesh'
+  const message = `--root-cert ${given.certificateName} is not ${which}, so proxies would refuse what it signs; nothing was changed. SHA-256 ${fingerprintOf(given.certificate)}, and not ${fingerprintOf(root)}`
+  throw new UserError('MESH_ROOT_DIFFERS', message, {
+    suggestions: [
+      ...(isBegun ? [] : ['--ca   # to change to this root, in phases']),
+      'leave --root-cert and --root-key out: the root that this machine has is used',
+    ],
+  })
+}
+
+interface Changing {
+  readonly all: readonly ClusterReading[]
+  /** Clusters whose istiod does not yet sign under the root: a change was cut off. */
+  readonly behind: readonly ClusterReading[]
+  readonly root: string
+  readonly choice: TrustChoice
+}
+
 /** A change of root that was cut off goes on to its root; otherwise there is a new one. */
-async function newRootFor(all: readonly ClusterReading[], begun: string, choice: TrustChoice, world: TrustWorld) {
-  const behind = all.filter(({ reading }) => !isUnderRoot(reading.signer, begun))
+async function newRootFor({ all, behind, root: begun, choice }: Changing, world: TrustWorld) {
   const given = choice.root?.certificate
   const root = behind.length > 0 ? begun : given
-  const key = behind.length > 0 ? await keyOf(begun, world.meshRoots) : choice.root?.key
+  const key = choice.root?.key ?? (behind.length > 0 ? await keyOf(begun, world.meshRoots) : undefined)
   const changing = (behind.length > 0 ? behind : all).map(({ name }) => name)
   const trust: TrustPlan = {
     kind: 'change',

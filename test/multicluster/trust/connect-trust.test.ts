@@ -342,6 +342,56 @@ describe('connect', () => {
   })
 })
 
+describe('rotate refuses, and signs nothing', () => {
+  const given = () => ({ ...foreignRoot, certificateName: 'other.pem', keyName: 'other.key' })
+  const forget = (...clusters: FakeTrustCluster[]) => {
+    for (const one of clusters) one.writes.length = 0
+  }
+
+  it('a root that is not that of the mesh', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    forget(made.west, made.east)
+    let keysMade = 0
+    const world = { ...made.world, generateKey: async () => String(keysMade++) }
+    const request = { ...REQUEST, ca: false, files: { root: given(), cacerts: new Map() } }
+    const error = await refused(rotate(request, world), 'MESH_ROOT_DIFFERS', made)
+    assert.match(error.message, /^--root-cert other\.pem is not the root of the mesh/)
+    assert.match(error.suggestions[0] ?? '', /^--ca /)
+    assert.equal(keysMade, 0)
+  })
+
+  it('no root that is that of the mesh, whose key this machine does not have', async () => {
+    const made = setup()
+    await connect({ ...REQUEST, files: { root: given(), cacerts: new Map() } }, made.world)
+    await assert.rejects(
+      rotate({ ...REQUEST, ca: false }, made.world),
+      (error: UserError) => error.code === 'MESH_ROOT_ELSEWHERE',
+    )
+    const request = { ...REQUEST, ca: false, files: { root: given(), cacerts: new Map() } }
+    assert.equal((await rotate(request, made.world)).outcome, 'applied')
+  })
+
+  it('to sign under a root to which a change was cut off, and to change to a third one; the same one continues', async () => {
+    const made = setup()
+    await connect(REQUEST, made.world)
+    const request = { ...REQUEST, ca: true, files: { root: given(), cacerts: new Map() } }
+    made.east.failOnce('apply', 'secrets', new UserError('FORBIDDEN', 'cannot patch secrets'))
+    await assert.rejects(rotate(request, made.world), (error: UserError) => error.code === 'FORBIDDEN')
+    forget(made.west, made.east)
+    const error = await refused(rotate({ ...REQUEST, ca: false }, made.world), 'ROOT_CHANGE_BEGUN', made)
+    assert.match(error.message, /istiod of cluster west, east does not yet sign/)
+    const third = { ...selfSigned(keys[0] ?? ''), certificateName: 'third.pem', keyName: 'third.key' }
+    const toThird = { ...request, files: { root: third, cacerts: new Map() } }
+    const refusal = await refused(rotate(toThird, made.world), 'MESH_ROOT_DIFFERS', made)
+    assert.match(refusal.message, /^--root-cert third\.pem is not the root to which a change has begun/)
+    assert.deepEqual(
+      (await rotate(request, made.world)).clusters.map(({ phase }) => phase),
+      ['new-signer', 'new-signer'],
+    )
+  })
+})
+
 describe('an error in the middle', () => {
   const forbidden = () => new UserError('FORBIDDEN', 'cannot patch secrets')
 
