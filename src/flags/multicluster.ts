@@ -13,7 +13,7 @@ import type { RotateRequest } from '../multicluster/rotate.ts'
 import { CACERTS_FILES, type CacertsDirectory } from '../multicluster/trust/choice.ts'
 import { shared } from './every-command.ts'
 import { requireNamespacedName } from './expose.ts'
-import { defaultInDescription, dryRun, readText, timeout, yes } from './values.ts'
+import { defaultInDescription, diff, dryRun, dryRunOf, readText, timeout, yes } from './values.ts'
 
 const { as, 'as-group': groups, 'as-uid': uid, 'as-user-extra': extra } = shared
 
@@ -168,6 +168,7 @@ export const connectFlags = {
   finish: Flags.boolean({ description: 'Trust only the new root, when every proxy has a certificate of it' }),
   ...trustFlags,
   'dry-run': dryRun(),
+  diff,
 }
 
 type ConnectFlags = Interfaces.InferredFlags<typeof connectFlags>
@@ -185,7 +186,7 @@ export async function connectRequest(flags: ConnectFlags): Promise<ConnectReques
     acceptUnknown: flags['accept-unknown'],
     timeout,
     yes,
-    dryRun: flags['dry-run'],
+    dryRun: dryRunOf(flags),
   }
 }
 
@@ -209,6 +210,7 @@ export const rotateFlags = {
   ),
   ...trustFlags,
   'dry-run': dryRun(),
+  diff,
 }
 
 /** @throws UserError FILE_UNREADABLE (exit 2) */
@@ -221,7 +223,7 @@ export async function rotateRequest(flags: Interfaces.InferredFlags<typeof rotat
     acceptUnknown: flags['accept-unknown'],
     timeout,
     yes,
-    dryRun: flags['dry-run'],
+    dryRun: dryRunOf(flags),
   }
 }
 

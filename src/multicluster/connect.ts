@@ -1,4 +1,5 @@
 /** `multicluster connect`: one root of trust for all clusters, and a gateway by which each is entered. */
+import type { Comparison } from '../changes/changes.ts'
 import { type Finding, warns } from '../findings.ts'
 import {
   type EntryAddress,
@@ -16,8 +17,8 @@ import { finishTrust } from './trust/finish.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
 import { knownRoot, type TrustChoice } from './trust/target.ts'
 import {
-  type ClusterChanges,
   type ClusterReading,
+  comparisonsOf,
   hasWritten,
   objectsOf,
   readClusters,
@@ -26,7 +27,6 @@ import {
   type TrustRequest,
   type TrustRun,
   type TrustWorld,
-  waitingFor,
 } from './trust/trust-run.ts'
 
 export interface ConnectRequest extends TrustRequest {
@@ -50,13 +50,19 @@ export interface ConnectResult {
   problems: Finding[]
 }
 
+export interface ConnectReport {
+  result: ConnectResult
+  /** For `--diff`. */
+  comparisons: Comparison[]
+}
+
 export interface EntryReport extends Partial<EntryAddress> {
   namespace: string
   service: string
 }
 
 /** @throws UserError those of `requireOutside`, `planTrust`, `planEntry` and of the phases, CONSENT_REQUIRED */
-export async function connect(request: ConnectRequest, world: TrustWorld): Promise<ConnectResult> {
+export async function connect(request: ConnectRequest, world: TrustWorld): Promise<ConnectReport> {
   const { gateways, addresses, files } = request
   requireNames(world.members, { '--gateway': gateways, '--address': addresses, '--cacerts': files.cacerts })
   const choice = requireTrustFiles(files, world.clock.now())
@@ -66,9 +72,9 @@ export async function connect(request: ConnectRequest, world: TrustWorld): Promi
     ? await finishTrust(all, request, world)
     : await joining(all, choice, request, world)
   const end = await runTrust(run, request, world)
-  if (!hasWritten(end.outcome)) return report(end, all, { root, changes: run.changes }, world)
+  if (!hasWritten(end.outcome)) return report(end, all, root, world)
   const after = await readAll(request, world)
-  return report(end, after, { root: knownRoot(after), changes: run.changes }, world)
+  return report(end, after, knownRoot(after), world)
 }
 
 async function readAll({ gateways, addresses, port }: ConnectRequest, world: TrustWorld): Promise<Planned[]> {
@@ -88,7 +94,7 @@ async function joining(
   choice: TrustChoice,
   request: ConnectRequest,
   world: TrustWorld,
-): Promise<{ run: TrustRun; root: string | undefined }> {
+): Promise<{ run: TrustRun; root: string }> {
   const trust = await planTrust(all, choice, world)
   const first = new Map(all.map(({ name, entry }) => [name, entry.changes]))
   const run = await changeRoot({ all, trust, choice, first, question: 'Connect these clusters?' }, request, world)
@@ -96,11 +102,11 @@ async function joining(
 }
 
 async function report(
-  { outcome, open }: TrustEnd,
+  { outcome, problems: ended, changes }: TrustEnd,
   all: readonly Planned[],
-  { root, changes }: { root: string | undefined; changes: readonly ClusterChanges[] },
+  root: string | undefined,
   { clock }: TrustWorld,
-): Promise<ConnectResult> {
+): Promise<ConnectReport> {
   const clusters = await Promise.all(
     all.map(async ({ member, mesh, reading, entry }) => {
       const { namespace, service } = entry.record.gateway
@@ -111,7 +117,8 @@ async function report(
       }
     }),
   )
-  return { outcome, clusters, objects: objectsOf(changes), problems: [...waitingFor(open), ...addressless(clusters)] }
+  const problems = [...ended, ...addressless(clusters)]
+  return { result: { outcome, clusters, objects: objectsOf(changes), problems }, comparisons: comparisonsOf(changes) }
 }
 
 function addressless(clusters: ConnectResult['clusters']): Finding[] {

@@ -1,5 +1,5 @@
 /** The clusters of one run. */
-import type { ObjectOutcome } from '../changes/changes.ts'
+import { type Change, type Comparison, comparisonOf, type ObjectOutcome } from '../changes/changes.ts'
 import { Progress } from '../changes/progress.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { UserError, usageError } from '../errors.ts'
@@ -13,6 +13,12 @@ export interface Member {
 /** An object of one of the clusters. */
 export interface ClusterObject extends ObjectOutcome {
   cluster: string
+}
+
+/** An object of one of the clusters before and after a change, for `--diff`. */
+export function comparisonIn({ name }: Pick<Member, 'name'>, change: Change): Comparison {
+  const comparison = comparisonOf(change)
+  return { ...comparison, name: `${comparison.name} of cluster ${name}` }
 }
 
 /** What a run has done in one of several clusters: each object is reported with the name of its cluster. */

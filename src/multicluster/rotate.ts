@@ -1,10 +1,11 @@
 /** `multicluster rotate`: another CA under the same root for each cluster, or another root. */
+import type { Comparison } from '../changes/changes.ts'
 import { UserError } from '../errors.ts'
 import type { Finding } from '../findings.ts'
 import { type ClusterObject, inCluster } from './members.ts'
 import { changeRoot } from './trust/change-root.ts'
 import { requireTrustFiles, type TrustFiles } from './trust/choice.ts'
-import type { TrustPlan } from './trust/connect-trust.ts'
+import { type TrustPlan, targetFor } from './trust/connect-trust.ts'
 import { fingerprintOf } from './trust/fingerprints.ts'
 import { isUnderRoot } from './trust/phases.ts'
 import { type TrustReport, trustReport } from './trust/report.ts'
@@ -12,6 +13,7 @@ import { awaitServed, writeCacerts } from './trust/steps.ts'
 import { begunRoot, keyOf, signingFor, type TrustChoice } from './trust/target.ts'
 import {
   type ClusterReading,
+  comparisonsOf,
   hasWritten,
   objectsOf,
   planSecret,
@@ -22,7 +24,6 @@ import {
   type TrustRequest,
   type TrustRun,
   type TrustWorld,
-  waitingFor,
 } from './trust/trust-run.ts'
 
 export interface RotateRequest extends TrustRequest {
@@ -38,8 +39,14 @@ export interface RotateResult {
   problems: Finding[]
 }
 
+export interface RotateReport {
+  result: RotateResult
+  /** For `--diff`. */
+  comparisons: Comparison[]
+}
+
 /** @throws UserError CA_NOT_OURS, MESH_ROOT_DIFFERS, MESH_ROOT_ELSEWHERE, ROOT_CHANGE_BEGUN, and those of the phases */
-export async function rotate(request: RotateRequest, world: TrustWorld): Promise<RotateResult> {
+export async function rotate(request: RotateRequest, world: TrustWorld): Promise<RotateReport> {
   const choice = requireTrustFiles(request.files, world.clock.now())
   const all = await readClusters(world)
   const root = requireOurs(all)
@@ -49,15 +56,16 @@ export async function rotate(request: RotateRequest, world: TrustWorld): Promise
   const run = request.ca
     ? await changeRoot(await newRootFor({ all, behind, root, choice }, world), request, world)
     : await newSigners({ all, root, choice }, request, world)
-  const { outcome, open } = await runTrust(run, request, world)
+  const { outcome, problems, changes } = await runTrust(run, request, world)
   const after = hasWritten(outcome) ? await readClusters(world) : all
   const now = { root: begunRoot(after)?.root, now: world.clock.now() }
-  return {
+  const result = {
     outcome,
     clusters: after.map(({ member, mesh, reading }) => trustReport(member, mesh, reading, now)),
-    objects: objectsOf(run.changes),
-    problems: waitingFor(open),
+    objects: objectsOf(changes),
+    problems: [...problems],
   }
+  return { result, comparisons: comparisonsOf(changes) }
 }
 
 /** The root of the mesh; PEM. */
@@ -103,16 +111,12 @@ interface Changing {
 
 /** A change of root that was cut off goes on to its root; otherwise there is a new one. */
 async function newRootFor({ all, behind, root: begun, choice }: Changing, world: TrustWorld) {
-  const given = choice.root?.certificate
-  const root = behind.length > 0 ? begun : given
-  const key = choice.root?.key ?? (behind.length > 0 ? await keyOf(begun, world.meshRoots) : undefined)
-  const changing = (behind.length > 0 ? behind : all).map(({ name }) => name)
+  const known = behind.length > 0 ? begun : choice.root?.certificate
   const trust: TrustPlan = {
     kind: 'change',
+    ...(await targetFor(known, choice.root, world)),
     machine: begunRoot(all)?.machine ?? world.machine,
-    changing,
-    ...(root === undefined ? {} : { root }),
-    ...(key === undefined ? {} : { key }),
+    changing: (behind.length > 0 ? behind : all).map(({ name }) => name),
   }
   return { all, trust, choice, first: new Map(), question: 'Change the root of these clusters?' }
 }
@@ -142,6 +146,7 @@ async function newSigners(
   )
   return {
     changes,
+    makes: true,
     question: 'Give these clusters new CAs?',
     undo: 'kubectl telemetry multicluster rotate   # again',
     carryOut: async (progress) => {

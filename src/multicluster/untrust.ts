@@ -31,7 +31,6 @@ import {
   type TrustRequest,
   type TrustRun,
   type TrustWorld,
-  waitingFor,
 } from './trust/trust-run.ts'
 import { inEach, isReadBy, type Open, settleAll } from './trust/walk.ts'
 
@@ -48,10 +47,10 @@ interface Left extends ClusterReading {
 export async function untrust(request: TrustRequest, world: TrustWorld): Promise<CleanupResult> {
   const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
   const run = await planUntrust(all, request, world)
-  const { outcome, open } = await runTrust(run, request, world)
-  const objects = objectsOf(run.changes).map((one) => ({ ...one, action: actionOf(one.action) }))
+  const { outcome, problems, changes } = await runTrust(run, request, world)
+  const objects = objectsOf(changes).map((one) => ({ ...one, action: actionOf(one.action) }))
   const remaining = outcome === 'applied' ? await remainingIn(world) : []
-  return { outcome: outcome === 'waiting' ? 'applied' : outcome, objects, remaining, problems: waitingFor(open) }
+  return { outcome: outcome === 'waiting' ? 'applied' : outcome, objects, remaining, problems: [...problems] }
 }
 
 /** Looks again: what should be gone, and is not. */
@@ -132,6 +131,7 @@ async function planUntrust(all: readonly Left[], request: TrustRequest, world: T
   const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, world))))
   return {
     changes,
+    makes: false,
     question: 'Return these clusters to their own roots?',
     undo: 'kubectl telemetry multicluster cleanup --trust   # to complete it',
     carryOut: async (progress) => {

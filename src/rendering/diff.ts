@@ -1,5 +1,7 @@
 /** Planned changes, in the form of `kubectl diff`. */
 import { createTwoFilesPatch } from 'diff'
+import { readCertificate } from '../certificates/authority.ts'
+import { certificatesIn, MOST_CERTIFICATES } from '../certificates/facts.ts'
 import type { Comparison } from '../changes/changes.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
 import { cut, LONGEST_LINE } from '../text.ts'
@@ -51,7 +53,7 @@ interface Pair {
   after: KubeObject | undefined
 }
 
-/** Values of Secrets and hashes of passwords are not shown, only whether they change. */
+/** Values of Secrets and hashes of passwords are not shown, only whether they change; of certificates their fingerprints are. */
 function mask(pair: Pair): Pair {
   switch ((pair.after ?? pair.before)?.kind) {
     case 'Secret':
@@ -71,10 +73,25 @@ function maskData({ before, after }: Pair): Pair {
   const hidden = (object: KubeObject | undefined, mark: string) => {
     if (object === undefined) return undefined
     const { stringData: _, ...rest } = withoutApplied(object)
-    const keys = Object.keys(valuesOf(object))
-    return { ...rest, data: Object.fromEntries(keys.map((key) => [key, isKept(key) ? '***' : `*** (${mark})`])) }
+    const shown = Object.entries(valuesOf(object)).map(([key, value]) => {
+      const certificates = fingerprintsOf(value)
+      return [key, certificates ?? (isKept(key) ? '***' : `*** (${mark})`)]
+    })
+    return { ...rest, data: Object.fromEntries(shown) }
   }
   return { before: hidden(before, 'before'), after: hidden(after, 'after') }
+}
+
+/** Of a value that is nothing but certificates, which are no secret: which ones, so that it can be seen what is trusted afterwards. */
+function fingerprintsOf(base64: string): string[] | undefined {
+  const text = Buffer.from(base64, 'base64').toString('utf8')
+  const all = certificatesIn(text)
+  const rest = all.reduce((left, one) => left.replace(one.trimEnd(), ''), text)
+  if (all.length === 0 || all.length > MOST_CERTIFICATES || rest.trim() !== '') return undefined
+  const fingerprints = all.map((one) => readCertificate(one)?.fingerprint256)
+  return fingerprints.every((one) => one !== undefined)
+    ? fingerprints.map((one) => `certificate SHA-256 ${one}`)
+    : undefined
 }
 
 /** kubectl keeps a copy of the whole object in this annotation. */

@@ -243,6 +243,7 @@ export const MAY_IMPORT: Record<string, string[]> = {
   // faces
   rendering: [
     'access',
+    'certificates',
     'certifying',
     'changes',
     'cluster',

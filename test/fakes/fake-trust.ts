@@ -167,6 +167,16 @@ export class FakeTrustCluster extends FakeCluster {
     return this.down ? { failed: 'connection refused' } : { chain: this.#leaf('istiod') }
   }
 
+  /** Every proxy renews its certificate, as it does within a day: it gets the roots of now, too. */
+  renew(): void {
+    for (const { kind, metadata } of this.objects)
+      if (kind === 'Pod' && this.#held.has(metadata.name))
+        this.#held.set(metadata.name, {
+          roots: [...this.#signing.roots],
+          chain: this.#leaf(metadata.labels?.app ?? ''),
+        })
+  }
+
   /** Lets everything react to what a test has changed in the objects. */
   settle(): void {
     this.#react()

@@ -41,19 +41,24 @@ const RESULT: ConnectResult = {
   problems: [],
 }
 
+const REPORT = { result: RESULT, comparisons: [] }
+
 describe('the pages of clusters', () => {
   it('of connect', () => {
-    expectGolden('multicluster-connect.txt', renderConnect(RESULT, 'none', undefined))
+    expectGolden('multicluster-connect.txt', renderConnect(REPORT, 'none', undefined, false))
     expectGolden(
       'multicluster-connect-dry-run.txt',
-      renderConnect({ ...RESULT, outcome: 'planned' }, 'client', undefined),
+      renderConnect({ ...REPORT, result: { ...RESULT, outcome: 'planned' } }, 'client', undefined, false),
     )
-    expectGolden('multicluster-connect.json', renderConnect(RESULT, 'none', 'json'))
+    expectGolden('multicluster-connect.json', renderConnect(REPORT, 'none', 'json', false))
   })
 
   it('of rotate', () => {
     const clusters = RESULT.clusters.map(({ gateway: _, ...one }) => one)
-    expectGolden('multicluster-rotate.txt', renderTrust({ ...RESULT, clusters }, 'none', undefined))
+    expectGolden(
+      'multicluster-rotate.txt',
+      renderTrust({ result: { ...RESULT, clusters }, comparisons: [] }, 'none', undefined, false),
+    )
   })
 
   it('of status', () => {

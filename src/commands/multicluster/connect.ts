@@ -13,6 +13,7 @@ asking every proxy before the next one begins, and a run that was cut off is con
 already keep it. A CA that another owner plugged in is never replaced.`
   static override examples = [
     'Two clusters, with short names\n<%= config.bin %> multicluster connect --context west=CONTEXT1 --context east=CONTEXT2',
+    'Print what the next phase would change\n<%= config.bin %> multicluster connect --diff --context west=CONTEXT1 --context east=CONTEXT2',
     'Drop the former roots\n<%= config.bin %> multicluster connect --finish --context west=CONTEXT1 --context east=CONTEXT2',
     'Use the port that is open already\n<%= config.bin %> multicluster connect --port 443 --context west=CONTEXT1 --context east=CONTEXT2',
   ]
@@ -23,7 +24,11 @@ already keep it. A CA that another owner plugged in is never replaced.`
     const request = await connectRequest(flags)
     const [askInside, readServedChain] = await Promise.all([this.askInside(), this.readServedChain()])
     const world = { ...(await this.connectMembers(flags)), askInside, readServedChain }
-    const result = await connect(request, world)
-    this.answer(renderConnect(result, request.dryRun, flags.output), renderFindings(result.problems), succeeded(result))
+    const report = await connect(request, world)
+    this.answer(
+      renderConnect(report, request.dryRun, flags.output, flags.diff),
+      renderFindings(report.result.problems),
+      succeeded(report.result),
+    )
   }
 }

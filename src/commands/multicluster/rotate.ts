@@ -21,7 +21,11 @@ certificates that it serves. With --ca there is another root, and the clusters c
     const { flags } = await this.parse(MulticlusterRotate)
     const request = await rotateRequest(flags)
     const [askInside, readServedChain] = await Promise.all([this.askInside(), this.readServedChain()])
-    const result = await rotate(request, { ...(await this.connectMembers(flags)), askInside, readServedChain })
-    this.answer(renderTrust(result, request.dryRun, flags.output), renderFindings(result.problems), succeeded(result))
+    const report = await rotate(request, { ...(await this.connectMembers(flags)), askInside, readServedChain })
+    this.answer(
+      renderTrust(report, request.dryRun, flags.output, flags.diff),
+      renderFindings(report.result.problems),
+      succeeded(report.result),
+    )
   }
 }

@@ -1,9 +1,9 @@
 /** The result of `multicluster export`: plain data, and the contract of `-o json`. */
-import { type Change, type Comparison, comparisonOf, outcomeOf } from '../../changes/changes.ts'
+import { type Change, type Comparison, outcomeOf } from '../../changes/changes.ts'
 import { managedElsewhere } from '../../changes/managed-elsewhere.ts'
 import type { KubeObject } from '../../cluster/cluster.ts'
 import { type Finding, noneFails } from '../../findings.ts'
-import type { ClusterObject } from '../members.ts'
+import { type ClusterObject, comparisonIn } from '../members.ts'
 import type { ExportPlan, SitePlan } from './planned.ts'
 
 /** A service as one calling cluster has it. */
@@ -102,10 +102,7 @@ export function reportExport(
       ],
     },
     manifests: changes.map(({ cluster, change }) => ({ cluster, manifest: change.manifest })),
-    comparisons: changes.map(({ cluster, change }) => {
-      const comparison = comparisonOf(change)
-      return { ...comparison, name: `${comparison.name} of cluster ${cluster}` }
-    }),
+    comparisons: changes.map(({ cluster, change }) => comparisonIn({ name: cluster }, change)),
   }
 }
 

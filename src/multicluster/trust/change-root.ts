@@ -1,9 +1,11 @@
 /** The run that brings clusters to one root: for `connect`, and for `rotate --ca`. */
+import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { applyChanges, type Change } from '../../changes/changes.ts'
 import { ClusterProgress, inCluster } from '../members.ts'
-import { type TrustPlan, targetOf, unionOf, unknownElsewhere } from './connect-trust.ts'
-import { lacks } from './phases.ts'
-import { signingFor, type TrustChoice } from './target.ts'
+import { type TrustPlan, unionOf, unknownElsewhere } from './connect-trust.ts'
+import { isSameList } from './fingerprints.ts'
+import { isSignedElsewhere, lacks } from './phases.ts'
+import { keepRoot, requireKey, signingFor, type TrustChoice } from './target.ts'
 import {
   type ClusterChanges,
   type ClusterReading,
@@ -14,7 +16,7 @@ import {
   type TrustRun,
   type TrustWorld,
 } from './trust-run.ts'
-import { bothRoots, newSigner, type Open, renewed, type Traveller, type Way } from './walk.ts'
+import { bothRoots, isReadBy, newSigner, type Open, renewed, type Traveller, type Way } from './walk.ts'
 
 export interface RootChange {
   readonly all: readonly ClusterReading[]
@@ -25,20 +27,36 @@ export interface RootChange {
   readonly question: string
 }
 
+/** A change of root, and the CAs of clusters: each is made once, when it is needed first. */
+interface Signing extends RootChange {
+  signerOf(one: ClusterReading): Promise<Pick<SigningFiles, 'signer' | 'chain'>>
+}
+
+/** @throws UserError MESH_ROOT_ELSEWHERE */
 export async function changeRoot(change: RootChange, request: TrustRequest, world: TrustWorld): Promise<TrustRun> {
   const { all, trust, choice, first, question } = change
-  const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, change, world))))
+  const { root, key, machine } = trust
+  for (const name of trust.changing) requireKey(trust, { name, machine }, choice)
+  const made = new Map<string, ReturnType<Signing['signerOf']>>()
+  const signerOf = (one: ClusterReading) => {
+    const signer = made.get(one.name) ?? signingFor(one, { target: trust, machine }, choice, world)
+    made.set(one.name, signer)
+    return signer
+  }
+  const signing = { ...change, signerOf }
+  const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, signing, world))))
   return {
     changes,
+    makes: trust.isNew || made.size > 0,
     question,
     undo: 'kubectl telemetry multicluster cleanup --trust   # to undo it',
     carryOut: async (progress) => {
+      if (trust.isNew && key !== undefined) await keepRoot({ root, key }, world.meshRoots)
       for (const { name, member } of all) {
         const own = new ClusterProgress(member, progress)
         await inCluster(member, () => applyChanges(member.cluster, first.get(name) ?? [], own))
       }
       if (trust.kind === 'shared') return []
-      const target = await targetOf(trust, world)
       const site = (one: ClusterReading) => siteOf(one, request, progress, world)
       const travellers = all
         .filter(({ name }) => trust.changing.includes(name))
@@ -46,11 +64,11 @@ export async function changeRoot(change: RootChange, request: TrustRequest, worl
           (one): Traveller => ({
             ...site(one),
             reading: one.reading,
-            union: unionOf(one, all, trust.changing, target.root),
-            next: () => signingFor(one, { target, machine: trust.machine }, choice, world),
+            union: unionOf(one, all, trust.changing, root),
+            next: () => signerOf(one),
           }),
         )
-      const way = { ...request, root: target.root, travellers, sites: all.map(site) }
+      const way = { ...request, root, travellers, sites: all.map(site) }
       return walk(way, unknownElsewhere(all, trust.changing))
     },
   }
@@ -67,20 +85,25 @@ async function walk(way: Way, strangers: readonly string[]): Promise<Open[]> {
   )
 }
 
-/** What is written, as far as it is known before: the root may not be made yet. */
-async function changesOf(
-  one: ClusterReading,
-  { all, trust: { changing, root }, first }: RootChange,
-  world: TrustWorld,
-): Promise<ClusterChanges> {
+/** What is written: `cacerts` as the next phase has it, and each object that restarts in any phase. */
+async function changesOf(one: ClusterReading, change: Signing, world: TrustWorld): Promise<ClusterChanges> {
+  const { all, first, trust, signerOf } = change
+  const { changing, root } = trust
   const { name, member, reading } = one
   const { files } = reading.signer
   const before = first.get(name) ?? []
   if (!changing.includes(name) || files === undefined) return { member, list: before }
-  const lacking = root === undefined ? () => true : lacks(unionOf(one, all, changing, root))
-  const restarts = await planRestarts(one, reading.proxies.filter(lacking), world)
-  const planned = await planSecret(one, files, root ?? files.roots[0] ?? '', world)
-  // A root that is yet to be made is not in it, so that it looks unchanged.
+  const union = unionOf(one, all, changing, root)
+  const isWritten = reading.secrets.plugged !== undefined && isSameList(files.roots, union)
+  const isRead = isWritten && isReadBy(reading, union)
+  const lacking = reading.proxies.filter(lacks(union))
+  const isStranger = unknownElsewhere(all, changing).includes(name)
+  const restarting = isStranger
+    ? reading.proxies.filter((proxy) => lacking.includes(proxy) || isSignedElsewhere(root)(proxy))
+    : lacking
+  const next = isRead && lacking.length === 0 ? await signerOf(one) : files
+  const planned = await planSecret(one, { ...next, roots: union }, root, world)
+  // It is written once more, when the next phase is over.
   const secret = { ...planned, action: planned.present === undefined ? ('created' as const) : ('configured' as const) }
-  return { member, list: [...before, secret, ...restarts] }
+  return { member, list: [...before, secret, ...(await planRestarts(one, restarting, { ...world, istiods: !isRead }))] }
 }

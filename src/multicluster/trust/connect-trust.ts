@@ -22,11 +22,13 @@ import {
 export interface TrustPlan {
   /** `shared`: they have one root already, and nothing changes. */
   readonly kind: 'shared' | 'change'
-  /** PEM; of `change`, and undefined for a root that is yet to be made. */
-  readonly root?: string
+  /** PEM. */
+  readonly root: string
+  /** Whether it was made for this run, and is on no disk yet. */
+  readonly isNew: boolean
   /** On which machine `connect` ran first. */
   readonly machine: string
-  readonly key?: string
+  readonly key?: string | undefined
   /** Names of the clusters that change. */
   readonly changing: readonly string[]
 }
@@ -40,24 +42,28 @@ export async function planTrust(all: readonly KnownTrust[], choice: TrustChoice,
   requireTrustDomains(all)
   const begun = begunRoot(all)
   const [shared] = sharedRoots(all)
-  if (begun === undefined && shared !== undefined) return { kind: 'shared', root: shared, machine: '', changing: [] }
-  const root = choice.root?.certificate ?? begun?.root ?? rootOfFiles(choice)
-  const changing = all.filter(({ reading: { signer } }) => root === undefined || !isUnderRoot(signer, root))
+  if (begun === undefined && shared !== undefined)
+    return { kind: 'shared', root: shared, isNew: false, machine: '', changing: [] }
+  const known = choice.root?.certificate ?? begun?.root ?? rootOfFiles(choice)
+  const changing = all.filter(({ reading: { signer } }) => known === undefined || !isUnderRoot(signer, known))
   for (const one of changing) requireChangeable(one)
   requireDistinguishable(changing.flatMap(ownRoots))
-  const key = root === undefined ? undefined : await keyFor(root, choice.root, needs)
   return {
     kind: 'change',
-    ...(root === undefined ? {} : { root }),
-    ...(key === undefined ? {} : { key }),
+    ...(await targetFor(known, choice.root, needs)),
     machine: begun?.machine ?? needs.machine,
     changing: changing.map(({ name }) => name),
   }
 }
 
-/** The root, made and kept on this machine if there is none. */
-export async function targetOf({ root, key }: TrustPlan, needs: Needs): Promise<Target> {
-  return root === undefined ? newRoot(needs.meshRoots, needs) : { root, key }
+/** The root with its key, if this machine or the user has it; a new one where none is known. */
+export async function targetFor(
+  known: string | undefined,
+  given: KeyPair | undefined,
+  needs: Needs,
+): Promise<Target & { isNew: boolean }> {
+  if (known === undefined) return { ...(await newRoot(needs)), isNew: true }
+  return { root: known, key: await keyFor(known, given, needs), isNew: false }
 }
 
 /** The roots that a cluster trusts while it changes. */

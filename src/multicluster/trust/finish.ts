@@ -25,6 +25,7 @@ export async function finishTrust(
   const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, root, world))))
   const run: TrustRun = {
     changes,
+    makes: false,
     question: 'Trust only the root of the mesh from now on?',
     undo: 'kubectl telemetry multicluster connect --finish   # to complete it',
     carryOut: async (progress) => {

@@ -39,8 +39,11 @@ export interface Target {
   /** PEM. */
   readonly root: string
   /** Undefined where this machine does not have the key of the root. */
-  readonly key: string | undefined
+  readonly key?: string | undefined
 }
+
+/** A root whose key is known. */
+type KeptTarget = Target & { readonly key: string }
 
 /**
  * The roots that all clusters trust and under which all of them sign; none where they differ, or where a change of root has begun.
@@ -117,11 +120,28 @@ export async function keyOf(root: string, roots: MeshRoots): Promise<string | un
 
 type Making = Pick<Dependencies, 'clock' | 'random' | 'generateKey'>
 
-/** Makes a root and keeps it on this machine. It is kept before any cluster trusts it. */
-export async function newRoot(roots: MeshRoots, { clock, random, generateKey }: Making): Promise<Target> {
-  const made = await createMeshRoot({ now: clock.now(), random, generateKey })
-  const { certificate, key } = await roots.keep({ domain: storedAs(made.certificate), ...made })
-  return { root: certificate, key }
+/** Makes a root, which is on no disk yet. */
+export async function newRoot({ clock, random, generateKey }: Making): Promise<KeptTarget> {
+  const { certificate: root, key } = await createMeshRoot({ now: clock.now(), random, generateKey })
+  return { root, key }
+}
+
+/** Keeps a new root on this machine: before any cluster trusts it. */
+export async function keepRoot({ root, key }: KeptTarget, roots: MeshRoots): Promise<void> {
+  await roots.keep({ domain: storedAs(root), certificate: root, key })
+}
+
+/**
+ * The key with which a CA of a cluster is signed; undefined where that CA is ready.
+ * @throws UserError MESH_ROOT_ELSEWHERE
+ */
+export function requireKey(
+  { root, key }: Target,
+  { name, machine }: { name: string; machine: string },
+  choice: TrustChoice,
+): string | undefined {
+  if (key === undefined && !choice.files.has(name)) throw rootElsewhere(root, machine)
+  return key
 }
 
 /** The CA with which a cluster signs afterwards, and its chain. @throws UserError MESH_ROOT_ELSEWHERE, NEW_CA_UNUSABLE */
@@ -131,11 +151,11 @@ export async function signingFor(
   choice: TrustChoice,
   { clock, random, generateKey }: Making,
 ): Promise<Pick<SigningFiles, 'signer' | 'chain'>> {
+  const key = requireKey(target, { name, machine }, choice)
   const given = choice.files.get(name)
-  if (given !== undefined) return given
-  if (target.key === undefined) throw rootElsewhere(target.root, machine)
+  if (given !== undefined || key === undefined) return given as SigningFiles
   const now = clock.now()
-  const root = { certificate: target.root, key: target.key }
+  const root = { certificate: target.root, key }
   const signer = await issueIntermediate(
     root,
     { cluster: name, namespace: mesh.namespace },

@@ -1,15 +1,15 @@
 /** What every command that changes the trust of clusters does with its plan: rehearse, ask, carry it out. */
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
-import { type Change, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
+import { type Change, type Comparison, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
 import { confirm, counted } from '../../changes/confirmation.ts'
 import { Progress } from '../../changes/progress.ts'
 import { istioNotFound } from '../../cluster/reading.ts'
 import { DEPLOYMENTS } from '../../cluster/resources.ts'
-import { type Finding, warns } from '../../findings.ts'
+import { type Finding, notes, warns } from '../../findings.ts'
 import { workloadNames } from '../../workloads/workload-names.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskInside, Dependencies, ReadServedChain } from '../../world.ts'
-import { type ClusterObject, ClusterProgress, inCluster, type Member } from '../members.ts'
+import { type ClusterObject, ClusterProgress, comparisonIn, inCluster, type Member } from '../members.ts'
 import { findMesh } from '../mesh.ts'
 import type { ProxyTrust } from './proxies.ts'
 import { readTrust } from './read.ts'
@@ -74,12 +74,12 @@ export interface ClusterChanges {
 export async function planRestarts(
   { member, mesh }: ClusterReading,
   proxies: readonly ProxyTrust[],
-  { clock }: Pick<TrustWorld, 'clock'>,
+  { clock, istiods = true }: Pick<TrustWorld, 'clock'> & { istiods?: boolean },
 ): Promise<Change[]> {
   const when = clock.now().toISOString()
   const { workloads } = await findRestarts(proxies, member.cluster)
-  const istiods = mesh.istiods.map((istiod) => ({ resource: DEPLOYMENTS, object: istiod as WorkloadObject }))
-  return [...istiods, ...workloads].map((one) => planRestart(one, when))
+  const planes = mesh.istiods.map((istiod) => ({ resource: DEPLOYMENTS, object: istiod as WorkloadObject }))
+  return [...(istiods ? planes : []), ...workloads].map((one) => planRestart(one, when))
 }
 
 /** The Secret `cacerts` with these files, as a change. @param root PEM of the root to which the cluster changes */
@@ -97,14 +97,18 @@ export interface TrustRun {
   readonly question: string
   /** The command that undoes it, for errors in the middle. */
   readonly undo: string
+  /** Whether CAs were made for the plan, which a dry run loses. */
+  readonly makes: boolean
   /** @returns what is left to wait for */
   carryOut(progress: Progress): Promise<Open[]>
 }
 
 /** How a run ended. `waiting`: what is open has to be waited for. */
 export interface TrustEnd {
-  outcome: 'planned' | 'declined' | 'applied' | 'waiting'
-  open: Open[]
+  readonly outcome: 'planned' | 'declined' | 'applied' | 'waiting'
+  readonly problems: readonly Finding[]
+  /** As the API servers would make them, but for a dry run of the client. */
+  readonly changes: readonly ClusterChanges[]
 }
 
 /** Whether anything may have been written, so that what was read before is out of date. */
@@ -114,33 +118,51 @@ export function hasWritten(outcome: TrustEnd['outcome']): boolean {
 
 /** @throws UserError CONSENT_REQUIRED, and the errors of the phases */
 export async function runTrust(
-  { changes, question, undo, carryOut }: TrustRun,
+  { changes: planned, question, undo, makes, carryOut }: TrustRun,
   request: TrustRequest,
   { terminal }: Pick<TrustWorld, 'terminal'>,
 ): Promise<TrustEnd> {
-  if (request.dryRun === 'client') return { outcome: 'planned', open: [] }
-  await Promise.all(changes.map(({ member, list }) => inCluster(member, () => rehearse(member.cluster, list))))
-  if (request.dryRun === 'server') return { outcome: 'planned', open: [] }
-  const writing = changes.map(({ member, list }) => ({ member, list: list.filter((one) => isOpen(one, request)) }))
-  const all = writing.flatMap(({ list }) => list)
+  const chosen = planned.map(({ member, list }) => ({ member, list: list.filter((one) => !waits(one, request)) }))
+  const lost = makes ? [NOT_KEPT] : []
+  if (request.dryRun === 'client') return { outcome: 'planned', problems: lost, changes: chosen }
+  const changes = await Promise.all(chosen.map((one) => inCluster(one.member, () => rehearsed(one))))
+  if (request.dryRun === 'server') return { outcome: 'planned', problems: lost, changes }
+  const open = changes.map(({ member, list }) => ({
+    member,
+    list: list.filter(({ action }) => action !== 'unchanged'),
+  }))
+  const all = open.flatMap(({ list }) => list)
   const restarts = all.filter(({ restarts }) => restarts)
-  const lines = writing.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
+  const lines = open.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
   const effect = `change ${counted(all.length, 'object')} in ${counted(changes.length, 'cluster')}, ${counted(restarts.length, 'restart')} among them`
   const remarks =
     restarts.length === 0 ? [] : ['In each cluster the workloads restart one after the other, gateways last.']
   const agreed =
     all.length === 0 ||
     (await confirm({ yes: request.yes, effect, remarks, lines, question, preview: 'server' }, terminal))
-  if (!agreed) return { outcome: 'declined', open: [] }
+  if (!agreed) return { outcome: 'declined', problems: [], changes }
   const progress = new Progress()
-  const open = await progress.reportOnError(() => carryOut(progress), [undo])
-  return { outcome: open.length === 0 ? 'applied' : 'waiting', open }
+  const left = await progress.reportOnError(() => carryOut(progress), [undo])
+  return { outcome: left.length === 0 ? 'applied' : 'waiting', problems: waitingFor(left), changes }
+}
+
+const NOT_KEPT = notes(
+  'MESH_CA_NOT_KEPT',
+  'the CAs of this dry run are not kept: the command itself makes others, with other fingerprints',
+)
+
+/** Only for fields in an object of others the API server knows better what happens: ours may be written in several phases. */
+async function rehearsed({ member, list }: ClusterChanges): Promise<ClusterChanges> {
+  const after = await rehearse(member.cluster, list)
+  return {
+    member,
+    list: after.map((one, at) => ({ ...one, action: (one.by === 'sharing' ? one : (list[at] ?? one)).action })),
+  }
 }
 
 /** With `--renew wait` only istiod restarts. */
-function isOpen({ action, restarts, present }: Change, { renew }: TrustRequest): boolean {
-  if (action === 'unchanged') return false
-  return renew === 'restart' || !restarts || present?.metadata.labels?.app === 'istiod'
+function waits({ restarts, present }: Change, { renew }: TrustRequest): boolean {
+  return restarts && renew === 'wait' && present?.metadata.labels?.app !== 'istiod'
 }
 
 function lineFor(change: Change): string {
@@ -152,8 +174,13 @@ export function objectsOf(changes: readonly ClusterChanges[]): ClusterObject[] {
   return changes.flatMap(({ member, list }) => list.map((one) => ({ cluster: member.name, ...outcomeOf(one) })))
 }
 
+/** For `--diff`. */
+export function comparisonsOf(changes: readonly ClusterChanges[]): Comparison[] {
+  return changes.flatMap(({ member, list }) => list.map((one) => comparisonIn(member, one)))
+}
+
 /** For `--renew wait`. */
-export function waitingFor(open: readonly Open[]): Finding[] {
+function waitingFor(open: readonly Open[]): Finding[] {
   return open.map(({ member, total, left }) =>
     warns(
       'TRUST_RENEWS',

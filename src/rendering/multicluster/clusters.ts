@@ -1,16 +1,23 @@
 /** Results of `multicluster` as text. Pure. */
 import type { CertificatesResult } from '../../multicluster/certificates.ts'
-import type { ConnectResult } from '../../multicluster/connect.ts'
-import type { RotateResult } from '../../multicluster/rotate.ts'
+import type { ConnectReport, ConnectResult } from '../../multicluster/connect.ts'
+import type { RotateReport } from '../../multicluster/rotate.ts'
 import type { MulticlusterStatus } from '../../multicluster/status.ts'
 import type { TrustReport } from '../../multicluster/trust/report.ts'
 import { sh } from '../../shell.ts'
+import { renderDiff } from '../diff.ts'
 import { findingLines } from '../findings.ts'
 import { dryRunMark, type OutputFormat, page, renderData, renderObject, tableLines } from '../output.ts'
 
 type DryRun = 'none' | 'client' | 'server'
 
-export function renderConnect(result: ConnectResult, dryRun: DryRun, format: OutputFormat | undefined): string {
+export function renderConnect(
+  { result, comparisons }: ConnectReport,
+  dryRun: DryRun,
+  format: OutputFormat | undefined,
+  diff: boolean,
+): string {
+  if (diff) return renderDiff(comparisons)
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
   return page([
@@ -49,7 +56,13 @@ function clusterTable(clusters: ConnectResult['clusters']): string[] {
   ])
 }
 
-export function renderTrust(result: RotateResult, dryRun: DryRun, format: OutputFormat | undefined): string {
+export function renderTrust(
+  { result, comparisons }: RotateReport,
+  dryRun: DryRun,
+  format: OutputFormat | undefined,
+  diff: boolean,
+): string {
+  if (diff) return renderDiff(comparisons)
   if (format !== undefined) return renderData(result, format)
   if (result.outcome === 'declined') return 'nothing was changed'
   return page([

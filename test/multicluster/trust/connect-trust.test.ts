@@ -1,40 +1,21 @@
 /** What happens to the trust of clusters, and what is refused. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { before, describe, it } from 'mocha'
 import type { KeyPair } from '../../../src/certificates/authority.ts'
 import { createMeshRoot, issueIntermediate } from '../../../src/certificates/mesh-authority.ts'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { UserError } from '../../../src/errors.ts'
-import { type ConnectRequest, connect } from '../../../src/multicluster/connect.ts'
-import { rotate } from '../../../src/multicluster/rotate.ts'
 import type { TrustWorld } from '../../../src/multicluster/trust/trust-run.ts'
 import { untrust } from '../../../src/multicluster/untrust.ts'
-import { FakeTerminal } from '../../fakes/fake-terminal.ts'
 import { FakeTrustCluster, NOW, selfSigned } from '../../fakes/fake-trust.ts'
-import { fakeWorld } from '../../fakes/fake-world.ts'
-
-const REQUEST: ConnectRequest = {
-  gateways: new Map(),
-  addresses: new Map(),
-  files: { cacerts: new Map() },
-  finish: false,
-  renew: 'restart',
-  acceptUnknown: false,
-  timeout: 30_000,
-  yes: true,
-  dryRun: 'none',
-}
+import { connect, REQUEST, refused, rotate, setUp, shortKeys } from './trust-world.ts'
 
 let keys: string[] = []
 let foreignRoot: KeyPair
 let foreign: KeyPair
 
 before(async () => {
-  keys = [0, 1, 2, 3].map(() => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
-    return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  })
+  keys = shortKeys(4)
   const making = {
     now: NOW,
     random: (bytes: number) => new Uint8Array(bytes).fill(7),
@@ -44,38 +25,7 @@ before(async () => {
   foreign = await issueIntermediate(foreignRoot, { cluster: 'theirs', namespace: 'istio-system' }, making)
 })
 
-interface Setup {
-  west: FakeTrustCluster
-  east: FakeTrustCluster
-  world: TrustWorld
-  terminal: FakeTerminal
-}
-
-function setup(change: (west: FakeTrustCluster) => void = () => {}): Setup {
-  const [one = '', two = '', leafKey = ''] = keys
-  const workloads = ['istio-system/istio-ingressgateway', 'foo/sleep']
-  const west = new FakeTrustCluster('west', { own: selfSigned(one), leafKey, workloads })
-  const east = new FakeTrustCluster('east', { own: selfSigned(two), leafKey, workloads })
-  change(west)
-  const terminal = new FakeTerminal()
-  let ticks = 0
-  let drawn = 0
-  const base = fakeWorld(west, terminal)
-  const clock = { now: () => new Date(base.clock.now().getTime() + ticks++), sleep: base.clock.sleep.bind(base.clock) }
-  const of = (cluster: unknown) => (cluster === west ? west : east)
-  const world: TrustWorld = {
-    ...base,
-    clock,
-    generateKey: async () => keys[drawn++ % 3] ?? '',
-    members: [
-      { name: 'west', cluster: west },
-      { name: 'east', cluster: east },
-    ],
-    askInside: async (request, cluster) => of(cluster).inside(request),
-    readServedChain: async (request, cluster) => of(cluster).served(request),
-  }
-  return { west, east, world, terminal }
-}
+const setup = (change?: (west: FakeTrustCluster) => void) => setUp(keys, change)
 
 const pem = (text: string) => Buffer.from(text).toString('base64')
 
@@ -100,16 +50,6 @@ const istiodOf = (cluster: FakeTrustCluster) =>
 
 const meshOf = (cluster: FakeTrustCluster) =>
   cluster.objects.find(({ metadata }) => metadata.name === 'istio') as KubeObject & { data: { mesh: string } }
-
-async function refused(run: Promise<unknown>, code: string, { west, east }: Setup): Promise<UserError> {
-  let found: UserError | undefined
-  await assert.rejects(run, (error) => {
-    found = error as UserError
-    return error instanceof UserError && error.code === code
-  })
-  assert.deepEqual([...west.writes, ...east.writes], [])
-  return found as UserError
-}
 
 describe('connect refuses, and writes nothing', () => {
   it("somebody else's cacerts: PEM files, a TLS Secret, cert-manager's", async () => {

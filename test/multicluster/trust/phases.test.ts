@@ -1,29 +1,16 @@
 /** A change of the root: no proxy ever refuses another one of its cluster, whatever is written, and wherever a run is killed. */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { before, describe, it } from 'mocha'
 import { leadsTo } from '../../../src/certificates/mesh-authority.ts'
 import type { Cluster, KubeObject } from '../../../src/cluster/cluster.ts'
-import { type ConnectRequest, connect } from '../../../src/multicluster/connect.ts'
-import { rotate } from '../../../src/multicluster/rotate.ts'
 import type { TrustWorld } from '../../../src/multicluster/trust/trust-run.ts'
 import { untrust } from '../../../src/multicluster/untrust.ts'
 import { FakeTerminal } from '../../fakes/fake-terminal.ts'
 import { FakeTrustCluster, refusals, selfSigned } from '../../fakes/fake-trust.ts'
 import { FakeClock, fakeWorld } from '../../fakes/fake-world.ts'
 import { killedAfter } from '../../fakes/killed.ts'
+import { connect, REQUEST, rotate, shortKeys } from './trust-world.ts'
 
-const REQUEST: ConnectRequest = {
-  gateways: new Map(),
-  addresses: new Map(),
-  files: { cacerts: new Map() },
-  finish: false,
-  renew: 'restart',
-  acceptUnknown: false,
-  timeout: 60_000,
-  yes: true,
-  dryRun: 'none',
-}
 const FILES = { root: undefined, cacerts: new Map() }
 
 interface Meshes {
@@ -35,10 +22,7 @@ interface Meshes {
 let keys: string[] = []
 
 before(() => {
-  keys = [0, 1, 2].map(() => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
-    return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  })
+  keys = shortKeys(3)
 })
 
 /** Two restarts never have the same time. */
