@@ -95,13 +95,20 @@ export async function requireIstioVersionByGateways(cluster: Cluster): Promise<s
 
 export function istioNotFound({ context }: Cluster): UserError {
   const message = `the cluster of context "${context}" has no Istio: it does not serve ${ISTIO_NETWORKING}`
-  return new UserError('ISTIO_NOT_FOUND', message, {
-    suggestions: [
-      'istioctl install',
-      '--context NAME   # another cluster',
-      'kubectl telemetry port-forward   # needs no Istio',
-    ],
-  })
+  return withoutIstio(message, [
+    'istioctl install',
+    '--context NAME   # another cluster',
+    'kubectl telemetry port-forward   # needs no Istio',
+  ])
+}
+
+/** For commands that need istiod itself. @param suggestions of that command */
+export function istiodNotFound({ context }: Cluster, suggestions: string[]): UserError {
+  return withoutIstio(`the cluster of context "${context}" has no Istio: no istiod is in it`, suggestions)
+}
+
+function withoutIstio(message: string, suggestions: string[]): UserError {
+  return new UserError('ISTIO_NOT_FOUND', message, { suggestions })
 }
 
 /** Reads all Services in one request, to find add-ons and gateways in them. */

@@ -32,6 +32,7 @@ export const MULTICLUSTER_CODES = {
   ENTRY_WITHOUT_ADDRESS: 'warns: The gateway of a cluster has no address by which other clusters reach it.',
   EXPORTED_ELSEWHERE: 'error: Services are exported at another gateway or port than the one that is asked for.',
   FINISH_TOO_EARLY: 'error: An istiod does not yet sign under the new root, so the former ones are still needed.',
+  ISTIO_INSTALLED: 'error: connect --certificates-only names a cluster that has Istio already.',
   MESH_CA_NOT_KEPT: 'notes: The CAs of a dry run for a mesh are not kept.',
   MESH_ROOT_DIFFERS: 'error: The root of --root-cert is not the root of the mesh.',
   MESH_ROOTS_DIFFER: 'error: Two clusters were given the roots of different meshes.',

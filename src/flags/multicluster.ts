@@ -6,9 +6,9 @@ import type { ObjectName } from '../cluster/cluster.ts'
 import { UserError, usageError } from '../errors.ts'
 import { addressAndPort, requireAddress } from '../gateways/names.ts'
 import type { CertificatesRequest } from '../multicluster/certificates.ts'
-import type { ConnectRequest } from '../multicluster/connect.ts'
 import { isAmong } from '../multicluster/exporting/addresses.ts'
 import { isClusterName } from '../multicluster/names.ts'
+import type { WholeConnectRequest } from '../multicluster/prepare.ts'
 import type { RotateRequest } from '../multicluster/rotate.ts'
 import { CACERTS_FILES, type CacertsDirectory } from '../multicluster/trust/choice.ts'
 import { shared } from './every-command.ts'
@@ -165,6 +165,11 @@ export const connectFlags = {
   cacerts: cacerts({
     description: 'Directory with a ready CA for a cluster: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem',
   }),
+  'certificates-only': Flags.boolean({
+    exclusive: ['finish', 'gateway', 'address', 'port'],
+    description:
+      'For clusters without Istio: makes the namespace istio-system with cacerts, and prints how to install Istio',
+  }),
   finish: Flags.boolean({ description: 'Trust only the new root, when every proxy has a certificate of it' }),
   ...trustFlags,
   'dry-run': dryRun(),
@@ -174,13 +179,14 @@ export const connectFlags = {
 type ConnectFlags = Interfaces.InferredFlags<typeof connectFlags>
 
 /** @throws UserError CLUSTER_VALUE_INVALID, FILE_UNREADABLE (exit 2) */
-export async function connectRequest(flags: ConnectFlags): Promise<ConnectRequest> {
+export async function connectRequest(flags: ConnectFlags): Promise<WholeConnectRequest> {
   const { port, renew, timeout, yes, finish } = flags
   return {
     gateways: byCluster('--gateway', flags.gateway),
     addresses: byCluster('--address', flags.address),
     port,
     files: { root: await rootFiles(flags), cacerts: byCluster('--cacerts', flags.cacerts) },
+    certificatesOnly: flags['certificates-only'],
     finish,
     renew,
     acceptUnknown: flags['accept-unknown'],

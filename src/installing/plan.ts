@@ -1,14 +1,14 @@
 /** Plans an installation: which add-ons are written, from which sample, and every object. */
 import { type Change, planChanges } from '../changes/changes.ts'
+import { planNamespace } from '../changes/namespaces.ts'
 import type { KubeObject } from '../cluster/cluster.ts'
-import { EXPOSING, INSTALLING, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
+import { EXPOSING, INSTALLING, installedLabels, isChangedBy, isInstalled, SCRAPING } from '../cluster/ownership.ts'
 import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { type Finding, notes, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
 import type { Dependencies } from '../world.ts'
 import { QUICK_START, requireSamples, SAMPLE_NAMES, SAMPLES, type Sample } from './catalog.ts'
 import { kialiFacts } from './kiali.ts'
-import { planNamespace } from './namespace.ts'
 import { placed, withChecksum } from './place.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
 import { clusterWide, placeOf, type SampleFiles, type SampleObject, titled, titleOf, versionIn } from './samples.ts'
@@ -76,7 +76,7 @@ export async function planInstall(request: InstallRequest, needs: Needs): Promis
   const found = await survey(cluster)
   const istiod = requireIstiod(found.istiods, request)
   const { namespace = istiod.namespace } = request
-  const creation = await planNamespace(namespace, cluster)
+  const creation = await planNamespace(namespace, { part: INSTALLING, labels: installedLabels(namespace) }, cluster)
   const foreign = found.addons.filter((one) => !isOurs(one, namespace))
   const here = ({ workload }: RunningAddon) => workload.metadata.namespace === namespace
   const chosen = request.samples ?? (await chooseSamples(request, foreign, needs.terminal))

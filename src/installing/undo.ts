@@ -1,5 +1,6 @@
 /** How an installation is undone: each object of the add-ons in the reverse order of their creation, the record last. */
 import { planChanges } from '../changes/changes.ts'
+import { whyNamespaceStays } from '../changes/namespaces.ts'
 import type { FoundObject, Undo, UndoStep } from '../changes/undo.ts'
 import type { Cluster, KubeObject } from '../cluster/cluster.ts'
 import { isStaying } from '../cluster/objects.ts'
@@ -11,7 +12,7 @@ import type { Clock } from '../time/clock.ts'
 import { SAMPLES, type Sample } from './catalog.ts'
 import { isGone } from './deleted.ts'
 import { findObjects, namesIn } from './installed.ts'
-import { findCreated, whyKept } from './namespace.ts'
+import { findCreated } from './namespace.ts'
 import { type Installation, installationIn, RECORD, recordManifest } from './record.ts'
 import type { SampleFiles } from './samples.ts'
 
@@ -99,7 +100,7 @@ function stepsOf(installed: Installed, { samples }: UninstallRequest, cluster: C
   const deletions = objects.toReversed().map(({ resource, object }): UndoStep => ({ does: 'delete', resource, object }))
   const steps = [...deletions, ...recordSteps(installed, Object.fromEntries(left))]
   if (creation === undefined || !isStaying(creation.object) || left.length > 0) return steps
-  const unless = () => whyKept(creation.object, cluster)
+  const unless = () => whyNamespaceStays(creation.object, cluster)
   return [...steps, { does: 'delete', ...creation, effect: ', if nothing else is in it', unless }]
 }
 

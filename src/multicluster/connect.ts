@@ -43,9 +43,16 @@ interface Planned extends ClusterReading {
   readonly entry: EntryPlan
 }
 
+interface ConnectedCluster extends TrustReport {
+  /** Left out with `--certificates-only`. */
+  gateway?: EntryReport
+  /** The command that installs Istio, where there is none yet. */
+  install?: string
+}
+
 export interface ConnectResult {
   outcome: TrustEnd['outcome']
-  clusters: (TrustReport & { gateway: EntryReport })[]
+  clusters: ConnectedCluster[]
   objects: ClusterObject[]
   problems: Finding[]
 }
@@ -121,7 +128,7 @@ async function report(
   return { result: { outcome, clusters, objects: objectsOf(changes), problems }, comparisons: comparisonsOf(changes) }
 }
 
-function addressless(clusters: ConnectResult['clusters']): Finding[] {
+function addressless(clusters: readonly { name: string; gateway: EntryReport }[]): Finding[] {
   return clusters
     .filter(({ gateway }) => gateway.address === undefined)
     .map(({ name, gateway }) =>

@@ -29,6 +29,25 @@ export interface Mesh {
 /** Istio's default: `trustDomain` in pkg/config/constants. */
 const TRUST_DOMAIN = 'cluster.local'
 
+/** What `istioctl install` makes in a cluster without Istio. */
+export function meshToBe(trustDomain = TRUST_DOMAIN): Mesh {
+  const namespace = 'istio-system'
+  return {
+    namespace,
+    root: namespace,
+    istiods: [],
+    configuration: undefined,
+    trustDomain,
+    aliases: [],
+    domain: 'cluster.local',
+  }
+}
+
+/** Whether an istiod is there, or only its files. */
+export function isInstalled({ istiods }: Pick<Mesh, 'istiods'>): boolean {
+  return istiods.length > 0
+}
+
 /** @returns undefined where no istiod runs. @throws UserError ISTIODS_APART, FORBIDDEN */
 export async function findMesh(cluster: Cluster): Promise<Mesh | undefined> {
   const all = (await listIstiods(cluster)).map((istiod) => ({ istiod, ...planeOf(istiod) }))

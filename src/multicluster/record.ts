@@ -9,7 +9,7 @@ import { readable } from '../cluster/reading.ts'
 import { CONFIG_MAPS, typeOf } from '../cluster/resources.ts'
 import { isAddress } from '../gateways/names.ts'
 import { jsonOf, mapOf, numberOf, textOf } from '../shapes.ts'
-import { findMesh, type Mesh } from './mesh.ts'
+import { findMesh, type Mesh, meshToBe } from './mesh.ts'
 import { isClusterName, MULTICLUSTER_NAME } from './names.ts'
 
 export interface MemberRecord {
@@ -26,10 +26,10 @@ export interface RecordedGateway {
   readonly address?: { readonly host: string; readonly port: number }
 }
 
-/** @returns undefined without Istio, without a record, without the permission to read it, and for a record that is not one of ours */
+/** Before Istio is installed the record is where `istioctl` puts it. @returns undefined without a record, without the permission to read it, and for a record that is not one of ours */
 export async function findRecord(cluster: Cluster): Promise<MemberRecord | undefined> {
   const mesh = await readable(findMesh(cluster))
-  return mesh && recordIn(await readable(findRecordObject(mesh, cluster)))
+  return recordIn(await readable(findRecordObject(mesh ?? meshToBe(), cluster)))
 }
 
 /** The ConfigMap that may be the record of a cluster. @param mesh of that cluster */

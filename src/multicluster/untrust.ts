@@ -1,9 +1,8 @@
 /** `multicluster cleanup --trust`: each cluster trusts only its own root again, in the same phases backwards. */
 
 import type { SigningFiles } from '../certificates/mesh-authority.ts'
-import { applyChanges, type Change, planChanges } from '../changes/changes.ts'
+import { applyChanges, type Change } from '../changes/changes.ts'
 import { planRemoval } from '../changes/removal.ts'
-import type { KubeObject } from '../cluster/cluster.ts'
 import type { Service } from '../cluster/objects.ts'
 import { appliedFields, CONNECTING, changedBy, isOwnedBy, MULTICLUSTER } from '../cluster/ownership.ts'
 import { findIstioVersion, listOwned } from '../cluster/reading.ts'
@@ -14,7 +13,9 @@ import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { isPortOurs } from './entry-gateway.ts'
 import type { CleanupResult } from './exporting/cleanup.ts'
 import { type ClusterObject, ClusterProgress, inCluster, type Member } from './members.ts'
+import { isInstalled } from './mesh.ts'
 import { findRecordObject } from './record.ts'
+import { type Bare, deletionOf, planBare, removeBare } from './trust/bare.ts'
 import { distinctRoots, fingerprintOf, isSameList } from './trust/fingerprints.ts'
 import { isSignedElsewhere, lacks, unionFor } from './trust/phases.ts'
 import { ownFiles } from './trust/signer.ts'
@@ -25,7 +26,7 @@ import {
   objectsOf,
   planRestarts,
   planSecret,
-  readClusters,
+  readAnyClusters,
   runTrust,
   siteOf,
   type TrustRequest,
@@ -41,27 +42,35 @@ interface Left extends ClusterReading {
   /** Workloads that were restarted. */
   readonly restarted: readonly { resource: (typeof WORKLOADS)[number]; object: WorkloadObject }[]
   readonly entry: readonly Change[]
+  /** Of a cluster without Istio. */
+  readonly bare: Bare
 }
 
 /** @throws UserError STILL_EXPORTED, OWN_CA_MISSING, and those of the phases */
 export async function untrust(request: TrustRequest, world: TrustWorld): Promise<CleanupResult> {
-  const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
+  const all = await readAllLeft(world)
   const run = await planUntrust(all, request, world)
   const { outcome, problems, changes } = await runTrust(run, request, world)
   const objects = objectsOf(changes).map((one) => ({ ...one, action: actionOf(one.action) }))
-  const remaining = outcome === 'applied' ? await remainingIn(world) : []
-  return { outcome: outcome === 'waiting' ? 'applied' : outcome, objects, remaining, problems: [...problems] }
+  const after = outcome === 'applied' ? await readAllLeft(world) : all
+  const kept = after.flatMap(({ bare }) => bare.kept)
+  const remaining = outcome === 'applied' ? remainingOf(after) : []
+  return { outcome: outcome === 'waiting' ? 'applied' : outcome, objects, remaining, problems: [...problems, ...kept] }
 }
 
-/** Looks again: what should be gone, and is not. */
-async function remainingIn(world: TrustWorld): Promise<CleanupResult['remaining']> {
-  const all = await Promise.all((await readClusters(world)).map((one) => inCluster(one, () => readLeft(one))))
-  return all.flatMap(({ name, reading, restarted, entry }) => {
-    const secret = reading.signer.kind === 'ours' ? reading.secrets.plugged : undefined
+async function readAllLeft(world: TrustWorld): Promise<Left[]> {
+  const all = await readAnyClusters(world)
+  return Promise.all(all.map((one) => inCluster(one, () => readLeft(one))))
+}
+
+/** What should be gone, and is not. */
+function remainingOf(all: readonly Left[]): CleanupResult['remaining'] {
+  return all.flatMap(({ name, mesh, reading, restarted, entry, bare }) => {
+    const secret = isInstalled(mesh) && reading.signer.kind === 'ours' ? reading.secrets.plugged : undefined
     const objects = [
       ...(secret === undefined ? [] : [{ resource: SECRETS, object: secret }]),
       ...restarted,
-      ...entry.map(({ resource, manifest }) => ({ resource, object: manifest })),
+      ...[...entry, ...bare.deletions].map(({ resource, manifest }) => ({ resource, object: manifest })),
     ]
     return objects.map(({ resource, object: { metadata } }) => {
       const { namespace = '' } = metadata
@@ -77,16 +86,16 @@ function actionOf(action: ClusterObject['action']): CleanupResult['objects'][num
 async function readLeft(one: ClusterReading): Promise<Left> {
   const { member, mesh, reading } = one
   await requireNothingExported(member)
-  const isOurs = reading.signer.kind === 'ours'
+  const isOurs = isInstalled(mesh) && reading.signer.kind === 'ours'
   const own = isOurs ? ownFiles(reading.secrets.selfSigned) : undefined
   if (isOurs && own === undefined) {
     const message = `there is no Secret ${mesh.namespace}/istio-ca-secret: istiod never had a CA of its own to which it could return`
     throw new UserError('OWN_CA_MISSING', message, {
-      suggestions: ['istioctl uninstall --purge   # then delete the Secret cacerts'],
+      suggestions: ['istioctl uninstall --purge   # then run the command again: it deletes the Secret cacerts'],
     })
   }
-  const [restarted, entry] = await Promise.all([readRestarted(member), planEntryRemoval(one)])
-  return { ...one, own, restarted, entry }
+  const [restarted, entry, bare] = await Promise.all([readRestarted(member), planEntryRemoval(one), planBare(one)])
+  return { ...one, own, restarted, entry, bare }
 }
 
 async function requireNothingExported({ cluster }: Member): Promise<void> {
@@ -122,10 +131,6 @@ async function planEntryRemoval({ member: { cluster }, mesh }: ClusterReading): 
   return [...ports, ...(isOurs ? deletionOf(CONFIG_MAPS, record) : [])]
 }
 
-function deletionOf(resource: typeof SECRETS, object: KubeObject): Change[] {
-  return planChanges([{ resource, manifest: object, by: 'removing' }], [object], CONNECTING)
-}
-
 async function planUntrust(all: readonly Left[], request: TrustRequest, world: TrustWorld): Promise<TrustRun> {
   const roots = distinctRoots(all.flatMap(({ own }) => own?.roots ?? []))
   const changes = await Promise.all(all.map((one) => inCluster(one, () => changesOf(one, world))))
@@ -149,6 +154,10 @@ async function planUntrust(all: readonly Left[], request: TrustRequest, world: T
         all.map((one) => ({ ...siteOf(one, request, progress, world), one })),
         removeMarks,
       )
+      for (const one of all) {
+        const own = new ClusterProgress(one.member, progress)
+        await inCluster(one, () => removeBare(one.bare, one, own))
+      }
       return []
     },
   }
@@ -219,7 +228,10 @@ async function removeMarks({ one, ...site }: Site & { one: Left }): Promise<void
 async function changesOf(one: Left, world: TrustWorld): Promise<ClusterChanges> {
   const { member, reading, own, entry } = one
   if (own === undefined)
-    return { member, list: [...entry, ...one.restarted.flatMap((each) => planRemoval(each, CONNECTING))] }
+    return {
+      member,
+      list: [...entry, ...one.restarted.flatMap((each) => planRemoval(each, CONNECTING)), ...one.bare.deletions],
+    }
   const root = own.roots[0] ?? ''
   const restarts = await planRestarts(
     one,

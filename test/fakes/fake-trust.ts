@@ -8,6 +8,7 @@ import { certificatesIn } from '../../src/certificates/facts.ts'
 import { leadsTo, type SigningFiles, whyUnusable } from '../../src/certificates/mesh-authority.ts'
 import { signCertificate } from '../../src/certificates/x509.ts'
 import type { ApplyOptions, KubeObject, Resource, WriteOptions } from '../../src/cluster/cluster.ts'
+import { UserError } from '../../src/errors.ts'
 import type { ChainRequest, InsideRequest, ServedChain } from '../../src/world.ts'
 import { FakeCluster } from './fake-cluster.ts'
 
@@ -66,42 +67,58 @@ export class FakeTrustCluster extends FakeCluster {
   /** Called after every write, when everything has reacted. */
   onWrite: () => void = () => {}
 
+  readonly #name: string
+  readonly #own: KeyPair
+  readonly #workloads: readonly string[]
+
   /** @param workloads `NAMESPACE/NAME` of Deployments with sidecars; the gateway is one of them */
-  constructor(name: string, { own, leafKey, workloads }: { own: KeyPair; leafKey: string; workloads: string[] }) {
-    const pem = (text: string) => Buffer.from(text).toString('base64')
-    super([
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: `uid-of-${name}` } },
-      deployment('istio-system/istiod', { app: 'istiod' }),
-      {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: { name: 'istio-ca-secret', namespace: 'istio-system' },
-        data: { 'ca-cert.pem': pem(own.certificate), 'ca-key.pem': pem(own.key) },
-      },
-      {
-        apiVersion: 'v1',
-        kind: 'ConfigMap',
-        metadata: { name: 'istio', namespace: 'istio-system' },
-        data: { mesh: '' },
-      },
-      ...workloads.map((one) => deployment(one, { app: one.split('/')[1] ?? '' })),
-      {
-        apiVersion: 'v1',
-        kind: 'Service',
-        metadata: { name: 'istio-ingressgateway', namespace: 'istio-system' },
-        spec: {
-          type: 'LoadBalancer',
-          selector: { app: 'istio-ingressgateway' },
-          ports: [{ name: 'https', port: 443, targetPort: 8443, protocol: 'TCP', nodePort: 30443 }],
-        },
-        status: { loadBalancer: { ingress: [{ ip: name === 'west' ? '203.0.113.1' : '203.0.113.2' }] } },
-      },
-    ])
+  constructor(
+    name: string,
+    {
+      own,
+      leafKey,
+      workloads,
+      installed = true,
+    }: { own: KeyPair; leafKey: string; workloads: string[]; installed?: boolean },
+  ) {
+    super([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'kube-system', uid: `uid-of-${name}` } }])
+    this.#name = name
+    this.#own = own
+    this.#workloads = workloads
     this.#leafKey = leafKey
     this.#signing = { signer: own, chain: [], roots: [own.certificate] }
-    this.#start()
-    for (const one of ['istio-system/istiod', ...workloads]) this.#roll(one)
+    if (installed) this.install()
     this.writes.length = 0
+  }
+
+  /** As `istioctl install`: istiod makes a CA of its own only where there is no `cacerts`. */
+  install(): void {
+    const place = { metadata: { name: ISTIO_SYSTEM } }
+    if (!this.objects.some(({ kind, metadata }) => kind === 'Namespace' && metadata.name === ISTIO_SYSTEM))
+      this.#add({ apiVersion: 'v1', kind: 'Namespace', ...place })
+    if (this.#secret('cacerts') === undefined) this.#add(caSecret(this.#own))
+    const deployments = ['istio-system/istiod', ...this.#workloads]
+    for (const one of [...istioObjects(this.#name), ...deployments.map((path) => deployment(path, appOf(path)))])
+      this.#add(one)
+    this.#start()
+    for (const one of deployments) this.#roll(one)
+  }
+
+  /** As `istioctl uninstall --purge`: neither Secrets nor the namespace go. */
+  uninstall(): void {
+    const stays = ({ kind, metadata }: KubeObject) =>
+      metadata.namespace !== ISTIO_SYSTEM ||
+      kind === 'Secret' ||
+      !/^(istio|istiod|istio-ingressgateway.*|istiod-.*)$/.test(metadata.name)
+    this.objects.splice(0, this.objects.length, ...this.objects.filter(stays))
+  }
+
+  #add(object: KubeObject): void {
+    const { kind, metadata } = object
+    this.objects.push({
+      ...object,
+      metadata: { uid: `${kind} ${metadata.namespace}/${metadata.name}`, resourceVersion: '1', ...metadata },
+    })
   }
 
   override async apply<T extends KubeObject>(
@@ -109,6 +126,11 @@ export class FakeTrustCluster extends FakeCluster {
     wanted: KubeObject,
     options: ApplyOptions,
   ): Promise<T> {
+    const { namespace } = wanted.metadata
+    const isThere = this.objects.some(
+      ({ kind, metadata }) => metadata.namespace === namespace || (kind === 'Namespace' && metadata.name === namespace),
+    )
+    if (namespace !== undefined && !isThere) throw new UserError('NOT_FOUND', `namespaces "${namespace}" not found`)
     const after = await super.apply<T>(resource, wanted, options)
     if (!options.dryRun) this.#react()
     return after
@@ -126,6 +148,9 @@ export class FakeTrustCluster extends FakeCluster {
     options: { dryRun?: boolean } = {},
   ): Promise<'deleted' | 'gone'> {
     const done = await super.delete(resource, object, options)
+    const isInside = ({ metadata }: KubeObject) => metadata.namespace === object.metadata.name
+    if (!options.dryRun && object.kind === 'Namespace')
+      for (const one of this.objects.filter(isInside)) this.objects.splice(this.objects.indexOf(one), 1)
     if (!options.dryRun) this.#react()
     return done
   }
@@ -143,10 +168,7 @@ export class FakeTrustCluster extends FakeCluster {
 
   /** A pod that is created now. */
   addWorkload(path: string): void {
-    this.objects.push({
-      ...deployment(path, { app: path.split('/')[1] ?? '' }),
-      metadata: { ...deployment(path, {}).metadata, uid: path, resourceVersion: '1' },
-    })
+    this.#add(deployment(path, appOf(path)))
     this.#roll(path)
   }
 
@@ -290,6 +312,45 @@ function textOf(secret: KubeObject | undefined, name: string): string {
   return Buffer.from(data[name] ?? '', 'base64').toString('utf8')
 }
 
+const ISTIO_SYSTEM = 'istio-system'
+
+function appOf(path: string): Record<string, string> {
+  return { app: path.split('/')[1] ?? '' }
+}
+
+function caSecret({ certificate, key }: KeyPair): KubeObject {
+  const pem = (text: string) => Buffer.from(text).toString('base64')
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'istio-ca-secret', namespace: ISTIO_SYSTEM },
+    data: { 'ca-cert.pem': pem(certificate), 'ca-key.pem': pem(key) },
+  }
+}
+
+/** What is neither a Deployment nor a CA. */
+function istioObjects(name: string): KubeObject[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'istio', namespace: ISTIO_SYSTEM },
+      data: { mesh: '' },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'istio-ingressgateway', namespace: ISTIO_SYSTEM },
+      spec: {
+        type: 'LoadBalancer',
+        selector: { app: 'istio-ingressgateway' },
+        ports: [{ name: 'https', port: 443, targetPort: 8443, protocol: 'TCP', nodePort: 30443 }],
+      },
+      status: { loadBalancer: { ingress: [{ ip: name === 'west' ? '203.0.113.1' : '203.0.113.2' }] } },
+    },
+  ]
+}
+
 function templateOf(object: KubeObject): string {
   return JSON.stringify((object.spec as { template: unknown }).template)
 }
@@ -300,7 +361,7 @@ function deployment(path: string, labels: Record<string, string>): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name, namespace, labels, uid: `deployment-${path}` },
+    metadata: { name, namespace, labels, uid: `deployment-${path}`, resourceVersion: '1' },
     spec: {
       replicas: 1,
       selector: { matchLabels: labels },

@@ -3,14 +3,14 @@ import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { type Change, type Comparison, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
 import { confirm, counted } from '../../changes/confirmation.ts'
 import { Progress } from '../../changes/progress.ts'
-import { istioNotFound } from '../../cluster/reading.ts'
-import { DEPLOYMENTS } from '../../cluster/resources.ts'
+import { istiodNotFound } from '../../cluster/reading.ts'
+import { DEPLOYMENTS, NAMESPACES } from '../../cluster/resources.ts'
 import { type Finding, notes, warns } from '../../findings.ts'
 import { workloadNames } from '../../workloads/workload-names.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskInside, Dependencies, ReadServedChain } from '../../world.ts'
 import { type ClusterObject, ClusterProgress, comparisonIn, inCluster, type Member } from '../members.ts'
-import { findMesh } from '../mesh.ts'
+import { findMesh, meshToBe } from '../mesh.ts'
 import type { ProxyTrust } from './proxies.ts'
 import { readTrust } from './read.ts'
 import { findRestarts, planRestart } from './restarts.ts'
@@ -45,7 +45,28 @@ export function readClusters(world: TrustWorld): Promise<ClusterReading[]> {
       inCluster(member, async () => {
         const { name, cluster } = member
         const mesh = await findMesh(cluster)
-        if (mesh === undefined) throw istioNotFound(cluster)
+        if (mesh === undefined) throw istiodNotFound(cluster, WITHOUT_ISTIO)
+        return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
+      }),
+    ),
+  )
+}
+
+const WITHOUT_ISTIO = [
+  'istioctl install',
+  'kubectl telemetry multicluster connect --certificates-only   # the same contexts: its CA first, so that nothing restarts later',
+]
+
+/** As `readClusters`; a cluster without Istio is read as the mesh that it will be. */
+export async function readAnyClusters(world: TrustWorld): Promise<ClusterReading[]> {
+  const { members } = world
+  const meshes = await Promise.all(members.map((member) => inCluster(member, () => findMesh(member.cluster))))
+  const [installed] = meshes.filter((mesh) => mesh !== undefined)
+  return Promise.all(
+    members.map((member, index) =>
+      inCluster(member, async () => {
+        const { name, cluster } = member
+        const mesh = meshes[index] ?? meshToBe(installed?.trustDomain)
         return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
       }),
     ),
@@ -134,7 +155,8 @@ export async function runTrust(
   const all = open.flatMap(({ list }) => list)
   const restarts = all.filter(({ restarts }) => restarts)
   const lines = open.flatMap(({ member, list }) => list.map((one) => `${member.name}: ${lineFor(one)}`))
-  const effect = `change ${counted(all.length, 'object')} in ${counted(changes.length, 'cluster')}, ${counted(restarts.length, 'restart')} among them`
+  const among = restarts.length === 0 ? '' : `, ${counted(restarts.length, 'restart')} among them`
+  const effect = `change ${counted(all.length, 'object')} in ${counted(changes.length, 'cluster')}${among}`
   const remarks =
     restarts.length === 0 ? [] : ['In each cluster the workloads restart one after the other, gateways last.']
   const agreed =
@@ -151,13 +173,24 @@ const NOT_KEPT = notes(
   'the CAs of this dry run are not kept: the command itself makes others, with other fingerprints',
 )
 
-/** Only for fields in an object of others the API server knows better what happens: ours may be written in several phases. */
+/**
+ * Only for fields in an object of others the API server knows better what happens: ours may be written in several phases. What is in a
+ * namespace that is yet to be created cannot be tried.
+ */
 async function rehearsed({ member, list }: ClusterChanges): Promise<ClusterChanges> {
-  const after = await rehearse(member.cluster, list)
-  return {
-    member,
-    list: after.map((one, at) => ({ ...one, action: (one.by === 'sharing' ? one : (list[at] ?? one)).action })),
-  }
+  const created = list.filter(({ resource, action }) => resource === NAMESPACES && action === 'created')
+  const isInside = ({ manifest: { metadata } }: Change) =>
+    created.some(({ manifest }) => manifest.metadata.name === metadata.namespace)
+  const after = await rehearse(
+    member.cluster,
+    list.filter((one) => !isInside(one)),
+  )
+  const merged = list.map((one) => {
+    if (isInside(one)) return one
+    const tried = after.find(({ manifest }) => manifest === one.manifest) ?? one
+    return { ...tried, action: (one.by === 'sharing' ? tried : one).action }
+  })
+  return { member, list: merged }
 }
 
 /** With `--renew wait` only istiod restarts. */

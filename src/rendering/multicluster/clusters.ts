@@ -1,5 +1,6 @@
 /** Results of `multicluster` as text. Pure. */
 import type { CertificatesResult } from '../../multicluster/certificates.ts'
+import type { ClusterStatus } from '../../multicluster/cluster-problems.ts'
 import type { ConnectReport, ConnectResult } from '../../multicluster/connect.ts'
 import type { RotateReport } from '../../multicluster/rotate.ts'
 import type { MulticlusterStatus } from '../../multicluster/status.ts'
@@ -24,7 +25,21 @@ export function renderConnect(
     ...objectLines(result.objects, dryRun),
     ...(result.objects.length === 0 ? [] : ['']),
     ...clusterTable(result.clusters),
+    ...nextSteps(result),
   ])
+}
+
+/** How to install Istio where a cluster has only its CA. */
+function nextSteps({ outcome, clusters }: ConnectResult): string[] {
+  const commands = clusters.flatMap(({ install }) => install ?? [])
+  if (outcome !== 'applied' || commands.length === 0) return []
+  const contexts = clusters.map(({ name, context }) => sh`--context ${`${name}=${context}`}`)
+  return [
+    '',
+    'next:',
+    ...commands.map((command) => `  ${command}   # istiod signs with this CA from its start`),
+    `  ${['kubectl telemetry multicluster connect', ...contexts].join(' ')}   # then gives each cluster its gateway`,
+  ]
 }
 
 function objectLines(objects: ConnectResult['objects'], dryRun: DryRun): string[] {
@@ -46,14 +61,17 @@ function trustCells({ name, context, phase, proxies }: TrustReport): string[] {
 }
 
 function clusterTable(clusters: ConnectResult['clusters']): string[] {
+  if (clusters.every(({ gateway }) => gateway === undefined))
+    return tableLines([TRUST_HEAD, ...clusters.map(trustCells)])
   return tableLines([
     [...TRUST_HEAD, 'GATEWAY', 'ADDRESS'],
-    ...clusters.map((one) => [
-      ...trustCells(one),
-      `${one.gateway.namespace}/${one.gateway.service}`,
-      one.gateway.address === undefined ? 'none' : `${one.gateway.address}:${one.gateway.port}`,
-    ]),
+    ...clusters.map((one) => [...trustCells(one), ...gatewayCells(one)]),
   ])
+}
+
+function gatewayCells({ gateway }: ClusterStatus): string[] {
+  const address = gateway?.address === undefined ? 'none' : `${gateway.address}:${gateway.port}`
+  return [gateway === undefined ? '-' : `${gateway.namespace}/${gateway.service}`, address]
 }
 
 export function renderTrust(
@@ -81,8 +99,7 @@ export function renderMulticlusterStatus(status: MulticlusterStatus, format: Out
       ...clusters.map((one) => [
         ...trustCells(one),
         one.signer.daysLeft === undefined ? '-' : String(one.signer.daysLeft),
-        one.gateway === undefined ? '-' : `${one.gateway.namespace}/${one.gateway.service}`,
-        one.gateway?.address === undefined ? 'none' : `${one.gateway.address}:${one.gateway.port}`,
+        ...gatewayCells(one),
       ]),
     ]),
     ...(services.length === 0

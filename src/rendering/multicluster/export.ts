@@ -71,7 +71,7 @@ export function renderExportCleanup(
   const { outcome, objects, remaining } = result
   if (outcome === 'declined') return 'nothing was changed'
   if (objects.length + remaining.length === 0)
-    return 'nothing to remove: the clusters have no exports of kubectl telemetry'
+    return 'nothing to remove: the clusters have nothing that this command removes'
   return page([
     ...objects.map((one) => `${one.cluster}: ${renderObject(one, one.action)}${dryRunMark(dryRun)}`),
     ...remaining.map((one) => `NOT REMOVED: ${one.cluster}: ${renderObject(one, `in namespace ${one.namespace}`)}`),
