@@ -1,5 +1,6 @@
 /** `multicluster connect`: one root of trust for all clusters, and a gateway by which each is entered. */
-import type { Comparison } from '../changes/changes.ts'
+import type { Change, Comparison } from '../changes/changes.ts'
+import { SERVICES } from '../cluster/resources.ts'
 import { type Finding, warns } from '../findings.ts'
 import {
   type EntryAddress,
@@ -124,8 +125,14 @@ async function report(
       }
     }),
   )
-  const problems = [...ended, ...addressless(clusters)]
+  // Before the port is in the Service, nothing is known of its address.
+  const isKnown = (index: number) => hasWritten(outcome) || !all[index]?.entry.changes.some(addsPort)
+  const problems = [...ended, ...addressless(clusters.filter((_, index) => isKnown(index)))]
   return { result: { outcome, clusters, objects: objectsOf(changes), problems }, comparisons: comparisonsOf(changes) }
+}
+
+function addsPort({ resource }: Change): boolean {
+  return resource === SERVICES
 }
 
 function addressless(clusters: readonly { name: string; gateway: EntryReport }[]): Finding[] {

@@ -67,8 +67,8 @@ function installedAlready(wrong: readonly ClusterReading[], all: readonly Cluste
   const missing = all.find(({ mesh }) => !isInstalled(mesh))
   throw new UserError('ISTIO_INSTALLED', message, {
     suggestions: [
-      ...(missing === undefined ? [] : [`${installCommand(missing)}   # then connect`]),
-      `${connectCommand(all)}   # without --certificates-only: changes the root in phases`,
+      ...(missing === undefined ? [] : [`${installCommand(missing)}   # first`]),
+      `${connectCommand(all)}   # without --certificates-only: it changes the root in phases`,
     ],
   })
 }

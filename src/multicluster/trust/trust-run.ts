@@ -3,9 +3,11 @@ import type { SigningFiles } from '../../certificates/mesh-authority.ts'
 import { type Change, type Comparison, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
 import { confirm, counted } from '../../changes/confirmation.ts'
 import { Progress } from '../../changes/progress.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import { istiodNotFound } from '../../cluster/reading.ts'
 import { DEPLOYMENTS, NAMESPACES } from '../../cluster/resources.ts'
 import { type Finding, notes, warns } from '../../findings.ts'
+import { sh } from '../../shell.ts'
 import { workloadNames } from '../../workloads/workload-names.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskInside, Dependencies, ReadServedChain } from '../../world.ts'
@@ -45,17 +47,19 @@ export function readClusters(world: TrustWorld): Promise<ClusterReading[]> {
       inCluster(member, async () => {
         const { name, cluster } = member
         const mesh = await findMesh(cluster)
-        if (mesh === undefined) throw istiodNotFound(cluster, WITHOUT_ISTIO)
+        if (mesh === undefined) throw istiodNotFound(cluster, withoutIstio(cluster))
         return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
       }),
     ),
   )
 }
 
-const WITHOUT_ISTIO = [
-  'istioctl install',
-  'kubectl telemetry multicluster connect --certificates-only   # the same contexts: its CA first, so that nothing restarts later',
-]
+function withoutIstio({ context }: Cluster): string[] {
+  return [
+    sh`istioctl install --context ${context}`,
+    'kubectl telemetry multicluster connect --certificates-only   # before that, if no cluster of the run has a root of its own: then nothing restarts later',
+  ]
+}
 
 /** As `readClusters`; a cluster without Istio is read as the mesh that it will be. */
 export async function readAnyClusters(world: TrustWorld): Promise<ClusterReading[]> {

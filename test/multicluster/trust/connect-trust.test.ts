@@ -140,20 +140,30 @@ describe('connect refuses, and writes nothing', () => {
       metadata: { name: 'web', namespace: 'foo' },
       spec: { clusterIP: '10.97.0.9', ports: [] },
     }
+    const pod = (name: string, podIP: string, hostNetwork: boolean): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'foo' },
+      spec: { containers: [], hostNetwork },
+      status: { podIPs: [{ ip: podIP }, { ip: 'fd00:89::5' }] },
+    })
+    const all = [node, range, service, pod('one', '10.91.0.5', false), pod('two', '192.0.2.7', true)]
     const cases: [string, string, RegExp][] = [
+      ['west', '10.91.0.5', /it is the address of a pod of cluster west/],
+      ['east', 'fd00:89::5', /it is the address of a pod of cluster west/],
       ['west', '10.89.3.4', /^--address west=10\.89\.3\.4: it is in the range of pods of cluster west/],
       ['east', '10.89.3.4', /^--address east=10\.89\.3\.4: it is in the range of pods of cluster west/],
       ['east', 'fd00:10:96::9', /range of Services of cluster west/],
       ['west', '10.97.0.9', /range of Services of cluster west/],
     ]
     for (const [name, host, says] of cases) {
-      const made = setup((west) => void west.objects.push(node, range, service))
+      const made = setup((west) => void west.objects.push(...all))
       const addresses = new Map([[name, { host, port: undefined }]])
       const error = await refused(connect({ ...REQUEST, addresses }, made.world), 'ENTRY_ADDRESS_INSIDE', made)
       assert.match(error.message, says)
     }
-    const made = setup((west) => void west.objects.push(node, range, service))
-    for (const host of ['10.90.3.4', 'gateway.example.com']) {
+    const made = setup((west) => void west.objects.push(...all))
+    for (const host of ['10.90.3.4', '192.0.2.7', 'gateway.example.com']) {
       const addresses = new Map([['east', { host, port: 8443 }]])
       const { clusters } = await connect({ ...REQUEST, addresses, dryRun: 'client' }, made.world)
       assert.deepEqual(clusters.map(({ gateway }) => gateway?.address).at(1), host)
@@ -204,6 +214,17 @@ describe('connect', () => {
       ],
     )
     assert.deepEqual(made.west.objects.find(({ metadata }) => metadata.name === 'cacerts')?.data, theirs())
+  })
+
+  it('warns of a gateway without an address, but not before the port is in its Service', async () => {
+    const made = setup()
+    for (const cluster of [made.west, made.east]) {
+      const service = cluster.objects.find(({ kind }) => kind === 'Service')
+      if (service !== undefined) service.status = {}
+    }
+    const codes = ({ problems }: { problems: { code: string }[] }) => problems.map(({ code }) => code)
+    assert.deepEqual(codes(await connect({ ...REQUEST, dryRun: 'server' }, made.world)), ['MESH_CA_NOT_KEPT'])
+    assert.deepEqual(codes(await connect(REQUEST, made.world)), ['ENTRY_WITHOUT_ADDRESS', 'ENTRY_WITHOUT_ADDRESS'])
   })
 
   it('says on which machine the key of the root is', async () => {

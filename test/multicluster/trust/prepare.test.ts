@@ -256,7 +256,7 @@ describe('connect --certificates-only refuses, and writes nothing', () => {
     const error = await refused(prepare(worlds(all)()), 'ISTIO_INSTALLED', all)
     assert.match(error.message, /^cluster west, east has Istio already/)
     assert.deepEqual(error.suggestions, [
-      'kubectl telemetry multicluster connect --context west=fake --context east=fake   # without --certificates-only: changes the root in phases',
+      'kubectl telemetry multicluster connect --context west=fake --context east=fake   # without --certificates-only: it changes the root in phases',
     ])
   })
 
