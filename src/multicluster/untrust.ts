@@ -222,7 +222,7 @@ async function removeMarks({ one, ...site }: Site & { one: Left }): Promise<void
   for (const each of restarted.filter(isIstiod)) await restartObject(site, each, undefined)
   if (one.own !== undefined) await awaitPublished(site, one.own.roots, 'exactly')
   for (const each of restarted.filter((other) => !isIstiod(other))) await restartObject(site, each, undefined)
-  site.tell('trusts only its own root')
+  if (one.own !== undefined) site.tell('trusts only its own root')
 }
 
 async function changesOf(one: Left, world: TrustWorld): Promise<ClusterChanges> {

@@ -306,7 +306,8 @@ describe('the way back of connect --certificates-only', () => {
     const all = clusters(['west', 'east'])
     const before = snapshot(all)
     await prepare(worlds(all)())
-    const result = await untrust(REQUEST, worlds(all)())
+    const terminal = new FakeTerminal()
+    const result = await untrust(REQUEST, { ...worlds(all)(), terminal })
     assert.deepEqual([result.outcome, result.remaining, result.problems], ['applied', [], []])
     assert.deepEqual(
       result.objects.map(({ cluster, kind, action }) => `${cluster} ${kind} ${action}`),
@@ -317,6 +318,8 @@ describe('the way back of connect --certificates-only', () => {
       ]),
     )
     assert.deepEqual(snapshot(all), before)
+    // No proxy trusts anything yet.
+    assert.deepEqual(terminal.notes, [])
     assert.deepEqual((await untrust(REQUEST, worlds(all)())).objects, [])
   })
 
