@@ -9,6 +9,7 @@ import { findIstioVersion, listOwned } from '../cluster/reading.ts'
 import { CONFIG_MAPS, gateways, SECRETS, SERVICES, serviceEntries, WORKLOADS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { CACERTS, cacertsNotes } from '../manifests/cacerts.ts'
+import { sh } from '../shell.ts'
 import type { WorkloadObject } from '../workloads/workload-object.ts'
 import { isPortOurs } from './entry-gateway.ts'
 import type { CleanupResult } from './exporting/cleanup.ts'
@@ -91,7 +92,9 @@ async function readLeft(one: ClusterReading): Promise<Left> {
   if (isOurs && own === undefined) {
     const message = `there is no Secret ${mesh.namespace}/istio-ca-secret: istiod never had a CA of its own to which it could return`
     throw new UserError('OWN_CA_MISSING', message, {
-      suggestions: ['istioctl uninstall --purge   # then run the command again: it deletes the Secret cacerts'],
+      suggestions: [
+        `${sh`istioctl uninstall --purge --context ${member.cluster.context}`}   # then run the command again: it deletes the Secret cacerts`,
+      ],
     })
   }
   const [restarted, entry, bare] = await Promise.all([readRestarted(member), planEntryRemoval(one), planBare(one)])

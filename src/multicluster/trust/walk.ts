@@ -64,7 +64,8 @@ export async function bothRoots(way: Way): Promise<Open[]> {
     site.tell('the ConfigMap istio-ca-root-cert has both roots')
   })
   const wanted = new Map(way.travellers.map(({ member, union }) => [member.name, union]))
-  return settleAll(way, (site) => lacks(wanted.get(site.member.name) ?? [way.root]), 'trust both roots')
+  const what = way.travellers.length === 0 ? 'trust the root of the mesh' : 'trust both roots'
+  return settleAll(way, (site) => lacks(wanted.get(site.member.name) ?? [way.root]), what)
 }
 
 /** Whether istiod was started with these roots, in this order: what it gives to its own namespace is what it has in memory. */
