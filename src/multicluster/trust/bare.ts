@@ -1,12 +1,13 @@
 /** What `connect --certificates-only` has made in a cluster without Istio, and how it goes again. */
 import { applyChanges, type Change, planChanges } from '../../changes/changes.ts'
 import { whyNamespaceStays } from '../../changes/namespaces.ts'
-import type { KubeObject, Resource } from '../../cluster/cluster.ts'
+import type { Cluster, KubeObject, Resource } from '../../cluster/cluster.ts'
 import { isStaying } from '../../cluster/objects.ts'
 import { CONNECTING, isOwnedBy } from '../../cluster/ownership.ts'
 import { readable } from '../../cluster/reading.ts'
 import { CONFIG_MAPS, NAMESPACES, SECRETS } from '../../cluster/resources.ts'
 import type { Finding } from '../../findings.ts'
+import { sh } from '../../shell.ts'
 import type { ClusterProgress } from '../members.ts'
 import { isInstalled } from '../mesh.ts'
 import { findRecordObject } from '../record.ts'
@@ -20,7 +21,7 @@ export interface Bare {
 }
 
 /** @returns nothing to do where Istio is installed */
-export async function planBare({ member: { cluster }, mesh, reading }: ClusterReading): Promise<Bare> {
+export async function planBare({ name, member: { cluster }, mesh, reading }: ClusterReading): Promise<Bare> {
   if (isInstalled(mesh)) return { deletions: [], kept: [] }
   const { plugged } = reading.secrets
   const [record, namespace] = await Promise.all([
@@ -34,7 +35,13 @@ export async function planBare({ member: { cluster }, mesh, reading }: ClusterRe
   const why = await whyNamespaceStays(created, cluster, going)
   return why === undefined
     ? { deletions: [...secrets, ...deletionOf(NAMESPACES, created)], kept: [] }
-    : { deletions: secrets, kept: [why] }
+    : { deletions: secrets, kept: [keptIn(why, name, created, cluster)] }
+}
+
+/** The command must not delete the namespace of the current context. */
+function keptIn(why: Finding, name: string, { metadata }: KubeObject, { context }: Cluster): Finding {
+  const remedy = sh`kubectl --context ${context} delete namespace ${metadata.name}   # and everything in it`
+  return { ...why, message: `cluster ${name}: ${why.message}`, remedies: [remedy] }
 }
 
 function ours(object: KubeObject | undefined): KubeObject[] {

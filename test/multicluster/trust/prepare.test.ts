@@ -335,8 +335,14 @@ describe('the way back of connect --certificates-only', () => {
     })
     const result = await untrust(REQUEST, worlds(all)())
     assert.deepEqual(
-      result.problems.map(({ code }) => code),
-      ['NAMESPACE_KEPT'],
+      result.problems.map(({ code, message, remedies }) => [code, message, remedies]),
+      [
+        [
+          'NAMESPACE_KEPT',
+          'cluster east: namespace istio-system stays: something else is in it: ConfigMap theirs',
+          ['kubectl --context fake delete namespace istio-system   # and everything in it'],
+        ],
+      ],
     )
     assert.deepEqual(result.remaining, [])
     for (const one of Object.values(all)) {
