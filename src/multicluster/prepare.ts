@@ -1,6 +1,7 @@
 /** `multicluster connect --certificates-only`: clusters without Istio get their CA first, so that istiod signs under the shared root from its start. */
 import { applyChanges, type Change, planChanges } from '../changes/changes.ts'
 import { planNamespace } from '../changes/namespaces.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { CONNECTING, ownedLabels } from '../cluster/ownership.ts'
 import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
@@ -65,7 +66,7 @@ function installedAlready(wrong: readonly ClusterReading[], all: readonly Cluste
   const root = isAll ? '' : ', with a root of its own'
   const message = `cluster ${names} has Istio already${root}; --certificates-only is for clusters without Istio; nothing was changed`
   const missing = all.find(({ mesh }) => !isInstalled(mesh))
-  throw new UserError('ISTIO_INSTALLED', message, {
+  return new UserError('ISTIO_INSTALLED', message, {
     suggestions: [
       ...(missing === undefined ? [] : [`${installCommand(missing)}   # first`]),
       `${connectCommand(all)}   # without --certificates-only: it changes the root in phases`,
@@ -125,10 +126,7 @@ async function changesOf(
 }
 
 /** What a former run has recorded of a gateway stays. */
-async function planRecord(
-  { name, namespace }: { name: string; namespace: string },
-  cluster: ClusterReading['member']['cluster'],
-): Promise<Change> {
+async function planRecord({ name, namespace }: { name: string; namespace: string }, cluster: Cluster): Promise<Change> {
   const present = await findRecordObject({ namespace }, cluster)
   const manifest = recordObject({ ...recordIn(present), name }, namespace)
   const all = present === undefined ? [] : [present]
