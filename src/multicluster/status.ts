@@ -2,7 +2,7 @@
 import type { Pod, Service } from '../cluster/objects.ts'
 import { readable } from '../cluster/reading.ts'
 import { PODS, SERVICES } from '../cluster/resources.ts'
-import { hasCode, UserError } from '../errors.ts'
+import { UserError } from '../errors.ts'
 import { asFinding, distinct, type Finding, noneFails } from '../findings.ts'
 import { gatewayOf } from '../gateways/find.ts'
 import type { AskDns } from '../world.ts'
@@ -16,10 +16,9 @@ import { findRecord } from './record.ts'
 import { trustReport } from './trust/report.ts'
 import { knownRoot, sharedRoots } from './trust/target.ts'
 import { type ClusterReading, readClusters, type TrustWorld } from './trust/trust-run.ts'
-import { anyCallers, type Caller } from './verifying/caller.ts'
 import type { Pods } from './verifying/pods.ts'
 import type { VerifiedService } from './verifying/result.ts'
-import { verifyService } from './verifying/verify-service.ts'
+import { verifyFromAny } from './verifying/verify-from-any.ts'
 
 export interface MulticlusterStatus {
   clusters: ClusterStatus[]
@@ -135,35 +134,15 @@ async function serviceStatus(
   return { status, problems: [...drift, ...called.problems] }
 }
 
-/** How many workloads are tried, until one has a program that can call. */
-const MOST_CALLERS = 5
-
-type Called = { hops?: VerifiedService['hops']; problems: readonly Finding[] }
-type Calling = Needs & { members: readonly Member[] }
-
-async function call(exported: ExportedService, needs: Calling): Promise<Called> {
-  const member = needs.members.find(({ name }) => name === exported.to)
+async function call(
+  exported: ExportedService,
+  needs: Needs & { members: readonly Member[] },
+): Promise<{ hops?: VerifiedService['hops']; problems: readonly Finding[] }> {
   try {
-    const callers = member === undefined ? [] : await anyCallers(member, exported.into)
-    return await callFrom(callers.slice(0, MOST_CALLERS), exported, needs)
+    const verified = await verifyFromAny(exported, needs)
+    return verified === undefined ? { problems: [] } : { hops: verified.service.hops, problems: verified.problems }
   } catch (error) {
     if (error instanceof UserError) return { problems: [asFinding(error, 'warns')] }
     throw error
-  }
-}
-
-/** From the first workload that has a client. */
-async function callFrom(
-  [caller, ...others]: readonly Caller[],
-  exported: ExportedService,
-  needs: Calling,
-): Promise<Called> {
-  if (caller === undefined) return { problems: [] }
-  try {
-    const { service, problems } = await verifyService(exported, { caller }, needs)
-    return { hops: service.hops, problems }
-  } catch (error) {
-    if (others.length === 0 || !hasCode(error, 'CLIENT_MISSING')) throw error
-    return callFrom(others, exported, needs)
   }
 }

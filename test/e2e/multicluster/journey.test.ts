@@ -8,8 +8,8 @@ import type { MulticlusterStatus } from '../../../src/multicluster/status.ts'
 import { startApiServer, stopApiServer } from '../../lab/faults.ts'
 import { difference, dump } from '../dump.ts'
 import { Joined } from '../joined.ts'
-import type { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
+import { podUids } from '../pod-uids.ts'
 import { changeCorefile, letIstiodOwnItsBundles, scaleOnce } from '../touched.ts'
 import { BAR, call, endNamespaces, FOO, httpbin, sleep, start, type TwoClusters } from '../two-clusters.ts'
 import { exporting } from './exporting.ts'
@@ -140,9 +140,9 @@ describe('two meshes', () => {
 
     it('is not needed for new CAs: nothing restarts', function () {
       this.timeout('5m')
-      const before_ = both().map(podUids)
+      const before_ = podUids(...both())
       joined.done('rotate')
-      assert.deepEqual(both().map(podUids), before_)
+      assert.deepEqual(podUids(...both()), before_)
       joined.done('status')
     })
 
@@ -179,22 +179,3 @@ describe('two meshes', () => {
     })
   })
 })
-
-interface Pods {
-  items: {
-    metadata: { namespace: string; name: string; uid: string; deletionTimestamp?: string }
-    status: { containerStatuses?: { restartCount: number }[] }
-  }[]
-}
-
-/** All pods but those that a restart before has ended, with how often their containers began again. */
-function podUids(workplace: Workplace): string[] {
-  const { items } = JSON.parse(workplace.kubectl('get', 'pods', '-A', '-o', 'json')) as Pods
-  return items
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .map(({ metadata: { namespace, name, uid }, status: { containerStatuses = [] } }) => {
-      const restarts = containerStatuses.map(({ restartCount }) => restartCount)
-      return `${namespace}/${name} ${uid} ${restarts.join()}`
-    })
-    .sort()
-}
