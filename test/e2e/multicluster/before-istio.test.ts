@@ -76,11 +76,12 @@ describe('a cluster without Istio', () => {
     return (/:(\d+\.\d+)/.exec(text)?.[1] ?? assert.fail(text)) as IstioVersion
   }
 
-  /** Everything of Istio in the second cluster but the Secrets and the namespace. */
+  /** What is of Istio in the second cluster, also the CA that istiod has made: a new cluster has none. */
   function uninstall(): void {
     const { second } = clusters
     const { exitCode, stderr } = second.run('istioctl', ['uninstall', '--purge', '--skip-confirmation'])
     assert.equal(exitCode, 0, stderr)
+    second.kubectl('-n', 'istio-system', 'delete', 'secret', 'istio-ca-secret', '--ignore-not-found')
     second.kubectl('-n', 'istio-system', 'wait', 'pods', '--all', '--for=delete', '--timeout=80s')
   }
 

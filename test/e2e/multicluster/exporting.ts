@@ -348,6 +348,8 @@ export function exporting(from: () => Joined): void {
         connected.done('connect', '--port', '15443')
         first.telemetry('cleanup', '-y')
         endNamespaces(second, FOO)
+        // Each port that is added to a Service gets another node port.
+        untouched = clusters.dump()
       }
     })
 

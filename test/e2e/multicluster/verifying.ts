@@ -49,7 +49,7 @@ class Verifying {
   async eventually(expected: string, ...words: string[]): Promise<VerifyResult> {
     for (let tries = 0; ; tries++) {
       const result = this.verified(...words)
-      if (told(result) === expected || tries === 8) {
+      if (told(result) === expected || tries === 16) {
         assert.equal(told(result), expected, JSON.stringify(result, null, 1))
         return result
       }
@@ -242,8 +242,9 @@ export function verifyingConnected(at: () => Joined): void {
       await verifying.eventually(ALL_OK)
     })
 
-    it('names the call that the application fails', () => {
-      assert.equal(told(verifying.verified('--path', '/status/500')), `${OK.identity} ok, call FAILED, CALL_FAILED`)
+    it('names the call that the application fails', async () => {
+      // A connection that is still open keeps the policy that has just been deleted, until its listener is drained.
+      await verifying.eventually(`${OK.identity} ok, call FAILED, CALL_FAILED`, '--path', '/status/500')
     })
 
     it('calls with wget from a container without curl', () => {
