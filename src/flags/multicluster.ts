@@ -6,6 +6,7 @@ import type { ObjectName } from '../cluster/cluster.ts'
 import { UserError, usageError } from '../errors.ts'
 import { addressAndPort, requireAddress } from '../gateways/names.ts'
 import type { CertificatesRequest } from '../multicluster/certificates.ts'
+import type { EntryAddressChoice } from '../multicluster/entry-gateway.ts'
 import { isAmong } from '../multicluster/exporting/addresses.ts'
 import { isClusterName } from '../multicluster/names.ts'
 import type { WholeConnectRequest } from '../multicluster/prepare.ts'
@@ -85,11 +86,12 @@ const NOWHERE = [
   'fe80::/10',
 ]
 
-const entryAddress = Flags.custom<{ name: string; value: { host: string; port: number | undefined } }>({
+const entryAddress = Flags.custom<{ name: string; value: EntryAddressChoice }>({
   helpValue: 'NAME=HOST[:PORT]',
   ...several,
   parse: async (text) => {
     const { name, value } = ofCluster('--address', text, 'west=203.0.113.7:15443')
+    if (value === 'auto') return { name, value }
     const { address: host, port } = addressAndPort(checkedAddress(value))
     if (isIP(host) !== 0 && isAmong(host, NOWHERE))
       throw clusterValueInvalid(
@@ -160,7 +162,10 @@ function rootCert(description: string) {
 export const connectFlags = {
   gateway: gateway({ description: 'Gateway by which a cluster is entered (default: its only ingress gateway)' }),
   port: port({ description: 'Port of the gateway; 15443 is added to its Service (default: 15443)' }),
-  address: entryAddress({ description: 'How other clusters reach a gateway, behind NAT (default: its own address)' }),
+  address: entryAddress({
+    description:
+      'How other clusters reach a gateway, behind NAT; NAME=auto: the address of its Service again (default: what a former run has recorded, else auto)',
+  }),
   ...rootFlags,
   cacerts: cacerts({
     description: 'Directory with a ready CA for a cluster: ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem',

@@ -4,6 +4,7 @@ import { SERVICES } from '../cluster/resources.ts'
 import { type Finding, warns } from '../findings.ts'
 import {
   type EntryAddress,
+  type EntryAddressChoice,
   type EntryPlan,
   entryAddress,
   type GatewayChoice,
@@ -32,7 +33,7 @@ import {
 
 export interface ConnectRequest extends TrustRequest {
   readonly gateways: ReadonlyMap<string, Required<GatewayChoice>['named']>
-  readonly addresses: ReadonlyMap<string, NonNullable<GatewayChoice['address']>>
+  readonly addresses: ReadonlyMap<string, EntryAddressChoice>
   readonly port?: number | undefined
   readonly files: TrustFiles
   /** Trust only the new root from now on. */

@@ -21,6 +21,9 @@ import { MULTICLUSTER_NAME } from './names.ts'
 import { whyInCluster } from './ranges.ts'
 import { findRecordObject, type MemberRecord, type RecordedGateway, recordIn, recordObject } from './record.ts'
 
+/** `auto` is the address of the gateway's Service, also where a former run has recorded another one. */
+export type EntryAddressChoice = { readonly host: string; readonly port: number | undefined } | 'auto'
+
 /** What the flags say about the gateway of one cluster. */
 export interface GatewayChoice {
   /** `--gateway NAME=NAMESPACE/SERVICE`. */
@@ -28,7 +31,7 @@ export interface GatewayChoice {
   /** `--port`. */
   readonly port?: number | undefined
   /** `--address NAME=HOST[:PORT]`. */
-  readonly address?: { readonly host: string; readonly port?: number | undefined } | undefined
+  readonly address?: EntryAddressChoice | undefined
 }
 
 export interface EntryPlan {
@@ -48,17 +51,19 @@ const PORT_NAME = 'tls-multicluster'
  * @throws UserError ENTRY_ADDRESS_INSIDE
  */
 export async function requireOutside(
-  addresses: ReadonlyMap<string, NonNullable<GatewayChoice['address']>>,
+  addresses: ReadonlyMap<string, EntryAddressChoice>,
   members: readonly Member[],
 ): Promise<void> {
-  const given = [...addresses].filter(([, { host }]) => isIP(host) !== 0)
+  const given = [...addresses].flatMap(([name, address]) =>
+    address === 'auto' || isIP(address.host) === 0 ? [] : [{ name, host: address.host }],
+  )
   const inside = await Promise.all(
     members.map((member) => {
       const cluster = new RememberingCluster(member.cluster)
-      return inCluster(member, () => Promise.all(given.map(([, { host }]) => whyInCluster(host, cluster))))
+      return inCluster(member, () => Promise.all(given.map(({ host }) => whyInCluster(host, cluster))))
     }),
   )
-  for (const [at, [name, { host }]] of given.entries()) {
+  for (const [at, { name, host }] of given.entries()) {
     const where = members.findIndex((_, index) => inside[index]?.[at] !== undefined)
     if (where < 0) continue
     const cluster = members[where]?.name
@@ -66,7 +71,7 @@ export async function requireOutside(
     throw new UserError('ENTRY_ADDRESS_INSIDE', message, {
       suggestions: [
         `--address ${name}=HOST:PORT   # how the other clusters reach it, from outside`,
-        `leave --address out: the address of the gateway's Service is used`,
+        `--address ${name}=auto   # the address of the gateway's Service`,
       ],
     })
   }
@@ -100,6 +105,7 @@ function addressFor(
   recorded: RecordedGateway | undefined,
   port: number,
 ): Pick<RecordedGateway, 'address'> {
+  if (address === 'auto') return {}
   if (address !== undefined) return { address: { host: address.host, port: address.port ?? port } }
   return recorded?.address === undefined ? {} : { address: recorded.address }
 }

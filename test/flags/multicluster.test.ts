@@ -21,7 +21,7 @@ describe('--address of connect', () => {
     for (const text of ['203.0.113.7', '=203.0.113.7', 'west=', 'west=a b', 'west=999.1.1.1']) await refused(text)
   })
 
-  it('has a host and a port', async () => {
+  it('has a host and a port, or is auto', async () => {
     assert.deepEqual(await parse('west=203.0.113.7:8443', {}, {}), {
       name: 'west',
       value: { host: '203.0.113.7', port: 8443 },
@@ -30,5 +30,6 @@ describe('--address of connect', () => {
       name: 'west',
       value: { host: 'lb.example.com', port: undefined },
     })
+    assert.deepEqual(await parse('west=auto', {}, {}), { name: 'west', value: 'auto' })
   })
 })

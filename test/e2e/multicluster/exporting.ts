@@ -368,8 +368,7 @@ export function exporting(from: () => Joined): void {
         assert.ok(passedConnections(first) >= earlier)
       } finally {
         connected.done('cleanup')
-        // The record keeps an address until it gets another one.
-        connected.done('connect', '--address', `west=${siteOfCluster(2).nodeAddress}:${port}`)
+        connected.done('connect', '--address', 'west=auto')
         first.delete(...nameOfNode())
       }
     })

@@ -5,6 +5,7 @@ import type { KeyPair } from '../../../src/certificates/authority.ts'
 import { createMeshRoot, issueIntermediate } from '../../../src/certificates/mesh-authority.ts'
 import type { KubeObject } from '../../../src/cluster/cluster.ts'
 import { UserError } from '../../../src/errors.ts'
+import type { EntryAddressChoice } from '../../../src/multicluster/entry-gateway.ts'
 import type { TrustWorld } from '../../../src/multicluster/trust/trust-run.ts'
 import { untrust } from '../../../src/multicluster/untrust.ts'
 import { FakeTrustCluster, NOW, selfSigned } from '../../fakes/fake-trust.ts'
@@ -164,7 +165,7 @@ describe('connect refuses, and writes nothing', () => {
     }
     const made = setup((west) => void west.objects.push(...all))
     for (const host of ['10.90.3.4', '192.0.2.7', 'gateway.example.com']) {
-      const addresses = new Map([['east', { host, port: 8443 }]])
+      const addresses = new Map<string, EntryAddressChoice>([['east', { host, port: 8443 }]])
       const { clusters } = await connect({ ...REQUEST, addresses, dryRun: 'client' }, made.world)
       assert.deepEqual(clusters.map(({ gateway }) => gateway?.address).at(1), host)
     }
@@ -214,6 +215,19 @@ describe('connect', () => {
       ],
     )
     assert.deepEqual(made.west.objects.find(({ metadata }) => metadata.name === 'cacerts')?.data, theirs())
+  })
+
+  it('keeps the address of --address, until it is auto', async () => {
+    const made = setup()
+    const addressOf = async (east?: EntryAddressChoice) => {
+      const addresses = new Map(east === undefined ? [] : [['east', east] as const])
+      const { clusters } = await connect({ ...REQUEST, addresses }, made.world)
+      return clusters[1]?.gateway?.address
+    }
+    assert.equal(await addressOf({ host: 'lb.example.com', port: undefined }), 'lb.example.com')
+    assert.equal(await addressOf(), 'lb.example.com')
+    assert.equal(await addressOf('auto'), '203.0.113.2')
+    assert.equal(await addressOf(), '203.0.113.2')
   })
 
   it('warns of a gateway without an address, but not before the port is in its Service', async () => {
