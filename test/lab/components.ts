@@ -49,7 +49,18 @@ export interface JavaComponent {
   modules: string[]
 }
 
-export type Component = GoComponent | WheelComponent | PagesComponent | JavaComponent
+/** Single files of a Go module's sources, which nothing here compiles. */
+export interface FilesComponent {
+  kind: 'files'
+  name: string
+  title: string
+  /** `path@version` */
+  sources: string
+  /** Below the sources. Each is kept under its last name. */
+  files: string[]
+}
+
+export type Component = GoComponent | WheelComponent | PagesComponent | JavaComponent | FilesComponent
 
 const go = (
   name: string,
@@ -99,7 +110,6 @@ export const prometheusPages: PagesComponent = {
   ],
 }
 
-/** Only for tests that want it: `build` leaves it out. */
 export const zipkin: JavaComponent = {
   kind: 'java',
   name: 'zipkin',
@@ -111,6 +121,18 @@ export const zipkin: JavaComponent = {
     ...['java.desktop', 'java.instrument', 'java.logging', 'java.management', 'java.naming', 'java.net.http'],
     ...['java.sql', 'jdk.management', 'jdk.unsupported'],
   ],
+}
+
+/** The HTTPS client of tests of certificates: Go's own rules for them. */
+export const goClient = go('go-client', 'Go client', { module: 'go-client', target: '.' })
+
+/** cert-manager's definition of a Certificate. The controller does not run. */
+export const certManager: FilesComponent = {
+  kind: 'files',
+  name: 'cert-manager',
+  title: 'definitions of cert-manager 1.21',
+  sources: 'github.com/cert-manager/cert-manager@v1.21.2',
+  files: ['deploy/crds/cert-manager.io_certificates.yaml'],
 }
 
 /** pilot-discovery, pilot-agent and istioctl; the tags are those of Istio's own Makefile. */
@@ -132,6 +154,9 @@ export function istio(version: IstioVersion): GoComponent {
 export function components(version: IstioVersion): Component[] {
   return [httpbin, node, istio(version), jaeger, envoy, standIn, wire, prometheusPages]
 }
+
+/** What single tests want beside a mesh: `npm test` builds it before the first of them, and who runs one alone gets it on demand. */
+export const forTests: readonly Component[] = [zipkin, goClient, certManager]
 
 /** Where the component's programs or pages are, once built. */
 export function binaries(component: Component): string {

@@ -3,18 +3,11 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JavaComponent } from './components.ts'
-import { installPackages } from './packages.ts'
+import { JDK } from './packages.ts'
 import { command } from './subprocess.ts'
 
-/** Debian's JDK; the last part of its folder is Debian's name of the processor. */
-const JDK = `/usr/lib/jvm/java-17-openjdk-${process.arch === 'x64' ? 'amd64' : process.arch}`
 /** A fixed one: the client would look for the newest. */
 const PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1'
-
-/** Installs Maven's client and a JDK, where they are missing. */
-export function installJava(): Promise<void> {
-  return installPackages({ maven: '/usr/bin/mvn', 'openjdk-17-jdk-headless': join(JDK, 'jmods', 'java.base.jmod') })
-}
 
 /** Makes the folder `program`, the unpacked archive, which starts faster than the archive, and `runtime`. */
 export async function buildJava(component: JavaComponent, output: string): Promise<void> {

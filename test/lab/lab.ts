@@ -1,6 +1,6 @@
 // The lab as tests use it. `npm run lab` is the same from a shell (main.ts).
 import { addonImages, applyAddons, type Delays, defaultAddons, missingAddons } from './addons.ts'
-import { build } from './build.ts'
+import { build, buildWithTests } from './build.ts'
 import { writeKubeconfig } from './configuration.ts'
 import { importImages } from './image-store.ts'
 import { clientImages } from './images.ts'
@@ -90,9 +90,9 @@ export async function giveClients(): Promise<void> {
   await importImages(clientImages())
 }
 
-/** Builds what `up` would build, and no more. */
-export function buildOnly(version: IstioVersion): Promise<void> {
-  return withLock('build', () => build(version))
+/** Builds what `up` would build, and on demand what tests want besides; starts nothing. */
+export function buildOnly(version: IstioVersion, { forTests }: { forTests: boolean }): Promise<void> {
+  return withLock('build', () => (forTests ? buildWithTests(version) : build(version)))
 }
 
 /** Gives the ingress gateway its load balancer address, or takes it away. */

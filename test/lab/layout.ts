@@ -122,6 +122,7 @@ export const podNetworkName = `kubectl-telemetry-lab${labNumber === 1 ? '' : lab
 export const lockSockets = {
   lab: `\0kubectl-telemetry-lab${labNumber === 1 ? '' : `-${labNumber}`}`,
   build: '\0kubectl-telemetry-lab-build',
+  packages: '\0kubectl-telemetry-lab-packages',
 } as const
 
 export const hostAddress = `${here.nodes}0.1`

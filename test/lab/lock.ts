@@ -32,10 +32,19 @@ export async function withLock<T>(verb: string, work: () => Promise<T>): Promise
 }
 
 /** One build at a time fills the cache, which all labs share. A second one waits: then it finds the work done. */
-export async function withBuildLock<T>(work: () => Promise<T>): Promise<T> {
-  let server = await take(lockSockets.build, 'build')
-  if (server === undefined) say('waiting for the build of another lab …')
-  for (; server === undefined; server = await take(lockSockets.build, 'build')) await sleep(500)
+export function withBuildLock<T>(work: () => Promise<T>): Promise<T> {
+  return withSharedLock('build', 'waiting for the build of another lab …', work)
+}
+
+/** apt refuses to run twice at a time. Beside a build it may run. */
+export function withPackagesLock<T>(work: () => Promise<T>): Promise<T> {
+  return withSharedLock('packages', 'waiting for the packages of another lab …', work)
+}
+
+async function withSharedLock<T>(name: 'build' | 'packages', waiting: string, work: () => Promise<T>): Promise<T> {
+  let server = await take(lockSockets[name], name)
+  if (server === undefined) say(waiting)
+  for (; server === undefined; server = await take(lockSockets[name], name)) await sleep(500)
   try {
     return await work()
   } finally {

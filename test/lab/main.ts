@@ -21,7 +21,8 @@ import { readStatus } from './status.ts'
 
 const usage = `npm run lab -- COMMAND
 
-  build [1.30|1.31]  compile what is missing in the cache
+  build [--for-tests] [1.30|1.31]
+                     compile what is missing in the cache; with what single tests want besides
   up                 a Kubernetes node with Istio and its add-ons; builds first what is missing
   up --clusters 2    the same with a second cluster beside it: Istio without add-ons, linked by its node's addresses
   down               nothing of it left, neither of its second cluster, except the cache
@@ -43,7 +44,7 @@ class UsageError extends Error {}
 type Commands = Record<string, (words: string[], options: Options) => unknown>
 
 const commands: Commands = {
-  build: ([version = defaultIstioVersion]) => buildOnly(istioVersion(version)),
+  build: ([version = defaultIstioVersion], { forTests }) => buildOnly(istioVersion(version), { forTests }),
   up: (_, { clusters }) => up({ clusters }),
   down,
   status: printStatus,
@@ -59,6 +60,7 @@ interface Options {
   clusters: ClusterNumber
   cluster: ClusterNumber
   realDelays: boolean
+  forTests: boolean
 }
 
 async function printStatus(): Promise<void> {
@@ -95,12 +97,14 @@ function readWords(): { verb: string; words: string[]; options: Options } {
         clusters: { type: 'string', default: '1' },
         cluster: { type: 'string', default: '1' },
         'real-delays': { type: 'boolean', default: false },
+        'for-tests': { type: 'boolean', default: false },
       },
     })
     const [verb = '', ...words] = positionals
     const number = (text: string): ClusterNumber => (oneOf(['1', '2'], text) === '1' ? 1 : 2)
     const options = { clusters: number(values.clusters), cluster: number(values.cluster) }
-    return { verb, words, options: { ...options, realDelays: values['real-delays'] } }
+    const { 'real-delays': realDelays, 'for-tests': forTests } = values
+    return { verb, words, options: { ...options, realDelays, forTests } }
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }

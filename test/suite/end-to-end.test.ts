@@ -6,6 +6,7 @@ import { EXCLUSIONS, endToEnd, type Machine, onNewMesh } from './end-to-end.ts'
 import type { FileResult } from './file-result.ts'
 
 const OWN = 'e2e/lab.test.ts'
+const BUILD = '1 build --for-tests'
 const files = globSync('e2e/**/*.test.ts', { cwd: new URL('..', import.meta.url) })
 
 /** Meshes that are only written down. `fails` are commands of the lab, like `2 up`. */
@@ -54,7 +55,7 @@ describe('the end-to-end files', () => {
     const runs = machine.done.filter((line) => / runs [abc]$/.test(line)).map((line) => line.slice(0, 6))
     assert.deepEqual([...new Set(runs)].sort(), ['1 runs', '2 runs'])
     assert.deepEqual(machine.done.slice(-3), ['2 down', `1 runs ${OWN}`, '1 down'])
-    assert.equal(machine.done[0], '1 build')
+    assert.equal(machine.done[0], BUILD)
   })
 
   it('run on the other mesh when one does not come up, which is a failure', async () => {
@@ -73,16 +74,16 @@ describe('the end-to-end files', () => {
   })
 
   it('do not run when the build fails', async () => {
-    const machine = new FakeMachine('1 build')
+    const machine = new FakeMachine(BUILD)
     const { results } = await endToEnd({ labs: [1, 2], files: ['a'], seconds: {} }, machine)
-    assert.deepEqual([failuresOf(results), machine.done], [['1 build: it failed'], ['1 build']])
+    assert.deepEqual([failuresOf(results), machine.done], [[`${BUILD}: it failed`], [BUILD]])
   })
 
   it('run on another version of Istio on every mesh; the first stays up, with the usual version', async () => {
     const machine = new FakeMachine()
     await endToEnd({ labs: [1, 2], files: ['a'], seconds: {}, istio: '1.30' }, machine)
     const labs = machine.done.filter((line) => !line.includes('runs')).sort()
-    assert.deepEqual(labs, ['1 build', '1 istio 1.30', '1 istio 1.31', '1 up', '2 down', '2 istio 1.30', '2 up'])
+    assert.deepEqual(labs, [BUILD, '1 istio 1.30', '1 istio 1.31', '1 up', '2 down', '2 istio 1.30', '2 up'])
   })
 
   it('fail when there are none: a wrong pattern must not be a green run', async () => {
@@ -98,7 +99,7 @@ describe('the end-to-end files', () => {
     assert.deepEqual(failuresOf(results), [])
     const first = machine.done.filter((line) => line.startsWith('1 ') && !line.endsWith('runs c'))
     assert.deepEqual(first, [
-      ...['1 build', '1 up --clusters 2', '1 istio 1.30', '1 istio 1.30 --cluster 2'],
+      ...[BUILD, '1 up --clusters 2', '1 istio 1.30', '1 istio 1.30 --cluster 2'],
       ...['1 runs e2e/multicluster/b.test.ts', '1 runs e2e/multicluster/a.test.ts'],
       ...['1 down --cluster 2', '1 istio 1.31'],
     ])

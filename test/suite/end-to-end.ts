@@ -61,8 +61,8 @@ export async function endToEnd(wanted: Wanted, machine: Machine = thisMachine): 
   const { labs, files, seconds, istio } = wanted
   if (files.length === 0) return { results: [failure('end-to-end tests', 'there is no test file')], timed: [] }
   const [first = 1, ...others] = labs
-  // Once, before both meshes would each do it.
-  const built = await machine.lab(first, 'build')
+  // Once, before each mesh would do it. Nothing is compiled or downloaded beside tests, whose time limits are for a mesh.
+  const built = await machine.lab(first, 'build', '--for-tests')
   if (!passed([built])) return { results: [built], timed: [] }
   const ofPair = files.filter((file) => PAIR.test(file))
   const shared = files.filter((file) => file !== OWN_TEST_OF_THE_LAB && !PAIR.test(file))

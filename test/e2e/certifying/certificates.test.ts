@@ -7,8 +7,9 @@ import { connect, createServer, type Server } from 'node:tls'
 import { promisify } from 'node:util'
 import { after, before, describe, it } from 'mocha'
 import { type Authority, issueLeaf } from '../../../src/certificates/authority.ts'
+import { buildOnDemand } from '../../lab/build.ts'
+import { goClient } from '../../lab/components.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
-import { buildGoClient } from '../go-client/build.ts'
 import { Workplace } from '../mesh.ts'
 
 const DOMAIN = `${loadBalancerAddress}.nip.io`
@@ -29,7 +30,7 @@ function nodeVerdict(ca: string, host: string, address: string, port: number): P
 describe('the served certificate, on the real mesh', () => {
   const workplace = new Workplace()
   const ca = join(workplace.environment.XDG_DATA_HOME ?? '', 'kubectl-telemetry', 'authorities', DOMAIN, 'ca.crt')
-  const goClient = join(workplace.directory, 'go-client')
+  let client: string
   const chain = join(workplace.directory, 'served.pem')
   let foreign: Server
   let foreignPort: number
@@ -38,7 +39,7 @@ describe('the served certificate, on the real mesh', () => {
     await loadBalancer('on')
     const { exitCode, stderr } = workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y')
     assert.equal(exitCode, 0, stderr)
-    buildGoClient(workplace, goClient)
+    client = join(await buildOnDemand(goClient), 'go-client')
     const served = workplace.run('openssl', [
       's_client',
       '-connect',
@@ -109,7 +110,7 @@ describe('the served certificate, on the real mesh', () => {
   })
 
   it('is accepted by Go, which gets 200 over HTTP/2', () => {
-    const { stdout, stderr } = workplace.run(goClient, [ca, HOST, '443', loadBalancerAddress])
+    const { stdout, stderr } = workplace.run(client, [ca, HOST, '443', loadBalancerAddress])
     assert.equal(stdout, '200 HTTP/2.0\n', stderr)
   })
 
@@ -136,7 +137,7 @@ describe('the served certificate, on the real mesh', () => {
     it('is refused by Go', async () => {
       // Not workplace.run: it would block this process, and with it the server.
       const words = [ca, FOREIGN, String(foreignPort), '127.0.0.1']
-      await assert.rejects(promisify(execFile)(goClient, words), /not permitted by any constraint/)
+      await assert.rejects(promisify(execFile)(client, words), /not permitted by any constraint/)
     })
   })
 })

@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, describe, it } from 'mocha'
 import { createAuthority, issueLeaf } from '../../../src/certificates/authority.ts'
 import { issuing } from '../../certificates/issuing.ts'
+import { buildOnDemand } from '../../lab/build.ts'
+import { certManager } from '../../lab/components.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
 import { Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 import { runPlugin } from '../plugin-runs.ts'
 
-const MODULE = 'github.com/cert-manager/cert-manager@v1.21.2'
 const DOMAIN = `${loadBalancerAddress}.nip.io`
 const HOST = `grafana.${DOMAIN}`
 
@@ -23,10 +24,7 @@ describe('expose --tls-issuer, on the real mesh with the schema of cert-manager'
 
   before(async () => {
     await loadBalancer('on')
-    const { stdout, stderr, exitCode } = workplace.run('go', ['mod', 'download', '-json', MODULE])
-    assert.equal(exitCode, 0, stderr)
-    const { Dir } = JSON.parse(stdout) as { Dir: string }
-    definition = join(Dir, 'deploy', 'crds', 'cert-manager.io_certificates.yaml')
+    definition = join(await buildOnDemand(certManager), 'cert-manager.io_certificates.yaml')
   })
   after(() => {
     workplace.end()

@@ -4,9 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'mocha'
 import { opensslMake } from '../../certificates/openssl.ts'
+import { buildOnDemand } from '../../lab/build.ts'
+import { goClient } from '../../lab/components.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { difference, dump } from '../dump.ts'
-import { buildGoClient } from '../go-client/build.ts'
 import { type Outcome, Workplace } from '../mesh.ts'
 import { assertOneError } from '../one-error.ts'
 
@@ -24,7 +25,7 @@ const CA = [
 
 describe('certificates of the user, on the real mesh', () => {
   const workplace = new Workplace()
-  const goClient = join(workplace.directory, 'go-client')
+  let client: string
   const root = opensslMake(...CA)
   const file = (name: string) => join(workplace.directory, name)
 
@@ -32,7 +33,7 @@ describe('certificates of the user, on the real mesh', () => {
     await loadBalancer('on')
     writeFileSync(file('root.crt'), root.certificate)
     writeFileSync(file('root.key'), root.key)
-    buildGoClient(workplace, goClient)
+    client = join(await buildOnDemand(goClient), 'go-client')
   })
   afterEach(() => {
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
@@ -84,7 +85,7 @@ describe('certificates of the user, on the real mesh', () => {
       fingerprint: new X509Certificate(leaf.certificate).fingerprint256,
       matches: true,
     })
-    assert.equal(workplace.run(goClient, [file('root.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
+    assert.equal(workplace.run(client, [file('root.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
     assert.equal(workplace.telemetry('cleanup', '-y').exitCode, 0)
     assert.deepEqual(difference(before, dump(workplace)), [])
   })
@@ -108,7 +109,7 @@ describe('certificates of the user, on the real mesh', () => {
     const { exitCode, stderr } = expose(...ownAuthority)
     assert.equal(exitCode, 0, stderr)
     assert.equal(workplace.telemetry('cert', 'export', 'ca').stdout, root.certificate)
-    assert.equal(workplace.run(goClient, [file('root.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
+    assert.equal(workplace.run(client, [file('root.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
     writeFileSync(file('chain.pem'), workplace.telemetry('cert', 'export', 'fullchain').stdout)
     const words = ['verify', '-CAfile', file('root.crt'), '-verify_hostname', HOST, file('chain.pem')]
     assert.equal(workplace.run('openssl', words).stdout, `${file('chain.pem')}: OK\n`)
@@ -119,9 +120,9 @@ describe('certificates of the user, on the real mesh', () => {
     const rotate = (...more: string[]) => workplace.telemetry('cert', 'rotate', '-y', ...more)
     assert.equal(rotate('--ca', '--ca-cert', file('next.crt'), '--ca-key', file('next.key')).exitCode, 0)
     assert.equal(rotate('--finish').exitCode, 0)
-    assert.equal(workplace.run(goClient, [file('next.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
+    assert.equal(workplace.run(client, [file('next.crt'), HOST, '443', loadBalancerAddress]).stdout, '200 HTTP/2.0\n')
     assert.match(
-      workplace.run(goClient, [file('root.crt'), HOST, '443', loadBalancerAddress]).stderr,
+      workplace.run(client, [file('root.crt'), HOST, '443', loadBalancerAddress]).stderr,
       /unknown authority/,
     )
   })

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
+import { buildOnDemand } from '../../lab/build.ts'
+import { goClient } from '../../lab/components.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
-import { installPackages } from '../../lab/packages.ts'
+import { installBrowser } from '../../lab/packages.ts'
 import { CoveredStores } from '../covered-stores.ts'
-import { buildGoClient } from '../go-client/build.ts'
 import { Workplace } from '../mesh.ts'
 
 const HOST = `grafana.${loadBalancerAddress}.nip.io`
@@ -21,20 +22,20 @@ describe('cert trust, on the real mesh', () => {
   const workplace = new Workplace()
   const stores = new CoveredStores(workplace)
   const isolated = stores.run.bind(stores)
-  const goClient = join(workplace.directory, 'go-client')
+  let client: string
   const databases = [join(stores.home, '.pki', 'nssdb'), join(stores.home, '.mozilla', 'firefox', 'abc.default')]
   const chain = join(workplace.directory, 'chain.pem')
 
   before(async function () {
     this.timeout(400_000)
-    await installPackages({ chromium: '/usr/bin/chromium', 'libnss3-tools': '/usr/bin/certutil' })
+    await installBrowser()
     await loadBalancer('on')
     for (const directory of databases) {
       mkdirSync(directory, { recursive: true })
       const made = workplace.run('certutil', ['-d', `sql:${directory}`, '-N', '--empty-password'])
       assert.equal(made.exitCode, 0, made.stderr)
     }
-    buildGoClient(workplace, goClient)
+    client = join(await buildOnDemand(goClient), 'go-client')
     const { exitCode, stderr } = workplace.telemetry('expose', 'grafana', '--allow-anonymous', '-y')
     assert.equal(exitCode, 0, stderr)
     writeFileSync(chain, workplace.telemetry('cert', 'export', 'fullchain').stdout)
@@ -45,7 +46,7 @@ describe('cert trust, on the real mesh', () => {
   function verdicts(): Record<string, boolean> {
     const openssl = isolated(['openssl', 'verify', '-x509_strict', '-verify_hostname', HOST, chain])
     const node = isolated([process.execPath, '--use-system-ca', '-e', ASK, HOST, loadBalancerAddress])
-    const go = isolated([goClient, 'system', HOST, '443', loadBalancerAddress])
+    const go = isolated([client, 'system', HOST, '443', loadBalancerAddress])
     const curl = isolated([
       'curl',
       '-sSo',
