@@ -1,4 +1,5 @@
 /** Builds and signs X.509 v3 certificates. The only file that uses node-forge; node:crypto reads and verifies elsewhere. */
+import { createPrivateKey, sign } from 'node:crypto'
 import forge from 'node-forge'
 
 export interface CertificateRequest {
@@ -41,8 +42,20 @@ export function signCertificate(request: CertificateRequest): string {
   )
   // forge changes the extension objects that it gets, so it gets copies.
   certificate.setExtensions(request.extensions.map((extension) => ({ ...extension })))
-  certificate.sign(forge.pki.privateKeyFromPem(request.signingKey), forge.md.sha256.create())
+  const key: Pick<forge.pki.rsa.PrivateKey, 'sign'> = { sign: () => signatureOf(certificate, request.signingKey) }
+  certificate.sign(key as forge.pki.rsa.PrivateKey, forge.md.sha256.create())
   return forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n')
+}
+
+/**
+ * By OpenSSL: the same bytes as forge's own RSA, which is in JavaScript and takes a hundred times as long.
+ * @param key PEM @throws TypeError for another kind of key than RSA
+ */
+function signatureOf({ tbsCertificate }: forge.pki.Certificate, pem: string): string {
+  const key = createPrivateKey(pem)
+  if (key.asymmetricKeyType !== 'rsa') throw new TypeError(`${key.asymmetricKeyType} keys do not sign here`)
+  const signed = Buffer.from(forge.asn1.toDer(tbsCertificate as forge.asn1.Asn1).getBytes(), 'binary')
+  return sign('sha256', signed, key).toString('binary')
 }
 
 /**
