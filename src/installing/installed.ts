@@ -19,13 +19,34 @@ export async function namesIn(samples: readonly Sample[], files: SampleFiles): P
   const versions = await files.versions()
   const read = samples.flatMap((sample) =>
     versions.map(async (version) =>
-      objectsIn(await files.read(version, sample.file)).map((one) => ({ addon: sample.name, ...one })),
+      (await namesOf(version, sample.file, files)).map((one) => ({ addon: sample.name, ...one })),
     ),
   )
   const all = (await Promise.all(read)).flat()
   return [
     ...new Map(all.map((one) => [`${one.addon} ${one.resource.kind} ${one.manifest.metadata.name}`, one])).values(),
   ]
+}
+
+type Name = Omit<NamedObject, 'addon'>
+
+/** Of the files that were read: they do not change while a command runs, and parsing all of them takes most of its time. */
+const known = new WeakMap<SampleFiles, Map<string, Promise<Name[]>>>()
+
+function namesOf(version: string, file: string, files: SampleFiles): Promise<Name[]> {
+  const ofFiles = known.get(files) ?? new Map<string, Promise<Name[]>>()
+  known.set(files, ofFiles)
+  const path = `${version}/${file}`
+  const names = ofFiles.get(path) ?? files.read(version, file).then(readNames)
+  ofFiles.set(path, names)
+  return names
+}
+
+function readNames(text: string): Name[] {
+  return objectsIn(text).map(({ resource, manifest }) => ({
+    resource,
+    manifest: { metadata: { name: manifest.metadata.name } },
+  }))
 }
 
 /** Names that a sample from elsewhere has. Anybody may have written the record, so they only say where to look for our labels. */

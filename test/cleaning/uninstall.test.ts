@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { sampleFiles } from '../../src/adapters.ts'
 import { uninstall } from '../../src/cleaning/uninstall.ts'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { INSTALLING, isOwnedBy } from '../../src/cluster/ownership.ts'
@@ -16,7 +15,7 @@ import { killedAfter } from '../fakes/killed.ts'
 import { grafana, ingressGateway, kiali, kialiDeployment } from '../fakes/mesh.ts'
 import { fieldsOf } from '../fakes/server-side-apply.ts'
 import { RollingCluster } from '../fakes/workloads.ts'
-import { installing, mesh, needsOf, uninstalling } from '../installing/installing.ts'
+import { installing, mesh, needsOf, SAMPLES, uninstalling } from '../installing/installing.ts'
 
 const ALL = [...SAMPLE_NAMES]
 const titles = (objects: readonly KubeObject[]) =>
@@ -37,10 +36,7 @@ async function afterEachKill(
 ): Promise<number> {
   const copy = () => new RollingCluster(structuredClone(before.cluster.objects))
   const run = (cluster: RollingCluster) =>
-    uninstall(
-      { samples: requireSamples(ALL), yes: true, dryRun: 'none' },
-      { ...before, cluster, samples: sampleFiles() },
-    )
+    uninstall({ samples: requireSamples(ALL), yes: true, dryRun: 'none' }, { ...before, cluster, samples: SAMPLES })
   const whole = copy()
   await run(whole)
   check(whole, whole.writes.length)

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Command, Config, type Interfaces } from '@oclif/core'
+import { sampleFiles } from '../../src/adapters.ts'
 import AddonsInstall from '../../src/commands/addons/install.ts'
 import AddonsList from '../../src/commands/addons/list.ts'
 import AddonsUninstall from '../../src/commands/addons/uninstall.ts'
@@ -31,12 +32,22 @@ export interface Outcome {
 
 const root = new URL('../../', import.meta.url)
 
-/** The oclif configuration, like that of `src/main.ts`. */
-export async function configuration(): Promise<Config> {
+/** The oclif configuration, like that of `src/main.ts`. Made once: it loads all commands. */
+export function configuration(): Promise<Config> {
+  loaded ??= load()
+  return loaded
+}
+
+let loaded: Promise<Config> | undefined
+
+async function load(): Promise<Config> {
   const packageJson = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as Interfaces.PJSON
   const oclif = { ...packageJson.oclif, bin: 'kubectl telemetry', commands: './src/commands' }
   return Config.load({ root: fileURLToPath(root), pjson: { ...packageJson, oclif } })
 }
+
+/** One for all, which has read them once. */
+const SAMPLES = sampleFiles()
 
 type CommandClass = new (argv: string[], config: Config) => Command
 
@@ -69,13 +80,14 @@ export async function runCommand(argv: string, world: Dependencies, adapters: ob
     .slice(id.length)
     .split(' ')
     .filter((word) => word !== '')
-  const config = await configuration()
+  const config = Object.create(await configuration()) as Config
   const start = async (command: string, argv: string[] = []) => {
     const Known = COMMANDS[command]
     if (Known === undefined) throw new Error(`no command begins ${argv}`)
     const one = Object.assign(new Known(argv, config), {
       connect: async () => world,
       connectCluster: async () => world,
+      sampleFiles: () => SAMPLES,
       ...adapters,
     })
     await (one as unknown as { _run(): Promise<void> })._run()

@@ -48,8 +48,11 @@ export function mesh(...more: KubeObject[]): RollingCluster {
   return new RollingCluster([istiod(), namespace('istio-system'), ...more])
 }
 
+/** One for all, which has read them once. */
+export const SAMPLES = sampleFiles()
+
 export function needsOf(cluster: FakeCluster, answers?: Record<string, unknown>) {
-  return { ...fakeWorld(cluster, new FakeTerminal(answers)), samples: sampleFiles(), outside: outside() }
+  return { ...fakeWorld(cluster, new FakeTerminal(answers)), samples: SAMPLES, outside: outside() }
 }
 
 export function installing(
