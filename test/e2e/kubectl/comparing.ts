@@ -73,7 +73,7 @@ export async function compare(row: Row, programs: Programs): Promise<Compared> {
 }
 
 /** Milliseconds, longer than any run that ends by itself. */
-const LONGEST = 60_000
+export const LONGEST_RUN = 60_000
 
 interface Place {
   world: World
@@ -91,7 +91,7 @@ function run(command: string[], setup: Setup, { world, programs }: Place): Promi
     ...(file === undefined ? {} : { KUBECONFIG: file }),
     ...environment,
   }
-  const child = spawn(program, words, { env, cwd: world.directory, timeout: LONGEST, killSignal: 'SIGKILL' })
+  const child = spawn(program, words, { env, cwd: world.directory, timeout: LONGEST_RUN, killSignal: 'SIGKILL' })
   child.stdin.on('error', () => {}).end(input ?? '')
   let text = ''
   for (const stream of [child.stdout, child.stderr])

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { binaries, node } from '../../lab/components.ts'
 import { installPlugin } from '../../plugin.ts'
-import { type Compared, compare, type Programs, type Row, removeCache } from './comparing.ts'
+import { type Compared, compare, LONGEST_RUN, type Programs, type Row, removeCache } from './comparing.ts'
 import { apiAnswers } from './tables/answers.ts'
 import { certificates } from './tables/certificates.ts'
 import { credentials } from './tables/credentials.ts'
@@ -34,30 +34,35 @@ const TABLES: Record<string, Row[]> = {
 const rows = Object.values(TABLES).flat()
 
 describe('kubectl telemetry, compared with kubectl', function () {
-  this.timeout(600_000)
+  // Of one row: its two runs, however busy the machine is, and what it needs besides.
+  this.timeout(4 * LONGEST_RUN)
   const directory = mkdtempSync(join(tmpdir(), 'telemetry-comparison-'))
   const programs: Programs = {
     kubectl: join(binaries(node), 'kubectl'),
     plugin: join(directory, 'kubectl-telemetry'),
     cache: join(directory, 'cache'),
   }
-  const results = new Map<Row, Compared>()
+  const results = new Map(rows.map((row) => [row, Promise.withResolvers<Compared>()]))
 
-  before(async () => {
+  /** Several rows at a time, in the order of the tests, each of which waits for its own. */
+  before(() => {
     installPlugin(directory)
-    const waiting = rows[Symbol.iterator]()
+    const waiting = results[Symbol.iterator]()
     const worker = async () => {
-      for (const row of waiting) results.set(row, await compare(row, programs))
+      for (const [row, { promise, resolve, reject }] of waiting) {
+        promise.catch(() => {}) // its test may not have come to it yet
+        await compare(row, programs).then(resolve, reject)
+      }
     }
-    await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker))
+    for (let count = 0; count <= availableParallelism(); count++) void worker()
   })
   after(() => removeCache({ ...programs, cache: directory }))
 
   for (const [table, ofTable] of Object.entries(TABLES))
     describe(table, () => {
       for (const row of ofTable)
-        it(row.differs === undefined ? row.name : `${row.name} (differs: ${row.differs})`, () => {
-          const { kubectl, plugin, texts } = results.get(row) as Compared
+        it(row.differs === undefined ? row.name : `${row.name} (differs: ${row.differs})`, async () => {
+          const { kubectl, plugin, texts } = (await results.get(row)?.promise) as Compared
           const shown = `kubectl: ${texts.kubectl}\nkubectl telemetry: ${texts.plugin}`
           if (row.differs === undefined) assert.deepEqual(plugin, kubectl, shown)
           else assert.notDeepEqual(plugin, kubectl, 'it no longer differs')
