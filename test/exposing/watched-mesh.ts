@@ -1,5 +1,6 @@
 /** Shared by tests that look for strangers who get a page before a guard is in force. */
 import type { KubeObject } from '../../src/cluster/cluster.ts'
+import { copied } from '../fakes/copied.ts'
 import { FakeCluster } from '../fakes/fake-cluster.ts'
 import { type Asked, FakeGateway } from '../fakes/fake-gateway.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
@@ -48,7 +49,7 @@ export class WatchedMesh {
 
   #watch(): void {
     this.cluster.afterNextWrite = (objects) => {
-      this.cuts.push(structuredClone(objects))
+      this.cuts.push(copied(objects))
       if (this.#eager) this.push()
       this.#last = this.cluster.writes.at(-1)?.object ?? ''
       this.#watch()

@@ -18,6 +18,7 @@ import type {
 } from '../../src/cluster/cluster.ts'
 import { isOwned } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
+import { copied } from './copied.ts'
 import { applied } from './server-side-apply.ts'
 
 type Verb = 'list' | 'get' | 'apply' | 'replace' | 'delete'
@@ -50,7 +51,7 @@ export class FakeCluster implements Cluster {
   readonly #faults: { verb: Verb; plural: string; dryRun: boolean | undefined; error: Error; once?: boolean }[] = []
 
   constructor(objects: KubeObject[]) {
-    this.objects = objects.map((object) => this.#stamp(withTemplateCounter(undefined, structuredClone(object))))
+    this.objects = objects.map((object) => this.#stamp(withTemplateCounter(undefined, copied(object))))
   }
 
   /** Every further request of this kind fails. */
@@ -96,13 +97,13 @@ export class FakeCluster implements Cluster {
       .filter((object) => selects(labels ?? '', object.metadata.labels ?? {}))
       .filter((object) => hasFields(object, fields ?? ''))
       .map(({ apiVersion, kind, metadata, ...rest }) =>
-        structuredClone(metadataOnly ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, ...rest }),
+        copied(metadataOnly ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, ...rest }),
       ) as T[]
   }
 
   async get<T extends KubeObject>(resource: Resource, name: ObjectName): Promise<T | undefined> {
     this.#check('get', resource)
-    return structuredClone(this.#find(resource, name)) as T | undefined
+    return copied(this.#find(resource, name)) as T | undefined
   }
 
   async apply<T extends KubeObject>(
@@ -127,7 +128,7 @@ export class FakeCluster implements Cluster {
       this.objects.push(stamped)
       this.#runAfterWrite()
     }
-    return structuredClone(stamped) as T
+    return copied(stamped) as T
   }
 
   async replace<T extends KubeObject>(resource: Resource, object: T, { dryRun = false }: WriteOptions): Promise<T> {
@@ -135,13 +136,13 @@ export class FakeCluster implements Cluster {
     const present = this.#find(resource, object.metadata)
     if (present?.metadata.resourceVersion !== object.metadata.resourceVersion)
       throw new UserError('CONFLICT', `${object.metadata.name} has changed`)
-    const stamped = this.#stamp(withTemplateCounter(present, structuredClone(object)))
+    const stamped = this.#stamp(withTemplateCounter(present, copied(object)))
     if (!dryRun && present !== undefined) {
       this.objects.splice(this.objects.indexOf(present), 1, stamped)
       this.writes.push({ verb: 'replace', object: nameOf(object) })
       this.#runAfterWrite()
     }
-    return structuredClone(stamped) as T
+    return copied(stamped) as T
   }
 
   async setManagedFields(resource: Resource, object: KubeObject, managedFields: unknown[]): Promise<void> {
@@ -260,14 +261,14 @@ function onlyFor(present: KubeObject | undefined, { metadata, ...rest }: KubeObj
 
 /** Sets the fields of the manifest and replaces lists. Fields of other managers stay; our annotations that are left out are removed. */
 function merge(present: KubeObject | undefined, manifest: KubeObject): KubeObject {
-  if (present === undefined) return structuredClone(manifest)
+  if (present === undefined) return copied(manifest)
   const { labels, annotations: own, ...metadata } = manifest.metadata
   const { annotations: before = {}, ...rest } = present.metadata
   const others = Object.entries(before).filter(([name]) => !name.startsWith('kubectl-telemetry/'))
   const annotations = { ...Object.fromEntries(others), ...own }
   return {
     ...present,
-    ...structuredClone(manifest),
+    ...copied(manifest),
     metadata: {
       ...rest,
       ...metadata,

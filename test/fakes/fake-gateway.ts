@@ -5,6 +5,7 @@
  */
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import type { Probe } from '../../src/probing/prober.ts'
+import { copied } from './copied.ts'
 
 export interface Asked {
   host: string
@@ -47,6 +48,11 @@ interface Server {
   port: { name: string; number: number; protocol: string }
   tls?: { httpsRedirect?: boolean }
 }
+interface ServicePort {
+  port: number
+  targetPort?: number
+  nodePort?: number
+}
 interface HttpRoute {
   match: { port?: number; uri?: { exact?: string; prefix?: string; regex?: string }; method?: { regex: string } }[]
   directResponse?: { status: number }
@@ -70,7 +76,7 @@ export class FakeGateway {
 
   constructor(cluster: { objects: readonly KubeObject[] }) {
     this.#cluster = cluster
-    this.#filters = { objects: structuredClone(cluster.objects) }
+    this.#filters = { objects: copied(cluster.objects) }
     this.#routes = this.#filters.objects
     this.#opened = [this.#filters]
   }
@@ -82,7 +88,7 @@ export class FakeGateway {
 
   /** istiod sends the objects of now. @param look called after the filters, and after the routes */
   push(look: () => void): void {
-    const objects = structuredClone(this.#cluster.objects)
+    const objects = copied(this.#cluster.objects)
     if (listenersOf(objects) !== listenersOf(this.#filters.objects)) {
       this.#filters = { objects }
       this.#opened.push(this.#filters)
@@ -175,22 +181,31 @@ function listenersOf(objects: readonly KubeObject[]): string {
   )
 }
 
-/** By kind: each state of the objects is asked about many times. */
-const known = new WeakMap<readonly KubeObject[], Map<string, KubeObject[]>>()
+/** What is read of a state of the objects, which is asked about many times, and which nobody changes. */
+function remembered<T>(read: (objects: readonly KubeObject[]) => T): (objects: readonly KubeObject[]) => T {
+  const known = new WeakMap<readonly KubeObject[], T>()
+  return (objects) => {
+    const value = known.get(objects) ?? read(objects)
+    known.set(objects, value)
+    return value
+  }
+}
+
+const byKind = remembered((objects) => Map.groupBy(objects, (one) => one.kind))
 
 function of(objects: readonly KubeObject[], kind: string): KubeObject[] {
-  const kinds = known.get(objects) ?? Map.groupBy(objects, (one) => one.kind)
-  known.set(objects, kinds)
-  return kinds.get(kind) ?? []
+  return byKind(objects).get(kind) ?? []
 }
 
-function serversIn(objects: readonly KubeObject[]): Server[] {
-  return of(objects, 'Gateway').flatMap(({ spec }) => (spec as unknown as { servers: Server[] }).servers)
-}
-
-function patchesIn(objects: readonly KubeObject[]): Patch[] {
-  return of(objects, 'EnvoyFilter').flatMap(({ spec }) => (spec as unknown as { configPatches: Patch[] }).configPatches)
-}
+const serversIn = remembered((objects) =>
+  of(objects, 'Gateway').flatMap(({ spec }) => (spec as unknown as { servers: Server[] }).servers),
+)
+const patchesIn = remembered((objects) =>
+  of(objects, 'EnvoyFilter').flatMap(({ spec }) => (spec as unknown as { configPatches: Patch[] }).configPatches),
+)
+const portsIn = remembered((objects) =>
+  of(objects, 'Service').flatMap(({ spec }) => (spec as { ports?: ServicePort[] } | undefined)?.ports ?? []),
+)
 
 /** With HTTPS the filter chain is chosen by the server name; hosts of one server share it. */
 function serverOf(objects: readonly KubeObject[], { port, sni }: Asked): Server | undefined {
@@ -207,12 +222,7 @@ function servesHost(hosts: readonly string[], host: string): boolean {
 
 /** The port of the pods' listener for a port of the gateway's Service. */
 function targetIn(objects: readonly KubeObject[], number: number): number {
-  const services = of(objects, 'Service').map(
-    ({ spec }) => (spec ?? {}) as { ports?: { port: number; targetPort?: number; nodePort?: number }[] },
-  )
-  const port = services
-    .flatMap(({ ports = [] }) => ports)
-    .find((one) => one.port === number && one.nodePort !== undefined)
+  const port = portsIn(objects).find((one) => one.port === number && one.nodePort !== undefined)
   return port?.targetPort ?? number
 }
 

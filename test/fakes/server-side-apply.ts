@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
 import { appliedFields, type FieldSet, part, withoutApplied } from '../../src/cluster/ownership.ts'
 import { UserError } from '../../src/errors.ts'
+import { copied } from './copied.ts'
 
 /** Lists whose items have keys; every other list is one value. */
 const KEYS: Record<string, string[]> = { ports: ['port', 'protocol'] }
@@ -105,7 +106,7 @@ function merge(present: unknown, own: unknown, name = ''): unknown {
     const left = present.filter((item) => !own.some((one) => isSame(item, one)))
     return [...left, ...own]
   }
-  if (typeof own !== 'object' || own === null || Array.isArray(own)) return structuredClone(own)
+  if (typeof own !== 'object' || own === null || Array.isArray(own)) return copied(own)
   const whole = (typeof present === 'object' && present !== null ? present : {}) as Record<string, unknown>
   const merged = Object.entries(own).map(([field, value]) => [field, merge(whole[field], value, field)])
   return { ...whole, ...Object.fromEntries(merged) }

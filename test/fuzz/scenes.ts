@@ -8,6 +8,7 @@ import type { Probe } from '../../src/probing/prober.ts'
 import { SECURE_JOB } from '../../src/scraping/scraper/secure-job.ts'
 import { SECURE_PORT } from '../../src/scraping/workload.ts'
 import { runCommand } from '../commands/run-command.ts'
+import { copied } from '../fakes/copied.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
 import { FakeTerminal } from '../fakes/fake-terminal.ts'
 import { type FakeAuthorities, type FakeWorld, fakeWorld } from '../fakes/fake-world.ts'
@@ -213,9 +214,15 @@ function forgetOwners({ objects }: ScrapedCluster): void {
       delete metadata.managedFields
 }
 
+/** Those that were looked at: every write asks for all objects again, and nobody changes a field set in place. */
+const READABLE = new WeakSet<object>()
+
 function isReadable(fields: unknown): boolean {
   if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) return false
-  return Object.entries(fields).every(([step, inner]) => /^(\.$|[fvk]:)/.test(step) && isReadable(inner))
+  if (READABLE.has(fields)) return true
+  const readable = Object.entries(fields).every(([step, inner]) => /^(\.$|[fvk]:)/.test(step) && isReadable(inner))
+  if (readable) READABLE.add(fields)
+  return readable
 }
 
 /** Which objects are written: `delete Secret istio-system/kubectl-telemetry-tls`. */
@@ -258,7 +265,7 @@ export function worldIn(
   cluster.objects.splice(
     0,
     cluster.objects.length,
-    ...objects.map((one) => (changed && isChanged(one) ? changed : structuredClone(one))),
+    ...objects.map((one) => (changed && isChanged(one) ? changed : copied(one))),
   )
   cluster.groups = groups
   answering(cluster, answers)

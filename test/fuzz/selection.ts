@@ -23,7 +23,8 @@ export function chosenCases(runs: CleanRun[], { values, operations, only }: Samp
   const pattern = new RegExp(only ?? '')
   return [...places].flatMap(([alike, ways]) => {
     const drawn = [...waysByValue(ways)].filter(([what]) => only === undefined || pattern.test(`${alike} = ${what}`))
-    const some = drawn.toSorted(([a], [b]) => lot(alike + a) - lot(alike + b)).slice(0, values)
+    const lots = new Map(drawn.map(([what]) => [what, lot(alike + what)]))
+    const some = drawn.toSorted(([a], [b]) => (lots.get(a) ?? 0) - (lots.get(b) ?? 0)).slice(0, values)
     return some.flatMap(([what, fitting]) =>
       drawWays(alike + what, fitting, operations).map((way) => caseOf(way, what)),
     )

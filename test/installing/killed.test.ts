@@ -23,7 +23,7 @@ function sorted(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
-const copy = ({ objects }: RollingCluster) => new RollingCluster(structuredClone(objects))
+const copy = ({ objects }: RollingCluster) => new RollingCluster(objects)
 
 interface Story {
   what: string
