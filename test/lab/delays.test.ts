@@ -16,6 +16,8 @@ data:
     - job_name: slow
       scrape_interval: 5m
       scrape_timeout: 30s
+    - job_name: kubernetes-nodes
+      scheme: https
 ---
 kind: Deployment
 spec:
@@ -41,7 +43,7 @@ describe('the delays of Istio’s samples', () => {
     assert.deepEqual(container.livenessProbe, { initialDelaySeconds: 30 })
   })
 
-  it('are shorter between scrapes, except where a job has its own', () => {
+  it('are shorter between scrapes, except where a job has its own, and for what is scraped of the node', () => {
     assert.equal(
       config.data['prometheus.yml'],
       `global:
@@ -52,6 +54,10 @@ scrape_configs:
 - job_name: slow
   scrape_interval: 5m
   scrape_timeout: 30s
+- job_name: kubernetes-nodes
+  scrape_interval: 15s
+  scrape_timeout: 10s
+  scheme: https
 `,
     )
   })

@@ -3,6 +3,9 @@ import { parseAllDocuments } from 'yaml'
 
 /** Seconds. */
 const SCRAPE_INTERVAL = 3
+/** Jobs that keep the interval of the sample. Nobody waits for them, and every 3 seconds they were 40 % of the CPU of a mesh in which nothing runs. */
+const SLOW_JOBS = /^( *)- job_name: kubernetes-(api-servers|nodes|nodes-cadvisor)$/gm
+const SLOW = 'scrape_interval: 15s\n$1  scrape_timeout: 10s'
 
 interface Probe {
   initialDelaySeconds?: number
@@ -17,7 +20,7 @@ interface SampleObject {
 }
 
 /**
- * Pods are Ready a second after they answer, and Prometheus scrapes every 3 seconds. Liveness probes stay: nobody waits for them.
+ * Pods are Ready a second after they answer, and Prometheus scrapes pods every 3 seconds. Liveness probes stay: nobody waits for them.
  * @returns the same objects, as JSON documents
  */
 export function withShortDelays(manifest: string): string {
@@ -58,6 +61,7 @@ function scrapedOften(configuration: string): string {
   const often = configuration
     .replace(/^( +scrape_interval:) .*$/m, `$1 ${SCRAPE_INTERVAL}s`)
     .replace(/^( +scrape_timeout:) .*$/m, `$1 ${SCRAPE_INTERVAL}s`)
+    .replace(SLOW_JOBS, `$&\n$1  ${SLOW}`)
   if (!/^global:\n( .*\n)* +scrape_interval: 3s\n/m.test(often))
     throw new Error('the sample has no global scrape_interval')
   return often

@@ -7,6 +7,7 @@ import type { ExposeResult } from '../../../src/exposing/result.ts'
 import { loadBalancer, loadBalancerAddress } from '../../lab/lab.ts'
 import { Browser } from '../browser.ts'
 import { Workplace } from '../mesh.ts'
+import { awaitSamples } from '../prometheus-api.ts'
 
 const HOSTS = { domain: `${loadBalancerAddress}.nip.io`, address: loadBalancerAddress }
 const URL_OF_PROMETHEUS = `https://prometheus.${HOSTS.domain}/`
@@ -43,6 +44,8 @@ describe('Prometheus in a browser, behind the gateway, on the real mesh', () => 
     credentials = result.credentials
     ca = result.authority?.certificate
     browser = await Browser.start(workplace, { ca, hosts: HOSTS })
+    // The pages show this job, which is scraped every 15 seconds.
+    assert.ok(await awaitSamples(workplace, 'up{job="kubernetes-api-servers"} == 1'))
   })
   after(async () => {
     await browser?.end()
