@@ -2,9 +2,13 @@
  * Runs test files with mocha, in a process of its own: `run-files.ts TIMEOUT FILE… [--no-color]`. Its parent gets a Report.
  * A skipped test counts as failed, and so does a file without tests.
  */
-import Mocha from 'mocha'
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import type { Report } from './file-result.ts'
 
+// Each end-to-end file loads mocha, the lab and much of src: what one has compiled, the others need not. Only in this process.
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/tests', import.meta.url)))
+const { default: Mocha } = await import('mocha')
 const [timeout, ...files] = process.argv.slice(2)
 process.once('disconnect', () => process.exit(1)) // its parent has ended
 const suite = new Mocha({ forbidOnly: true, forbidPending: true, reporter: 'spec', timeout: Number(timeout) })
