@@ -28,6 +28,13 @@ describe('the second run of files that failed', () => {
     ])
   })
 
+  it('ends with the first file that fails again: the whole run has failed', async () => {
+    const { files, run } = runs({ b: failed('b') })
+    const [result] = await secondRun([failed('a', 'b', 'c')], run)
+    assert.deepEqual(files, ['a', 'b'])
+    assert.deepEqual([result?.failures, result?.unstable], [[failure('b'), failure('c')], [failure('a')]])
+  })
+
   it('does not pass without a test that passes', async () => {
     const { run } = runs({ a: { passed: 0, failures: [] } })
     const [result] = await secondRun([failed('a')], run)

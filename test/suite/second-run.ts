@@ -17,7 +17,11 @@ export async function secondRun(
   // Lint, types or a mesh that did not come up: this run fails in any case.
   if (files.has(undefined) || files.size > MOST_FILES) return [...results]
   const passed = new Set<string | undefined>()
-  for (const file of files) if (file !== undefined && passes(await run(file))) passed.add(file)
+  for (const file of files) {
+    // A file that fails twice fails the whole run: what the others would do costs time and changes nothing.
+    if (file === undefined || !passes(await run(file))) break
+    passed.add(file)
+  }
   return results.map((result) => {
     const unstable = result.failures.filter(({ file }) => passed.has(file))
     const failures = result.failures.filter(({ file }) => !passed.has(file))
