@@ -210,9 +210,12 @@ export function exporting(from: () => Joined): void {
       scaleEgress(first, 0)
       try {
         first.kubectl('-n', EGRESS, 'wait', '--for=delete', 'pod', '--all', '--timeout=60s')
-        // The kubelet ends the processes a moment later.
-        for (let tries = 0; status() === 200; tries++) assert.ok(tries < 30, 'calls pass by the egress gateway')
-        assert.notEqual(status(), 200)
+        // The kubelet ends the processes a moment later, and until then one connection may be refused and the next one served.
+        const answers: number[] = []
+        while (answers.slice(-5).filter((one) => one !== 200).length < 5) {
+          answers.push(status())
+          assert.ok(answers.length < 40, `calls pass by the egress gateway: ${answers.join()}`)
+        }
       } finally {
         scaleEgress(first, 1)
       }
