@@ -5,6 +5,7 @@ import { plugLinkIn, startApiServer, stopApiServer, unplugLink } from '../../lab
 import { type ClusterNumber, loadBalancer, siteOfCluster } from '../../lab/lab.ts'
 import { difference } from '../dump.ts'
 import type { Workplace } from '../mesh.ts'
+import { podOf } from '../mesh-workloads.ts'
 import {
   CLIENT_WITH_CURL,
   CLIENT_WITH_WGET,
@@ -96,8 +97,7 @@ describe('two clusters', () => {
       assert.equal(from(cluster, nodePortOf(at(other))), 200)
       await loadBalancer('on', other)
       assert.equal(from(cluster, `http://${siteOfCluster(other).loadBalancerAddress}:${HEALTH_PORT}${HEALTH}`), 200)
-      const gateway = ['-n', 'istio-system', 'get', 'pods', '-l', 'app=istio-ingressgateway']
-      const pod = at(other).kubectl(...gateway, '-o=jsonpath={.items[0].status.podIP}')
+      const { address: pod } = podOf(at(other), 'istio-system', 'istio-ingressgateway')
       // The same page by the same pod's address answers inside its cluster.
       assert.equal(from(other, `http://${pod}:${HEALTH_PORT}${HEALTH}`), 200)
       assert.equal(from(cluster, `http://${pod}:${HEALTH_PORT}${HEALTH}`), 0)
