@@ -15,6 +15,7 @@ export const MULTICLUSTER_CODES = {
   EXPORT_IDENTITY_CHANGED: 'fails: The pods of an exported service have an identity that callers do not accept.',
   EXPORT_SUBSET_EMPTY: 'fails: A subset of an exported service has no pods.',
   FORMER_ROOT_TRUSTED: 'warns: A cluster still trusts its former root, until connect --finish.',
+  REMOTE_SECRETS: 'notes: The istiod of a cluster reads the API servers of other clusters.',
   SIGNER_EXPIRES: 'fails: The CA of a cluster expires soon.',
   TRUST_LACKING: 'fails: Some proxies of a cluster do not trust the root of the mesh.',
   TRUST_NOT_SHARED: 'fails: A cluster shares no root with the others.',

@@ -1,11 +1,14 @@
 /** What is wrong with a cluster, by what was read there. Pure. */
-import { type Finding, fails, warns } from '../findings.ts'
+import { type Finding, fails, notes, warns } from '../findings.ts'
 import { sh } from '../shell.ts'
+import { REMOTE } from './remote-secrets.ts'
 import type { TrustReport } from './trust/report.ts'
 
 /** The status of one cluster. */
 export interface ClusterStatus extends TrustReport {
   gateway?: { namespace: string; service: string; address?: string; port?: number; via?: string }
+  /** Secrets by which its istiod reads other clusters. */
+  remoteSecrets: string[]
 }
 
 /** Days that a CA of a cluster must have left. */
@@ -19,6 +22,7 @@ export function clusterProblems(status: ClusterStatus, { connected }: { connecte
     ...phase(status, connected),
     ...proxies(status, connected),
     ...gateway(status),
+    ...remoteSecrets(status),
   ]
 }
 
@@ -82,4 +86,15 @@ function gateway(status: ClusterStatus): Finding[] {
   if (entry === undefined || entry.address !== undefined) return []
   const message = `the gateway ${entry.namespace}/${entry.service} of cluster ${name} has no pod, or no address by which others reach it`
   return [fails('ENTRY_UNREACHABLE', message, connectAgain(status))]
+}
+
+/** How many of them a note names. */
+const NAMED = 3
+
+function remoteSecrets({ name, context, istio, remoteSecrets: all }: ClusterStatus): Finding[] {
+  if (all.length === 0) return []
+  const more = all.length > NAMED ? ` and ${all.length - NAMED} more` : ''
+  const message = `istiod of cluster ${name} has credentials of other clusters (${all.slice(0, NAMED).join(', ')}${more}), so it finds their pods itself, and Services of one name in both clusters are one service`
+  const look = sh`kubectl --context ${context} -n ${istio.namespace} get secrets -l ${REMOTE}`
+  return [notes('REMOTE_SECRETS', message, look)]
 }

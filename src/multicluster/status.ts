@@ -13,6 +13,7 @@ import type { ExportedService } from './exported.ts'
 import { exportedBetween } from './exporting/find.ts'
 import { inCluster, type Member } from './members.ts'
 import { findRecord } from './record.ts'
+import { findRemoteSecrets } from './remote-secrets.ts'
 import { trustReport } from './trust/report.ts'
 import { knownRoot, sharedRoots } from './trust/target.ts'
 import { type ClusterReading, readClusters, type TrustWorld } from './trust/trust-run.ts'
@@ -56,6 +57,7 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
     readings.map(async (one) => ({
       ...trustReport(one.member, one.mesh, one.reading, { root, now }),
       ...(await gatewayIn(one.member)),
+      remoteSecrets: await findRemoteSecrets(one.mesh, one.member.cluster),
     })),
   )
   const { services: exported, warnings } = await exportedBetween(members)

@@ -14,6 +14,7 @@ const HEALTHY: ClusterStatus = {
   phase: 'finished',
   proxies: { total: 3, trusting: 3, renewed: 3, unknown: [] },
   gateway: { namespace: 'istio-system', service: 'gw', address: '203.0.113.7', port: 15443 },
+  remoteSecrets: [],
 }
 
 const codes = (change: Partial<ClusterStatus>, connected = true) =>
@@ -37,6 +38,7 @@ describe('the problems of a cluster', () => {
       { proxies: { total: 3, trusting: 2, renewed: 2, unknown: [{ pod: 'foo/a', why: 'no answer' }] } },
       ['warns TRUST_UNREAD'],
     ],
+    ['credentials of other clusters', { remoteSecrets: ['istio-remote-secret-north'] }, ['notes REMOTE_SECRETS']],
     ['a gateway without an address', { gateway: { namespace: 'a', service: 'b' } }, ['fails ENTRY_UNREACHABLE']],
   ]
   for (const [what, change, expected] of cases)

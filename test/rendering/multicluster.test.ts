@@ -79,7 +79,7 @@ describe('the pages of clusters', () => {
       dns: 'coredns',
     }
     const status = {
-      clusters: RESULT.clusters,
+      clusters: RESULT.clusters.map((one) => ({ ...one, remoteSecrets: [] })),
       services: [
         { ...service, hops },
         { ...service, host: 'reviews.default.global' },

@@ -69,7 +69,7 @@ function clusterTable(clusters: ConnectResult['clusters']): string[] {
   ])
 }
 
-function gatewayCells({ gateway }: ClusterStatus): string[] {
+function gatewayCells({ gateway }: Pick<ClusterStatus, 'gateway'>): string[] {
   const address = gateway?.address === undefined ? 'none' : `${gateway.address}:${gateway.port}`
   return [gateway === undefined ? '-' : `${gateway.namespace}/${gateway.service}`, address]
 }

@@ -57,6 +57,16 @@ describe('two meshes', () => {
       assert.match(stdout, /TRUST_NOT_SHARED/)
     })
 
+    it('are told to be joined by remote secrets, where there is one', () => {
+      const { second } = clusters
+      const labels = { 'istio/multiCluster': 'true' }
+      const metadata = { name: 'istio-remote-secret-north', namespace: 'istio-system', labels }
+      const remote = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { north: 'no kubeconfig' } }
+      second.apply(remote)
+      assert.match(joined.run('status').stdout, /cluster west has credentials.*istio-remote-secret-north/)
+      second.delete(remote)
+    })
+
     for (const type of ['generic', 'tls'] as const)
       it(`are not changed where somebody has plugged a CA in: ${type}`, () => {
         const { second } = clusters
