@@ -12,6 +12,7 @@ import { aboutIt, applyChanges, type Change, type ObjectOutcome, outcomeOf, rehe
 import { confirm, counted } from './confirmation.ts'
 import { type Fragments, isEdited, reverting } from './edits.ts'
 import { revertEdits } from './object-edits.ts'
+import { persistently } from './persistently.ts'
 import { Progress } from './progress.ts'
 
 /** An object in the cluster, and its resource. */
@@ -222,9 +223,13 @@ async function rehearsed({ steps, warnings }: UndoPlan, part: Part, cluster: Clu
 async function rehearseRestore(step: RestoreStep, part: Part, cluster: Cluster): Promise<void> {
   const { resource, object, changes, fragments } = step
   await rehearse(cluster, changes)
-  const present = isEdited(object, part) ? await cluster.get(resource, object.metadata) : undefined
-  const way = present && reverting<KubeObject>(present, part, fragments)
-  if (way !== undefined) await cluster.replace(resource, way.values, { dryRun: true, manager: part.manager })
+  if (!isEdited(object, part)) return
+  // A controller may write the object's status between these two.
+  await persistently(async () => {
+    const present = await cluster.get(resource, object.metadata)
+    const way = present && reverting<KubeObject>(present, part, fragments)
+    if (way !== undefined) await cluster.replace(resource, way.values, { dryRun: true, manager: part.manager })
+  })
 }
 
 function linesOf(step: UndoStep): string[] {

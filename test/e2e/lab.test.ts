@@ -95,7 +95,8 @@ const pods = () =>
     'pods',
     '-A',
     '-o',
-    'jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{"\\n"}{end}',
+    // Without those that a test before has ended.
+    'go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.uid}}{{range .status.containerStatuses}} {{.restartCount}}{{end}}{{"\\n"}}{{end}}{{end}}',
   )
 
 const generations = () =>

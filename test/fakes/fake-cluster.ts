@@ -59,9 +59,9 @@ export class FakeCluster implements Cluster {
     this.#faults.push({ verb, plural, dryRun, error })
   }
 
-  /** Only the next request of this kind fails; dry runs do not count. */
-  failOnce(verb: Verb, plural: string, error: Error): void {
-    this.#faults.push({ verb, plural, dryRun: false, error, once: true })
+  /** Only the next request of this kind fails. @param dryRun by default dry runs do not count */
+  failOnce(verb: Verb, plural: string, error: Error, dryRun = false): void {
+    this.#faults.push({ verb, plural, dryRun, error, once: true })
   }
 
   async servedVersions(group: string): Promise<string[]> {

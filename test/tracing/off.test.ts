@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { KubeObject } from '../../src/cluster/cluster.ts'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode, UserError } from '../../src/errors.ts'
 import { renderCleanup } from '../../src/rendering/cleanup.ts'
 import { tracingStatus } from '../../src/tracing/status.ts'
 import type { FakeCluster } from '../fakes/fake-cluster.ts'
@@ -43,6 +43,17 @@ describe('tracing off', () => {
     assert.deepEqual(state(world.cluster), before)
     assert.equal(renderCleanup(await off(world), 'none', undefined, true), 'nothing to remove')
   })
+
+  for (const dryRun of [true, false])
+    it(`restores it although somebody writes into it at that moment: ${dryRun ? 'the rehearsal' : 'the write'}`, async () => {
+      const world = await exposedWorld()
+      const before = state(world.cluster)
+      await on(world)
+      world.cluster.failOnce('replace', 'configmaps', new UserError('CONFLICT', 'it has been modified'), dryRun)
+      const { warnings, remaining } = await off(world)
+      assert.deepEqual([warnings, remaining], [[], []])
+      assert.deepEqual(state(world.cluster), before)
+    })
 
   it('keeps what the user has changed in the mesh configuration since', async () => {
     const world = await exposedWorld()

@@ -43,8 +43,12 @@ describe('a cluster without Istio', () => {
     assertOneError(joined.run('connect', ...root), 'ISTIO_NOT_FOUND', /--certificates-only/)
   })
 
-  it('gets a CA under the root of the other, in which nothing changes', () => {
-    const { stdout } = joined.done('connect', '--certificates-only', ...root)
+  it('gets a CA of files, under the root of the other, in which nothing changes', () => {
+    const { first } = clusters
+    const out = join(first.directory, 'certificates')
+    const made = first.telemetry('multicluster', 'certificates', '--cluster', 'west', ...root, '--out', out)
+    assert.equal(made.exitCode, 0, made.stderr)
+    const { stdout } = joined.done('connect', '--certificates-only', '--cacerts', `west=${join(out, 'west')}`)
     assert.match(stdout, /^ +istioctl install --context lab-2/m)
     assert.deepEqual(difference(earlier, dump(clusters.first)), [])
   })
@@ -54,7 +58,7 @@ describe('a cluster without Istio', () => {
     await istio(version, 2)
     start(clusters.second, httpbin(BAR, { mode: 'STRICT' }))
     const running = podUids(clusters.first, clusters.second)
-    joined.done('connect', ...root)
+    joined.done('connect')
     assert.deepEqual(podUids(clusters.first, clusters.second), running)
     joined.done('export', 'httpbin', '-n', BAR, '--in', 'west', '--from', `${FOO}/sleep`)
     assert.equal(call(clusters.first, FOO, `http://httpbin.${BAR}.global:8000/get`).status, 200)
