@@ -80,7 +80,7 @@ export async function whyNamespaceStays(
   return kept(name, `something else is in it: ${others.slice(0, NAMED).join(', ')}${more}`)
 }
 
-/** No right, or an aggregated API that does not answer: then nobody knows. */
+/** Without the right, or when an aggregated API does not answer, it is not known what is there. */
 function unknownOf(error: unknown): undefined {
   if (!(error instanceof UserError)) throw error
 }

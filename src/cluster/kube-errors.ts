@@ -1,5 +1,4 @@
 /** Turns answers of the API server and network failures into one clear error. */
-
 import { X509Certificate } from 'node:crypto'
 import { UserError } from '../errors.ts'
 import { sh } from '../shell.ts'

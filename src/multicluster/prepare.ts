@@ -1,5 +1,5 @@
 /** `multicluster connect --certificates-only`: clusters without Istio get their CA first, so that istiod signs under the shared root from its start. */
-import { applyChanges, type Change, planChanges } from '../changes/changes.ts'
+import { type Change, planChanges } from '../changes/changes.ts'
 import { planNamespace } from '../changes/namespaces.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { CONNECTING, ownedLabels } from '../cluster/ownership.ts'
@@ -7,7 +7,7 @@ import { CONFIG_MAPS } from '../cluster/resources.ts'
 import { UserError } from '../errors.ts'
 import { sh } from '../shell.ts'
 import { type ConnectReport, type ConnectRequest, connect } from './connect.ts'
-import { ClusterProgress, inCluster, requireNames } from './members.ts'
+import { inCluster, requireNames } from './members.ts'
 import { isInstalled, meshToBe } from './mesh.ts'
 import { findRecordObject, recordIn, recordObject } from './record.ts'
 import { requireTrustFiles } from './trust/choice.ts'
@@ -15,6 +15,7 @@ import { planTrust, type TrustPlan } from './trust/connect-trust.ts'
 import { trustReport } from './trust/report.ts'
 import { keepRoot, requireKey, signingFor, type TrustChoice } from './trust/target.ts'
 import {
+  applyIn,
   type ClusterChanges,
   type ClusterReading,
   comparisonsOf,
@@ -89,10 +90,7 @@ async function planPreparation(
     undo: 'kubectl telemetry multicluster cleanup --trust   # to undo it',
     carryOut: async (progress) => {
       if (trust.isNew && key !== undefined) await keepRoot({ root, key }, world.meshRoots)
-      for (const { member, list } of changes) {
-        const own = new ClusterProgress(member, progress)
-        await inCluster(member, () => applyChanges(member.cluster, list, own))
-      }
+      for (const one of changes) await applyIn(one, progress)
       return []
     },
   }

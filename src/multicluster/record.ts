@@ -26,7 +26,10 @@ export interface RecordedGateway {
   readonly address?: { readonly host: string; readonly port: number }
 }
 
-/** Before Istio is installed the record is where `istioctl` puts it. @returns undefined without a record, without the permission to read it, and for a record that is not one of ours */
+/**
+ * Reads the record of a cluster; before Istio is installed, from the namespace in which `istioctl` installs istiod.
+ * @returns undefined without a record, without the permission to read it, and for a record that is not one of ours
+ */
 export async function findRecord(cluster: Cluster): Promise<MemberRecord | undefined> {
   const mesh = await readable(findMesh(cluster))
   return recordIn(await readable(findRecordObject(mesh ?? meshToBe(), cluster)))

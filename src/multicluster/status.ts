@@ -54,11 +54,10 @@ export async function multiclusterStatus(needs: Needs): Promise<MulticlusterStat
   const { root, findings } = rootOf(readings)
   const now = needs.clock.now()
   const clusters = await Promise.all(
-    readings.map(async (one) => ({
-      ...trustReport(one.member, one.mesh, one.reading, { root, now }),
-      ...(await gatewayIn(one.member)),
-      remoteSecrets: await findRemoteSecrets(one.mesh, one.member.cluster),
-    })),
+    readings.map(async ({ member, mesh, reading }) => {
+      const [gateway, remoteSecrets] = await Promise.all([gatewayIn(member), findRemoteSecrets(mesh, member.cluster)])
+      return { ...trustReport(member, mesh, reading, { root, now }), ...gateway, remoteSecrets }
+    }),
   )
   const { services: exported, warnings } = await exportedBetween(members)
   const services = await Promise.all(exported.map((one) => serviceStatus(one, { ...needs, members })))

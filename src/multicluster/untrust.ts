@@ -22,6 +22,7 @@ import { isSignedElsewhere, lacks, unionFor } from './trust/phases.ts'
 import { ownFiles } from './trust/signer.ts'
 import { awaitPublished, awaitServed, restartIstiods, restartObject, type Site, writeCacerts } from './trust/steps.ts'
 import {
+  applyIn,
   type ClusterChanges,
   type ClusterReading,
   objectsOf,
@@ -143,10 +144,7 @@ async function planUntrust(all: readonly Left[], request: TrustRequest, world: T
     question: 'Return these clusters to their own roots?',
     undo: 'kubectl telemetry multicluster cleanup --trust   # to complete it',
     carryOut: async (progress) => {
-      for (const { member, entry } of all) {
-        const own = new ClusterProgress(member, progress)
-        await inCluster(member, () => applyChanges(member.cluster, entry, own))
-      }
+      for (const { member, entry } of all) await applyIn({ member, list: entry }, progress)
       const back = all.flatMap((one) =>
         one.own === undefined ? [] : [returning(one, one.own, { roots, site: siteOf(one, request, progress, world) })],
       )

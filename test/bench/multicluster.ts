@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Workplace } from '../e2e/mesh.ts'
-import { CLIENT, endNamespaces, httpbin, sleep, start, TwoClusters } from '../e2e/two-clusters.ts'
+import { CLIENT, endNamespaces, entryNodePort, httpbin, sleep, start, TwoClusters } from '../e2e/two-clusters.ts'
 import { siteOfCluster } from '../lab/lab.ts'
 import { labSources } from '../lab/layout.ts'
 import { describeMachine } from './machine.ts'
@@ -85,7 +85,7 @@ function inClusters(clusters: TwoClusters, rounds: number): void {
     const url = `http://${HOST}:8000/status/200`
     const call = () =>
       first.run('kubectl', ['-n', FOO, 'exec', 'deploy/caller', '-c', 'caller', '--', 'curl', '-sf', url])
-    const page = byHand(gatewayPort(second))
+    const page = byHand(entryNodePort(second))
     const [exporting, script]: [number[], number[]] = [[], []]
     const exported = ['export', 'httpbin', '-n', BAR, '--in', 'lab-2', '--dns', 'none', '--address', ADDRESS]
     for (let round = 0; round < rounds; round++) {
@@ -168,11 +168,6 @@ function byHand(port: number): { serving: object[]; calling: object[] } {
     serving: [object('Gateway', { selector: { istio: 'ingressgateway' }, servers: [{ ...server, hosts }] })],
     calling: [object('DestinationRule', { host: HOST, trafficPolicy: { tls } }), object('ServiceEntry', entry)],
   }
-}
-
-function gatewayPort(workplace: Workplace): number {
-  const ports = '-o=jsonpath={.spec.ports[?(@.port==15443)].nodePort}'
-  return Number(workplace.kubectl('-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', ports))
 }
 
 /** Requests of `connect` on meshes that share a root, to each API server; a tunnel is one. */

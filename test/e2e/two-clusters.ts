@@ -126,6 +126,12 @@ export function endNamespaces(workplace: Workplace, ...namespaces: string[]): vo
   workplace.kubectl('delete', 'namespace', ...namespaces, '--ignore-not-found', '--wait=true', '--timeout=85s')
 }
 
+/** The node port of the port that `connect` added: by it a gateway without a load balancer is entered. */
+export function entryNodePort(workplace: Workplace): number {
+  const ports = '-o=jsonpath={.spec.ports[?(@.port==15443)].nodePort}'
+  return Number(workplace.kubectl('-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', ports))
+}
+
 /** Runs a program in the container of `sleep`. */
 export function inSleep(workplace: Workplace, namespace: string, ...argv: string[]): Outcome {
   const words = ['-n', namespace, 'exec', 'deploy/sleep', '-c', 'sleep', '--', ...argv]

@@ -155,8 +155,7 @@ interface Entries {
 async function chooseAddress({ address }: ExportRequest, { entries, ours }: Entries, site: Site): Promise<string> {
   const taken = entries.filter((one) => one !== ours).flatMap(addressesOf)
   if (address !== undefined) {
-    const inside = await whyInCluster(address, site.cluster)
-    const why = isAmong(address, taken) ? 'another ServiceEntry has it' : inside && `it is ${inside}`
+    const why = isAmong(address, taken) ? 'another ServiceEntry has it' : await whyInside(address, site)
     if (why === undefined) return address
     throw new UserError('EXPORT_ADDRESS_TAKEN', `--address ${address} cannot be used in cluster ${site.name}: ${why}`, {
       suggestions: ['--address 240.0.0.9', 'leave --address out: the lowest free address of 240.0.0.0/16 is used'],
@@ -168,6 +167,11 @@ async function chooseAddress({ address }: ExportRequest, { entries, ours }: Entr
   if (chosen !== undefined) return chosen
   const message = `ServiceEntries of cluster ${site.name} have each address of 240.0.0.0/16`
   throw new UserError('EXPORT_ADDRESSES_USED_UP', message, { suggestions: ['--address ADDRESS   # of another range'] })
+}
+
+async function whyInside(address: string, { cluster }: Site): Promise<string | undefined> {
+  const inside = await whyInCluster(address, cluster)
+  return inside && `it is ${inside}`
 }
 
 function addressesOf({ spec, status }: KubeObject): string[] {

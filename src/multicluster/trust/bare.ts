@@ -16,7 +16,7 @@ import type { ClusterReading } from './trust-run.ts'
 /** What goes: `cacerts`, then the namespace if nothing else is in it. The record goes with the gateway's port. */
 export interface Bare {
   readonly deletions: readonly Change[]
-  /** Why a namespace of ours stays. */
+  /** Why the namespace that we created is not deleted. */
   readonly kept: readonly Finding[]
 }
 
@@ -52,7 +52,7 @@ function nameIn({ kind }: Resource): (object: KubeObject) => string {
   return ({ metadata }) => `${kind}/${metadata.name}`
 }
 
-/** The change that deletes an object of ours, as it was read. */
+/** The change that deletes an object of ours. @param object as it was read */
 export function deletionOf(resource: Resource, object: KubeObject): Change[] {
   return planChanges([{ resource, manifest: object, by: 'removing' }], [object], CONNECTING)
 }

@@ -1,12 +1,13 @@
 /** The run that brings clusters to one root: for `connect`, and for `rotate --ca`. */
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
-import { applyChanges, type Change } from '../../changes/changes.ts'
-import { ClusterProgress, inCluster } from '../members.ts'
+import type { Change } from '../../changes/changes.ts'
+import { inCluster } from '../members.ts'
 import { type TrustPlan, unionOf, unknownElsewhere } from './connect-trust.ts'
 import { isSameList } from './fingerprints.ts'
 import { isSignedElsewhere, lacks } from './phases.ts'
 import { keepRoot, requireKey, signingFor, type TrustChoice } from './target.ts'
 import {
+  applyIn,
   type ClusterChanges,
   type ClusterReading,
   planRestarts,
@@ -52,10 +53,7 @@ export async function changeRoot(change: RootChange, request: TrustRequest, worl
     undo: 'kubectl telemetry multicluster cleanup --trust   # to undo it',
     carryOut: async (progress) => {
       if (trust.isNew && key !== undefined) await keepRoot({ root, key }, world.meshRoots)
-      for (const { name, member } of all) {
-        const own = new ClusterProgress(member, progress)
-        await inCluster(member, () => applyChanges(member.cluster, first.get(name) ?? [], own))
-      }
+      for (const { name, member } of all) await applyIn({ member, list: first.get(name) ?? [] }, progress)
       if (trust.kind === 'shared') return []
       const site = (one: ClusterReading) => siteOf(one, request, progress, world)
       const travellers = all

@@ -1,6 +1,6 @@
 /** What every command that changes the trust of clusters does with its plan: rehearse, ask, carry it out. */
 import type { SigningFiles } from '../../certificates/mesh-authority.ts'
-import { type Change, type Comparison, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
+import { applyChanges, type Change, type Comparison, lineOf, outcomeOf, rehearse } from '../../changes/changes.ts'
 import { confirm, counted } from '../../changes/confirmation.ts'
 import { Progress } from '../../changes/progress.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -12,7 +12,7 @@ import { workloadNames } from '../../workloads/workload-names.ts'
 import type { WorkloadObject } from '../../workloads/workload-object.ts'
 import type { AskInside, Dependencies, ReadServedChain } from '../../world.ts'
 import { type ClusterObject, ClusterProgress, comparisonIn, inCluster, type Member } from '../members.ts'
-import { findMesh, meshToBe } from '../mesh.ts'
+import { findMesh, type Mesh, meshToBe } from '../mesh.ts'
 import type { ProxyTrust } from './proxies.ts'
 import { readTrust } from './read.ts'
 import { findRestarts, planRestart } from './restarts.ts'
@@ -45,10 +45,10 @@ export function readClusters(world: TrustWorld): Promise<ClusterReading[]> {
   return Promise.all(
     world.members.map((member) =>
       inCluster(member, async () => {
-        const { name, cluster } = member
+        const { cluster } = member
         const mesh = await findMesh(cluster)
         if (mesh === undefined) throw istiodNotFound(cluster, withoutIstio(cluster))
-        return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
+        return readCluster(member, mesh, world)
       }),
     ),
   )
@@ -68,13 +68,14 @@ export async function readAnyClusters(world: TrustWorld): Promise<ClusterReading
   const [installed] = meshes.filter((mesh) => mesh !== undefined)
   return Promise.all(
     members.map((member, index) =>
-      inCluster(member, async () => {
-        const { name, cluster } = member
-        const mesh = meshes[index] ?? meshToBe(installed?.trustDomain)
-        return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
-      }),
+      inCluster(member, () => readCluster(member, meshes[index] ?? meshToBe(installed?.trustDomain), world)),
     ),
   )
+}
+
+async function readCluster(member: Member, mesh: Mesh, world: TrustWorld): Promise<ClusterReading> {
+  const { name, cluster } = member
+  return { name, member, mesh, reading: await readTrust(mesh, { ...world, cluster }) }
 }
 
 export function siteOf(
@@ -93,6 +94,11 @@ export function siteOf(
 export interface ClusterChanges {
   readonly member: Member
   readonly list: readonly Change[]
+}
+
+/** Applies changes in their order. @throws UserError those of `applyChanges`, with the name of the cluster */
+export async function applyIn({ member, list }: ClusterChanges, progress: Progress): Promise<void> {
+  await inCluster(member, () => applyChanges(member.cluster, list, new ClusterProgress(member, progress)))
 }
 
 /** Restarts of every istiod and of the workloads of these proxies, as changes for the rehearsal and the question. */

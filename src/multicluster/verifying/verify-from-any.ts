@@ -1,4 +1,4 @@
-/** Calls an exported service from whichever workload can, when nobody has said from which. */
+/** Calls an exported service from the first workload that has a client, when the user has not said from which. */
 import { hasCode } from '../../errors.ts'
 import type { ExportedService } from '../exported.ts'
 import { anyCallers, type Caller } from './caller.ts'

@@ -17,6 +17,7 @@ import {
   BAR,
   call,
   endNamespaces,
+  entryNodePort,
   FOO,
   httpbin,
   inSleep,
@@ -229,7 +230,7 @@ export function exporting(from: () => Joined): void {
 
     it('lets nobody in without a certificate, to another service, or by another protocol', () => {
       exported(...FROM_WEST, ...UNNAMED)
-      const target = `${siteOfCluster(2).nodeAddress}:${nodePortOf(clusters.second)}`
+      const target = `${siteOfCluster(2).nodeAddress}:${entryNodePort(clusters.second)}`
       const secret = (name: string) => `outbound_.8000_._.${name}.svc.cluster.local`
       const tls = (...words: string[]) =>
         clusters.first.run('openssl', ['s_client', '-connect', target, '-brief', '-ign_eof', ...words], {
@@ -358,7 +359,7 @@ export function exporting(from: () => Joined): void {
 
     it('reaches a gateway by its host name, directly and through the egress gateway', () => {
       const { first } = clusters
-      const port = nodePortOf(clusters.second)
+      const port = entryNodePort(clusters.second)
       first.apply(...nameOfNode())
       connected.done('connect', '--address', `west=west.foo.svc.cluster.local:${port}`)
       try {
@@ -383,12 +384,6 @@ const accountsOf = (objects: object[], name: string) =>
     const { kind, metadata } = object as { kind: string; metadata: { name: string } }
     return kind === 'ServiceAccount' && metadata.name === name
   })
-
-/** By which a gateway without a load balancer is reached. */
-function nodePortOf(workplace: Workplace): number {
-  const ports = '-o=jsonpath={.spec.ports[?(@.port==15443)].nodePort}'
-  return Number(workplace.kubectl('-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', ports))
-}
 
 /** The node of the second cluster as `west.foo.svc.cluster.local` of the first. */
 function nameOfNode(): object[] {
